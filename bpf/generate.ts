@@ -1,0 +1,94 @@
+/**
+ * Builds the kernel program and, from the object's BTF, the record's layout for TypeScript.
+ *
+ *     deno task generate           # writes bpf/tcpspan.bpf.o and src/record_layout.ts
+ *     deno task generate --check   # compares instead, and fails on a difference
+ */
+import { BpfObject } from "../ffi/bpf_object.ts";
+import type { Btf } from "../ffi/btf.ts";
+
+const OBJECT = new URL("tcpspan.bpf.o", import.meta.url);
+const LAYOUT = new URL("../src/record_layout.ts", import.meta.url);
+
+async function build(): Promise<Uint8Array<ArrayBuffer>> {
+  const output = await Deno.makeTempFile({ suffix: ".bpf.o" });
+  try {
+    const script = new URL("build.sh", import.meta.url).pathname;
+    const { success } = await new Deno.Command(script, { args: [output] }).spawn().status;
+    if (!success) Deno.exit(1);
+    return await Deno.readFile(output);
+  } finally {
+    await Deno.remove(output);
+  }
+}
+
+function constant(name: string, doc: string, entries: [string, number][]): string {
+  const lines = entries.map(([key, value]) => `  ${key}: ${value},`);
+  return `/** ${doc} */\nexport const ${name} = {\n${lines.join("\n")}\n} as const;\n`;
+}
+
+/** Offsets of a structure's members, those of structures in it under `outer_inner`. */
+function offsets(btf: Btf, struct: string, prefix = "", base = 0): [string, number][] {
+  return btf.structMembers(struct).flatMap((member): [string, number][] => {
+    if (/^_?pad/.test(member.name)) return [];
+    const name = prefix + member.name;
+    return member.struct === undefined
+      ? [[name, base + member.offset]]
+      : offsets(btf, member.struct, `${name}_`, base + member.offset);
+  });
+}
+
+function enumeration(btf: Btf, name: string, prefix: string): [string, number][] {
+  return btf.enumValues(name).map(([key, value]) => [key.replace(prefix, ""), value]);
+}
+
+function section(btf: Btf, name: string): [string, number][] {
+  return btf.sectionVariables(name)
+    .map(({ name, offset }): [string, number] => [name, offset])
+    .filter(([name]) => !name.startsWith("_"));
+}
+
+function sizes(btf: Btf, struct: string, names: string[]): [string, number][] {
+  return btf.structMembers(struct).filter(({ name }) => names.includes(name))
+    .map(({ name, size }) => [name, size]);
+}
+
+function layout(elf: Uint8Array<ArrayBuffer>): string {
+  using object = new BpfObject(elf);
+  using btf = object.btf();
+  return [
+    "// Generated from bpf/record.h and bpf/tcpspan.bpf.c by `deno task generate`. Do not edit.\n",
+    constant("RECORD", "Size of `struct record`, and offsets of its members, in bytes.", [
+      ["size", btf.structSize("record")],
+      ...offsets(btf, "record"),
+    ]),
+    constant("TEXT_LENGTH", "Sizes of the owner's names in bytes, NUL included.", [
+      ...sizes(btf, "owner", ["comm", "exe"]),
+    ]),
+    constant("ROLE", "`enum role`", enumeration(btf, "role", "ROLE_")),
+    constant("OWNER", "`enum owner_source`", enumeration(btf, "owner_source", "OWNER_")),
+    constant("FLAG", "`enum record_flags`", enumeration(btf, "record_flags", "FLAG_")),
+    constant("RODATA", "Offsets of the settings in `.rodata`.", section(btf, ".rodata")),
+    constant("BSS", "Offsets of the counters in `.bss`.", section(btf, ".bss")),
+  ].join("\n");
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+const elf = await build();
+const source = layout(elf);
+if (Deno.args.includes("--check")) {
+  const stale = [
+    ...(equal(elf, await Deno.readFile(OBJECT)) ? [] : ["bpf/tcpspan.bpf.o"]),
+    ...(source === await Deno.readTextFile(LAYOUT) ? [] : ["src/record_layout.ts"]),
+  ];
+  if (stale.length > 0) {
+    console.error(`not what the sources give: ${stale.join(", ")}; run \`deno task generate\``);
+    Deno.exit(1);
+  }
+} else {
+  await Deno.writeFile(OBJECT, elf, { mode: 0o644 });
+  await Deno.writeTextFile(LAYOUT, source);
+}

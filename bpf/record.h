@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The record of one session's end: the one definition of its layout.
+ * src/record_layout.ts is generated from it, through the object's BTF.
+ *
+ * Multi-byte fields are in the host's byte order, addresses in network order.
+ * Times are CLOCK_BOOTTIME in nanoseconds; 0 is "never seen".
+ */
+#ifndef TCPSPAN_RECORD_H
+#define TCPSPAN_RECORD_H
+
+#define COMM_LEN 16 /* TASK_COMM_LEN */
+#define EXE_LEN 64
+
+enum role {
+	ROLE_UNKNOWN = 0,
+	ROLE_ACTIVE = 1,   /* opened with connect() */
+	ROLE_PASSIVE = 2,  /* accepted by a listener */
+	ROLE_LISTENER = 3, /* not a session; never in a record */
+};
+
+/* How the owner was learnt, in rising order of trust. */
+enum owner_source {
+	OWNER_UNKNOWN = 0,
+	OWNER_LISTEN = 1,   /* inherited from the listener */
+	OWNER_FD_TABLE = 2, /* found in a descriptor table */
+	OWNER_CLOSE = 3,    /* closed or shut down the socket */
+	OWNER_RECV = 4,     /* received from it, or sent to it */
+	OWNER_CONNECT = 5,  /* called connect() */
+};
+
+enum record_flags {
+	FLAG_SOCK_DONE = 1 << 0,      /* the peer's FIN was received in order */
+	FLAG_SOCK_DEAD = 1 << 1,      /* no process holds it any more */
+	FLAG_LINGER_ZERO = 1 << 2,    /* SO_LINGER with a time of 0 */
+	FLAG_OWNED = 1 << 3,          /* sk_lock.owned at the end */
+	FLAG_REPAIR = 1 << 4,         /* TCP_REPAIR */
+	FLAG_START_OBSERVED = 1 << 5, /* its first state change was seen */
+	FLAG_BACKSTOP = 1 << 6,       /* reported at tcp_destroy_sock, CLOSE was missed */
+	FLAG_LOCAL_FIN_FIRST = 1 << 7,
+	FLAG_PEER_FIN_FIRST = 1 << 8,
+	FLAG_EXITING = 1 << 9,        /* the process was exiting when its socket closed */
+	FLAG_NO_SOCKET = 1 << 10,     /* sk_socket is NULL: orphaned or never accepted */
+};
+
+/* The process that holds the socket. */
+struct owner {
+	__u64 process_start_ns; /* task_struct.start_boottime of the group leader */
+	__u64 cgroup_id;        /* cgroup v2 */
+	__u32 pid;              /* tgid in the tracer's pid namespace; 0: not visible there */
+	__u32 uid;
+	char comm[COMM_LEN];    /* of the thread that acted */
+	char exe[EXE_LEN];      /* base name of the executable, cut to fit */
+	__u8 source;            /* enum owner_source */
+	__u8 pad[7];
+};
+
+struct record {
+	__s64 wall_offset_ns;     /* CLOCK_REALTIME - CLOCK_BOOTTIME at the end; set by user space */
+	__u64 start_ns;           /* SYN_SENT, or SYN_RECV of an accepted socket */
+	__u64 established_ns;
+	__u64 fin_sent_ns;
+	__u64 fin_received_ns;
+	__u64 end_ns;             /* CLOSE */
+	__u64 cookie;             /* 0 where the kernel never made one (before 5.12) */
+	__u64 bytes_acked;        /* tcp_sock.bytes_acked: counts SYN and FIN */
+	__u64 bytes_received;     /* tcp_sock.bytes_received: counts FIN */
+	__u64 bytes_sent;         /* tcp_sock.bytes_sent */
+	__u64 bytes_retrans;      /* tcp_sock.bytes_retrans */
+	struct owner owner;
+	__u32 netns;              /* inode of the network namespace */
+	__u32 snd_una;
+	__u32 snd_nxt;
+	__u32 write_seq;
+	__u32 rcv_nxt;
+	__u32 copied_seq;
+	__u32 data_segs_in;
+	__u32 data_segs_out;
+	__u32 total_retrans;
+	__u32 srtt_us;            /* microseconds */
+	__u32 rtt_min_us;         /* microseconds; ~0: no sample */
+	__u32 handshake_rtt_us;   /* passive end: round trip of the SYN-ACK; 0: no sample */
+	__u32 flags;              /* enum record_flags */
+	__u16 family;             /* AF_INET or AF_INET6, of the packets */
+	__u16 local_port;
+	__u16 peer_port;
+	__u16 err;                /* sk_err: an errno */
+	__u16 err_soft;           /* sk_err_soft: an errno */
+	__u8 last_state;          /* state before CLOSE: TCP_ESTABLISHED = 1 … */
+	__u8 role;                /* enum role */
+	__u8 shutdown;            /* sk_shutdown: 1 RCV, 2 SEND */
+	__u8 retransmits;         /* icsk_retransmits: of the segment in flight */
+	__u8 probes_out;          /* icsk_probes_out: unanswered keep-alive or window probes */
+	__u8 pad;
+	__u8 local_address[16];   /* IPv4: the first 4 bytes */
+	__u8 peer_address[16];
+};
+
+#endif

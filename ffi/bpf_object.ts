@@ -1,0 +1,130 @@
+/** An eBPF object file in the kernel: its programs, its maps, its variables. */
+import { Btf } from "./btf.ts";
+import { libbpf, LibbpfError, LibbpfMessages } from "./libbpf.ts";
+import { lastErrno, SystemError, toCString } from "./libc.ts";
+
+/** Statistics of one program, from `struct bpf_prog_info`. */
+export interface ProgramInfo {
+  /** Runs and their time, counted while the sysctl `kernel.bpf_stats_enabled` is 1. */
+  readonly runCount: bigint;
+  readonly runTimeNs: bigint;
+  /** Runs that were skipped because the same program was already running on that CPU. */
+  readonly recursionMisses: bigint;
+}
+
+// offsets in struct bpf_prog_info, include/uapi/linux/bpf.h
+const PROG_INFO = { size: 232, runTimeNs: 192, runCount: 200, recursionMisses: 208 } as const;
+
+/**
+ * One object file, opened but not loaded until `load()`. Disposing detaches the programs and closes
+ * everything; views from `variables()` must not be used after it.
+ */
+export class BpfObject implements Disposable {
+  #handle: Deno.PointerObject | null;
+  readonly #links: Deno.PointerObject[] = [];
+
+  /** @param elf contents of the `.bpf.o` file. @throws {LibbpfError} if libbpf cannot read it */
+  constructor(elf: Uint8Array<ArrayBuffer>) {
+    using messages = new LibbpfMessages();
+    const handle = libbpf().bpf_object__open_mem(elf, BigInt(elf.length), null);
+    if (handle === null) throw failure("cannot read the BPF object", lastErrno(), messages);
+    this.#handle = handle;
+  }
+
+  /** Sets the number of entries of a map, before `load()`; a ring buffer's count is its bytes. */
+  setMaxEntries(map: string, entries: number): void {
+    using messages = new LibbpfMessages();
+    const code = libbpf().bpf_map__set_max_entries(this.#map(map), entries);
+    if (code < 0) throw failure(`cannot resize map ${map}`, -code, messages);
+  }
+
+  /** Leaves a program out of `load()` and `attach()`. */
+  disable(program: string): void {
+    libbpf().bpf_program__set_autoload(this.#program(program), false);
+  }
+
+  /**
+   * The bytes of a section of global variables (`.rodata`, `.bss`), shared with libbpf, and from
+   * `load()` on with the kernel: ask again after it. `.rodata` can be written before `load()` only.
+   */
+  variables(section: string): ArrayBuffer {
+    const size = new BigUint64Array(1);
+    const pointer = libbpf().bpf_map__initial_value(this.#map(section), size);
+    if (pointer === null) throw new LibbpfError(`cannot find the section ${section}`);
+    return Deno.UnsafePointerView.getArrayBuffer(pointer, Number(size[0]));
+  }
+
+  /** Has the kernel verify and take the programs. @throws {LibbpfError} with the verifier's words */
+  load(): void {
+    using messages = new LibbpfMessages();
+    const code = libbpf().bpf_object__load(this.#open());
+    if (code < 0) throw failure("cannot load the BPF program", -code, messages);
+  }
+
+  /** Attaches a loaded program to its hook. */
+  attach(program: string): void {
+    using messages = new LibbpfMessages();
+    const link = libbpf().bpf_program__attach(this.#program(program));
+    if (link === null) throw failure(`cannot attach ${program}`, lastErrno(), messages);
+    this.#links.push(link);
+  }
+
+  /** The object's own type information; it must not be used after the object was closed. */
+  btf(): Btf {
+    return Btf.ofObject(this.#open());
+  }
+
+  /** Descriptor of a loaded map; it belongs to the object. */
+  mapFd(map: string): number {
+    return libbpf().bpf_map__fd(this.#map(map));
+  }
+
+  /** Number of entries of a map; for a ring buffer its bytes. */
+  maxEntries(map: string): number {
+    return libbpf().bpf_map__max_entries(this.#map(map));
+  }
+
+  /** What the kernel counted of a loaded program. */
+  programInfo(program: string): ProgramInfo {
+    const info = new DataView(new ArrayBuffer(PROG_INFO.size));
+    const length = new Uint32Array([PROG_INFO.size]);
+    const fd = libbpf().bpf_program__fd(this.#program(program));
+    const code = libbpf().bpf_obj_get_info_by_fd(fd, info.buffer, length);
+    if (code < 0) throw new SystemError(`cannot read the statistics of ${program}`, -code);
+    return {
+      runTimeNs: info.getBigUint64(PROG_INFO.runTimeNs, true),
+      runCount: info.getBigUint64(PROG_INFO.runCount, true),
+      recursionMisses: info.getBigUint64(PROG_INFO.recursionMisses, true),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#handle === null) return;
+    for (const link of this.#links) libbpf().bpf_link__destroy(link);
+    libbpf().bpf_object__close(this.#handle);
+    this.#handle = null;
+  }
+
+  #open(): Deno.PointerObject {
+    if (this.#handle === null) throw new LibbpfError("cannot use the BPF object: it is closed");
+    return this.#handle;
+  }
+
+  #map(name: string): Deno.PointerObject {
+    const map = libbpf().bpf_object__find_map_by_name(this.#open(), toCString(name));
+    if (map === null) throw new LibbpfError(`cannot find the map ${name} in the BPF object`);
+    return map;
+  }
+
+  #program(name: string): Deno.PointerObject {
+    const program = libbpf().bpf_object__find_program_by_name(this.#open(), toCString(name));
+    if (program === null) throw new LibbpfError(`cannot find the program ${name} in the BPF object`);
+    return program;
+  }
+}
+
+function failure(attempt: string, errno: number, messages: LibbpfMessages): LibbpfError {
+  const system = new SystemError(attempt, errno);
+  const summary = messages.summary();
+  return new LibbpfError(summary === "" ? system.message : `${system.message}\n  ${summary}`);
+}

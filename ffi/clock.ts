@@ -1,0 +1,64 @@
+/** The kernel's clocks, and steps of the wall clock. */
+import { check, libc } from "./libc.ts";
+
+const CLOCK_REALTIME = 0;
+const CLOCK_BOOTTIME = 7;
+const TFD_CLOEXEC = 0o2000000;
+const TFD_NONBLOCK = 0o4000;
+const TFD_TIMER_ABSTIME = 1;
+const TFD_TIMER_CANCEL_ON_SET = 2;
+
+const timespec = new BigInt64Array(2);
+
+function now(clock: number): bigint {
+  check("cannot read a clock", libc.clock_gettime(clock, timespec));
+  return (timespec[0] ?? 0n) * 1_000_000_000n + (timespec[1] ?? 0n);
+}
+
+/** CLOCK_BOOTTIME: nanoseconds since boot, time in suspend included. */
+export function bootTimeNs(): bigint {
+  return now(CLOCK_BOOTTIME);
+}
+
+/**
+ * CLOCK_REALTIME − CLOCK_BOOTTIME in nanoseconds. Best of a few readings: the wall clock is read
+ * between two of the boot clock, and the pair that lies closest together wins.
+ */
+export function wallOffsetNs(): bigint {
+  let best = 0n;
+  let narrowest: bigint | undefined;
+  for (let i = 0; i < 8; i++) {
+    const before = now(CLOCK_BOOTTIME);
+    const wall = now(CLOCK_REALTIME);
+    const after = now(CLOCK_BOOTTIME);
+    if (narrowest === undefined || after - before < narrowest) {
+      narrowest = after - before;
+      best = wall - (before + after) / 2n;
+    }
+  }
+  return best;
+}
+
+/** A descriptor that becomes readable when the wall clock is set (timerfd_create(2)). */
+export class ClockStepEvent implements Disposable {
+  readonly fd: number;
+
+  constructor() {
+    const flags = TFD_CLOEXEC | TFD_NONBLOCK;
+    this.fd = check("cannot make a timerfd", libc.timerfd_create(CLOCK_REALTIME, flags));
+    const farAway = new BigInt64Array([0n, 0n, 2n ** 33n, 0n]); // struct itimerspec, in 272 years
+    check(
+      "cannot arm a timerfd",
+      libc.timerfd_settime(this.fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, farAway, null),
+    );
+  }
+
+  /** Takes the event, so that the descriptor waits for the next one. */
+  clear(): void {
+    libc.read(this.fd, new BigUint64Array(1), 8n); // answers ECANCELED after a step
+  }
+
+  [Symbol.dispose](): void {
+    libc.close(this.fd);
+  }
+}

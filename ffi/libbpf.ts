@@ -1,0 +1,141 @@
+/** libbpf 1.x: its symbols, and its messages. */
+import { cString, libc } from "./libc.ts";
+
+const symbols = {
+  /** `const char *libbpf_version_string(void)` */
+  libbpf_version_string: { parameters: [], result: "pointer" },
+  /** `libbpf_print_fn_t libbpf_set_print(libbpf_print_fn_t fn)` */
+  libbpf_set_print: { parameters: ["function"], result: "pointer" },
+  /** `struct bpf_object *bpf_object__open_mem(const void *buf, size_t size, const struct bpf_object_open_opts *opts)` */
+  bpf_object__open_mem: { parameters: ["buffer", "u64", "buffer"], result: "pointer" },
+  /** `int bpf_object__load(struct bpf_object *obj)` */
+  bpf_object__load: { parameters: ["pointer"], result: "i32" },
+  /** `void bpf_object__close(struct bpf_object *obj)` */
+  bpf_object__close: { parameters: ["pointer"], result: "void" },
+  /** `struct bpf_map *bpf_object__find_map_by_name(const struct bpf_object *obj, const char *name)` */
+  bpf_object__find_map_by_name: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** `struct bpf_program *bpf_object__find_program_by_name(const struct bpf_object *obj, const char *name)` */
+  bpf_object__find_program_by_name: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** `int bpf_program__set_autoload(struct bpf_program *prog, bool autoload)` */
+  bpf_program__set_autoload: { parameters: ["pointer", "bool"], result: "i32" },
+  /** `struct bpf_link *bpf_program__attach(const struct bpf_program *prog)` */
+  bpf_program__attach: { parameters: ["pointer"], result: "pointer" },
+  /** `int bpf_program__fd(const struct bpf_program *prog)` */
+  bpf_program__fd: { parameters: ["pointer"], result: "i32" },
+  /** `int bpf_link__destroy(struct bpf_link *link)` */
+  bpf_link__destroy: { parameters: ["pointer"], result: "i32" },
+  /** `int bpf_map__fd(const struct bpf_map *map)` */
+  bpf_map__fd: { parameters: ["pointer"], result: "i32" },
+  /** `int bpf_map__set_max_entries(struct bpf_map *map, __u32 max_entries)` */
+  bpf_map__set_max_entries: { parameters: ["pointer", "u32"], result: "i32" },
+  /** `__u32 bpf_map__max_entries(const struct bpf_map *map)` */
+  bpf_map__max_entries: { parameters: ["pointer"], result: "u32" },
+  /** `void *bpf_map__initial_value(struct bpf_map *map, size_t *psize)` */
+  bpf_map__initial_value: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** `int bpf_obj_get_info_by_fd(int bpf_fd, void *info, __u32 *info_len)` */
+  bpf_obj_get_info_by_fd: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  /** `struct btf *btf__load_vmlinux_btf(void)` */
+  btf__load_vmlinux_btf: { parameters: [], result: "pointer" },
+  /** `struct btf *bpf_object__btf(const struct bpf_object *obj)` */
+  bpf_object__btf: { parameters: ["pointer"], result: "pointer" },
+  /** `void btf__free(struct btf *btf)` */
+  btf__free: { parameters: ["pointer"], result: "void" },
+  /** `__s32 btf__find_by_name_kind(const struct btf *btf, const char *type_name, __u32 kind)` */
+  btf__find_by_name_kind: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
+  /** `const struct btf_type *btf__type_by_id(const struct btf *btf, __u32 id)` */
+  btf__type_by_id: { parameters: ["pointer", "u32"], result: "pointer" },
+  /** `__s64 btf__resolve_size(const struct btf *btf, __u32 type_id)` */
+  btf__resolve_size: { parameters: ["pointer", "u32"], result: "i64" },
+  /** `const char *btf__name_by_offset(const struct btf *btf, __u32 offset)` */
+  btf__name_by_offset: { parameters: ["pointer", "u32"], result: "pointer" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** The library's functions. */
+export type Libbpf = Deno.DynamicLibrary<typeof symbols>["symbols"];
+
+/** libbpf is missing, too old, or refused a call. */
+export class LibbpfError extends Error {
+  override readonly name = "LibbpfError";
+}
+
+let opened: Libbpf | undefined;
+
+/** libbpf 1.x, opened at the first call. @throws {LibbpfError} if there is none */
+export function libbpf(): Libbpf {
+  return opened ??= open();
+}
+
+function open(): Libbpf {
+  try {
+    return Deno.dlopen("libbpf.so.1", symbols).symbols;
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    if (hasLibrary("libbpf.so.0")) {
+      throw new LibbpfError(
+        "cannot use libbpf: found version 0.x (libbpf.so.0), tcpspan needs 1.0 or later; " +
+          "install the package libbpf1, or run ./setup.sh",
+        { cause },
+      );
+    }
+    throw new LibbpfError(
+      `cannot load libbpf.so.1: ${detail}; install the package libbpf1, or run ./setup.sh`,
+      { cause },
+    );
+  }
+}
+
+function hasLibrary(name: string): boolean {
+  try {
+    Deno.dlopen(name, {}).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const WARN = 0; // enum libbpf_print_level
+
+/**
+ * Collects what libbpf prints while it lives, instead of letting it write to stderr. A failed load
+ * is explained there (the verifier's log) and nowhere else.
+ */
+export class LibbpfMessages implements Disposable {
+  readonly lines: string[] = [];
+  readonly #callback = new Deno.UnsafeCallback(
+    { parameters: ["u32", "pointer", "pointer"], result: "i32" },
+    (level, format, values) => {
+      if (level !== WARN) return 0;
+      const text = new Uint8Array(64 * 1024);
+      // va_list is an array on x86-64 and a structure passed by address on arm64: a pointer on both
+      const length = libc.vsnprintf(text, BigInt(text.length), format, values);
+      const kept = text.subarray(0, Math.min(length, text.length - 1));
+      for (const line of new TextDecoder().decode(kept).split("\n")) {
+        const trimmed = line.replace(/^libbpf: /, "").trimEnd();
+        if (trimmed !== "") this.lines.push(trimmed);
+      }
+      return length;
+    },
+  );
+
+  constructor() {
+    libbpf().libbpf_set_print(this.#callback.pointer);
+  }
+
+  /** The lines that tell: the verifier's last ones and libbpf's own, without the program's listing. */
+  summary(): string {
+    const telling = this.lines.filter((line) =>
+      !/^(\d+: |; |from \d+|processed \d+ insns|-- (BEGIN|END) PROG LOAD LOG --|R\d+[_=])/.test(line)
+    );
+    return telling.slice(-6).join("\n  ");
+  }
+
+  [Symbol.dispose](): void {
+    libbpf().libbpf_set_print(null);
+    this.#callback.close();
+  }
+}
+
+/** Version of the library that is loaded, as `v1.1`. */
+export function libbpfVersion(): string {
+  return cString(libbpf().libbpf_version_string());
+}

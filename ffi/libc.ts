@@ -1,0 +1,70 @@
+/** The C library: the calls for which Deno has no API of its own. */
+
+const symbols = {
+  /** `int *__errno_location(void)` */
+  __errno_location: { parameters: [], result: "pointer" },
+  /** `char *strerror(int errnum)` */
+  strerror: { parameters: ["i32"], result: "pointer" },
+  /** `int clock_gettime(clockid_t clockid, struct timespec *tp)` */
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  /** `int poll(struct pollfd *fds, nfds_t nfds, int timeout)` */
+  poll: { parameters: ["buffer", "u64", "i32"], result: "i32", nonblocking: true },
+  /** `int eventfd(unsigned int initval, int flags)` */
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  /** `int timerfd_create(int clockid, int flags)` */
+  timerfd_create: { parameters: ["i32", "i32"], result: "i32" },
+  /** `int timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old)` */
+  timerfd_settime: { parameters: ["i32", "i32", "buffer", "pointer"], result: "i32" },
+  /** `ssize_t read(int fd, void *buf, size_t count)` */
+  read: { parameters: ["i32", "buffer", "u64"], result: "i64" },
+  /** `ssize_t write(int fd, const void *buf, size_t count)` */
+  write: { parameters: ["i32", "buffer", "u64"], result: "i64" },
+  /** `int close(int fd)` */
+  close: { parameters: ["i32"], result: "i32" },
+  /** `int getpagesize(void)` */
+  getpagesize: { parameters: [], result: "i32" },
+  /** `void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)` */
+  mmap: { parameters: ["pointer", "u64", "i32", "i32", "i32", "i64"], result: "pointer" },
+  /** `int munmap(void *addr, size_t length)` */
+  munmap: { parameters: ["pointer", "u64"], result: "i32" },
+  /** `int vsnprintf(char *str, size_t size, const char *format, va_list ap)` */
+  vsnprintf: { parameters: ["buffer", "u64", "pointer", "pointer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** libc, opened at import: every process has it mapped already. */
+export const libc = Deno.dlopen("libc.so.6", symbols).symbols;
+
+/** Text at a C string's address; empty for NULL. */
+export function cString(pointer: Deno.PointerValue): string {
+  return pointer === null ? "" : Deno.UnsafePointerView.getCString(pointer);
+}
+
+/** The bytes of a C string, its final NUL included. */
+export function toCString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
+}
+
+/** A system or library call that failed. */
+export class SystemError extends Error {
+  override readonly name = "SystemError";
+  /** Positive errno. */
+  readonly errno: number;
+
+  constructor(attempt: string, errno: number) {
+    super(`${attempt}: ${cString(libc.strerror(errno))}`);
+    this.errno = errno;
+  }
+}
+
+/** errno of this thread's last call that failed. Ask at once. */
+export function lastErrno(): number {
+  const address = libc.__errno_location();
+  return address === null ? 0 : new Deno.UnsafePointerView(address).getInt32();
+}
+
+/** Passes on the result of a call that answers −1 on failure. @throws {SystemError} */
+export function check(attempt: string, result: number | bigint): number {
+  const value = Number(result);
+  if (value < 0) throw new SystemError(attempt, lastErrno());
+  return value;
+}

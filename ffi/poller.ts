@@ -1,0 +1,70 @@
+/** One wait over several descriptors, off the main thread. */
+import { check, lastErrno, libc, SystemError } from "./libc.ts";
+
+const POLLIN = 0x001;
+const POLLERR = 0x008;
+const POLLHUP = 0x010;
+const POLLNVAL = 0x020;
+const EINTR = 4;
+const EFD_CLOEXEC = 0o2000000;
+const EFD_NONBLOCK = 0o4000;
+const POLLFD_SIZE = 8; // struct pollfd: int fd, short events, short revents
+
+/** What to wait for on a descriptor. */
+export interface Interest {
+  readonly fd: number;
+  /** `readable`: there is something to read. `hangup`: the other end of a pipe has gone. */
+  readonly until: "readable" | "hangup";
+}
+
+/**
+ * poll(2) on a fixed set of descriptors. An idle process sleeps in it with no timer; `wake()` ends
+ * the wait from the event loop.
+ */
+export class Poller implements AsyncDisposable {
+  readonly #fds: DataView<ArrayBuffer>;
+  readonly #count: number;
+  readonly #wakeFd: number;
+  #pending: Promise<number> | undefined;
+
+  constructor(interests: readonly Interest[]) {
+    this.#wakeFd = check("cannot make an eventfd", libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    this.#count = interests.length + 1;
+    this.#fds = new DataView(new ArrayBuffer(this.#count * POLLFD_SIZE));
+    const all: Interest[] = [...interests, { fd: this.#wakeFd, until: "readable" }];
+    all.forEach(({ fd, until }, index) => {
+      this.#fds.setInt32(index * POLLFD_SIZE, fd, true);
+      // POLLERR and POLLHUP are always reported
+      this.#fds.setInt16(index * POLLFD_SIZE + 4, until === "readable" ? POLLIN : 0, true);
+    });
+  }
+
+  /** Resolves when a descriptor is ready, or after `wake()`. One wait at a time. */
+  async wait(): Promise<void> {
+    this.#pending = libc.poll(this.#fds.buffer, BigInt(this.#count), -1);
+    const ready = await this.#pending;
+    this.#pending = undefined;
+    if (ready < 0) {
+      const errno = lastErrno(); // of another thread, so only a hint
+      if (errno !== EINTR && errno !== 0) throw new SystemError("cannot poll", errno);
+    }
+    if (this.ready(this.#count - 1)) libc.read(this.#wakeFd, new BigUint64Array(1), 8n);
+  }
+
+  /** Whether the descriptor at `index` was ready when the last wait ended. */
+  ready(index: number): boolean {
+    const events = this.#fds.getInt16(index * POLLFD_SIZE + 6, true);
+    return (events & (POLLIN | POLLERR | POLLHUP | POLLNVAL)) !== 0;
+  }
+
+  /** Ends a wait that is under way, or the next one. */
+  wake(): void {
+    libc.write(this.#wakeFd, new BigUint64Array([1n]), 8n);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.wake();
+    await this.#pending;
+    check("cannot close an eventfd", libc.close(this.#wakeFd));
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * What an exporter is. A new one is a file in `exporters/` that makes an {@linkcode ExporterType}
+ * and a line in `exporters/registry.ts`.
+ */
+import type { z } from "zod";
+import type { SessionBatch } from "./batch.ts";
+import type { Session } from "./session.ts";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+
+/** How one export ended, in the terms of the OTLP specification. */
+export type ExportOutcome =
+  /** Taken; `rejected` sessions were refused for good (OTLP partial success), `message` says why. */
+  | { readonly status: "success"; readonly rejected?: number; readonly message?: string }
+  /** Not taken now; worth trying again, not before `retryAfterMs` milliseconds where given. */
+  | { readonly status: "retryable"; readonly reason: string; readonly retryAfterMs?: number }
+  /** Refused; another try would end the same way. */
+  | { readonly status: "failure"; readonly reason: string };
+
+/**
+ * A destination of sessions. It is opened before capture starts, so that a wrong path or setting is
+ * told before anything is attached; it gets one batch at a time per consumer of its queue.
+ */
+export interface Exporter {
+  /**
+   * Hands a batch to the destination. Resolves when it was taken or refused; a rejection of the
+   * promise counts as `failure`. `signal` aborts when shutdown has waited long enough.
+   */
+  export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome>;
+  /** Flushes and frees what the exporter holds. No call to `export` comes after or is under way. */
+  shutdown(): Promise<void>;
+}
+
+/** How the queue in front of an exporter works. Sizes count sessions, times are milliseconds. */
+export interface QueueSettings {
+  /** Sessions held at most; what does not fit is dropped and counted. */
+  readonly queueSize: number;
+  /** Exports under way at once. */
+  readonly consumers: number;
+  /** Sessions in one export at most. */
+  readonly batchSize: number;
+  /** How long the first session of a small batch waits for others. */
+  readonly linger: number;
+  readonly retry: RetrySettings | undefined;
+}
+
+/** Exponential backoff with jitter. Milliseconds; `maxElapsedTime` 0 means without end. */
+export interface RetrySettings {
+  readonly initialInterval: number;
+  readonly maxInterval: number;
+  readonly maxElapsedTime: number;
+}
+
+/** What exporters are given to work with. */
+export interface ExporterContext {
+  /** The exporter's id in the config: `type` or `type/name`. */
+  readonly id: string;
+  /** Folder that relative paths and module names in the config are relative to. */
+  readonly baseDirectory: string;
+  /** Reads an environment variable; an empty one counts as unset, as OpenTelemetry has it. */
+  readonly env: (name: string) => string | undefined;
+  /** The session as an OpenTelemetry span. */
+  readonly toSpan: (session: Session) => ReadableSpan;
+  /** A message to the user, without `tcpspan: ` in front or a line end behind. */
+  readonly warn: (message: string) => void;
+  /** Ends the program cleanly, as when the reader of stdout has gone. */
+  readonly stop: () => void;
+}
+
+/** A kind of exporter: its settings, and how to open one. */
+export interface ExporterType<Settings> {
+  /** The part of the exporter's id before `/`. */
+  readonly type: string;
+  /** One line for help texts. */
+  readonly summary: string;
+  /** Whether it sends spans, so that OTEL_SDK_DISABLED switches it off. */
+  readonly sendsSpans: boolean;
+  /** The settings under the exporter's id in the config file. */
+  readonly settings: z.ZodType<Settings>;
+  /** The queue in front of it. */
+  queue(settings: Settings): QueueSettings;
+  /**
+   * Opens the destination: creates files, loads modules; contacts no server.
+   * @throws {UsageError} if the settings cannot work on this host
+   */
+  open(settings: Settings, context: ExporterContext): Promise<Exporter>;
+}

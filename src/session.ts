@@ -1,0 +1,414 @@
+/** One end of a TCP session: a view on its record. */
+import { formatIpv4, formatIpv6 } from "./address.ts";
+import { FLAG, OWNER, RECORD, ROLE, TEXT_LENGTH } from "./record_layout.ts";
+
+/** States of include/net/tcp_states.h by number, as `tcpspan.state.last` spells them. */
+export const TCP_STATES = [
+  "unknown",
+  "established",
+  "syn_sent",
+  "syn_recv",
+  "fin_wait1",
+  "fin_wait2",
+  "time_wait",
+  "close",
+  "close_wait",
+  "last_ack",
+  "listen",
+  "closing",
+  "new_syn_recv",
+] as const;
+
+/** A TCP state, as `tcpspan.state.last` spells it. */
+export type TcpState = typeof TCP_STATES[number];
+
+/** `active` opened with connect(), `passive` was accepted. */
+export type Role = "active" | "passive" | "unknown";
+
+/** How the owning process was learnt: `tcpspan.owner.source`. */
+export type OwnerSource = "connect" | "recv" | "close" | "listen" | "fd_table" | "unknown";
+
+const OWNER_SOURCES: Record<number, OwnerSource> = {
+  [OWNER.LISTEN]: "listen",
+  [OWNER.FD_TABLE]: "fd_table",
+  [OWNER.CLOSE]: "close",
+  [OWNER.RECV]: "recv",
+  [OWNER.CONNECT]: "connect",
+};
+
+const AF_INET = 2; // include/linux/socket.h
+const NO_RTT = 0xffffffff;
+
+const decoder = new TextDecoder();
+
+/** The initial sequence numbers of both ends, each 32 bits. */
+export interface InitialSequenceNumbers {
+  readonly local: number;
+  readonly peer: number;
+}
+
+/**
+ * A view on one record: nothing is copied or decoded until it is asked for. Times are nanoseconds
+ * since the Unix epoch, durations microseconds, sizes bytes.
+ */
+export class Session {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #view: DataView<ArrayBuffer>;
+  #offset = 0;
+
+  /** @param bytes whole records, of which this shows the first until it is moved */
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Shows the record at `index` from now on. */
+  moveTo(index: number): this {
+    this.#offset = index * RECORD.size;
+    return this;
+  }
+
+  /** Wall-clock time of the first SYN: sent by the active end; for the passive end, its SYN-ACK. */
+  get startUnixNs(): bigint {
+    const start = this.#wall(RECORD.start_ns);
+    // SYN_RECV comes with the handshake's last packet: a round trip after the SYN-ACK
+    return this.role === "passive" && this.startObserved
+      ? start - BigInt(this.handshakeRttUs) * 1000n
+      : start;
+  }
+
+  /** When the connection was established, or undefined if it never was or that was not seen. */
+  get establishedUnixNs(): bigint | undefined {
+    return this.#wallIfSeen(RECORD.established_ns);
+  }
+
+  /** When this end's FIN was queued. */
+  get finSentUnixNs(): bigint | undefined {
+    return this.#wallIfSeen(RECORD.fin_sent_ns);
+  }
+
+  /** When the peer's FIN arrived, where that changed the state. */
+  get finReceivedUnixNs(): bigint | undefined {
+    return this.#wallIfSeen(RECORD.fin_received_ns);
+  }
+
+  /** When the socket entered CLOSE. */
+  get endUnixNs(): bigint {
+    return this.#wall(RECORD.end_ns);
+  }
+
+  /** From `startUnixNs` to `endUnixNs`. */
+  get durationUs(): number {
+    return Number(this.endUnixNs - this.startUnixNs) / 1000;
+  }
+
+  /** tcplife's interval in whole microseconds: from ESTABLISHED where there was one. */
+  get lifeUs(): number {
+    const from = this.#seen(RECORD.established_ns) ? RECORD.established_ns : RECORD.start_ns;
+    return Math.floor(this.#since(from) / 1000);
+  }
+
+  /** From SYN to ESTABLISHED (active), or the SYN-ACK's round trip (passive), if known. */
+  get handshakeUs(): number | undefined {
+    if (this.role === "passive") return this.handshakeRttUs || undefined;
+    if (this.role !== "active" || !this.#seen(RECORD.established_ns)) return undefined;
+    const sent = this.#view.getBigUint64(this.#offset + RECORD.start_ns, true);
+    const done = this.#view.getBigUint64(this.#offset + RECORD.established_ns, true);
+    return Number((done - sent) / 1000n);
+  }
+
+  /** The SYN-ACK's round trip; 0 if there was no sample. */
+  get handshakeRttUs(): number {
+    return this.#u32(RECORD.handshake_rtt_us);
+  }
+
+  /** False for a session that was open before the tracer started. */
+  get startObserved(): boolean {
+    return this.has(FLAG.START_OBSERVED);
+  }
+
+  /** Nanoseconds of the boot clock at the start; tells attempts of one socket apart. */
+  get startBootNs(): bigint {
+    return this.#view.getBigUint64(this.#offset + RECORD.start_ns, true);
+  }
+
+  /**
+   * Who opened. For a session whose start was not seen: from the counters. bytes_acked counts the
+   * SYN of the active end, so what was acknowledged or is in flight, without what was sent, is 1
+   * for the active end and 0 for the passive one.
+   */
+  get role(): Role {
+    switch (this.#bytes[this.#offset + RECORD.role]) {
+      case ROLE.ACTIVE:
+        return "active";
+      case ROLE.PASSIVE:
+        return "passive";
+    }
+    const sent = this.#u64(RECORD.bytes_sent) - this.#u64(RECORD.bytes_retrans);
+    const inFlight = this.#u32(RECORD.snd_nxt) - this.#u32(RECORD.snd_una) >>> 0;
+    const fin = this.finSent && this.#u32(RECORD.snd_nxt) === this.#u32(RECORD.write_seq) ? 1 : 0;
+    switch (this.#u64(RECORD.bytes_acked) + inFlight - sent - fin) {
+      case 1:
+        return "active";
+      case 0:
+        return "passive";
+      default:
+        return "unknown";
+    }
+  }
+
+  /** Whether the handshake was completed. */
+  get established(): boolean {
+    if (this.#seen(RECORD.established_ns)) return true;
+    const state = this.lastState;
+    return state !== "syn_sent" && state !== "syn_recv" && state !== "unknown";
+  }
+
+  /** The state before CLOSE. */
+  get lastState(): TcpState {
+    return TCP_STATES[this.#bytes[this.#offset + RECORD.last_state] ?? 0] ?? "unknown";
+  }
+
+  /** Whether all flags of `mask` (FLAG) are set. */
+  has(mask: number): boolean {
+    return (this.#u32(RECORD.flags) & mask) === mask;
+  }
+
+  /** sk_err: an errno, 0 for none. */
+  get errno(): number {
+    return this.#u16(RECORD.err);
+  }
+
+  /** sk_shutdown: bit 0 receiving, bit 1 sending is shut down. */
+  get shutdown(): number {
+    return this.#bytes[this.#offset + RECORD.shutdown] ?? 0;
+  }
+
+  /** `ipv4` or `ipv6`, of the packets: an IPv4 peer of a dual-stack socket is `ipv4`. */
+  get family(): "ipv4" | "ipv6" {
+    return this.#u16(RECORD.family) === AF_INET ? "ipv4" : "ipv6";
+  }
+
+  get localAddress(): string {
+    return this.#address(RECORD.local_address);
+  }
+
+  get peerAddress(): string {
+    return this.#address(RECORD.peer_address);
+  }
+
+  /** The local address in network order: 4 or 16 bytes of the record itself. */
+  get localAddressBytes(): Uint8Array {
+    return this.#addressBytes(RECORD.local_address);
+  }
+
+  /** The peer's address in network order: 4 or 16 bytes of the record itself. */
+  get peerAddressBytes(): Uint8Array {
+    return this.#addressBytes(RECORD.peer_address);
+  }
+
+  get localPort(): number {
+    return this.#u16(RECORD.local_port);
+  }
+
+  get peerPort(): number {
+    return this.#u16(RECORD.peer_port);
+  }
+
+  /** The port of the end that listened, where the role is known. */
+  get serverPort(): number | undefined {
+    switch (this.role) {
+      case "active":
+        return this.peerPort;
+      case "passive":
+        return this.localPort;
+      case "unknown":
+        return undefined;
+    }
+  }
+
+  /** Payload that the peer acknowledged: SYN and FIN not counted. */
+  get txBytes(): number {
+    const syn = this.role === "active" && this.established ? 1 : 0;
+    return Math.max(0, this.#u64(RECORD.bytes_acked) - syn - (this.finAcked ? 1 : 0));
+  }
+
+  /** Payload received in order: FIN not counted. */
+  get rxBytes(): number {
+    return Math.max(0, this.#u64(RECORD.bytes_received) - (this.has(FLAG.SOCK_DONE) ? 1 : 0));
+  }
+
+  /** Payload written but never acknowledged. */
+  get unackedBytes(): number {
+    const written = this.#u32(RECORD.write_seq);
+    const acked = this.#u32(RECORD.snd_una);
+    const fin = this.finSent && !this.finAcked ? 1 : 0;
+    const syn = this.lastState === "syn_sent" && written !== acked ? 1 : 0;
+    return Math.max(0, (written - acked >>> 0) - fin - syn);
+  }
+
+  /** Payload received but never read. */
+  get unreadBytes(): number {
+    if (!this.established) return 0;
+    const waiting = this.#u32(RECORD.rcv_nxt) - this.#u32(RECORD.copied_seq) >>> 0;
+    return waiting - (this.has(FLAG.SOCK_DONE) && waiting > 0 ? 1 : 0);
+  }
+
+  /** Whether this end sent a FIN. */
+  get finSent(): boolean {
+    const state = this.lastState;
+    return state === "fin_wait1" || state === "fin_wait2" || state === "closing" ||
+      state === "last_ack";
+  }
+
+  /** Whether the peer acknowledged the FIN. */
+  get finAcked(): boolean {
+    return this.finSent && this.#u32(RECORD.snd_una) === this.#u32(RECORD.write_seq);
+  }
+
+  /** Segments with data. */
+  get txSegments(): number {
+    return this.#u32(RECORD.data_segs_out);
+  }
+
+  /** Segments with data. */
+  get rxSegments(): number {
+    return this.#u32(RECORD.data_segs_in);
+  }
+
+  /** Segments sent again, SYN and SYN-ACK included. */
+  get retransmits(): number {
+    return this.#u32(RECORD.total_retrans);
+  }
+
+  /** Smoothed round-trip time; undefined without a sample. */
+  get smoothedRttUs(): number | undefined {
+    return this.#u32(RECORD.srtt_us) || undefined;
+  }
+
+  /** Least round-trip time of the kernel's window; undefined without a sample. */
+  get minRttUs(): number | undefined {
+    const rtt = this.#u32(RECORD.rtt_min_us);
+    return rtt === NO_RTT ? undefined : rtt;
+  }
+
+  /**
+   * Both initial sequence numbers of an established session; undefined where they can't be known for
+   * sure.
+   */
+  get initialSequenceNumbers(): InitialSequenceNumbers | undefined {
+    const role = this.role;
+    if (!this.established || role === "unknown" || this.has(FLAG.REPAIR)) return undefined;
+    const acked = this.#u64(RECORD.bytes_acked) + (role === "passive" ? 1 : 0);
+    const received = this.#u64(RECORD.bytes_received) + 1;
+    return {
+      local: wrap(this.#u32(RECORD.snd_una) - acked),
+      peer: wrap(this.#u32(RECORD.rcv_nxt) - received),
+    };
+  }
+
+  /** The initial sequence number of an attempt that was never established; 0 if no SYN left. */
+  get attemptSequenceNumber(): number {
+    return this.#u32(RECORD.snd_una);
+  }
+
+  /** The kernel's socket cookie; 0 if it has none. */
+  get cookie(): bigint {
+    return this.#view.getBigUint64(this.#offset + RECORD.cookie, true);
+  }
+
+  /** Inode of the network namespace. */
+  get netns(): number {
+    return this.#u32(RECORD.netns);
+  }
+
+  /** Process id in the tracer's pid namespace; undefined if unknown or not visible there. */
+  get pid(): number | undefined {
+    return this.#u32(RECORD.owner_pid) || undefined;
+  }
+
+  /** User id; undefined without an owner. */
+  get uid(): number | undefined {
+    return this.ownerSource === "unknown" ? undefined : this.#u32(RECORD.owner_uid);
+  }
+
+  /** The kernel's comm of the thread that acted; may hold any byte, decoded as UTF-8. */
+  get comm(): string {
+    return this.#text(RECORD.owner_comm, TEXT_LENGTH.comm);
+  }
+
+  /** Base name of the owner's executable, cut to 63 bytes; empty if unknown. */
+  get executable(): string {
+    return this.#text(RECORD.owner_exe, TEXT_LENGTH.exe);
+  }
+
+  get ownerSource(): OwnerSource {
+    return OWNER_SOURCES[this.#bytes[this.#offset + RECORD.owner_source] ?? 0] ?? "unknown";
+  }
+
+  /** Id of the owner's cgroup (v2): the inode of its folder. */
+  get cgroupId(): bigint {
+    return this.#view.getBigUint64(this.#offset + RECORD.owner_cgroup_id, true);
+  }
+
+  /** When the owner was started; undefined without an owner. */
+  get processStartUnixNs(): bigint | undefined {
+    return this.#wallIfSeen(RECORD.owner_process_start_ns);
+  }
+
+  #wall(field: number): bigint {
+    return this.#view.getBigInt64(this.#offset + field, true) +
+      this.#view.getBigInt64(this.#offset + RECORD.wall_offset_ns, true);
+  }
+
+  #seen(field: number): boolean {
+    return this.#u32(field) !== 0 || this.#u32(field + 4) !== 0;
+  }
+
+  #wallIfSeen(field: number): bigint | undefined {
+    return this.#seen(field) ? this.#wall(field) : undefined;
+  }
+
+  /** Nanoseconds from the time in `field` to the end; exact up to 104 days. */
+  #since(field: number): number {
+    const high = this.#u32(RECORD.end_ns + 4) - this.#u32(field + 4);
+    return high * 2 ** 32 + this.#u32(RECORD.end_ns) - this.#u32(field);
+  }
+
+  #u16(field: number): number {
+    return this.#view.getUint16(this.#offset + field, true);
+  }
+
+  #u32(field: number): number {
+    return this.#view.getUint32(this.#offset + field, true);
+  }
+
+  /** Exact up to 2^53. */
+  #u64(field: number): number {
+    return this.#u32(field + 4) * 2 ** 32 + this.#u32(field);
+  }
+
+  #addressBytes(field: number): Uint8Array {
+    const at = this.#offset + field;
+    return this.#bytes.subarray(at, at + (this.family === "ipv4" ? 4 : 16));
+  }
+
+  #address(field: number): string {
+    const at = this.#offset + field;
+    return this.family === "ipv4" ? formatIpv4(this.#bytes, at) : formatIpv6(this.#bytes, at);
+  }
+
+  #text(field: number, length: number): string {
+    const start = this.#offset + field;
+    const end = this.#bytes.indexOf(0, start);
+    return decoder.decode(
+      this.#bytes.subarray(start, end === -1 ? start + length : Math.min(end, start + length)),
+    );
+  }
+}
+
+/** Modulo 2^32; the sequence space wraps, counters of bytes do not. */
+function wrap(sequence: number): number {
+  const modulo = sequence % 2 ** 32;
+  return modulo < 0 ? modulo + 2 ** 32 : modulo;
+}
