@@ -351,6 +351,11 @@ export class Session {
     return this.#view.getBigUint64(this.#offset + RECORD.owner_cgroup_id, true);
   }
 
+  /** Nanoseconds of the boot clock when the owner was started; 0 without an owner. */
+  get processStartBootNs(): bigint {
+    return this.#view.getBigUint64(this.#offset + RECORD.owner_process_start_ns, true);
+  }
+
   /** When the owner was started; undefined without an owner. */
   get processStartUnixNs(): bigint | undefined {
     return this.#wallIfSeen(RECORD.owner_process_start_ns);

@@ -1,0 +1,275 @@
+/** Sessions as they end: the kernel program at work, and its ring read. */
+import { BpfObject } from "../ffi/bpf_object.ts";
+import { bootTimeNs, ClockStepEvent } from "../ffi/clock.ts";
+import { LibbpfError } from "../ffi/libbpf.ts";
+import { SystemError } from "../ffi/libc.ts";
+import { type Interest, Poller } from "../ffi/poller.ts";
+import { Ring } from "../ffi/ring.ts";
+import { SessionBatch } from "./batch.ts";
+import { Networks } from "./cidr.ts";
+import { HostError } from "./errors.ts";
+import { HOOKS, presentHooks, requireHost } from "./host.ts";
+import { readProcLink } from "./procfs.ts";
+import { BSS, RECORD, RODATA } from "./record_layout.ts";
+import { WallClock } from "./wall_clock.ts";
+
+/** What to capture. An empty list lets everything through. */
+export interface CaptureOptions {
+  /** Process ids of owners, in this process's pid namespace; at most 64. */
+  readonly pids?: readonly number[];
+  readonly localPorts?: readonly number[];
+  readonly remotePorts?: readonly number[];
+  readonly families?: readonly ("ipv4" | "ipv6")[];
+  /** Networks of peers to capture. */
+  readonly includeCidrs?: readonly string[];
+  /** Networks of peers to leave out, also of those included. */
+  readonly excludeCidrs?: readonly string[];
+  /** Ring buffer in bytes: a power of two, a multiple of the page size. Default 16 MiB. */
+  readonly ringBuffer?: number;
+  /** Whether to report sessions that were open before the start. Default true. */
+  readonly existing?: boolean;
+  /** Ends the capture: what is in the ring is still delivered. */
+  readonly signal?: AbortSignal;
+  /** A descriptor to watch, and what to do when its other end has gone. */
+  readonly onHangup?: { readonly fd: number; readonly then: () => void };
+}
+
+/** Sessions that were seen and not delivered, by place, since the start. */
+export interface CaptureLosses {
+  /** The ring was full. */
+  readonly ringFull: number;
+  /** The kernel had no memory for a socket's state. */
+  readonly storageFailed: number;
+  /**
+   * Runs of a kernel program skipped because it was interrupted by itself: state changes that were
+   * not seen. Not sessions: those are reported by a later hook.
+   */
+  readonly skippedRuns: number;
+}
+
+const AF: Record<"ipv4" | "ipv6", number> = { ipv4: 2, ipv6: 10 };
+const OBJECT = new URL("../bpf/tcpspan.bpf.o", import.meta.url);
+const DEFAULT_RING = 16 * 1024 * 1024;
+const MAX_BATCH = 4096; // sessions
+const RING_HEADER = 8; // bytes in front of each record
+// Under load the ring is read at this interval; a reader that has caught up sleeps without a timer.
+const COALESCE_MS = 20;
+
+/** What `poller.ready` counts by. */
+const enum Event {
+  Ring,
+  ClockStep,
+  Hangup,
+}
+
+/** A running capture. Iterate once; dispose to detach. */
+export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
+  readonly #resources = new AsyncDisposableStack();
+  readonly #options: CaptureOptions;
+  readonly #object: BpfObject;
+  readonly #ring: Ring;
+  readonly #clockSteps: ClockStepEvent;
+  readonly #poller: Poller;
+  readonly #clock = new WallClock();
+  readonly #counters: DataView;
+  readonly #include: Networks;
+  readonly #exclude: Networks;
+  #stopping = false;
+  #wakeSleeper: () => void = () => {};
+
+  /** @throws {HostError} if the kernel or the host makes it impossible */
+  static async open(options: CaptureOptions): Promise<Capture> {
+    requireHost();
+    const elf = await Deno.readFile(OBJECT);
+    try {
+      return new Capture(elf, options);
+    } catch (error) {
+      if (error instanceof LibbpfError || error instanceof SystemError) {
+        throw new HostError(error.message, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  private constructor(elf: Uint8Array<ArrayBuffer>, options: CaptureOptions) {
+    this.#options = options;
+    this.#include = new Networks(options.includeCidrs ?? []);
+    this.#exclude = new Networks(options.excludeCidrs ?? []);
+    using onFailure = new DisposableStack();
+    const object = onFailure.use(new BpfObject(elf));
+    object.setMaxEntries("ring", options.ringBuffer ?? DEFAULT_RING);
+    writeSettings(new DataView(object.variables(".rodata")), options);
+    const hooks = presentHooks();
+    for (const hook of HOOKS) if (!hooks.includes(hook)) object.disable(hook.program);
+    object.load();
+    const ring = onFailure.use(new Ring(object.mapFd("ring"), object.maxEntries("ring")));
+    const clockSteps = onFailure.use(new ClockStepEvent());
+    for (const { program } of hooks) object.attach(program);
+
+    const interests: Interest[] = [];
+    interests[Event.Ring] = { fd: ring.fd, until: "readable" };
+    interests[Event.ClockStep] = { fd: clockSteps.fd, until: "readable" };
+    if (options.onHangup !== undefined) {
+      interests[Event.Hangup] = { fd: options.onHangup.fd, until: "hangup" };
+    }
+    this.#object = object;
+    this.#ring = ring;
+    this.#clockSteps = clockSteps;
+    this.#poller = new Poller(interests);
+    this.#counters = new DataView(object.variables(".bss"));
+    const disposables = onFailure.move();
+    this.#resources.defer(() => disposables.dispose());
+    this.#resources.use(this.#poller); // first of all: its wait uses the ring's descriptor
+    options.signal?.addEventListener("abort", () => this.stop(), { once: true });
+    if (options.signal?.aborted) this.stop();
+  }
+
+  /** Ends the iteration once what is in the ring has been delivered. */
+  stop(): void {
+    this.#stopping = true;
+    this.#poller.wake();
+    this.#wakeSleeper();
+  }
+
+  /** What was lost until now. */
+  losses(): CaptureLosses {
+    const counter = (offset: number) => Number(this.#counters.getBigUint64(offset, true));
+    const skipped = this.#object.programInfo("set_state").recursionMisses;
+    return {
+      ringFull: counter(BSS.lost_ring_full),
+      storageFailed: counter(BSS.lost_storage_failed),
+      skippedRuns: Number(skipped),
+    };
+  }
+
+  /** Batches of sessions in the order in which they ended on each CPU. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<SessionBatch, void, void> {
+    for (;;) {
+      const last = this.#stopping;
+      const batch = this.#drain();
+      if (batch !== undefined) {
+        const chosen = this.#select(batch);
+        if (chosen.length > 0) yield chosen;
+        if (!last && batch.length < MAX_BATCH) await this.#sleep(COALESCE_MS);
+      } else if (last) {
+        return;
+      } else {
+        await this.#poller.wait();
+        if (this.#poller.ready(Event.ClockStep)) {
+          this.#clockSteps.clear();
+          this.#clock.step();
+        }
+        const { onHangup } = this.#options;
+        if (onHangup !== undefined && this.#poller.ready(Event.Hangup)) {
+          onHangup.then();
+          this.stop();
+        }
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync();
+  }
+
+  /** The finished records at the head of the ring, at most MAX_BATCH; undefined if there are none. */
+  #drain(): SessionBatch | undefined {
+    const waiting = Math.ceil(this.#ring.waiting / (RECORD.size + RING_HEADER));
+    if (waiting === 0) return undefined;
+    const words = new Int32Array(Math.min(waiting, MAX_BATCH) * RECORD.size / 4);
+    const count = this.#ring.read(words, RECORD.size);
+    if (count === 0) return undefined;
+    this.#stampWallTime(words, count);
+    return new SessionBatch(new Uint8Array(words.buffer, 0, count * RECORD.size));
+  }
+
+  #stampWallTime(words: Int32Array<ArrayBuffer>, count: number): void {
+    const view = new DataView(words.buffer);
+    const { offset, since } = this.#clock;
+    for (let at = 0; at < count * RECORD.size; at += RECORD.size) {
+      const end = view.getBigUint64(at + RECORD.end_ns, true);
+      const ns = end >= since ? offset : this.#clock.offsetAt(end);
+      view.setBigInt64(at + RECORD.wall_offset_ns, ns, true);
+    }
+  }
+
+  /** Those sessions whose peers the networks of the options let through. */
+  #select(batch: SessionBatch): SessionBatch {
+    if (this.#include.empty && this.#exclude.empty) return batch;
+    const session = batch.at(0);
+    const chosen: SessionBatch[] = [];
+    for (let i = 0; i < batch.length; i++) {
+      const { peerAddress, family } = session.moveTo(i);
+      const included = this.#include.empty || this.#include.has(peerAddress, family);
+      if (included && !this.#exclude.has(peerAddress, family)) chosen.push(batch.slice(i, i + 1));
+    }
+    return SessionBatch.concat(chosen);
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wakeSleeper = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/**
+ * Starts a capture of the TCP sessions that end on this host, in all network namespaces. Needs
+ * root. Each batch holds one session or more; a session is a view that is decoded as it is read.
+ *
+ * @throws {HostError} if the kernel or the host makes it impossible
+ *
+ * @example Print the port and the payload of each session that ends within a tenth of a second
+ * ```ts
+ * import { capture } from "../mod.ts";
+ *
+ * await using sessions = await capture({ signal: AbortSignal.timeout(100) });
+ * for await (const batch of sessions) {
+ *   for (const session of batch) {
+ *     console.log(session.comm, session.serverPort, session.txBytes, session.rxBytes);
+ *   }
+ * }
+ * ```
+ */
+export function capture(options: CaptureOptions = {}): Promise<Capture> {
+  return Capture.open(options);
+}
+
+function writeSettings(rodata: DataView, options: CaptureOptions): void {
+  const pids = options.pids ?? [];
+  const maxPids = (RODATA.filter_local_ports - RODATA.filter_pids) / 4;
+  if (pids.length > maxPids) {
+    throw new RangeError(`cannot filter by ${pids.length} pids: at most ${maxPids} are possible`);
+  }
+  rodata.setUint32(RODATA.filter_pid_count, pids.length, true);
+  pids.forEach((pid, i) => rodata.setUint32(RODATA.filter_pids + 4 * i, pid, true));
+  writePorts(rodata, RODATA.filter_local_ports, RODATA.local_ports, options.localPorts);
+  writePorts(rodata, RODATA.filter_peer_ports, RODATA.peer_ports, options.remotePorts);
+  const [family, other] = options.families ?? [];
+  if (family !== undefined && other === undefined) {
+    rodata.setUint16(RODATA.filter_family, AF[family], true);
+  }
+  rodata.setUint8(RODATA.report_existing, options.existing === false ? 0 : 1);
+  rodata.setUint32(RODATA.own_pid, Deno.pid, true);
+  const namespace = /\d+/.exec(readProcLink("self/ns/pid") ?? "")?.[0];
+  rodata.setUint32(RODATA.pid_namespace, Number(namespace ?? 0), true);
+  rodata.setBigUint64(RODATA.tracer_start_ns, bootTimeNs(), true);
+}
+
+function writePorts(
+  rodata: DataView,
+  enabled: number,
+  bitmap: number,
+  ports: readonly number[] | undefined,
+): void {
+  if (ports === undefined || ports.length === 0) return;
+  rodata.setUint8(enabled, 1);
+  for (const port of ports) {
+    const at = bitmap + (port >> 3);
+    rodata.setUint8(at, rodata.getUint8(at) | 1 << (port & 7));
+  }
+}

@@ -1,0 +1,38 @@
+/** What the path of a cgroup tells of the container, pod or service in it. */
+
+/** Names found in a cgroup path. */
+export interface CgroupNames {
+  /** 64 hex digits, as container runtimes give them. */
+  readonly containerId: string | undefined;
+  readonly podUid: string | undefined;
+  /** systemd unit without `.service`, of the system's own services alone. */
+  readonly service: string | undefined;
+}
+
+// Docker, containerd, CRI-O and Podman: …/docker/ID, …/docker-ID.scope, cri-containerd-ID.scope,
+// crio-ID.scope, libpod-ID.scope, with /container or the like behind it
+const CONTAINER = /(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?=\/|$)/;
+// kubelet: /kubepods/burstable/podUID/… or …-podUID.slice with _ for -
+const POD = /pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})/;
+const SERVICE = /\/([^/]+)\.service(?=\/|$)/;
+
+/** Reads the names from `/proc/PID/cgroup`. */
+export function parseCgroups(text: string): CgroupNames {
+  const paths = text.split("\n").map((line) => line.split(":").slice(2).join(":"));
+  return {
+    containerId: first(paths, CONTAINER),
+    podUid: first(paths, POD)?.replaceAll("_", "-"),
+    service: first(
+      paths.filter((path) => !path.startsWith("/user.slice") && !/\/cron\.service(\/|$)/.test(path)),
+      SERVICE,
+    ),
+  };
+}
+
+function first(paths: readonly string[], pattern: RegExp): string | undefined {
+  for (const path of paths) {
+    const match = pattern.exec(path)?.[1];
+    if (match !== undefined) return match;
+  }
+  return undefined;
+}

@@ -1,0 +1,63 @@
+/** `${env:NAME}`, `${env:NAME:-default}` and `$$` in values of the config file. */
+import { isScalar, parseDocument } from "yaml";
+import { quote } from "./quote.ts";
+
+/** Reads an environment variable; undefined when it is not set. */
+export type Environment = (name: string) => string | undefined;
+
+/** What came of a text, or what is wrong with it and what is expected instead. */
+export type Expansion =
+  | {
+    readonly text: string;
+    /** The text held a reference. */
+    readonly expanded: boolean;
+    /** The text was one reference and nothing else. */
+    readonly whole: boolean;
+  }
+  | { readonly problem: string };
+
+const REFERENCE = /^env:([A-Za-z_][A-Za-z0-9_]*)(?::-([^]*))?$/;
+const EXPECTED = "expected ${env:NAME}, ${env:NAME:-default}, or $$ for a dollar";
+
+/**
+ * Replaces the references in `source` by the variables' values, and `$$` by `$`. What is put in is
+ * not expanded again. A default takes effect, as in a shell, when the variable is unset or empty;
+ * a variable that is unset and has no default is a problem. A `$` before anything but `{` and `$`
+ * stays.
+ */
+export function expand(source: string, env: Environment): Expansion {
+  let problem: string | undefined;
+  let expanded = false;
+  const text = source.replaceAll(/\$\$|\$\{[^}]*\}?/g, (found) => {
+    if (found === "$$") return "$";
+    expanded = true;
+    const [, name, fallback] = found.endsWith("}") ? REFERENCE.exec(found.slice(2, -1)) ?? [] : [];
+    if (name === undefined || fallback?.includes("${")) {
+      problem ??= `${quote(found)} is no reference: ${EXPECTED}`;
+      return "";
+    }
+    const value = env(name);
+    if (fallback !== undefined && !value) return fallback.replaceAll("$$", () => "$");
+    if (value === undefined) {
+      problem ??= `environment variable ${name} is not set: expected a value for it, ` +
+        `or a default as in \${env:${name}:-default}`;
+    }
+    return value ?? "";
+  });
+  if (problem !== undefined) return { problem };
+  return { text, expanded, whole: expanded && /^\$\{[^}]*\}$/.test(source) };
+}
+
+/**
+ * The value that `text` has as an unquoted YAML scalar: `8080` is a number, `true` a boolean. What
+ * is no scalar by itself, and an empty text, stays a string.
+ */
+export function retype(text: string): string | number | boolean | null {
+  if (text === "") return text;
+  const document = parseDocument(text, { schema: "core", prettyErrors: false });
+  const node = document.contents;
+  if (document.errors.length > 0 || !isScalar(node)) return text;
+  if (node.type !== "PLAIN" || node.source !== text) return text;
+  const { value } = node;
+  return typeof value === "number" || typeof value === "boolean" || value === null ? value : text;
+}

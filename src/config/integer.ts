@@ -1,0 +1,10 @@
+import { z } from "zod";
+
+/**
+ * A config value that is a whole number within bounds.
+ * @param what a good one, for messages; the bounds are added
+ */
+export function integer(min: number, max: number, what = "a whole number"): z.ZodInt {
+  const expected = `${what} from ${min} to ${max}`;
+  return z.int(expected).min(min, expected).max(max, expected);
+}

@@ -1,0 +1,306 @@
+/** Reading a config file: all of its problems at once, each with its place. */
+import { z } from "zod";
+import { UsageError } from "../errors.ts";
+import type { ExporterType } from "../exporter.ts";
+import { ConfigDocument } from "./document.ts";
+import type { Environment } from "./expand.ts";
+import { nearest } from "./nearest.ts";
+import { type Path, type Problem, showPath, showValue } from "./problem.ts";
+import { quote } from "./quote.ts";
+import { configSchema } from "./schema.ts";
+
+/** The largest config file in bytes; a larger one is something else, given by mistake. */
+export const LARGEST_FILE = 2 ** 18;
+
+/** An exporter as the config file names it. */
+export interface ConfiguredExporter {
+  /** `type` or `type/name`. */
+  readonly id: string;
+  readonly type: ExporterType<unknown>;
+  /** What the type's settings schema made of the settings. */
+  readonly settings: unknown;
+}
+
+/** A config file's content, checked, with defaults filled in. Keys are the file's own. */
+export interface Config extends Omit<z.output<typeof configSchema>, "exporters"> {
+  /** At least one, in the order of the file. */
+  readonly exporters: readonly ConfiguredExporter[];
+}
+
+/** What a config file is read with. */
+export interface ConfigContext {
+  /** For `${env:NAME}`. */
+  readonly env: Environment;
+  /** The types that exporter ids select from, with one named `module`. */
+  readonly exporterTypes: readonly ExporterType<unknown>[];
+}
+
+/**
+ * Reads a config file.
+ * @throws {UsageError} if it cannot be read, or with a line for each problem in it
+ */
+export async function loadConfig(file: string, context: ConfigContext): Promise<Config> {
+  const bytes = await readAll(file);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new UsageError(`${file}:1:1: not a text file: expected YAML in UTF-8`);
+  }
+  return parseConfig(text, { ...context, file });
+}
+
+/**
+ * Reads the text of a config file.
+ * @param context.file the file's name, for messages
+ * @throws {UsageError} with a line for each problem: `FILE:LINE:COLUMN: KEY.PATH: what is wrong:
+ * expected …`
+ */
+export function parseConfig(text: string, context: ConfigContext & { file: string }): Config {
+  const { file } = context;
+  if (text.length > LARGEST_FILE) throw tooLarge(file);
+  if (text.includes("\0")) {
+    throw new UsageError(`${file}:1:1: not a text file: expected YAML in UTF-8`);
+  }
+  const document = new ConfigDocument(text, context.env);
+  if (!document.broken) {
+    if (document.value === null) {
+      throw new UsageError(`${file}:1:1: empty: expected a mapping with an exporters section`);
+    }
+    const config = check(document, context.exporterTypes);
+    if (document.problems.length === 0 && config !== undefined) return config;
+  }
+  const lines = document.problems.sort((a, b) => a.offset - b.offset).map((problem) => {
+    const { line, column } = document.position(problem.offset);
+    const path = problem.path.length > 0 ? `${showPath(problem.path)}: ` : "";
+    return `${file}:${line}:${column}: ${path}${problem.text}`;
+  });
+  throw new UsageError([...new Set(lines)].join("\n"));
+}
+
+function tooLarge(file: string): UsageError {
+  return new UsageError(
+    `${file}: cannot read config: found more than ${LARGEST_FILE} bytes: expected a config file`,
+  );
+}
+
+/** Reads no more than a config may hold, so that `/dev/zero` ends too; pipes work. */
+async function readAll(file: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  try {
+    using handle = await Deno.open(file);
+    for await (const chunk of handle.readable) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > LARGEST_FILE) throw tooLarge(file);
+    }
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`${file}: cannot read config: ${readFailure(error)}`);
+  }
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}
+
+function readFailure(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "no such file";
+  if (error instanceof Deno.errors.IsADirectory) return "found a directory: expected a file";
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Checks a whole document; adds to its problems. */
+function check(
+  document: ConfigDocument,
+  types: readonly ExporterType<unknown>[],
+): Config | undefined {
+  const top = checkValue(document, configSchema, document.value, []);
+  const found = isMapping(document.value) ? document.value["exporters"] : undefined;
+  const exporters = isMapping(found) ? checkExporters(document, found, types) : [];
+  return top === undefined ? undefined : { ...top, exporters };
+}
+
+function checkExporters(
+  document: ConfigDocument,
+  found: Readonly<Record<string, unknown>>,
+  types: readonly ExporterType<unknown>[],
+): ConfiguredExporter[] {
+  const path = ["exporters"];
+  const ids = Object.keys(found);
+  if (ids.length === 0) {
+    report(document, {
+      offset: document.keyOffset(path),
+      path,
+      text: "no exporter: expected at least one, such as stdout or otlp",
+    });
+  }
+  const exporters: ConfiguredExporter[] = [];
+  for (const id of ids) {
+    const type = exporterType(document, id, found[id], types);
+    if (type === undefined) continue;
+    const settings = checkValue(document, type.settings, found[id] ?? {}, ["exporters", id]);
+    exporters.push({ id, type, settings });
+  }
+  return exporters;
+}
+
+/** The type that an id and its settings select. */
+function exporterType(
+  document: ConfigDocument,
+  id: string,
+  settings: unknown,
+  types: readonly ExporterType<unknown>[],
+): ExporterType<unknown> | undefined {
+  const path = ["exporters", id];
+  const offset = document.keyOffset(path);
+  const [name = ""] = id.split("/", 1);
+  if (!/^[^/\s]+(\/\S+)?$/.test(id)) {
+    report(document, { offset, path, text: "no exporter id: expected type or type/name" });
+    return undefined;
+  }
+  if (isMapping(settings) && "module" in settings) {
+    return types.find(({ type }) => type === "module");
+  }
+  const known = types.find(({ type }) => type === name);
+  if (known !== undefined) return known;
+  const names = types.map(({ type }) => type).filter((type) => type !== "module");
+  report(document, {
+    offset,
+    path,
+    text: `unknown exporter type ${quote(name)}: expected ${names.join(", ")}, ` +
+      `or a module key that names a package${suggestion(name, names)}`,
+  });
+  return undefined;
+}
+
+/**
+ * Checks one value, and adds what is wrong to the document's problems. A value that the environment
+ * gave and that looks like a number is text again where text is expected: a token of digits.
+ */
+function checkValue<Output>(
+  document: ConfigDocument,
+  schema: z.ZodType<Output>,
+  value: unknown,
+  base: Path,
+): Output | undefined {
+  let result = schema.safeParse(value, { error: describe });
+  if (!result.success) {
+    let changed = false;
+    for (const issue of result.error.issues) {
+      const path = stepsOf(issue.path);
+      const text = document.expandedText([...base, ...path]);
+      if (text === undefined) continue;
+      replace(value, path, text);
+      changed = true;
+    }
+    if (changed) result = schema.safeParse(value, { error: describe });
+  }
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    for (const problem of problemsOf(document, issue, value, base)) report(document, problem);
+  }
+  return undefined;
+}
+
+/** Adds a problem, unless the value has one already, which explains this one. */
+function report(document: ConfigDocument, problem: Problem): void {
+  const explained = document.problems.some(({ path }) =>
+    path.length > 0 && path.every((step, i) => step === problem.path[i])
+  );
+  if (!explained) document.problems.push(problem);
+}
+
+function problemsOf(
+  document: ConfigDocument,
+  issue: z.core.$ZodIssue,
+  value: unknown,
+  base: Path,
+): Problem[] {
+  const inner = stepsOf(issue.path);
+  const path = [...base, ...inner];
+  if (issue.code === "unrecognized_keys") {
+    const texts = issue.message.split("\n");
+    return issue.keys.map((key, i) => {
+      const offset = document.keyOffset([...path, key]);
+      return { offset, path: [...path, key], text: texts[i] ?? "unknown key: expected another" };
+    });
+  }
+  if (issue.code === "invalid_key") {
+    const text = `a name that cannot be: expected ${issue.issues[0]?.message ?? "another name"}`;
+    return [{ offset: document.keyOffset(path), path, text }];
+  }
+  const found = valueAt(value, inner);
+  if (found === undefined) {
+    return [{ offset: document.offset(path), path, text: `missing: expected ${issue.message}` }];
+  }
+  const offset = document.offset(path);
+  return [{
+    offset,
+    path,
+    text: `found ${showValue(found, path)}: expected ${issue.message}`,
+  }];
+}
+
+/** What is expected, where the schema does not say it itself; a line a key for unknown keys. */
+function describe(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case "unrecognized_keys": {
+      const known = issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : [];
+      return issue.keys.map((key) =>
+        `unknown key: expected one of ${known.join(", ")}${suggestion(key, known)}`
+      ).join("\n");
+    }
+    case "invalid_type":
+      return KINDS[issue.expected] ?? `a value of type ${issue.expected}`;
+    case "invalid_value":
+      return issue.values.map(String).join(", ").replace(/, ([^,]*)$/, " or $1");
+    default:
+      return undefined;
+  }
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: "text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "a mapping",
+  record: "a mapping",
+};
+
+function suggestion(word: string, known: readonly string[]): string {
+  const near = nearest(word, known);
+  return near === undefined ? "" : `: did you mean ${JSON.stringify(near)}?`;
+}
+
+function stepsOf(path: readonly PropertyKey[]): (string | number)[] {
+  return path.map((step) => typeof step === "number" ? step : String(step));
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  let at = value;
+  for (const step of path) {
+    if (typeof at !== "object" || at === null) return undefined;
+    at = Reflect.get(at, step);
+  }
+  return at;
+}
+
+function replace(value: unknown, path: Path, text: string): void {
+  const last = path.at(-1);
+  const holder = valueAt(value, path.slice(0, -1));
+  if (last !== undefined && typeof holder === "object" && holder !== null) {
+    Reflect.set(holder, last, text);
+  }
+}

@@ -1,0 +1,37 @@
+/** What is wrong in a config file, and how a message says it. */
+import { quote } from "./quote.ts";
+
+/** Keys and list indices from the top of the file to a value. */
+export type Path = readonly (string | number)[];
+
+/** One thing that is wrong. */
+export interface Problem {
+  /** Where in the text, in UTF-16 code units. */
+  readonly offset: number;
+  readonly path: Path;
+  /** What is wrong, a colon, and what was expected. */
+  readonly text: string;
+}
+
+/** A path as messages show it: `exporters.otlp/jaeger.headers`, `capture.pids[2]`. */
+export function showPath(path: Path): string {
+  return path.map((step, i) => {
+    if (typeof step === "number") return `[${step}]`;
+    const key = /^[\w./-]+$/.test(step) ? step : quote(step);
+    return i === 0 ? key : `.${key}`;
+  }).join("");
+}
+
+/** Keys under which values are secrets, which no message may show. */
+const SECRET = new Set(["headers", "key", "options"]);
+
+/** A value as messages show it, or only its kind where the value may be a secret. */
+export function showValue(value: unknown, path: Path): string {
+  if (value === null || value === undefined) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a mapping";
+  if (path.some((step) => typeof step === "string" && SECRET.has(step))) {
+    return typeof value === "string" ? "text" : `a ${typeof value}`;
+  }
+  return typeof value === "string" ? quote(value) : String(value);
+}

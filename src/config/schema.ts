@@ -1,0 +1,110 @@
+/**
+ * The config file's schema, but for the exporters' settings, which each exporter type brings. Its
+ * error texts say what is expected; `load.ts` puts in front where it is and what was found.
+ */
+import { z } from "zod";
+import { integer } from "./integer.ts";
+import { network } from "./network.ts";
+import { orEmpty, section } from "./section.ts";
+import { size } from "./size.ts";
+
+/** Pids that the kernel program compares with one by one. */
+export const MOST_PIDS = 64;
+/** The largest pid that Linux gives: PID_MAX_LIMIT of include/linux/threads.h. */
+export const LARGEST_PID = 2 ** 22;
+export const LARGEST_PORT = 65535;
+
+function list<Item extends z.ZodType>(item: Item, expected: string) {
+  return z.array(item, expected);
+}
+
+function unique<Item>(items: Item[]): readonly Item[] {
+  return [...new Set(items)];
+}
+
+function ports(description: string) {
+  return list(integer(1, LARGEST_PORT, "a port"), "a list of ports").transform(unique).prefault([])
+    .describe(description);
+}
+
+function networks(description: string) {
+  return list(network(), "a list of networks").prefault([]).describe(description);
+}
+
+const PIDS = `a list of at most ${MOST_PIDS} process ids`;
+
+/** A power of two, because positions in the ring are masked; of pages, because it is mapped. */
+const ringBuffer = size(
+  (bytes) => bytes >= 2 ** 18 && bytes <= 2 ** 30 && Number.isInteger(Math.log2(bytes)),
+  "a power of two from 256KiB to 1GiB, such as 16MiB",
+);
+
+const NO_INTERIM = "off, as interim reports are not available in this version";
+
+/** `capture`: which sessions are traced, and how. */
+export const captureSchema = section({
+  pids: list(integer(1, LARGEST_PID, "a process id"), PIDS).max(MOST_PIDS, PIDS)
+    .transform(unique).prefault([])
+    .describe("Only sessions of these processes; empty for all."),
+  local_ports: ports("Only sessions with one of these local ports; empty for all."),
+  remote_ports: ports("Only sessions with one of these remote ports; empty for all."),
+  families: list(
+    z.enum(["ipv4", "ipv6"], "ipv4 or ipv6"),
+    "a list of ipv4 and ipv6",
+  ).min(1, "at least one of ipv4 and ipv6").transform(unique).prefault(["ipv4", "ipv6"])
+    .describe("Address families; an IPv4 peer of a dual-stack socket is ipv4."),
+  include_cidrs: networks("Only sessions whose peer is in one of these networks; empty for all."),
+  exclude_cidrs: networks("No session whose peer is in one of these networks; wins over include."),
+  ring_buffer: ringBuffer.prefault("16MiB")
+    .describe("Buffer between kernel and program: a power of two from 256KiB to 1GiB."),
+  existing: z.boolean("true or false").default(true)
+    .describe("Also sessions that were open before the start."),
+  interim: z.literal(["off", false], NO_INTERIM).transform((): "off" => "off").prefault("off")
+    .describe("Reports on sessions while they last: off."),
+}).describe("Which sessions are traced. The flags -p -L -D -4 -6 override it.");
+
+const scalars = [z.string(), z.number(), z.boolean()] as const;
+const ATTRIBUTE = "text, a number, true or false, or a list of one kind of these";
+
+/** A resource attribute's value. */
+const attribute = z.union(
+  [...scalars, z.array(z.string()), z.array(z.number()), z.array(z.boolean())],
+  ATTRIBUTE,
+);
+
+/** `resource`: what describes the observed processes. */
+export const resourceSchema = section({
+  attributes: orEmpty(z.record(
+    z.string().min(1, "a name that is not empty"),
+    attribute,
+    "a mapping of attribute names to values",
+  )).describe("Put on every span; wins over OTEL_RESOURCE_ATTRIBUTES."),
+  command_line: z.boolean("true or false").default(false)
+    .describe("Report process.command_line, which may hold secrets."),
+  from_process_env: z.boolean("true or false").default(false)
+    .describe("Take service.name from the observed process's own OTEL_SERVICE_NAME."),
+}).describe("What describes the observed processes.");
+
+/** `trace`: how the two ends of a session find each other. */
+export const traceSchema = section({
+  parent: z.enum(["auto", "always", "never"], "auto, always or never").default("auto")
+    .describe(
+      "Whether the server's span is a child of the client's: auto is where the peer is on this " +
+        "host or in `peers`.",
+    ),
+  peers: networks("Networks whose hosts run tcpspan too."),
+  key: z.string("text").default("")
+    .describe("Secret that keys the trace ids; all hosts of a site use the same."),
+}).describe("How the two ends of a session find each other.");
+
+/** The whole file, with the exporters' settings unchecked. */
+export const configSchema = z.strictObject({
+  capture: captureSchema,
+  resource: resourceSchema,
+  trace: traceSchema,
+  exporters: z.record(
+    z.string(),
+    z.unknown(),
+    "a mapping of exporter ids, such as stdout or otlp/jaeger, to their settings",
+  ),
+}, "a mapping with an exporters section");

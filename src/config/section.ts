@@ -1,0 +1,14 @@
+import { z } from "zod";
+
+/**
+ * A mapping in the config file with these keys and no others. A section with nothing in it (`tls:`
+ * with every line below commented out) or none at all stands for its defaults.
+ */
+export function section<Shape extends z.core.$ZodShape>(shape: Shape) {
+  return orEmpty(z.strictObject(shape));
+}
+
+/** `mapping`, where nothing at all stands for a mapping without keys. */
+export function orEmpty<Mapping extends z.ZodType>(mapping: Mapping) {
+  return z.preprocess((value) => value ?? {}, mapping).prefault({});
+}

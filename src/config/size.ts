@@ -1,0 +1,27 @@
+import { z } from "zod";
+
+const BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+
+/**
+ * A config value that is a number of bytes with its unit: `4096B`, `256KiB`, `16MiB`, `1GiB`. Its
+ * output is bytes.
+ * @param allowed whether a number of bytes is a good one here
+ * @param expected what a good one is, for messages
+ */
+export function size(
+  allowed: (bytes: number) => boolean = Number.isSafeInteger,
+  expected = "a size such as 256KiB or 16MiB",
+): z.ZodType<number, string> {
+  return z.string(expected).regex(/^\d+(B|KiB|MiB|GiB)$/, expected).transform((text, context) => {
+    const [, number, unit] = /^(\d+)(\w+)$/.exec(text) ?? [];
+    const bytes = Number(number) * (BYTES[unit ?? ""] ?? NaN);
+    if (Number.isSafeInteger(bytes) && allowed(bytes)) return bytes;
+    context.addIssue({ code: "custom", message: expected });
+    return z.NEVER;
+  });
+}

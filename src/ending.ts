@@ -1,0 +1,99 @@
+/** How a session ended, derived from its last state, the socket's error and its flags. */
+import { constants } from "node:os";
+import { FLAG } from "./record_layout.ts";
+import type { Session } from "./session.ts";
+
+/** `tcpspan.close.by`, `tcpspan.close.reason` and, on failure alone, `error.type`. */
+export interface Ending {
+  readonly by: "local" | "peer" | "kernel";
+  readonly reason: "fin" | "reset" | "refused" | "timeout" | "unreachable" | "aborted" | "error";
+  /** On failure alone. */
+  readonly error?: { readonly type: string; readonly message: string };
+}
+
+const { errno } = constants;
+
+const ERROR_TYPES: Record<number, string> = {
+  [errno.ECONNREFUSED]: "connection_refused",
+  [errno.ECONNRESET]: "connection_reset",
+  [errno.ETIMEDOUT]: "timed_out",
+  [errno.EHOSTUNREACH]: "host_unreachable",
+  [errno.ENETUNREACH]: "network_unreachable",
+};
+
+/** The ending of `session`. Both of the local end's own aborts and orderly closes are no failures. */
+export function endingOf(session: Session): Ending {
+  return session.established ? afterHandshake(session) : ofAttempt(session);
+}
+
+function ofAttempt(session: Session): Ending {
+  switch (session.errno) {
+    case 0:
+      if ((session.shutdown & 2) === 0 && session.localPort === 0) {
+        return fail("kernel", "error", errno.EADDRNOTAVAIL, "no local port was free");
+      }
+      return { by: "local", reason: "aborted" };
+    case errno.ECONNABORTED:
+      return { by: "kernel", reason: "aborted" };
+    case errno.ECONNREFUSED:
+      return fail("peer", "refused", session.errno, "the peer refused the connection");
+    case errno.ETIMEDOUT:
+      return fail("kernel", "timeout", session.errno, "the peer did not answer the SYN");
+    case errno.ECONNRESET:
+      return fail("peer", "reset", session.errno, "the peer reset the connection attempt");
+    case errno.EHOSTUNREACH:
+      return fail("kernel", "unreachable", session.errno, "the host cannot be reached");
+    case errno.ENETUNREACH:
+      return fail("kernel", "unreachable", session.errno, "the network cannot be reached");
+    default:
+      return fail("kernel", "error", session.errno, "the connection attempt failed");
+  }
+}
+
+function afterHandshake(session: Session): Ending {
+  const first = session.has(FLAG.PEER_FIN_FIRST)
+    ? "peer"
+    : session.has(FLAG.LOCAL_FIN_FIRST)
+    ? "local"
+    : undefined;
+  switch (session.lastState) {
+    // both ends have closed; sk_err may be a stale one
+    case "fin_wait2":
+    case "time_wait":
+    case "closing":
+      return { by: first ?? "local", reason: "fin" };
+    case "last_ack":
+      return { by: first ?? "peer", reason: "fin" };
+  }
+  switch (session.errno) {
+    case 0:
+      return { by: first ?? "local", reason: "aborted" };
+    case errno.ECONNABORTED:
+      return { by: first ?? "kernel", reason: "aborted" };
+    case errno.ECONNRESET:
+    case errno.EPIPE: // what the kernel makes of a reset after the peer's FIN
+      return fail(first ?? "peer", "reset", errno.ECONNRESET, "the peer reset the connection");
+    case errno.ETIMEDOUT:
+      return fail("kernel", "timeout", session.errno, "the peer stopped answering");
+    case errno.EHOSTUNREACH:
+      return fail("kernel", "timeout", session.errno, "the host could no longer be reached");
+    case errno.ENETUNREACH:
+      return fail("kernel", "timeout", session.errno, "the network could no longer be reached");
+    default:
+      return fail("kernel", "error", session.errno, "the connection failed");
+  }
+}
+
+function fail(
+  by: Ending["by"],
+  reason: Ending["reason"],
+  code: number,
+  message: string,
+): Ending {
+  return { by, reason, error: { type: errorType(code), message } };
+}
+
+function errorType(code: number): string {
+  const name = Object.entries(errno).find(([, value]) => value === code)?.[0];
+  return ERROR_TYPES[code] ?? name?.toLowerCase() ?? `errno_${code}`;
+}

@@ -1,0 +1,135 @@
+/** What this host has to offer for capture, and what to do where it lacks something. */
+import { Btf } from "../ffi/btf.ts";
+import { libbpfVersion } from "../ffi/libbpf.ts";
+import { HostError } from "./errors.ts";
+import { readProc } from "./procfs.ts";
+
+/** One thing that was looked at. */
+export interface HostCheck {
+  readonly name: string;
+  /** `missing`: capture cannot work. `limited`: it works with less. */
+  readonly result: "ok" | "limited" | "missing";
+  /** What was found. */
+  readonly found: string;
+  /** What to do about it, where something is to be done. */
+  readonly advice?: string;
+}
+
+const FLOOR = [5, 11] as const;
+const BTF = "/sys/kernel/btf/vmlinux";
+
+/** A tracepoint and the program of bpf/tcpspan.bpf.c that attaches to it. */
+export interface Hook {
+  readonly program: string;
+  readonly tracepoint: string;
+  /** Without it capture works with less. */
+  readonly optional: boolean;
+}
+
+/** All hooks of the kernel program. */
+export const HOOKS: readonly Hook[] = [
+  { program: "set_state", tracepoint: "inet_sock_set_state", optional: false },
+  { program: "destroy_sock", tracepoint: "tcp_destroy_sock", optional: false },
+  { program: "receive", tracepoint: "tcp_rcv_space_adjust", optional: false },
+  { program: "send", tracepoint: "sock_send_length", optional: true },
+];
+
+// include/uapi/linux/capability.h
+const CAPABILITIES = { CAP_SYS_ADMIN: 21n, CAP_PERFMON: 38n, CAP_BPF: 39n } as const;
+
+/** Looks at everything that capture needs, in the order in which it needs it. */
+export function checkHost(): HostCheck[] {
+  const basics = [checkKernel(), checkPrivileges(), checkBtf(), checkLibbpf()];
+  const canRead = basics.every(({ name, result }) => result === "ok" || name === "privileges");
+  if (!canRead) return basics;
+  const present = new Set(presentHooks());
+  return [...basics, ...HOOKS.map((hook) => checkHook(hook, present.has(hook)))];
+}
+
+/** @throws {HostError} for the first thing without which capture cannot work */
+export function requireHost(): void {
+  const missing = checkHost().find(({ result }) => result === "missing");
+  if (missing === undefined) return;
+  const advice = missing.advice === undefined ? "" : `; ${missing.advice}`;
+  throw new HostError(`cannot trace here: ${missing.name}: ${missing.found}${advice}`);
+}
+
+let present: readonly Hook[] | undefined;
+
+/** The hooks that the running kernel has. Reading its type information takes a while: done once. */
+export function presentHooks(): readonly Hook[] {
+  if (present === undefined) {
+    using btf = Btf.kernel();
+    present = HOOKS.filter(({ tracepoint }) => btf.hasTracepoint(tracepoint));
+  }
+  return present;
+}
+
+function checkKernel(): HostCheck {
+  const release = Deno.osRelease();
+  const [major = 0, minor = 0] = release.split(".").map(Number);
+  const enough = major > FLOOR[0] || major === FLOOR[0] && minor >= FLOOR[1];
+  return enough ? { name: "kernel", result: "ok", found: `Linux ${release}` } : {
+    name: "kernel",
+    result: "missing",
+    found: `Linux ${release} is too old`,
+    advice: `tcpspan needs Linux ${FLOOR.join(".")} or later: earlier kernels cannot keep state ` +
+      "per socket in a tracing program",
+  };
+}
+
+function checkPrivileges(): HostCheck {
+  const bits = BigInt(`0x${/^CapEff:\s*(\S+)/m.exec(readProc("self/status") ?? "")?.[1] ?? "0"}`);
+  const has = (name: keyof typeof CAPABILITIES) => (bits >> CAPABILITIES[name] & 1n) === 1n;
+  if (has("CAP_SYS_ADMIN") || has("CAP_BPF") && has("CAP_PERFMON")) {
+    return { name: "privileges", result: "ok", found: "may load tracing programs" };
+  }
+  return {
+    name: "privileges",
+    result: "missing",
+    found: `user id ${Deno.uid()} may not load tracing programs`,
+    advice: "run tcpspan as root: sudo deno run -A mod.ts",
+  };
+}
+
+function checkBtf(): HostCheck {
+  try {
+    Deno.statSync(BTF);
+    return { name: "kernel type information (BTF)", result: "ok", found: BTF };
+  } catch {
+    return {
+      name: "kernel type information (BTF)",
+      result: "missing",
+      found: `no ${BTF}`,
+      advice: "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as those of current " +
+        "distributions are",
+    };
+  }
+}
+
+function checkLibbpf(): HostCheck {
+  try {
+    return { name: "libbpf", result: "ok", found: libbpfVersion() };
+  } catch (error) {
+    return {
+      name: "libbpf",
+      result: "missing",
+      found: error instanceof Error ? error.message : String(error),
+    };
+  }
+}
+
+function checkHook(hook: Hook, present: boolean): HostCheck {
+  const name = `tracepoint ${hook.tracepoint}`;
+  if (present) return { name, result: "ok", found: "there" };
+  const found = "not in this kernel";
+  return hook.optional
+    ? {
+      name,
+      result: "limited",
+      found,
+      advice: "the owner of an accepted socket that only sends is taken from its listener " +
+        "(Linux 6.3 and later have it)",
+    }
+    : { name, result: "missing", found, advice: "use a newer kernel" };
+}

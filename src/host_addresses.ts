@@ -1,0 +1,57 @@
+/** The addresses of this host, in all of its network namespaces. */
+import { formatIpv6 } from "./address.ts";
+import { Networks } from "./cidr.ts";
+import { readProc, readProcLink } from "./procfs.ts";
+
+const LOOPBACK = new Networks(["127.0.0.0/8", "::1"]);
+const RESCAN_MS = 5000;
+
+/** Tells whether a peer is on this host. */
+export class HostAddresses {
+  readonly #own = new Set<string>();
+  readonly #namespaces = new Set<number>();
+  #scanned = -Infinity;
+
+  /**
+   * Whether `address` (text, as in `Session.peerAddress`) belongs to this host.
+   * @param netns the namespace of a session with it: one not seen before is looked at first
+   */
+  has(address: string, family: "ipv4" | "ipv6", netns: number): boolean {
+    if (LOOPBACK.has(address, family)) return true;
+    if (this.#own.has(address) && this.#namespaces.has(netns)) return true;
+    const age = performance.now() - this.#scanned;
+    if (age > RESCAN_MS || !this.#namespaces.has(netns) && age > RESCAN_MS / 50) this.#scan();
+    return this.#own.has(address);
+  }
+
+  /** One process of each namespace tells its addresses, through /proc. */
+  #scan(): void {
+    this.#own.clear();
+    this.#namespaces.clear();
+    for (const { name } of Deno.readDirSync("/proc")) {
+      if (!/^\d+$/.test(name)) continue;
+      const netns = Number(/\d+/.exec(readProcLink(`${name}/ns/net`) ?? "")?.[0] ?? 0);
+      if (netns === 0 || this.#namespaces.has(netns)) continue;
+      this.#namespaces.add(netns);
+      for (const address of parseFibTrie(readProc(`${name}/net/fib_trie`) ?? "")) {
+        this.#own.add(address);
+      }
+      for (const address of parseIfInet6(readProc(`${name}/net/if_inet6`) ?? "")) {
+        this.#own.add(address);
+      }
+    }
+    this.#scanned = performance.now();
+  }
+}
+
+/** Local IPv4 addresses in a `/proc/PID/net/fib_trie`: leaves with a `/32 host LOCAL` route. */
+export function parseFibTrie(text: string): string[] {
+  return [...text.matchAll(/\|-- (\S+)\n\s+\/32 host LOCAL/g)].map(([, address = ""]) => address);
+}
+
+/** IPv6 addresses in a `/proc/PID/net/if_inet6`, in the spelling of `Session.peerAddress`. */
+export function parseIfInet6(text: string): string[] {
+  return [...text.matchAll(/^([0-9a-f]{32}) /gm)].map(([, hex = ""]) =>
+    formatIpv6(Uint8Array.fromHex(hex))
+  );
+}

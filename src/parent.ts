@@ -1,0 +1,32 @@
+/** Whether a server's span names the client's as its parent. */
+import { Networks } from "./cidr.ts";
+import { HostAddresses } from "./host_addresses.ts";
+import type { Session } from "./session.ts";
+
+/** `trace.parent` and `trace.peers` of the config. */
+export interface ParentSettings {
+  /** `auto`: where somebody exports the client's span: on this host, or one of `peers`. */
+  readonly parent: "auto" | "always" | "never";
+  /** Networks whose hosts run tcpspan too. */
+  readonly peers: readonly string[];
+}
+
+/** A parent that nobody exports is a warning in trace viewers, so it is named only where one will. */
+export class ParentRule {
+  readonly #parent: ParentSettings["parent"];
+  readonly #peers: Networks;
+  readonly #host = new HostAddresses();
+
+  constructor(settings: ParentSettings) {
+    this.#parent = settings.parent;
+    this.#peers = new Networks(settings.peers);
+  }
+
+  /** Whether the span of `session`, a server's, has a parent. */
+  hasParent(session: Session): boolean {
+    if (this.#parent !== "auto") return this.#parent === "always";
+    const { peerAddress, family } = session;
+    return this.#peers.has(peerAddress, family) ||
+      this.#host.has(peerAddress, family, session.netns);
+  }
+}

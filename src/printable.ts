@@ -1,0 +1,107 @@
+/**
+ * Text from outside, made safe to look at: a process chooses its own name (prctl), and may put a
+ * terminal's escape sequences into it, or characters that hide or reorder those beside them.
+ */
+
+const SPACE = 0x20;
+const DELETE = 0x7f;
+const BACKSLASH = 0x5c;
+
+/**
+ * Control characters (C0, DEL, C1), format characters (bidirectional marks and overrides, zero-width
+ * characters, tags), line and paragraph separators, and others that are drawn as nothing.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+const UNPRINTABLE_NON_ASCII =
+  /[\x7f-\x9f]|(?!\p{ASCII})[\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * UTF-8 bytes as text that shows what is in them. A backslash becomes `\\`; a control character of
+ * ASCII, and a byte that is no UTF-8, `\x1b`; another character that can't be seen, `\u{202e}`.
+ *
+ * @param columns where the text is cut, one column a character; an escape that does not fit is left
+ * out as a whole
+ */
+export function printable(bytes: Uint8Array, columns = Infinity): string {
+  if (isPlain(bytes)) return String.fromCharCode(...bytes.subarray(0, columns));
+  let text = "";
+  let left = columns;
+  for (const { shown, width } of pieces(bytes)) {
+    if (width > left) break;
+    text += shown;
+    left -= width;
+  }
+  return text;
+}
+
+/**
+ * JSON text that a terminal can show: `JSON.stringify` escapes no more than JSON demands. Leaves
+ * ASCII as it is, line ends between values included.
+ */
+export function printableJson(json: string): string {
+  return json.replace(UNPRINTABLE_NON_ASCII, (character) => {
+    let escaped = "";
+    for (let i = 0; i < character.length; i++) {
+      escaped += `\\u${hex(character.charCodeAt(i), 4)}`;
+    }
+    return escaped;
+  });
+}
+
+/** Whether all is ASCII that stands for itself, as almost every name is. */
+function isPlain(bytes: Uint8Array): boolean {
+  for (const byte of bytes) {
+    if (byte < SPACE || byte >= DELETE || byte === BACKSLASH) return false;
+  }
+  return true;
+}
+
+/** A character as it is shown, in so many columns. */
+interface Piece {
+  readonly shown: string;
+  readonly width: number;
+}
+
+function* pieces(bytes: Uint8Array): Generator<Piece> {
+  for (let i = 0; i < bytes.length;) {
+    const byte = bytes[i] ?? 0;
+    const length = sequenceLength(byte);
+    const character = decode(bytes.subarray(i, i + length));
+    if (character === undefined) {
+      yield escape(`\\x${hex(byte, 2)}`);
+      i++;
+      continue;
+    }
+    if (byte === BACKSLASH) yield escape("\\\\");
+    else if (!UNPRINTABLE.test(character)) yield { shown: character, width: 1 };
+    else if (length === 1) yield escape(`\\x${hex(byte, 2)}`);
+    else yield escape(`\\u{${hex(character.codePointAt(0) ?? 0, 1)}}`);
+    i += length;
+  }
+}
+
+function escape(shown: string): Piece {
+  return { shown, width: shown.length };
+}
+
+/** Bytes of the character that `lead` begins; 1 if it begins none. */
+function sequenceLength(lead: number): number {
+  if (lead >= 0xf0) return 4;
+  if (lead >= 0xe0) return 3;
+  return lead >= 0xc0 ? 2 : 1;
+}
+
+/** One character, or undefined if the bytes are none. */
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, "0");
+}

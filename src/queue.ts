@@ -1,0 +1,209 @@
+/** The bounded queue in front of an exporter: batching, retry, and a count of all that is lost. */
+import { SessionBatch } from "./batch.ts";
+import type { Exporter, ExportOutcome, QueueSettings, RetrySettings } from "./exporter.ts";
+
+/** Sessions that went through a queue, by what became of them. */
+export interface QueueCounters {
+  /** Taken in. */
+  accepted: number;
+  /** Delivered. */
+  exported: number;
+  /** Lost because the queue was full. */
+  dropped: number;
+  /** Lost because the destination refused them, or gave up on. */
+  failed: number;
+  /** Tries after a first one; these count exports, not sessions. */
+  retries: number;
+}
+
+const DROP_NOTICE_MS = 60_000;
+
+/**
+ * Hands batches to one exporter, so that a slow or dead one never delays the ring, the others or
+ * shutdown. `push` never waits: what does not fit is dropped, and counted.
+ */
+export class ExporterQueue {
+  readonly counters: QueueCounters = {
+    accepted: 0,
+    exported: 0,
+    dropped: 0,
+    failed: 0,
+    retries: 0,
+  };
+  readonly #batches: SessionBatch[] = [];
+  readonly #consumers: Promise<void>[];
+  readonly #stop = new AbortController(); // cuts short the waits, not the exports
+  readonly #abort = new AbortController(); // cuts short the exports
+  #waiting = 0; // sessions in #batches
+  #idle: (() => void)[] = [];
+  #failing = false;
+  #dropNoticed = -Infinity;
+
+  /**
+   * @param id the exporter's, for messages
+   * @param warn takes a message to the user
+   */
+  constructor(
+    readonly id: string,
+    readonly exporter: Exporter,
+    private readonly settings: QueueSettings,
+    private readonly warn: (message: string) => void,
+  ) {
+    this.#consumers = Array.from({ length: settings.consumers }, () => this.#consume());
+  }
+
+  /** Takes as many sessions as fit, the first ones. */
+  push(batch: SessionBatch): void {
+    const room = this.settings.queueSize - this.#waiting;
+    const taken = batch.length > room ? batch.slice(0, room) : batch;
+    if (taken.length < batch.length) this.#drop(batch.length - taken.length);
+    if (taken.length === 0) return;
+    this.#batches.push(taken);
+    this.#waiting += taken.length;
+    this.counters.accepted += taken.length;
+    this.#idle.shift()?.();
+  }
+
+  /**
+   * Delivers what waits, then shuts the exporter down. What is not delivered after `timeoutMs`
+   * milliseconds counts as failed. Nothing must be pushed afterwards.
+   */
+  async close(timeoutMs: number): Promise<void> {
+    this.#stop.abort();
+    for (const wake of this.#idle.splice(0)) wake();
+    const timer = setTimeout(() => this.#abort.abort(), timeoutMs);
+    await Promise.all(this.#consumers);
+    clearTimeout(timer);
+    await this.exporter.shutdown();
+  }
+
+  async #consume(): Promise<void> {
+    const { batchSize, linger } = this.settings;
+    for (;;) {
+      if (this.#waiting === 0) {
+        if (this.#stop.signal.aborted) return;
+        await new Promise<void>((resolve) => this.#idle.push(resolve));
+        continue;
+      }
+      if (this.#waiting < batchSize && linger > 0) await delay(linger, this.#stop.signal);
+      const batch = this.#take(batchSize);
+      if (batch.length > 0) await this.#deliver(batch);
+    }
+  }
+
+  /** Up to `most` sessions from the head of the queue. */
+  #take(most: number): SessionBatch {
+    const parts: SessionBatch[] = [];
+    let count = 0;
+    while (count < most) {
+      const head = this.#batches.shift();
+      if (head === undefined) break;
+      const part = head.slice(0, most - count);
+      if (part.length < head.length) this.#batches.unshift(head.slice(part.length, head.length));
+      parts.push(part);
+      count += part.length;
+    }
+    this.#waiting -= count;
+    return SessionBatch.concat(parts);
+  }
+
+  async #deliver(batch: SessionBatch): Promise<void> {
+    const backoff = new Backoff(this.settings.retry);
+    for (;;) {
+      const outcome = await this.#export(batch);
+      switch (outcome.status) {
+        case "success": {
+          const rejected = Math.min(outcome.rejected ?? 0, batch.length);
+          this.counters.exported += batch.length - rejected;
+          this.#recovered();
+          if (rejected > 0) this.#lose(rejected, `rejected: ${outcome.message ?? "no reason given"}`);
+          return;
+        }
+        case "failure":
+          this.#lose(batch.length, outcome.reason);
+          return;
+        case "retryable": {
+          const wait = backoff.next(outcome.retryAfterMs);
+          if (wait === undefined || this.#stop.signal.aborted) {
+            this.#lose(batch.length, outcome.reason);
+            return;
+          }
+          this.#retrying(outcome.reason);
+          await delay(wait, this.#stop.signal);
+          this.counters.retries++;
+        }
+      }
+    }
+  }
+
+  async #export(batch: SessionBatch): Promise<ExportOutcome> {
+    if (this.#abort.signal.aborted) return { status: "failure", reason: "no time was left" };
+    try {
+      return await this.exporter.export(batch, this.#abort.signal);
+    } catch (error) {
+      return { status: "failure", reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  #retrying(reason: string): void {
+    if (this.#failing) return;
+    this.#failing = true;
+    this.warn(
+      `${this.id}: ${reason}; trying again, up to ${this.settings.queueSize} sessions are kept`,
+    );
+  }
+
+  #recovered(): void {
+    if (!this.#failing) return;
+    this.#failing = false;
+    this.warn(`${this.id}: delivering again`);
+  }
+
+  #lose(sessions: number, reason: string): void {
+    this.counters.failed += sessions;
+    this.warn(`${this.id}: lost ${sessions} sessions: ${reason}`);
+  }
+
+  #drop(sessions: number): void {
+    this.counters.dropped += sessions;
+    const now = performance.now();
+    if (now - this.#dropNoticed < DROP_NOTICE_MS) return;
+    this.#dropNoticed = now;
+    this.warn(`${this.id}: queue full: ${this.counters.dropped} sessions dropped until now`);
+  }
+}
+
+/** Waits between the tries of one export. */
+class Backoff {
+  readonly #began = performance.now();
+  #interval: number;
+
+  constructor(private readonly settings: RetrySettings | undefined) {
+    this.#interval = settings?.initialInterval ?? 0;
+  }
+
+  /** Milliseconds to wait; undefined to give up. `atLeast` is what the server asked for. */
+  next(atLeast = 0): number | undefined {
+    if (this.settings === undefined) return undefined;
+    const { maxInterval, maxElapsedTime } = this.settings;
+    const jittered = this.#interval * (0.5 + Math.random());
+    this.#interval = Math.min(this.#interval * 1.5, maxInterval);
+    const wait = Math.max(jittered, atLeast);
+    const elapsed = performance.now() - this.#began;
+    return maxElapsedTime > 0 && elapsed + wait > maxElapsedTime ? undefined : wait;
+  }
+}
+
+/** Resolves after `ms` milliseconds, or when `signal` aborts. */
+function delay(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}

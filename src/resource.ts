@@ -1,0 +1,156 @@
+/** The resource of a span: the process that was observed, and its host. */
+import type { Attributes } from "@opentelemetry/api";
+import { type Resource, resourceFromAttributes } from "@opentelemetry/resources";
+import {
+  ATTR_SERVICE_INSTANCE_ID,
+  ATTR_SERVICE_NAME,
+} from "@opentelemetry/semantic-conventions";
+import {
+  ATTR_CONTAINER_ID,
+  ATTR_HOST_ID,
+  ATTR_HOST_NAME,
+  ATTR_K8S_POD_UID,
+  ATTR_OS_TYPE,
+  ATTR_PROCESS_COMMAND_LINE,
+  ATTR_PROCESS_CREATION_TIME,
+  ATTR_PROCESS_EXECUTABLE_NAME,
+  ATTR_PROCESS_EXECUTABLE_PATH,
+  ATTR_PROCESS_OWNER,
+  ATTR_PROCESS_PID,
+} from "@opentelemetry/semantic-conventions/incubating";
+import { createHash } from "node:crypto";
+import { parseCgroups } from "./cgroup.ts";
+import { isSameProcess, readProc, readProcEnv, readProcLink } from "./procfs.ts";
+import { formatRfc3339 } from "./rfc3339.ts";
+import type { Session } from "./session.ts";
+
+/** What a resource is made from, beside the process. */
+export interface ResourceSettings {
+  /** Attributes of every resource; they win over what was found. */
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+  /** Whether to tell `process.command_line`, which may hold secrets. */
+  readonly commandLine: boolean;
+  /** Whether to take service.name from the observed process's own OTEL_SERVICE_NAME. */
+  readonly fromProcessEnv: boolean;
+}
+
+interface Entry {
+  readonly startBootNs: bigint;
+  readonly executable: string;
+  readonly resource: Resource;
+}
+
+const CAPACITY = 16_384; // processes remembered, about 1 kB each
+
+/**
+ * One resource object per process: serializers group spans by the object. What the kernel recorded
+ * is enough to name a process that is gone; /proc adds to it while it lives.
+ */
+export class ProcessResources {
+  readonly #settings: ResourceSettings;
+  readonly #host: Attributes;
+  readonly #hostId: string;
+  readonly #entries = new Map<number, Entry>();
+  readonly #users = new Map<number, string>();
+  #unknown: Resource | undefined;
+
+  constructor(settings: ResourceSettings) {
+    this.#settings = settings;
+    this.#hostId = readFile("/etc/machine-id")?.trim() ?? "";
+    this.#host = {
+      [ATTR_HOST_NAME]: Deno.hostname(),
+      ...(this.#hostId === "" ? {} : { [ATTR_HOST_ID]: this.#hostId }),
+      [ATTR_OS_TYPE]: "linux",
+    };
+  }
+
+  /** The resource of the process that owns `session`. */
+  of(session: Session): Resource {
+    if (session.ownerSource === "unknown") {
+      return this.#unknown ??= this.#resource({ [ATTR_SERVICE_NAME]: "unknown_service" });
+    }
+    const pid = session.pid;
+    // outside of the tracer's pid namespace: nothing to remember it by, and no /proc to ask
+    if (pid === undefined) return this.#describe(session, undefined);
+    const { processStartBootNs: startBootNs, executable } = session;
+    const known = this.#entries.get(pid);
+    if (known?.startBootNs === startBootNs && known.executable === executable) {
+      return known.resource;
+    }
+    const resource = this.#describe(session, pid);
+    if (this.#entries.size >= CAPACITY) {
+      const [oldest] = this.#entries.keys();
+      if (oldest !== undefined) this.#entries.delete(oldest);
+    }
+    this.#entries.set(pid, { startBootNs, executable, resource });
+    return resource;
+  }
+
+  #describe(session: Session, pid: number | undefined): Resource {
+    const alive = pid !== undefined && isSameProcess(pid, session.processStartBootNs);
+    const cgroup = parseCgroups(alive ? readProc(`${pid}/cgroup`) ?? "" : "");
+    const path = alive ? readProcLink(`${pid}/exe`)?.replace(/ \(deleted\)$/, "") : undefined;
+    const executable = session.executable || path?.replace(/.*\//, "") || "";
+    const created = session.processStartUnixNs;
+    const commandLine = alive && this.#settings.commandLine
+      ? readProc(`${pid}/cmdline`)?.replaceAll("\0", " ").trim()
+      : undefined;
+    const ownName = alive && this.#settings.fromProcessEnv
+      ? readProcEnv(pid, "OTEL_SERVICE_NAME")
+      : undefined;
+    return this.#resource({
+      [ATTR_SERVICE_NAME]: ownName ?? cgroup.service ??
+        (executable || session.comm || "unknown_service"),
+      [ATTR_SERVICE_INSTANCE_ID]: pid === undefined
+        ? undefined
+        : uuidV5(`${this.#hostId}/${pid}/${session.processStartBootNs}`),
+      [ATTR_PROCESS_PID]: pid,
+      [ATTR_PROCESS_EXECUTABLE_NAME]: executable || undefined,
+      [ATTR_PROCESS_EXECUTABLE_PATH]: path,
+      [ATTR_PROCESS_CREATION_TIME]: created === undefined ? undefined : formatRfc3339(created, 3),
+      [ATTR_PROCESS_OWNER]: session.uid === undefined ? undefined : this.#userName(session.uid),
+      [ATTR_PROCESS_COMMAND_LINE]: commandLine,
+      [ATTR_CONTAINER_ID]: cgroup.containerId,
+      [ATTR_K8S_POD_UID]: cgroup.podUid,
+    });
+  }
+
+  #resource(attributes: Attributes): Resource {
+    const found = Object.entries(attributes).filter(([, value]) => value !== undefined);
+    return resourceFromAttributes({
+      ...Object.fromEntries(found),
+      ...this.#host,
+      ...this.#settings.attributes,
+    });
+  }
+
+  /** Name of a user, its number where it has none. */
+  #userName(uid: number): string {
+    if (!this.#users.has(uid)) {
+      for (const line of (readFile("/etc/passwd") ?? "").split("\n")) {
+        const [name, , id] = line.split(":");
+        if (name !== undefined && id !== undefined) this.#users.set(Number(id), name);
+      }
+      if (!this.#users.has(uid)) this.#users.set(uid, String(uid));
+    }
+    return this.#users.get(uid) ?? String(uid);
+  }
+}
+
+function readFile(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+const NAMESPACE = Uint8Array.fromHex("4d6b0e5d8f7c5a0c9a4e6d0f3e2b7c11"); // tcpspan's own
+
+/** RFC 9562, section 5.5. */
+function uuidV5(name: string): string {
+  const hash = createHash("sha1").update(NAMESPACE).update(name).digest();
+  hash[6] = (hash[6] ?? 0) & 0x0f | 0x50;
+  hash[8] = (hash[8] ?? 0) & 0x3f | 0x80;
+  return hash.toString("hex", 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}

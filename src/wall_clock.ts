@@ -1,0 +1,40 @@
+/** From the kernel's clock to the wall clock, across steps. */
+import { bootTimeNs, wallOffsetNs } from "../ffi/clock.ts";
+
+interface Offset {
+  /** Nanoseconds of the boot clock from which it holds. */
+  readonly since: bigint;
+  readonly ns: bigint;
+}
+
+const HISTORY = 16; // a session is read within seconds of its end
+
+/**
+ * CLOCK_REALTIME − CLOCK_BOOTTIME over time. Both are slewed alike, so the difference changes only
+ * when somebody sets the wall clock.
+ */
+export class WallClock {
+  readonly #history: Offset[] = [{ since: 0n, ns: wallOffsetNs() }];
+
+  /** Takes note of a step that has just happened. */
+  step(): void {
+    this.#history.unshift({ since: bootTimeNs(), ns: wallOffsetNs() });
+    this.#history.length = Math.min(this.#history.length, HISTORY);
+  }
+
+  /** The offset in nanoseconds that held at `bootNs`. */
+  offsetAt(bootNs: bigint): bigint {
+    const found = this.#history.find(({ since }) => since <= bootNs) ?? this.#history.at(-1);
+    return found?.ns ?? 0n;
+  }
+
+  /** The offset in nanoseconds that holds now. */
+  get offset(): bigint {
+    return this.#history[0]?.ns ?? 0n;
+  }
+
+  /** Nanoseconds of the boot clock since which `offset` holds. */
+  get since(): bigint {
+    return this.#history[0]?.since ?? 0n;
+  }
+}
