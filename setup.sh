@@ -14,13 +14,15 @@ declare -rA DENO_NPM=(
   [aarch64]=@deno/linux-arm64-glibc
 )
 readonly GO=1.26.6 GO_MINIMUM=1.26
+# The committed BPF object is compared with a fresh build byte for byte, so every
+# machine compiles it with the same clang: the one in Zig, which PyPI has.
+readonly ZIG=0.14.1
 readonly JAEGER=v1.76.0 # holds Jaeger 2.13
 readonly OTELCOL_MANIFEST=test/backends/otelcol.yaml # has the Collector's version
 
-# The clang version is pinned because the committed BPF object is compared with
-# a fresh build byte for byte. libbpf-tools brings the real tcplife.
+# libbpf-tools brings the real tcplife, llvm its llvm-strip.
 readonly DEV_PACKAGES=(
-  clang-14 llvm-14 libbpf-dev libc6-dev gcc make libbpf-tools curl iproute2
+  llvm libbpf-dev libc6-dev gcc make libbpf-tools curl iproute2
   nftables iperf3 openssl python3 zstd procps git
 )
 
@@ -276,6 +278,19 @@ go_fits() { # FILE
   version=$("$1" env GOVERSION 2>/dev/null) && version_at_least "${version#go}" "$GO_MINIMUM"
 }
 
+install_zig() {
+  local folder=$cache/zig-$ZIG
+  if [[ ! -x $folder/ziglang/zig ]]; then
+    make_cache_folder "$bin"
+    say "installing Zig $ZIG in $cache"
+    pip_fetch "ziglang==$ZIG" "$work/zig"
+    rm -rf "$folder.new"
+    mv -T "$work/zig" "$folder.new"
+    mv -T "$folder.new" "$folder"
+  fi
+  link "../zig-$ZIG/ziglang/zig" zig
+}
+
 builder=
 start_builds() {
   ((${#pending[@]})) || return 0
@@ -374,6 +389,7 @@ main() {
     find_backends
     start_builds
     install_dev_packages
+    install_zig
   fi
   install_deno
   warm_deno_cache

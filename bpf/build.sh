@@ -1,8 +1,22 @@
 #!/bin/sh
-# Builds the kernel program: build.sh OUTPUT. The compiler's major version is
-# pinned, so that the committed object can be compared byte for byte.
+# Builds the kernel program: build.sh OUTPUT. The compiler is the clang 19 in
+# Zig 0.14.1, the same on every distribution, so that the committed object can be
+# compared byte for byte; ./setup.sh --dev installs it.
 set -eu
 cd "$(dirname "$0")"
-clang-14 -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter \
-	-fdebug-compilation-dir=. -c tcpspan.bpf.c -o "$1"
-llvm-strip-14 -g "$1"
+cache=${TCPSPAN_CACHE:-/var/cache/tcpspan}
+zig=$cache/bin/zig
+if [ ! -x "$zig" ]; then
+	echo "cannot build the kernel program: no $zig; run ./setup.sh --dev" >&2
+	exit 1
+fi
+ZIG_LOCAL_CACHE_DIR=$(mktemp -d)
+export ZIG_LOCAL_CACHE_DIR ZIG_GLOBAL_CACHE_DIR="$ZIG_LOCAL_CACHE_DIR"
+trap 'rm -rf "$ZIG_LOCAL_CACHE_DIR"' EXIT
+
+# Unwind tables, address significance and sanitizers mean nothing to the kernel.
+"$zig" cc -target bpfel-freestanding-none -mcpu=v3 -O2 -g \
+	-Wall -Wextra -Werror -Wno-unused-parameter \
+	-fno-unwind-tables -fno-asynchronous-unwind-tables -fno-addrsig -fno-sanitize=all \
+	-fdebug-compilation-dir=. -isystem /usr/include -c tcpspan.bpf.c -o "$1"
+llvm-strip -g "$1"
