@@ -12,8 +12,8 @@ const BACKSLASH = 0x5c;
  * characters, tags), line and paragraph separators, and others that are drawn as nothing.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
-const UNPRINTABLE_NON_ASCII =
-  /[\x7f-\x9f]|(?!\p{ASCII})[\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+const UNPRINTABLE_BUT_LINE_END = new RegExp(`(?!\n)${UNPRINTABLE.source}`, "gu");
+const NOT_ASCII = /[\x7f-\uffff]/;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -25,7 +25,8 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * out as a whole
  */
 export function printable(bytes: Uint8Array, columns = Infinity): string {
-  if (isPlain(bytes)) return String.fromCharCode(...bytes.subarray(0, columns));
+  const plain = plainText(bytes, columns);
+  if (plain !== undefined) return plain;
   let text = "";
   let left = columns;
   for (const { shown, width } of pieces(bytes)) {
@@ -37,11 +38,12 @@ export function printable(bytes: Uint8Array, columns = Infinity): string {
 }
 
 /**
- * JSON text that a terminal can show: `JSON.stringify` escapes no more than JSON demands. Leaves
- * ASCII as it is, line ends between values included.
+ * JSON text with what can't be seen escaped as well: `JSON.stringify` escapes no more than JSON
+ * demands. Line ends between values stay.
  */
 export function printableJson(json: string): string {
-  return json.replace(UNPRINTABLE_NON_ASCII, (character) => {
+  if (!NOT_ASCII.test(json)) return json;
+  return json.replace(UNPRINTABLE_BUT_LINE_END, (character) => {
     let escaped = "";
     for (let i = 0; i < character.length; i++) {
       escaped += `\\u${hex(character.charCodeAt(i), 4)}`;
@@ -50,12 +52,15 @@ export function printableJson(json: string): string {
   });
 }
 
-/** Whether all is ASCII that stands for itself, as almost every name is. */
-function isPlain(bytes: Uint8Array): boolean {
-  for (const byte of bytes) {
-    if (byte < SPACE || byte >= DELETE || byte === BACKSLASH) return false;
+/** The quick way for ASCII that stands for itself, as almost every name is; undefined for others. */
+function plainText(bytes: Uint8Array, columns: number): string | undefined {
+  let text = "";
+  for (let i = 0; i < bytes.length && i < columns; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte < SPACE || byte >= DELETE || byte === BACKSLASH) return undefined;
+    text += String.fromCharCode(byte);
   }
-  return true;
+  return text;
 }
 
 /** A character as it is shown, in so many columns. */

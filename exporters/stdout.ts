@@ -1,0 +1,149 @@
+/** The exporter `stdout`: sessions as tcplife prints them, or as JSON. */
+import type { SessionBatch } from "../src/batch.ts";
+import { UsageError } from "../src/errors.ts";
+import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../src/exporter.ts";
+import { CsvFormat } from "./stdout_csv.ts";
+import type { StdoutFormat } from "./stdout_format.ts";
+import { JsonFormat } from "./stdout_json.ts";
+import { type StdoutSettings, stdoutSettings } from "./stdout_settings.ts";
+import { TableFormat } from "./stdout_table.ts";
+
+/** The exporter type `stdout`. */
+export const stdoutExporter: ExporterType<StdoutSettings> = {
+  type: "stdout",
+  summary: "tcplife's table, CSV, or JSON lines on standard output",
+  sendsSpans: false,
+  settings: stdoutSettings,
+  queue: () => ({ queueSize: 100_000, consumers: 1, batchSize: 4096, linger: 0, retry: undefined }),
+  open: (settings, context) =>
+    Promise.resolve(
+      new StdoutExporter({
+        format: formatOf(settings, context),
+        write: (bytes) => Deno.stdout.write(bytes),
+        stop: context.stop,
+      }),
+    ),
+};
+
+function formatOf({ format, time, timestamp }: StdoutSettings, context: ExporterContext) {
+  switch (format) {
+    case "table":
+    case "wide":
+      return new TableFormat({ wide: format === "wide", time, timestamp });
+    case "csv":
+      return new CsvFormat({ time, timestamp });
+    case "json":
+      return new JsonFormat(context.toSpan);
+  }
+}
+
+/** What a {@linkcode StdoutExporter} is made of. */
+export interface StdoutExporterOptions {
+  readonly format: StdoutFormat;
+  /** Writes some of the bytes and tells how many, as `Deno.stdout.write` does. */
+  readonly write: (bytes: Uint8Array) => Promise<number>;
+  /** Called once, when the reader has gone. */
+  readonly stop: () => void;
+}
+
+const LINE_END = 0x0a;
+const FULL_PIPE_WAIT_MS = 5;
+
+const encoder = new TextEncoder();
+
+/**
+ * Writes each batch at once. A reader that has gone is the end of the program and no error: the
+ * batches that are still to come count as taken.
+ */
+export class StdoutExporter implements Exporter {
+  readonly #format: StdoutFormat;
+  readonly #write: StdoutExporterOptions["write"];
+  readonly #stop: () => void;
+  #readerGone = false;
+  #insideLine = false;
+
+  constructor({ format, write, stop }: StdoutExporterOptions) {
+    this.#format = format;
+    this.#write = write;
+    this.#stop = stop;
+  }
+
+  /** Prints the header, so that an idle run shows it. @throws {UsageError} if stdout can't be written to */
+  async start(): Promise<void> {
+    try {
+      await this.#print(this.#format.header);
+    } catch (error) {
+      throw new UsageError(cannotWrite(error), { cause: error });
+    }
+  }
+
+  async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
+    if (this.#readerGone) return { status: "success" };
+    // what an earlier failure cut off must not swallow the next line
+    const text = (this.#insideLine ? "\n" : "") + this.#format.format(batch);
+    try {
+      await this.#print(text, signal);
+      return { status: "success" };
+    } catch (error) {
+      return { status: "failure", reason: cannotWrite(error) };
+    }
+  }
+
+  async shutdown(): Promise<void> {
+    // nothing is held back
+  }
+
+  async #print(text: string, signal?: AbortSignal): Promise<void> {
+    try {
+      for (let bytes = encoder.encode(text); bytes.length > 0;) {
+        const written = await this.#writeSome(bytes, signal);
+        if (written > 0) this.#insideLine = bytes[written - 1] !== LINE_END;
+        bytes = bytes.subarray(written);
+      }
+    } catch (error) {
+      if (!isReaderGone(error)) throw error;
+      this.#readerGone = true;
+      this.#stop();
+    }
+  }
+
+  /** Writes what the reader takes; waits while it takes nothing. */
+  async #writeSome(bytes: Uint8Array, signal?: AbortSignal): Promise<number> {
+    try {
+      return await unlessAborted(() => this.#write(bytes), signal);
+    } catch (error) {
+      // a full pipe that another process set O_NONBLOCK on
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      await unlessAborted(() => delay(FULL_PIPE_WAIT_MS), signal);
+      return 0;
+    }
+  }
+}
+
+/** A pipe without a reader, or a socket whose other end was closed. */
+function isReaderGone(error: unknown): boolean {
+  return error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset;
+}
+
+/** The result of `work`, or a rejection as soon as `signal` aborts; the work itself goes on. */
+async function unlessAborted<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (signal === undefined) return await work();
+  const gaveUp = () => new Error("shutdown did not wait longer for its reader");
+  if (signal.aborted) throw gaveUp();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(gaveUp());
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([aborted, work()]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resume) => setTimeout(resume, milliseconds));
+}
+
+function cannotWrite(error: unknown): string {
+  return `cannot write to stdout: ${error instanceof Error ? error.message : error}`;
+}

@@ -1,0 +1,15 @@
+import { z } from "zod";
+
+const expected = "true or false";
+
+/** `exporters.stdout`: rows for people, tcplife's scripts, or JSON readers. */
+export const stdoutSettings = z.strictObject({
+  format: z.enum(["table", "wide", "csv", "json"], "table, wide, csv or json").default("table")
+    .describe("table is tcplife's, wide as with -w, csv as with -s, json one object a line."),
+  time: z.boolean(expected).default(false).describe("The time of day before each row, as -T."),
+  timestamp: z.boolean(expected).default(false)
+    .describe("Seconds since the first row before each row, as -t."),
+}).describe("Rows on standard output.");
+
+/** Settings of the stdout exporter. */
+export type StdoutSettings = z.output<typeof stdoutSettings>;
