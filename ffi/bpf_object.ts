@@ -118,7 +118,9 @@ export class BpfObject implements Disposable {
 
   #program(name: string): Deno.PointerObject {
     const program = libbpf().bpf_object__find_program_by_name(this.#open(), toCString(name));
-    if (program === null) throw new LibbpfError(`cannot find the program ${name} in the BPF object`);
+    if (program === null) {
+      throw new LibbpfError(`cannot find the program ${name} in the BPF object`);
+    }
     return program;
   }
 }

@@ -7,8 +7,7 @@ export function formatIpv4(bytes: Uint8Array, offset = 0): string {
 
 /** Text of 16 bytes as RFC 5952 has it: lower case, the longest run of zero groups as `::`. */
 export function formatIpv6(bytes: Uint8Array, offset = 0): string {
-  const group = (i: number) =>
-    (bytes[offset + 2 * i] ?? 0) << 8 | (bytes[offset + 2 * i + 1] ?? 0);
+  const group = (i: number) => (bytes[offset + 2 * i] ?? 0) << 8 | (bytes[offset + 2 * i + 1] ?? 0);
   let start = -1;
   let length = 1; // a single zero group is not shortened
   for (let i = 0; i < 8; i++) {

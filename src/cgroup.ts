@@ -23,7 +23,9 @@ export function parseCgroups(text: string): CgroupNames {
     containerId: first(paths, CONTAINER),
     podUid: first(paths, POD)?.replaceAll("_", "-"),
     service: first(
-      paths.filter((path) => !path.startsWith("/user.slice") && !/\/cron\.service(\/|$)/.test(path)),
+      paths.filter((path) =>
+        !path.startsWith("/user.slice") && !/\/cron\.service(\/|$)/.test(path)
+      ),
       SERVICE,
     ),
   };

@@ -116,7 +116,9 @@ export class ExporterQueue {
           const rejected = Math.min(outcome.rejected ?? 0, batch.length);
           this.counters.exported += batch.length - rejected;
           this.#recovered();
-          if (rejected > 0) this.#lose(rejected, `rejected: ${outcome.message ?? "no reason given"}`);
+          if (rejected > 0) {
+            this.#lose(rejected, `rejected: ${outcome.message ?? "no reason given"}`);
+          }
           return;
         }
         case "failure":

@@ -1,10 +1,7 @@
 /** The resource of a span: the process that was observed, and its host. */
 import type { Attributes } from "@opentelemetry/api";
 import { type Resource, resourceFromAttributes } from "@opentelemetry/resources";
-import {
-  ATTR_SERVICE_INSTANCE_ID,
-  ATTR_SERVICE_NAME,
-} from "@opentelemetry/semantic-conventions";
+import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions";
 import {
   ATTR_CONTAINER_ID,
   ATTR_HOST_ID,
@@ -27,7 +24,7 @@ import type { Session } from "./session.ts";
 /** What a resource is made from, beside the process. */
 export interface ResourceSettings {
   /** Attributes of every resource; they win over what was found. */
-  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+  readonly attributes: Attributes;
   /** Whether to tell `process.command_line`, which may hold secrets. */
   readonly commandLine: boolean;
   /** Whether to take service.name from the observed process's own OTEL_SERVICE_NAME. */

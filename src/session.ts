@@ -217,14 +217,9 @@ export class Session {
 
   /** The port of the end that listened, where the role is known. */
   get serverPort(): number | undefined {
-    switch (this.role) {
-      case "active":
-        return this.peerPort;
-      case "passive":
-        return this.localPort;
-      case "unknown":
-        return undefined;
-    }
+    const { role } = this;
+    if (role === "unknown") return undefined;
+    return role === "active" ? this.peerPort : this.localPort;
   }
 
   /** Payload that the peer acknowledged: SYN and FIN not counted. */

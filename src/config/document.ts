@@ -127,7 +127,11 @@ export class ConfigDocument {
       }
       if (Object.hasOwn(object, key)) {
         const { line } = this.position(this.keyOffset(inner));
-        this.#problem(offset, inner, `duplicate key: expected it once, found it on line ${line} too`);
+        this.#problem(
+          offset,
+          inner,
+          `duplicate key: expected it once, found it on line ${line} too`,
+        );
         continue;
       }
       const nothing = pair.value === null ||

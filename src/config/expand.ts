@@ -2,15 +2,13 @@
 import { isScalar, parseDocument } from "yaml";
 import { quote } from "./quote.ts";
 
-/** Reads an environment variable; undefined when it is not set. */
+/** Reads an environment variable; an empty one counts as unset, as OpenTelemetry has it. */
 export type Environment = (name: string) => string | undefined;
 
 /** What came of a text, or what is wrong with it and what is expected instead. */
 export type Expansion =
   | {
     readonly text: string;
-    /** The text held a reference. */
-    readonly expanded: boolean;
     /** The text was one reference and nothing else. */
     readonly whole: boolean;
   }
@@ -22,8 +20,7 @@ const EXPECTED = "expected ${env:NAME}, ${env:NAME:-default}, or $$ for a dollar
 /**
  * Replaces the references in `source` by the variables' values, and `$$` by `$`. What is put in is
  * not expanded again. A default takes effect, as in a shell, when the variable is unset or empty;
- * a variable that is unset and has no default is a problem. A `$` before anything but `{` and `$`
- * stays.
+ * without a default that is a problem. A `$` before anything but `{` and `$` stays.
  */
 export function expand(source: string, env: Environment): Expansion {
   let problem: string | undefined;
@@ -36,16 +33,15 @@ export function expand(source: string, env: Environment): Expansion {
       problem ??= `${quote(found)} is no reference: ${EXPECTED}`;
       return "";
     }
-    const value = env(name);
-    if (fallback !== undefined && !value) return fallback.replaceAll("$$", () => "$");
+    const value = env(name) || fallback?.replaceAll("$$", () => "$");
     if (value === undefined) {
-      problem ??= `environment variable ${name} is not set: expected a value for it, ` +
+      problem ??= `environment variable ${name} is not set, or empty: expected a value for it, ` +
         `or a default as in \${env:${name}:-default}`;
     }
     return value ?? "";
   });
   if (problem !== undefined) return { problem };
-  return { text, expanded, whole: expanded && /^\$\{[^}]*\}$/.test(source) };
+  return { text, whole: expanded && /^\$\{[^}]*\}$/.test(source) };
 }
 
 /**

@@ -1,11 +1,12 @@
 /** Reading a config file: all of its problems at once, each with its place. */
-import { z } from "zod";
+import type { z } from "zod";
 import { UsageError } from "../errors.ts";
 import type { ExporterType } from "../exporter.ts";
+import { checkValue, report } from "./check.ts";
 import { ConfigDocument } from "./document.ts";
 import type { Environment } from "./expand.ts";
-import { nearest } from "./nearest.ts";
-import { type Path, type Problem, showPath, showValue } from "./problem.ts";
+import { didYouMean } from "./nearest.ts";
+import { showPath } from "./problem.ts";
 import { quote } from "./quote.ts";
 import { configSchema } from "./schema.ts";
 
@@ -174,133 +175,11 @@ function exporterType(
     offset,
     path,
     text: `unknown exporter type ${quote(name)}: expected ${names.join(", ")}, ` +
-      `or a module key that names a package${suggestion(name, names)}`,
+      `or a module key that names a package${didYouMean(name, names)}`,
   });
   return undefined;
 }
 
-/**
- * Checks one value, and adds what is wrong to the document's problems. A value that the environment
- * gave and that looks like a number is text again where text is expected: a token of digits.
- */
-function checkValue<Output>(
-  document: ConfigDocument,
-  schema: z.ZodType<Output>,
-  value: unknown,
-  base: Path,
-): Output | undefined {
-  let result = schema.safeParse(value, { error: describe });
-  if (!result.success) {
-    let changed = false;
-    for (const issue of result.error.issues) {
-      const path = stepsOf(issue.path);
-      const text = document.expandedText([...base, ...path]);
-      if (text === undefined) continue;
-      replace(value, path, text);
-      changed = true;
-    }
-    if (changed) result = schema.safeParse(value, { error: describe });
-  }
-  if (result.success) return result.data;
-  for (const issue of result.error.issues) {
-    for (const problem of problemsOf(document, issue, value, base)) report(document, problem);
-  }
-  return undefined;
-}
-
-/** Adds a problem, unless the value has one already, which explains this one. */
-function report(document: ConfigDocument, problem: Problem): void {
-  const explained = document.problems.some(({ path }) =>
-    path.length > 0 && path.every((step, i) => step === problem.path[i])
-  );
-  if (!explained) document.problems.push(problem);
-}
-
-function problemsOf(
-  document: ConfigDocument,
-  issue: z.core.$ZodIssue,
-  value: unknown,
-  base: Path,
-): Problem[] {
-  const inner = stepsOf(issue.path);
-  const path = [...base, ...inner];
-  if (issue.code === "unrecognized_keys") {
-    const texts = issue.message.split("\n");
-    return issue.keys.map((key, i) => {
-      const offset = document.keyOffset([...path, key]);
-      return { offset, path: [...path, key], text: texts[i] ?? "unknown key: expected another" };
-    });
-  }
-  if (issue.code === "invalid_key") {
-    const text = `a name that cannot be: expected ${issue.issues[0]?.message ?? "another name"}`;
-    return [{ offset: document.keyOffset(path), path, text }];
-  }
-  const found = valueAt(value, inner);
-  if (found === undefined) {
-    return [{ offset: document.offset(path), path, text: `missing: expected ${issue.message}` }];
-  }
-  const offset = document.offset(path);
-  return [{
-    offset,
-    path,
-    text: `found ${showValue(found, path)}: expected ${issue.message}`,
-  }];
-}
-
-/** What is expected, where the schema does not say it itself; a line a key for unknown keys. */
-function describe(issue: z.core.$ZodRawIssue): string | undefined {
-  switch (issue.code) {
-    case "unrecognized_keys": {
-      const known = issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : [];
-      return issue.keys.map((key) =>
-        `unknown key: expected one of ${known.join(", ")}${suggestion(key, known)}`
-      ).join("\n");
-    }
-    case "invalid_type":
-      return KINDS[issue.expected] ?? `a value of type ${issue.expected}`;
-    case "invalid_value":
-      return issue.values.map(String).join(", ").replace(/, ([^,]*)$/, " or $1");
-    default:
-      return undefined;
-  }
-}
-
-const KINDS: Readonly<Record<string, string>> = {
-  string: "text",
-  number: "a number",
-  int: "a whole number",
-  boolean: "true or false",
-  array: "a list",
-  object: "a mapping",
-  record: "a mapping",
-};
-
-function suggestion(word: string, known: readonly string[]): string {
-  const near = nearest(word, known);
-  return near === undefined ? "" : `: did you mean ${JSON.stringify(near)}?`;
-}
-
-function stepsOf(path: readonly PropertyKey[]): (string | number)[] {
-  return path.map((step) => typeof step === "number" ? step : String(step));
-}
-
 function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function valueAt(value: unknown, path: Path): unknown {
-  let at = value;
-  for (const step of path) {
-    if (typeof at !== "object" || at === null) return undefined;
-    at = Reflect.get(at, step);
-  }
-  return at;
-}
-
-function replace(value: unknown, path: Path, text: string): void {
-  const last = path.at(-1);
-  const holder = valueAt(value, path.slice(0, -1));
-  if (last !== undefined && typeof holder === "object" && holder !== null) {
-    Reflect.set(holder, last, text);
-  }
 }

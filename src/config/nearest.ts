@@ -19,6 +19,12 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
+/** The end of a message about an unknown word: `: did you mean "…"?`, or nothing. */
+export function didYouMean(word: string, candidates: Iterable<string>): string {
+  const near = nearest(word, candidates);
+  return near === undefined ? "" : `: did you mean ${JSON.stringify(near)}?`;
+}
+
 function fold(word: string): string {
   return word.toLowerCase().replaceAll(/[-_]/g, "");
 }

@@ -1,3 +1,5 @@
+import { printableJson } from "../printable.ts";
+
 const LONGEST = 80;
 
 /**
@@ -7,11 +9,7 @@ const LONGEST = 80;
 export function quote(text: string): string {
   const shown = redact(text);
   const short = shown.length > LONGEST ? `${shown.slice(0, LONGEST)}…` : shown;
-  return JSON.stringify(short).replaceAll(
-    // deno-lint-ignore no-control-regex -- C1 controls and bidirectional overrides act on terminals
-    /[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return printableJson(JSON.stringify(short));
 }
 
 function redact(text: string): string {

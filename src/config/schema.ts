@@ -63,14 +63,15 @@ export const captureSchema = section({
     .describe("Reports on sessions while they last: off."),
 }).describe("Which sessions are traced. The flags -p -L -D -4 -6 override it.");
 
-const scalars = [z.string(), z.number(), z.boolean()] as const;
-const ATTRIBUTE = "text, a number, true or false, or a list of one kind of these";
-
 /** A resource attribute's value. */
-const attribute = z.union(
-  [...scalars, z.array(z.string()), z.array(z.number()), z.array(z.boolean())],
-  ATTRIBUTE,
-);
+const attribute = z.union([
+  z.string(),
+  z.number(),
+  z.boolean(),
+  z.array(z.string()),
+  z.array(z.number()),
+  z.array(z.boolean()),
+], "text, a number, true or false, or a list of one kind of these");
 
 /** `resource`: what describes the observed processes. */
 export const resourceSchema = section({

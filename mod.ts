@@ -1,0 +1,25 @@
+/**
+ * tcpspan: every TCP session of a Linux host as an OpenTelemetry span.
+ *
+ * As a program: `sudo deno run -A mod.ts --help`. As a library: {@linkcode capture} gives the
+ * sessions in batches as they end.
+ *
+ * @module
+ */
+export { SessionBatch } from "./src/batch.ts";
+export { Capture, capture, type CaptureLosses, type CaptureOptions } from "./src/capture.ts";
+export { type Ending, endingOf } from "./src/ending.ts";
+export { HostError } from "./src/errors.ts";
+export {
+  type InitialSequenceNumbers,
+  type OwnerSource,
+  type Role,
+  Session,
+  type TcpState,
+} from "./src/session.ts";
+
+if (import.meta.main) {
+  const { main } = await import("./src/main.ts");
+  const { exporterTypes } = await import("./exporters/registry.ts");
+  Deno.exit(await main(Deno.args, exporterTypes));
+}

@@ -1,0 +1,85 @@
+/** A config file with every key, explained, the values being the defaults where there are any. */
+export const EXAMPLE = `\
+# A config file of tcpspan: sudo deno run -A mod.ts --config tcpspan.yaml
+#
+# Durations are 500ms, 30s, 1h30m; sizes 256KiB, 16MiB. In values, \${env:NAME} and
+# \${env:NAME:-default} come from the environment, and $$ is a dollar. What is left
+# out has the value shown here, except for the exporters: those that are named are
+# used, and no others.
+# For editors: tcpspan config schema > tcpspan.schema.json, then
+# yaml-language-server: $schema=tcpspan.schema.json
+
+# Which sessions are traced. Empty lists let all through.
+capture:
+  pids: []                      # at most 64; as -p
+  local_ports: []               # as -L
+  remote_ports: []              # as -D
+  families: [ipv4, ipv6]        # as -4, -6
+  include_cidrs: []             # only peers in these networks, such as 10.0.0.0/8
+  exclude_cidrs: []             # no peers in these; wins over include_cidrs
+  ring_buffer: 16MiB            # power of two; larger ones ride out longer bursts
+  existing: true                # sessions that were open before the start, too
+  interim: off                  # no reports on sessions while they last
+
+# What describes the observed processes.
+resource:
+  attributes: {}                # on every span, e.g. { deployment.environment.name: prod }
+  command_line: false           # process.command_line may hold secrets
+  from_process_env: false       # service.name from the process's own OTEL_SERVICE_NAME
+
+# How the two ends of a session find each other.
+trace:
+  parent: auto                  # server spans under the client's: auto | always | never
+  peers: []                     # networks whose hosts run tcpspan too
+  key: "\${env:TCPSPAN_KEY:-}"   # secret of the trace ids, the same on all hosts of a site
+
+# Where sessions go: ids are type or type/name, in any number.
+exporters:
+  # Rows on standard output.
+  stdout:
+    format: table               # table | wide | csv | json
+    time: false                 # as -T
+    timestamp: false            # as -t
+
+  # OTLP: Jaeger, an OpenTelemetry Collector, or any other receiver. Endpoint,
+  # protocol, headers, compression, timeout and tls come from OTEL_EXPORTER_OTLP_*
+  # where they are left out.
+  otlp/jaeger:
+    endpoint: http://localhost:4318     # /v1/traces is added; traces_endpoint is used as it is
+    protocol: http/protobuf     # http/protobuf | http/json | grpc
+    headers:
+      authorization: "Bearer \${env:TOKEN:-}"
+    compression: none           # none | gzip | zstd
+    timeout: 10s
+    tls:
+      # ca_file: /etc/tcpspan/ca.pem
+      # cert_file: /etc/tcpspan/client.pem
+      # key_file: /etc/tcpspan/client.key
+      insecure_skip_verify: false
+    sending_queue:
+      enabled: true
+      queue_size: 100000        # sessions
+      num_consumers: 4          # exports at a time
+    retry_on_failure:
+      enabled: true
+      initial_interval: 1s
+      max_interval: 30s
+      max_elapsed_time: 0s      # 0s: try until it is taken
+
+  # OTLP JSON lines, as the Collector's file exporter writes them.
+  file:
+    path: /var/log/tcpspan/spans.jsonl
+    append: true
+    rotation:
+      max_megabytes: 100        # 0: never
+      max_backups: 5            # 0: all
+      max_days: 7               # 0: without end
+    compression: none           # none | gzip | zstd
+
+  # Any other id: a SpanExporter of OpenTelemetry JS.
+  zipkin:
+    module: npm:@opentelemetry/exporter-zipkin@3.1.0
+    export: ZipkinExporter
+    options:
+      url: http://localhost:9411/api/v2/spans
+`;

@@ -1,0 +1,98 @@
+/** The program: arguments in, exit status out. */
+import { parseArguments, type RunFlags } from "./cli.ts";
+import { HostError, UsageError } from "./errors.ts";
+import type { ExporterType } from "./exporter.ts";
+import { say } from "./messages.ts";
+import { VERSION } from "./version.ts";
+
+/** 0: a clean end. 1: the kernel or the host made it impossible. 2: a wrong flag or config. */
+export type ExitStatus = 0 | 1 | 2;
+
+type ExporterTypes = readonly ExporterType<unknown>[];
+
+/** Runs the program to its end. */
+export async function main(
+  args: readonly string[],
+  exporterTypes: ExporterTypes,
+): Promise<ExitStatus> {
+  try {
+    return await dispatch(args, exporterTypes);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      say(error.message);
+      return 2;
+    }
+    say(error instanceof HostError ? error.message : `unexpected failure: ${describe(error)}`);
+    return 1;
+  }
+}
+
+async function dispatch(
+  args: readonly string[],
+  exporterTypes: ExporterTypes,
+): Promise<ExitStatus> {
+  const parsed = parseArguments(args);
+  switch (parsed.command) {
+    case "help":
+      print(parsed.text);
+      return 0;
+    case "version":
+      print(`tcpspan ${VERSION}\n`);
+      return 0;
+    case "doctor": {
+      const { examineHost } = await import("./doctor.ts");
+      const { report, usable } = examineHost();
+      print(report);
+      return usable ? 0 : 1;
+    }
+    case "config check": {
+      const { loadConfig } = await import("./config/load.ts");
+      const { exporters } = await loadConfig(parsed.file, { env, exporterTypes });
+      say(`${parsed.file} is valid; exporters: ${exporters.map(({ id }) => id).join(", ")}`);
+      return 0;
+    }
+    case "config schema": {
+      const { configJsonSchema } = await import("./config/json_schema.ts");
+      print(`${JSON.stringify(configJsonSchema(exporterTypes), null, 2)}\n`);
+      return 0;
+    }
+    case "config example": {
+      const { EXAMPLE } = await import("./config/example.ts");
+      print(EXAMPLE);
+      return 0;
+    }
+    case "run":
+      return await runWith(parsed, exporterTypes);
+  }
+}
+
+async function runWith(flags: RunFlags, exporterTypes: ExporterTypes): Promise<ExitStatus> {
+  const { configFile, effectiveSettings } = await import("./settings.ts");
+  const { run } = await import("./run.ts");
+  const file = configFile(flags, env);
+  const config = file === undefined
+    ? undefined
+    : await (await import("./config/load.ts")).loadConfig(file, { env, exporterTypes });
+  const settings = effectiveSettings(flags, config, { env, exporterTypes });
+  for (const warning of settings.warnings) say(warning);
+  await run(settings, { configFile: file, duration: flags.duration, env });
+  return 0;
+}
+
+function env(name: string): string | undefined {
+  return Deno.env.get(name) || undefined;
+}
+
+/** Data for stdout; a reader that has gone needs no message. */
+function print(text: string): void {
+  let bytes: Uint8Array = new TextEncoder().encode(text);
+  try {
+    while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

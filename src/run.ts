@@ -1,0 +1,104 @@
+/** One run: exporters opened, capture attached, sessions moved, everything closed. */
+import { dirname, resolve } from "node:path";
+import { type Capture, capture } from "./capture.ts";
+import type { Environment } from "./config/expand.ts";
+import { requireHost } from "./host.ts";
+import { IdHasher } from "./ids.ts";
+import { say } from "./messages.ts";
+import { ParentRule } from "./parent.ts";
+import { describeLosses, pump } from "./pipeline.ts";
+import { PortRange } from "./port_range.ts";
+import { ExporterQueue } from "./queue.ts";
+import { ProcessResources } from "./resource.ts";
+import type { RunSettings } from "./settings.ts";
+import { SpanMapper } from "./span.ts";
+
+const STDOUT = 1;
+
+/** What a run is told beside its settings. */
+export interface RunContext {
+  /** Relative paths in the config are relative to its folder. */
+  readonly configFile: string | undefined;
+  /** Milliseconds until a clean stop; undefined to run on. */
+  readonly duration: number | undefined;
+  readonly env: Environment;
+}
+
+/**
+ * Captures until SIGINT, SIGTERM, the end of the duration, or the reader of stdout has gone.
+ * @throws {UsageError} if an exporter cannot be opened, {@linkcode HostError} if capture cannot work
+ */
+export async function run(settings: RunSettings, context: RunContext): Promise<void> {
+  requireHost();
+  const stop = new AbortController();
+  const queues = await openExporters(settings, context, () => stop.abort());
+  for (const { exporter } of queues) await exporter.start?.();
+  using _signals = onSignals(() => stop.abort());
+  await using sessions = await capture({
+    ...settings.capture,
+    signal: stop.signal,
+    ...(settings.exporters.some(({ type }) => type.type === "stdout")
+      ? { onHangup: { fd: STDOUT, then: () => stop.abort() } }
+      : {}),
+  });
+  say("tracing");
+  const timer = context.duration === undefined
+    ? undefined
+    : setTimeout(() => stop.abort(), context.duration);
+  const count = await pump(sessions, queues);
+  clearTimeout(timer);
+  summarise(settings, sessions, queues, count);
+}
+
+/** Opens every exporter before anything is attached, so that a wrong path is told first. */
+async function openExporters(
+  settings: RunSettings,
+  { configFile, env }: RunContext,
+  stop: () => void,
+): Promise<ExporterQueue[]> {
+  const { parent, peers, key } = settings.trace;
+  const spans = new SpanMapper(
+    new IdHasher(key),
+    new ProcessResources(settings.resource),
+    new ParentRule({ parent, peers }),
+    PortRange.ephemeral(),
+  );
+  const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
+  const queues: ExporterQueue[] = [];
+  for (const { id, type, settings: own } of settings.exporters) {
+    const exporter = await type.open(own, {
+      id,
+      baseDirectory,
+      env,
+      toSpan: (session) => spans.toSpan(session),
+      warn: (message) => say(`${id}: ${message}`),
+      stop,
+    });
+    queues.push(new ExporterQueue(id, exporter, type.queue(own), say));
+  }
+  return queues;
+}
+
+function onSignals(handler: () => void): Disposable {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) Deno.addSignalListener(signal, handler);
+  return {
+    [Symbol.dispose]() {
+      for (const signal of signals) Deno.removeSignalListener(signal, handler);
+    },
+  };
+}
+
+/** Losses are always told; deliveries where they cannot be seen on stdout. */
+function summarise(
+  settings: RunSettings,
+  sessions: Capture,
+  queues: readonly ExporterQueue[],
+  count: number,
+): void {
+  if (settings.exporters.some(({ type }) => type.sendsSpans)) {
+    const delivered = queues.map(({ id, counters }) => `${id} ${counters.exported}`).join(", ");
+    say(`captured ${count} sessions; delivered: ${delivered}`);
+  }
+  for (const loss of describeLosses(sessions, queues)) say(loss);
+}
