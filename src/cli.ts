@@ -246,8 +246,8 @@ Config:
 Environment (sudo drops variables: write sudo VAR=… deno run …):
   TCPSPAN_CONFIG            config file where there is no --config
   OTEL_TRACES_EXPORTER      without a config: otlp, console, none, or a list
-  OTEL_EXPORTER_OTLP_*      endpoint, headers and so on of otlp, where the config
-                            leaves them open
+  OTEL_EXPORTER_OTLP_*      endpoint, headers and so on of otlp, where the
+                            config leaves them open
   OTEL_RESOURCE_ATTRIBUTES  put on every span
   OTEL_SERVICE_NAME         names every process's spans
   OTEL_SDK_DISABLED         true: exporters that send spans are off

@@ -62,7 +62,7 @@ export interface ExporterContext {
   readonly env: (name: string) => string | undefined;
   /** The session as an OpenTelemetry span. */
   readonly toSpan: (session: Session) => ReadableSpan;
-  /** A message to the user, without `tcpspan: ` in front or a line end behind. */
+  /** Tells the user something; the exporter's id is put in front. */
   readonly warn: (message: string) => void;
   /** Ends the program cleanly, as when the reader of stdout has gone. */
   readonly stop: () => void;

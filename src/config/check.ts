@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { ConfigDocument } from "./document.ts";
 import { didYouMean } from "./nearest.ts";
-import { type Path, type Problem, showValue } from "./problem.ts";
+import { type Path, type Problem, showPath, showValue } from "./problem.ts";
 
 /**
  * Checks one value, and adds what is wrong to the document's problems. A value that the environment
@@ -28,17 +28,9 @@ export function checkValue<Output>(
   }
   if (result.success) return result.data;
   for (const issue of result.error.issues) {
-    for (const problem of problemsOf(document, issue, value, base)) report(document, problem);
+    document.problems.push(...problemsOf(document, issue, value, base));
   }
   return undefined;
-}
-
-/** Adds a problem, unless the value has one already, which explains this one. */
-export function report(document: ConfigDocument, problem: Problem): void {
-  const explained = document.problems.some(({ path }) =>
-    path.length > 0 && path.every((step, i) => step === problem.path[i])
-  );
-  if (!explained) document.problems.push(problem);
 }
 
 function problemsOf(
@@ -61,10 +53,12 @@ function problemsOf(
     return [{ offset: document.keyOffset(path), path, text }];
   }
   const found = valueAt(value, inner);
-  if (found === undefined) {
-    return [{ offset: document.offset(path), path, text: `missing: expected ${issue.message}` }];
-  }
   const offset = document.offset(path);
+  if (found === undefined) {
+    // A value that could not be read is lost; that has been told.
+    if (document.problems.some((other) => showPath(other.path) === showPath(path))) return [];
+    return [{ offset, path, text: `missing: expected ${issue.message}` }];
+  }
   return [{
     offset,
     path,

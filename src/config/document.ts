@@ -15,8 +15,8 @@ export class ConfigDocument {
   /** Mappings as objects, sequences as arrays, scalars as YAML's core schema types them. */
   readonly value: unknown;
   readonly problems: Problem[] = [];
-  /** The text is no YAML; `value` means nothing. */
-  readonly broken: boolean;
+  /** The text is no YAML, or far too much of it; `value` means nothing. */
+  broken: boolean;
 
   readonly #lines = new LineCounter();
   readonly #document: Document;
@@ -82,7 +82,8 @@ export class ConfigDocument {
     if (node === null || node === undefined) return null;
     const offset = (node as Node).range?.[0] ?? 0;
     if (++this.#values > MOST_VALUES) {
-      if (this.#values > MOST_VALUES + 1) return undefined;
+      if (this.broken) return undefined;
+      this.broken = true;
       return this.#problem(offset, path, `more than ${MOST_VALUES} values: expected fewer aliases`);
     }
     if (isAlias(node)) {

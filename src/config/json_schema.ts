@@ -37,7 +37,7 @@ function exportersSchema(types: readonly ExporterType<unknown>[]): JsonSchema {
     const settings = toJsonSchema(type.settings);
     return [`^${type.type}(/\\S+)?$`, {
       description: type.summary,
-      if: { type: "object", required: ["module"] },
+      if: { type: "object", properties: { module: true }, required: ["module"] },
       then: modules,
       else: settings["required"] === undefined ? orNull(settings) : settings,
     }] as const;

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { UsageError } from "../errors.ts";
 import type { ExporterType } from "../exporter.ts";
-import { checkValue, report } from "./check.ts";
+import { checkValue } from "./check.ts";
 import { ConfigDocument } from "./document.ts";
 import type { Environment } from "./expand.ts";
 import { didYouMean } from "./nearest.ts";
@@ -135,7 +135,7 @@ function checkExporters(
   const path = ["exporters"];
   const ids = Object.keys(found);
   if (ids.length === 0) {
-    report(document, {
+    document.problems.push({
       offset: document.keyOffset(path),
       path,
       text: "no exporter: expected at least one, such as stdout or otlp",
@@ -162,7 +162,7 @@ function exporterType(
   const offset = document.keyOffset(path);
   const [name = ""] = id.split("/", 1);
   if (!/^[^/\s]+(\/\S+)?$/.test(id)) {
-    report(document, { offset, path, text: "no exporter id: expected type or type/name" });
+    document.problems.push({ offset, path, text: "no exporter id: expected type or type/name" });
     return undefined;
   }
   if (isMapping(settings) && "module" in settings) {
@@ -171,7 +171,7 @@ function exporterType(
   const known = types.find(({ type }) => type === name);
   if (known !== undefined) return known;
   const names = types.map(({ type }) => type).filter((type) => type !== "module");
-  report(document, {
+  document.problems.push({
     offset,
     path,
     text: `unknown exporter type ${quote(name)}: expected ${names.join(", ")}, ` +

@@ -108,4 +108,6 @@ export const configSchema = z.strictObject({
     z.unknown(),
     "a mapping of exporter ids, such as stdout or otlp/jaeger, to their settings",
   ),
-}, "a mapping with an exporters section");
+}, {
+  error: ({ code }) => code === "invalid_type" ? "a mapping with an exporters section" : undefined,
+});

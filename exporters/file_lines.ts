@@ -1,0 +1,67 @@
+/** Sessions as lines of OTLP JSON, one TracesData a line, as the Collector's file exporter writes. */
+import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
+import type { Resource } from "@opentelemetry/resources";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import { Buffer } from "node:buffer";
+import type { SessionBatch } from "../src/batch.ts";
+import type { ExporterContext } from "../src/exporter.ts";
+
+/** Bytes that a line stays under, its end included: the Collector's file receiver reads no more. */
+export const LINE_LIMIT = 1024 * 1024;
+
+/** About half of LINE_LIMIT, and few enough that encoding a line holds up nothing else for long. */
+const SESSIONS_PER_LINE = 256;
+
+/**
+ * The lines of a batch, each with its line feed. Lines over LINE_LIMIT are split, so a longer one
+ * has a single session.
+ */
+export function* encodeLines(
+  batch: SessionBatch,
+  toSpan: ExporterContext["toSpan"],
+): Generator<Uint8Array<ArrayBuffer>> {
+  for (let start = 0; start < batch.length; start += SESSIONS_PER_LINE) {
+    const end = Math.min(start + SESSIONS_PER_LINE, batch.length);
+    yield* splitLines(Array.from(batch.slice(start, end), toSpan));
+  }
+}
+
+function* splitLines(spans: ReadableSpan[]): Generator<Uint8Array<ArrayBuffer>> {
+  const line = encodeLine(spans);
+  if (line.length < LINE_LIMIT || spans.length === 1) return yield line;
+  const half = spans.length >> 1;
+  yield* splitLines(spans.slice(0, half));
+  yield* splitLines(spans.slice(half));
+}
+
+function encodeLine(spans: readonly ReadableSpan[]): Uint8Array<ArrayBuffer> {
+  const parts: Uint8Array[] = [];
+  for (const group of Map.groupBy(spans, (span): Resource => span.resource).values()) {
+    parts.push(parts.length === 0 ? OPEN : COMMA, ...encodeResourceSpans(group));
+  }
+  return Buffer.concat([...parts, CLOSE]);
+}
+
+const OPEN = Buffer.from('{"resourceSpans":[');
+const CLOSE = Buffer.from("]}\n");
+const COMMA = Buffer.from(",");
+const BEGIN = Buffer.from("{");
+const END = Buffer.from("}");
+// A quote inside a JSON string is escaped, so this can only be the member itself.
+const SCOPE_SPANS = Buffer.from(',"scopeSpans":[');
+
+/**
+ * The ResourceSpans of spans with one resource, its scopeSpans moved before its resource: the
+ * Collector's file receiver tells files apart by their first 1000 bytes, which must not be the
+ * same resource in each file of a rotation.
+ */
+function encodeResourceSpans(spans: ReadableSpan[]): Uint8Array[] {
+  const request = JsonTraceSerializer.serializeRequest(spans) ?? new Uint8Array();
+  const json = Buffer.from(request.buffer, request.byteOffset, request.length);
+  const scopeSpans = json.indexOf(SCOPE_SPANS);
+  if (scopeSpans === -1) throw new Error("cannot encode spans: the serializer made no scopeSpans");
+  // {"resourceSpans":[ { "resource":… ,"scopeSpans":… } ]}
+  const resource = json.subarray(OPEN.length + BEGIN.length, scopeSpans);
+  const rest = json.subarray(scopeSpans + COMMA.length, json.length - "}]}".length);
+  return [BEGIN, rest, COMMA, resource, END];
+}

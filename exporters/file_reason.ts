@@ -1,0 +1,25 @@
+/** Why a file cannot be written, in words for the user. */
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Whether the operating system refused: a full disk, say, rather than a bug. */
+export function isSystemError(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && "code" in error && typeof error.code === "string";
+}
+
+/** The system's own words, without number, call and path: `No space left on device`. */
+export function systemReason(error: Error): string {
+  return error.message.replace(/ \(os error \d+\).*$/s, "");
+}
+
+/** Why the file at `path` cannot be opened, and what to do about it. */
+export function openReason(path: string, error: Error): string {
+  if (error instanceof Deno.errors.NotFound && !existsSync(dirname(path))) {
+    return `there is no folder ${dirname(path)}: create it, or name another`;
+  }
+  if (error instanceof Deno.errors.IsADirectory) return "it is a directory: name a file in it";
+  if (error instanceof Deno.errors.NotADirectory) {
+    return `${dirname(path)} is not a directory: name another`;
+  }
+  return `${systemReason(error)}: name a file that can be written, or change who may write it`;
+}

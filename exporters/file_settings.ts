@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { integer } from "../src/config/integer.ts";
+import { section } from "../src/config/section.ts";
+
+const LARGEST = 1_000_000;
+
+/** `exporters.file`: OTLP JSON lines, as the Collector's file exporter writes them. */
+export const fileSettings = z.strictObject({
+  path: z.string("the path of a file").min(1, "the path of a file")
+    .describe("The file to write; its folder must exist."),
+  append: z.boolean("true or false").default(true)
+    .describe("Go on with a file that exists, rather than empty it."),
+  rotation: section({
+    max_megabytes: integer(0, LARGEST, "megabytes").default(100)
+      .describe("A file of this size (in MiB) is put aside and a new one begun; 0: never."),
+    max_backups: integer(0, LARGEST, "a number of files").default(5)
+      .describe("Files put aside that are kept; 0: all."),
+    max_days: integer(0, LARGEST, "a number of days").default(7)
+      .describe("Days that a file put aside is kept; 0: without end."),
+  }).describe("When a file is put aside, and which are kept."),
+  compression: z.enum(["none", "gzip", "zstd"], "none, gzip or zstd").default("none")
+    .describe("How the file is compressed."),
+}).describe("OTLP JSON lines in a file.");
+
+/** Settings of the file exporter. */
+export type FileSettings = z.output<typeof fileSettings>;

@@ -1,0 +1,18 @@
+import { z } from "zod";
+import { orEmpty } from "../src/config/section.ts";
+
+const MODULE = "a module such as npm:@opentelemetry/exporter-zipkin@3.1.0 or ./exporter.ts";
+const EXPORT = "the name of the SpanExporter class that the module exports";
+
+/** Any exporter id with a `module` key: a SpanExporter of OpenTelemetry JS. */
+export const moduleSettings = z.strictObject({
+  module: z.string(MODULE).min(1, MODULE)
+    .describe("What to import: npm:NAME@VERSION, or a path relative to the config file."),
+  export: z.string(EXPORT).min(1, EXPORT)
+    .describe("The SpanExporter class among the module's exports."),
+  options: orEmpty(z.record(z.string(), z.unknown(), "a mapping"))
+    .describe("The one argument of the class's constructor."),
+}).describe("A SpanExporter of OpenTelemetry JS.");
+
+/** Settings of an exporter that a module brings. */
+export type ModuleSettings = z.output<typeof moduleSettings>;

@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type Arguments, parseArguments, type RunFlags } from "../../src/cli.ts";
+import { UsageError } from "../../src/errors.ts";
+
+const NO_FLAGS: RunFlags = {
+  command: "run",
+  config: undefined,
+  duration: undefined,
+  pids: undefined,
+  localPorts: undefined,
+  remotePorts: undefined,
+  family: undefined,
+  format: undefined,
+  time: undefined,
+  timestamp: undefined,
+};
+
+const RUNS: readonly [args: string, flags: Partial<RunFlags>][] = [
+  ["", {}],
+  ["-T", { time: true }],
+  ["--time", { time: true }],
+  ["-t", { timestamp: true }],
+  ["--timestamp", { timestamp: true }],
+  ["-tT", { time: true, timestamp: true }],
+  ["-w", { format: "wide" }],
+  ["--wide", { format: "wide" }],
+  ["-s", { format: "csv" }],
+  ["--csv", { format: "csv" }],
+  ["-p 1", { pids: [1] }],
+  ["-p 1,2", { pids: [1, 2] }],
+  ["-p1,2", { pids: [1, 2] }],
+  ["--pid=1", { pids: [1] }],
+  ["--pid 1,2 -p 3 --pid=1", { pids: [1, 2, 3] }],
+  ["-p 4194304", { pids: [4194304] }],
+  ["-L 80", { localPorts: [80] }],
+  ["-L 80 -L443", { localPorts: [80, 443] }],
+  ["--localport=1,65535", { localPorts: [1, 65535] }],
+  ["-D 80,80", { remotePorts: [80] }],
+  ["--remoteport 80", { remotePorts: [80] }],
+  ["-4", { family: "ipv4" }],
+  ["--ipv4", { family: "ipv4" }],
+  ["-6", { family: "ipv6" }],
+  ["--ipv6", { family: "ipv6" }],
+  ["-wtTp1,2", { format: "wide", time: true, timestamp: true, pids: [1, 2] }],
+  ["-c f.yaml", { config: "f.yaml" }],
+  ["-cf.yaml", { config: "f.yaml" }],
+  ["--config=f.yaml", { config: "f.yaml" }],
+  ["--config a --config b", { config: "b" }],
+  ["--duration 5", { duration: 5000 }],
+  ["--duration=0.25", { duration: 250 }],
+  ["--duration .5", { duration: 500 }],
+  ["-T --config f.yaml -L 80 --duration 1 -6", {
+    time: true,
+    config: "f.yaml",
+    localPorts: [80],
+    duration: 1000,
+    family: "ipv6",
+  }],
+];
+
+function words(args: string): string[] {
+  return args === "" ? [] : args.split(" ");
+}
+
+for (const [args, flags] of RUNS) {
+  Deno.test(`parseArguments() reads ${args === "" ? "nothing" : args}`, () => {
+    assert.deepEqual(parseArguments(words(args)), { ...NO_FLAGS, ...flags });
+  });
+}
+
+const COMMANDS: readonly [args: string, result: Arguments][] = [
+  ["config check f.yaml", { command: "config check", file: "f.yaml" }],
+  ["config schema", { command: "config schema" }],
+  ["config example", { command: "config example" }],
+  ["doctor", { command: "doctor" }],
+  ["-V", { command: "version" }],
+  ["--version", { command: "version" }],
+];
+
+for (const [args, result] of COMMANDS) {
+  Deno.test(`parseArguments() reads ${args}`, () => {
+    assert.deepEqual(parseArguments(words(args)), result);
+  });
+}
+
+const PIDS = "expected process ids from 1 to 4194304";
+const PORTS = "expected ports from 1 to 65535";
+const SECONDS = "expected seconds, more than 0 and at most 2147483";
+
+const BAD: readonly [args: string, message: string][] = [
+  ["-x", "unknown option '-x'"],
+  ["-Tx", "unknown option '-x'"],
+  ["--tim", "unknown option '--tim': did you mean --time?"],
+  ["--wid", "unknown option '--wid': did you mean one of --pid, --wide?"],
+  ["--colour", "unknown option '--colour'"],
+  ["--time=5", "unknown option '--time=5': did you mean --time?"],
+  ["-p abc", `-p: found "abc": ${PIDS}`],
+  ["-p 0", `-p: found "0": ${PIDS}`],
+  ["-p -1", `-p: found "-1": ${PIDS}`],
+  ["-p 1.5", `-p: found "1.5": ${PIDS}`],
+  ["-p 1e3", `-p: found "1e3": ${PIDS}`],
+  ["-p 0x10", `-p: found "0x10": ${PIDS}`],
+  ["-p 1,,2", `-p: found "1,,2": ${PIDS}`],
+  ["-p 1,", `-p: found "1,": ${PIDS}`],
+  ["-p=", `-p: found "=": ${PIDS}`],
+  ["-p 4194305", `-p: found "4194305": ${PIDS}`],
+  ["-p -T", `-p: found "-T": ${PIDS}`],
+  [
+    `-p ${Array.from({ length: 65 }, (_, i) => i + 1)}`,
+    "-p: found 65 process ids: expected at most 64",
+  ],
+  ["-L 70000", `-L: found "70000": ${PORTS}`],
+  ["-L 0", `-L: found "0": ${PORTS}`],
+  ["-L http", `-L: found "http": ${PORTS}`],
+  ["-D 65536", `-D: found "65536": ${PORTS}`],
+  ["-4 -6", "cannot use -4 and -6 together: expected one of them"],
+  ["-64", "cannot use -4 and -6 together: expected one of them"],
+  ["-w -s", "cannot use -w and -s together: expected one of them"],
+  ["--duration x", `--duration: found "x": ${SECONDS}`],
+  ["--duration 0", `--duration: found "0": ${SECONDS}`],
+  ["--duration -1", `--duration: found "-1": ${SECONDS}`],
+  ["--duration 5s", `--duration: found "5s": ${SECONDS}`],
+  ["--duration Infinity", `--duration: found "Infinity": ${SECONDS}`],
+  ["--duration 2147484", `--duration: found "2147484": ${SECONDS}`],
+  ["--duration=", `--duration: found "": ${SECONDS}`],
+  ["-p", "-p, --pid <PID[,PID]>: found nothing: expected a value"],
+  ["-c", "-c, --config <FILE>: found nothing: expected a value"],
+  ["--config=", "-c: found nothing: expected the path of a config file"],
+  ["stray", 'unknown command "stray": expected flags, config or doctor'],
+  ["-T stray", 'unknown command "stray": expected flags, config or doctor'],
+  ["-- -T", 'unknown command "-T": expected flags, config or doctor'],
+  ["doctr", 'unknown command "doctr": expected flags, config or doctor: did you mean "doctor"?'],
+  ["doctor x", "too many arguments for 'doctor'. Expected 0 arguments but got 1: x"],
+  ["doctor -T", "unknown option '-T'"],
+  ["-T doctor", "cannot use --time with doctor: expected no flags"],
+  ["-c f config check g", "cannot use --config with config check: expected no flags"],
+  ["config", "config: missing command: expected check FILE, schema or example"],
+  ["config chek", "unknown command 'chek': did you mean check?"],
+  ["config check", "missing required argument 'FILE'"],
+  ["config check a b", "too many arguments for 'check'. Expected 1 argument but got 2: a, b"],
+  ["config schema x", "too many arguments for 'schema'. Expected 0 arguments but got 1: x"],
+];
+
+for (const [args, message] of BAD) {
+  Deno.test(`parseArguments() refuses ${args.slice(0, 40)}`, () => {
+    assert.throws(() => parseArguments(words(args)), new UsageError(message));
+  });
+}
+
+function helpText(...args: string[]): string {
+  const result = parseArguments(args);
+  assert(result.command === "help");
+  return result.text;
+}
+
+for (const args of ["-h", "--help", "-T -h", "config -h", "config check -h", "doctor --help"]) {
+  Deno.test(`parseArguments() gives help on ${args}, of 80 columns at most`, () => {
+    const text = helpText(...words(args));
+    for (const line of text.split("\n")) assert(line.length <= 80, line);
+    assert.match(text, /^Usage: tcpspan /);
+  });
+}
+
+Deno.test("parseArguments() gives help that names every flag, command, variable and status", () => {
+  const text = helpText("--help");
+  const wanted = [
+    "-T, --time",
+    "-t, --timestamp",
+    "-w, --wide",
+    "-s, --csv",
+    "-p, --pid PID[,PID]",
+    "-L, --localport P[,P]",
+    "-D, --remoteport P[,P]",
+    "-4, --ipv4",
+    "-6, --ipv6",
+    "-h, --help",
+    "-V, --version",
+    "-c, --config FILE",
+    "--duration SECONDS",
+    "config check FILE",
+    "config schema",
+    "config example",
+    "doctor",
+    "TCPSPAN_CONFIG",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_EXPORTER_OTLP_*",
+    "OTEL_SERVICE_NAME",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_SDK_DISABLED",
+    "sudo deno run -A mod.ts --config tcpspan.yaml",
+    "  0  ",
+    "  1  ",
+    "  2  ",
+  ];
+  assert.deepEqual(wanted.filter((piece) => !text.includes(piece)), []);
+});
+
+Deno.test("parseArguments() gives a result or a UsageError for any arguments", () => {
+  const argument = fc.oneof(
+    fc.constantFrom(...RUNS.flatMap(([args]) => words(args))),
+    fc.constantFrom(...COMMANDS.flatMap(([args]) => words(args))),
+    fc.constantFrom("--", "-", "", "-h", "help", "__proto__", "--__proto__", "constructor"),
+    fc.string(),
+    fc.string().map((text) => `-${text}`),
+    fc.string().map((text) => `--${text}`),
+  );
+  fc.assert(
+    fc.property(fc.array(argument, { maxLength: 6 }), (args) => {
+      try {
+        parseArguments(args);
+      } catch (error) {
+        assert(error instanceof UsageError, String(error));
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("parseArguments() reads back any list of ports", () => {
+  const ports = fc.uniqueArray(fc.integer({ min: 1, max: 65535 }), { minLength: 1 });
+  fc.assert(fc.property(ports, (list) => {
+    assert.deepEqual(parseArguments(["-L", list.join()]), { ...NO_FLAGS, localPorts: list });
+  }));
+});

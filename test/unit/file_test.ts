@@ -1,0 +1,313 @@
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { UsageError } from "../../src/errors.ts";
+import type { Exporter } from "../../src/exporter.ts";
+import { encodeLines, LINE_LIMIT } from "../../exporters/file_lines.ts";
+import { RotatingFile, type Rotation } from "../../exporters/file_rotation.ts";
+import { fileExporter } from "../../exporters/file.ts";
+import { fileSettings } from "../../exporters/file_settings.ts";
+import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
+import { makeContext, type TestContext } from "../exporter_context.ts";
+import { makeBatch } from "../fixtures.ts";
+import { toTestSpan } from "../otlp_spans.ts";
+import { makeTempFolder } from "../temp_folder.ts";
+
+const NEVER = new AbortController().signal;
+const FOREVER: Rotation = { maxBytes: Infinity, maxBackups: 0, maxDays: 0 };
+const BACKUP = /^spans-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}\.jsonl$/;
+const HOUR_MS = 3_600_000;
+
+/** Sessions of `count` processes, the first of which has the pid `from`. */
+function makeSessions(count: number, from = 1) {
+  return makeBatch(...Array.from({ length: count }, (_, i) => ({ owner_pid: from + i })));
+}
+
+function spanIds(batch: ReturnType<typeof makeBatch>): string[] {
+  return Array.from(batch, (session) => toTestSpan(session).spanContext().spanId);
+}
+
+function open(settings: object, context: TestContext): Promise<Exporter> {
+  return fileExporter.open(fileSettings.parse(settings), context);
+}
+
+async function listFolder(path: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).sort();
+}
+
+/** The standard output of a command that must succeed. */
+async function run(command: string, ...args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, { args }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test("a line is one TracesData with what the official serializer writes", () => {
+  const batch = makeSessions(5);
+  const [line, ...others] = encodeLines(batch, toTestSpan);
+  assert.deepEqual(others, []);
+  const text = new TextDecoder().decode(line);
+  assert.equal(text.indexOf("\n"), text.length - 1);
+  const official = JsonTraceSerializer.serializeRequest(Array.from(batch, toTestSpan));
+  assert.deepEqual(JSON.parse(text), JSON.parse(new TextDecoder().decode(official)));
+});
+
+Deno.test("a line has scopeSpans before resource, whatever the resource holds", () => {
+  const resource = resourceFromAttributes(
+    { "service.name": 'x","scopeSpans":[', '","scopeSpans":[': '{"resource":' },
+    { schemaUrl: 'https://example.com/"resource"' },
+  );
+  const [line] = encodeLines(makeSessions(1), (session) => ({ ...toTestSpan(session), resource }));
+  const text = new TextDecoder().decode(line);
+  const [resourceSpans] = JSON.parse(text).resourceSpans;
+  assert.deepEqual(Object.keys(resourceSpans), ["scopeSpans", "schemaUrl", "resource"]);
+  assert.deepEqual(parseOtlpJsonLines(text)[0]?.resource, resource.attributes);
+});
+
+Deno.test("the file holds each session's span", async () => {
+  await using folder = await makeTempFolder();
+  const exporter = await open({ path: "spans.jsonl" }, makeContext("file", folder.path));
+  const batch = makeBatch({ owner_pid: 2 }, { owner_pid: 3 });
+  assert.deepEqual(await exporter.export(batch, NEVER), { status: "success" });
+  await exporter.shutdown();
+
+  const spans = parseOtlpJsonLines(await Deno.readTextFile(join(folder.path, "spans.jsonl")));
+  const expected = Array.from(batch, toTestSpan);
+  assert.equal(spans.length, expected.length);
+  for (const [index, span] of spans.entries()) {
+    const wanted = expected[index];
+    assert.ok(wanted);
+    const { traceId, spanId } = wanted.spanContext();
+    const [seconds, ns] = wanted.startTime;
+    assert.deepEqual([span.traceId, span.spanId], [traceId, spanId]);
+    assert.equal(span.parentSpanId, wanted.parentSpanContext?.spanId);
+    assert.equal(span.name, wanted.name);
+    assert.equal(span.kind, wanted.kind + 1);
+    assert.equal(span.startNs, BigInt(seconds) * 1_000_000_000n + BigInt(ns));
+    assert.deepEqual(span.status, {
+      code: wanted.status.code,
+      message: wanted.status.message ?? "",
+    });
+    assert.equal(span.attributes["test.text"], wanted.attributes["test.text"]);
+    assert.equal(span.attributes["test.large"], BigInt(Number.MAX_SAFE_INTEGER));
+    assert.deepEqual(span.events.map(({ name }) => name), wanted.events.map(({ name }) => name));
+    assert.equal(span.resource["service.name"], wanted.resource.attributes["service.name"]);
+    assert.deepEqual(span.scope, wanted.instrumentationScope);
+  }
+});
+
+Deno.test("every line is under 1 MiB, and no session is lost where one is split", () => {
+  const batch = makeSessions(1000);
+  const padding = "x".repeat(10_000);
+  const lines = [...encodeLines(batch, (session) => {
+    const span = toTestSpan(session);
+    return { ...span, attributes: { ...span.attributes, padding } };
+  })];
+  assert.ok(lines.length >= 10);
+  for (const line of lines) assert.ok(line.length < LINE_LIMIT, `${line.length} bytes`);
+  const text = lines.map((line) => new TextDecoder().decode(line)).join("");
+  const found = parseOtlpJsonLines(text).map(({ spanId }) => spanId);
+  assert.deepEqual(found.sort(), spanIds(batch).sort());
+});
+
+Deno.test("a session too large for a line gets one of its own", () => {
+  const padding = "x".repeat(LINE_LIMIT);
+  const lines = [...encodeLines(makeSessions(2), (session) => {
+    const span = toTestSpan(session);
+    return { ...span, attributes: { ...span.attributes, padding } };
+  })];
+  assert.equal(lines.length, 2);
+});
+
+Deno.test("the file is created for its owner alone", async () => {
+  await using folder = await makeTempFolder();
+  const exporter = await open({ path: "spans.jsonl" }, makeContext("file", folder.path));
+  await exporter.shutdown();
+  const { mode, size } = await Deno.stat(join(folder.path, "spans.jsonl"));
+  assert.equal((mode ?? 0) & 0o777, 0o600);
+  assert.equal(size, 0);
+});
+
+for (const { append, kept } of [{ append: true, kept: 1 }, { append: false, kept: 0 }]) {
+  Deno.test(`append: ${append} ${kept ? "keeps" : "drops"} what the file held`, async () => {
+    await using folder = await makeTempFolder();
+    for (let run = 0; run < 2; run++) {
+      const exporter = await open({ path: "s.jsonl", append }, makeContext("file", folder.path));
+      await exporter.export(makeSessions(1), NEVER);
+      await exporter.shutdown();
+    }
+    const spans = parseOtlpJsonLines(await Deno.readTextFile(join(folder.path, "s.jsonl")));
+    assert.equal(spans.length, kept + 1);
+  });
+}
+
+for (
+  const { compression, commands } of [
+    { compression: "gzip", commands: [["zcat"], ["gzip", "--test"]] },
+    { compression: "zstd", commands: [["zstdcat"], ["zstd", "--test", "--quiet"]] },
+  ]
+) {
+  Deno.test(`${compression}: the usual tools read the file, also while it is written`, async () => {
+    await using folder = await makeTempFolder();
+    const path = join(folder.path, "spans.jsonl");
+    const context = makeContext("file", folder.path);
+    const batches = [makeSessions(3, 1), makeSessions(300, 10), makeSessions(3, 1000)];
+    const expected: string[] = [];
+    for (const batch of batches) {
+      const exporter = await open({ path, compression }, context);
+      for (const half of [batch.slice(0, 2), batch.slice(2, batch.length)]) {
+        assert.deepEqual(await exporter.export(half, NEVER), { status: "success" });
+        expected.push(...spanIds(half));
+        // some versions of zcat want to see a suffix
+        const [cat = [], test = []] = commands;
+        const text = await run("sh", "-c", `${cat.join(" ")} <"$1"`, "sh", path);
+        const found = parseOtlpJsonLines(text).map(({ spanId }) => spanId);
+        assert.deepEqual(found.sort(), expected.toSorted());
+        await run("sh", "-c", `${test.join(" ")} <"$1"`, "sh", path);
+      }
+      await exporter.shutdown();
+    }
+  });
+}
+
+Deno.test("rotation by size puts files aside under lumberjack's names and loses nothing", async () => {
+  await using folder = await makeTempFolder();
+  const exporter = await open(
+    { path: "spans.jsonl", rotation: { max_megabytes: 1, max_backups: 0 } },
+    makeContext("file", folder.path),
+  );
+  const batch = makeSessions(4000);
+  assert.deepEqual(await exporter.export(batch.slice(0, 3000), NEVER), { status: "success" });
+  assert.deepEqual(await exporter.export(batch.slice(3000, 4000), NEVER), { status: "success" });
+  await exporter.shutdown();
+
+  const names = await listFolder(folder.path);
+  assert.equal(names.pop(), "spans.jsonl");
+  assert.ok(names.length >= 2);
+  for (const name of names) assert.match(name, BACKUP);
+  const found: string[] = [];
+  for (const name of [...names, "spans.jsonl"]) {
+    const path = join(folder.path, name);
+    const { size, mode } = await Deno.stat(path);
+    assert.ok(size <= LINE_LIMIT, `${name}: ${size} bytes`);
+    assert.equal((mode ?? 0) & 0o777, 0o600);
+    found.push(...parseOtlpJsonLines(await Deno.readTextFile(path)).map(({ spanId }) => spanId));
+  }
+  assert.deepEqual(found.sort(), spanIds(batch).sort());
+});
+
+/** Writes `lines` to `spans.jsonl` in `folder`, each to a file of its own. */
+async function rotate(folder: string, rotation: Partial<Rotation>, lines: string[]) {
+  const path = join(folder, "spans.jsonl");
+  const warnings: string[] = [];
+  const file = await RotatingFile.open(path, {
+    append: true,
+    rotation: { ...FOREVER, maxBytes: 1, ...rotation },
+    text: true,
+    warn: (message) => warnings.push(message),
+  });
+  for (const line of lines) await file.write(new TextEncoder().encode(line));
+  file.close();
+  assert.deepEqual(warnings, []);
+}
+
+/** What the files of `folder` hold, the oldest first, the current one last. */
+async function contents(folder: string): Promise<string[]> {
+  const names = await listFolder(folder);
+  return Promise.all(names.map((name) => Deno.readTextFile(join(folder, name))));
+}
+
+Deno.test("files put aside in one millisecond do not overwrite each other", async () => {
+  await using folder = await makeTempFolder();
+  const lines = Array.from({ length: 20 }, (_, i) => `${i}\n`);
+  await rotate(folder.path, {}, lines);
+  assert.deepEqual(await contents(folder.path), lines);
+});
+
+Deno.test("max_backups keeps the newest", async () => {
+  await using folder = await makeTempFolder();
+  await rotate(folder.path, { maxBackups: 2 }, ["1\n", "2\n", "3\n", "4\n", "5\n"]);
+  assert.deepEqual(await contents(folder.path), ["3\n", "4\n", "5\n"]);
+});
+
+Deno.test("max_backups keeps the newest after the clock was set back", async () => {
+  await using folder = await makeTempFolder();
+  const stamp = new Date(Date.now() + HOUR_MS).toISOString().slice(0, -1).replaceAll(":", "-");
+  await Deno.writeTextFile(join(folder.path, `spans-${stamp}.jsonl`), "1\n");
+  await rotate(folder.path, { maxBackups: 1 }, ["2\n", "3\n"]);
+  assert.deepEqual(await contents(folder.path), ["2\n", "3\n"]);
+});
+
+Deno.test("max_days removes old files at the start and leaves those of others alone", async () => {
+  await using folder = await makeTempFolder();
+  const stamp = (hours: number) =>
+    new Date(Date.now() - hours * HOUR_MS).toISOString().slice(0, -1).replaceAll(":", "-");
+  const kept = [
+    `spans-${stamp(47)}.jsonl`,
+    `other-${stamp(49)}.jsonl`,
+    `spans-${stamp(49)}.jsonl.gz`,
+    `spans-more-${stamp(49)}.jsonl`,
+    "spans-2001-01-01.jsonl",
+    "spans-2001-99-99T99-99-99.999.jsonl",
+  ];
+  for (const name of [...kept, `spans-${stamp(49)}.jsonl`]) {
+    await Deno.writeTextFile(join(folder.path, name), "");
+  }
+  await rotate(folder.path, { maxDays: 2 }, []);
+  assert.deepEqual(await listFolder(folder.path), [...kept, "spans.jsonl"].sort());
+});
+
+Deno.test("a line that was cut off by a crash does not spoil the next", async () => {
+  await using folder = await makeTempFolder();
+  const path = join(folder.path, "spans.jsonl");
+  await Deno.writeTextFile(path, '{"resourceSpans":[{"scope');
+  const exporter = await open({ path }, makeContext("file", folder.path));
+  await exporter.export(makeSessions(1), NEVER);
+  await exporter.export(makeSessions(1), NEVER);
+  await exporter.shutdown();
+  const [torn, ...lines] = (await Deno.readTextFile(path)).split("\n");
+  assert.equal(torn, '{"resourceSpans":[{"scope');
+  assert.equal(parseOtlpJsonLines(lines.join("\n")).length, 2);
+});
+
+Deno.test("a path that cannot be written is an error that tells what to do", async (t) => {
+  await using folder = await makeTempFolder();
+  await Deno.mkdir(join(folder.path, "folder"));
+  await Deno.writeTextFile(join(folder.path, "plain"), "");
+  const BAD_PATHS = [
+    {
+      path: "missing/spans.jsonl",
+      detail: "there is no folder FOLDER/missing: create it, or name another",
+    },
+    { path: "folder", detail: "it is a directory: name a file in it" },
+    { path: "plain/spans.jsonl", detail: "FOLDER/plain is not a directory: name another" },
+    { path: "/dev/null", detail: "it is not a regular file: name another" },
+    {
+      path: "/sys/spans.jsonl", // refused to root, too
+      detail: "Permission denied: name a file that can be written, or change who may write it",
+    },
+    {
+      path: "/proc/spans.jsonl",
+      detail:
+        "No such file or directory: name a file that can be written, or change who may write it",
+    },
+  ];
+  for (const { path, detail } of BAD_PATHS) {
+    await t.step(path, async () => {
+      const full = path.startsWith("/") ? path : join(folder.path, path);
+      await assert.rejects(
+        open({ path }, makeContext("file/audit", folder.path)),
+        (error) => {
+          assert.ok(error instanceof UsageError);
+          assert.equal(
+            error.message.replace("Read-only file system", "Permission denied"), // in containers
+            `exporters.file/audit.path: cannot write ${full}: ` +
+              detail.replace("FOLDER", folder.path),
+          );
+          return true;
+        },
+      );
+    });
+  }
+});

@@ -1,0 +1,339 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { exporterTypes } from "../../exporters/registry.ts";
+import { parseArguments, type RunFlags } from "../../src/cli.ts";
+import { parseConfig } from "../../src/config/load.ts";
+import { parseResourceAttributes } from "../../src/config/resource_attributes.ts";
+import { UsageError } from "../../src/errors.ts";
+import { configFile, effectiveSettings, type RunSettings } from "../../src/settings.ts";
+
+type Variables = Readonly<Record<string, string>>;
+
+function flagsOf(args: string): RunFlags {
+  const flags = parseArguments(args === "" ? [] : args.split(" "));
+  assert(flags.command === "run");
+  return flags;
+}
+
+/** Settings of a run with these flags, this config and these variables. */
+function settings(args: string, config?: string, variables: Variables = {}): RunSettings {
+  const env = (name: string) => variables[name];
+  const parsed = config === undefined
+    ? undefined
+    : parseConfig(config, { file: "f.yaml", env, exporterTypes });
+  return effectiveSettings(flagsOf(args), parsed, { env, exporterTypes });
+}
+
+function ids({ exporters }: RunSettings): string[] {
+  return exporters.map(({ id }) => id);
+}
+
+const TABLE = { format: "table", time: false, timestamp: false };
+
+Deno.test("effectiveSettings() without flags, config and variables is a table of everything", () => {
+  const { exporters, ...rest } = settings("");
+  assert.deepEqual(rest, {
+    capture: {
+      pids: [],
+      localPorts: [],
+      remotePorts: [],
+      families: ["ipv4", "ipv6"],
+      includeCidrs: [],
+      excludeCidrs: [],
+      ringBuffer: 16 * 2 ** 20,
+      existing: true,
+    },
+    resource: { attributes: {}, commandLine: false, fromProcessEnv: false },
+    trace: { parent: "auto", peers: [], key: "" },
+    warnings: [],
+  });
+  assert.deepEqual(exporters.map(({ id, type, settings }) => [id, type.type, settings]), [
+    ["stdout", "stdout", TABLE],
+  ]);
+});
+
+Deno.test("effectiveSettings() takes everything from the config", () => {
+  const { capture, resource, trace } = settings(
+    "",
+    `
+capture:
+  pids: [1]
+  local_ports: [2]
+  remote_ports: [3]
+  families: [ipv6]
+  include_cidrs: [10.0.0.0/8]
+  exclude_cidrs: [10.1.0.0/16]
+  ring_buffer: 1MiB
+  existing: false
+resource:
+  attributes: { a: [b] }
+  command_line: true
+  from_process_env: true
+trace: { parent: always, peers: ["::1"], key: k }
+exporters: { stdout: }
+`,
+  );
+  assert.deepEqual({ capture, resource, trace }, {
+    capture: {
+      pids: [1],
+      localPorts: [2],
+      remotePorts: [3],
+      families: ["ipv6"],
+      includeCidrs: ["10.0.0.0/8"],
+      excludeCidrs: ["10.1.0.0/16"],
+      ringBuffer: 2 ** 20,
+      existing: false,
+    },
+    resource: { attributes: { a: ["b"] }, commandLine: true, fromProcessEnv: true },
+    trace: { parent: "always", peers: ["::1"], key: "k" },
+  });
+});
+
+const STDOUT = "exporters: { stdout: }\n";
+const CAPTURE = `${STDOUT}capture: { pids: [1], local_ports: [2], remote_ports: [3], ` +
+  "families: [ipv6] }\n";
+
+const OVERRIDES: readonly [args: string, key: keyof RunSettings["capture"], value: unknown][] = [
+  ["-p 7,8", "pids", [7, 8]],
+  ["-L 7", "localPorts", [7]],
+  ["-D 7", "remotePorts", [7]],
+  ["-4", "families", ["ipv4"]],
+];
+
+for (const [args, key, value] of OVERRIDES) {
+  Deno.test(`effectiveSettings() lets ${args} win over the config, and over nothing else`, () => {
+    const plain = settings("", CAPTURE).capture;
+    assert.deepEqual(settings(args, CAPTURE).capture, { ...plain, [key]: value });
+  });
+}
+
+const FORMATS: readonly [args: string, config: string | undefined, settings: unknown][] = [
+  ["-T", undefined, { ...TABLE, time: true }],
+  ["-wt", undefined, { ...TABLE, format: "wide", timestamp: true }],
+  ["-s", STDOUT, { ...TABLE, format: "csv" }],
+  ["", "exporters: { stdout: { format: json, time: true } }", {
+    ...TABLE,
+    format: "json",
+    time: true,
+  }],
+  ["-s", "exporters: { stdout: { format: json, time: true } }", {
+    ...TABLE,
+    format: "csv",
+    time: true,
+  }],
+];
+
+for (const [args, config, expected] of FORMATS) {
+  const where = config === undefined ? "without a config" : `with ${config.trim()}`;
+  Deno.test(`effectiveSettings() puts "${args}" over stdout's settings ${where}`, () => {
+    assert.deepEqual(settings(args, config).exporters[0]?.settings, expected);
+  });
+}
+
+Deno.test("effectiveSettings() puts format flags over each stdout exporter and no other", () => {
+  const config = "exporters: { stdout/a: , stdout/b: , otlp: }";
+  const plain = settings("", config).exporters;
+  const { exporters } = settings("-s", config);
+  assert.deepEqual(exporters[0]?.settings, { ...TABLE, format: "csv" });
+  assert.deepEqual(exporters[1]?.settings, { ...TABLE, format: "csv" });
+  assert.deepEqual(exporters[2], plain[2]);
+});
+
+for (const [args, flags] of [["-T", "-T"], ["-Ttw", "-T -t -w"], ["-s", "-s"]] as const) {
+  Deno.test(`effectiveSettings() refuses ${args} with a config that has no stdout exporter`, () => {
+    assert.throws(
+      () => settings(args, "exporters: { otlp: }"),
+      new UsageError(
+        `cannot use ${flags}: found no stdout exporter: expected one, whose format these flags set`,
+      ),
+    );
+  });
+}
+
+Deno.test("effectiveSettings() refuses -T with OTEL_TRACES_EXPORTER=otlp", () => {
+  assert.throws(() => settings("-T", undefined, { OTEL_TRACES_EXPORTER: "otlp" }), UsageError);
+});
+
+const SELECTED: readonly [value: string, ids: readonly string[]][] = [
+  ["", ["stdout"]],
+  ["otlp", ["otlp"]],
+  ["console", ["stdout"]],
+  ["otlp,console", ["otlp", "stdout"]],
+  [" OTLP , console ,", ["otlp", "stdout"]],
+  ["otlp,otlp", ["otlp"]],
+  ["none", []],
+];
+
+for (const [value, expected] of SELECTED) {
+  Deno.test(`effectiveSettings() selects ${expected} for OTEL_TRACES_EXPORTER="${value}"`, () => {
+    assert.deepEqual(ids(settings("", undefined, { OTEL_TRACES_EXPORTER: value })), expected);
+  });
+}
+
+for (const [value, found] of [["jaeger", "jaeger"], ["otlp,x", "x"], ["none,otlp", "none,otlp"]]) {
+  Deno.test(`effectiveSettings() refuses OTEL_TRACES_EXPORTER=${value}`, () => {
+    assert.throws(
+      () => settings("", undefined, { OTEL_TRACES_EXPORTER: value ?? "" }),
+      new UsageError(
+        `cannot use OTEL_TRACES_EXPORTER: found "${found}": expected otlp, console, or none alone`,
+      ),
+    );
+  });
+}
+
+Deno.test("effectiveSettings() warns that OTEL_TRACES_EXPORTER=none loses everything", () => {
+  assert.deepEqual(settings("", undefined, { OTEL_TRACES_EXPORTER: "none" }).warnings, [
+    "OTEL_TRACES_EXPORTER is none: sessions are traced and go nowhere",
+  ]);
+});
+
+Deno.test("effectiveSettings() ignores OTEL_TRACES_EXPORTER with a config", () => {
+  assert.deepEqual(ids(settings("", STDOUT, { OTEL_TRACES_EXPORTER: "junk" })), ["stdout"]);
+});
+
+const MIXED = "exporters: { stdout: , otlp/a: , file: { path: x }, z: { module: m, export: E } }";
+
+for (const value of ["true", "TRUE", " true "]) {
+  Deno.test(`effectiveSettings() drops what sends spans for OTEL_SDK_DISABLED="${value}"`, () => {
+    const run = settings("", MIXED, { OTEL_SDK_DISABLED: value });
+    const kept = run.exporters.filter(({ type }) => type.sendsSpans);
+    assert.deepEqual(kept, []);
+    assert.equal(ids(run)[0], "stdout");
+    assert.match(
+      run.warnings.join("\n"),
+      /^OTEL_SDK_DISABLED is true: these exporters are off: otlp\/a, (file, )?z$/,
+    );
+  });
+}
+
+for (const value of ["false", "1", "yes", ""]) {
+  Deno.test(`effectiveSettings() drops nothing for OTEL_SDK_DISABLED="${value}"`, () => {
+    const run = settings("", MIXED, { OTEL_SDK_DISABLED: value });
+    assert.deepEqual(ids(run), ["stdout", "otlp/a", "file", "z"]);
+    assert.deepEqual(run.warnings, []);
+  });
+}
+
+Deno.test("effectiveSettings() has no warning about OTEL_SDK_DISABLED when it drops nothing", () => {
+  assert.deepEqual(settings("", undefined, { OTEL_SDK_DISABLED: "true" }).warnings, []);
+});
+
+const BECOMES_ONE = "every node of a service map becomes one";
+
+const ATTRIBUTES: readonly [
+  name: string,
+  config: string | undefined,
+  variables: Variables,
+  attributes: unknown,
+  warnings: readonly string[],
+][] = [
+  [
+    "OTEL_RESOURCE_ATTRIBUTES",
+    undefined,
+    {
+      OTEL_RESOURCE_ATTRIBUTES: "a=1, b.c = x%2Cy%3D ,",
+    },
+    { a: "1", "b.c": "x,y=" },
+    [],
+  ],
+  [
+    "the config over OTEL_RESOURCE_ATTRIBUTES",
+    `${STDOUT}resource: { attributes: { a: 2 } }`,
+    {
+      OTEL_RESOURCE_ATTRIBUTES: "a=1,b=1",
+    },
+    { a: 2, b: "1" },
+    [],
+  ],
+  ["OTEL_SERVICE_NAME, with a warning", undefined, { OTEL_SERVICE_NAME: "shop" }, {
+    "service.name": "shop",
+  }, [`OTEL_SERVICE_NAME names every process's spans "shop": ${BECOMES_ONE}`]],
+  [
+    "OTEL_SERVICE_NAME over OTEL_RESOURCE_ATTRIBUTES",
+    undefined,
+    {
+      OTEL_SERVICE_NAME: "shop",
+      OTEL_RESOURCE_ATTRIBUTES: "service.name=other",
+    },
+    { "service.name": "shop" },
+    [
+      `OTEL_SERVICE_NAME names every process's spans "shop": ${BECOMES_ONE}`,
+    ],
+  ],
+  [
+    "service.name of OTEL_RESOURCE_ATTRIBUTES, with a warning",
+    undefined,
+    {
+      OTEL_RESOURCE_ATTRIBUTES: "service.name=other",
+    },
+    { "service.name": "other" },
+    [
+      `OTEL_RESOURCE_ATTRIBUTES names every process's spans "other": ${BECOMES_ONE}`,
+    ],
+  ],
+  [
+    "the config's service.name over all, without a warning",
+    `${STDOUT}resource: { attributes: { service.name: mine } }`,
+    { OTEL_SERVICE_NAME: "shop" },
+    { "service.name": "mine" },
+    [],
+  ],
+  [
+    "nothing of empty variables",
+    undefined,
+    {
+      OTEL_SERVICE_NAME: "",
+      OTEL_RESOURCE_ATTRIBUTES: " ",
+    },
+    {},
+    [],
+  ],
+  [
+    "nothing of a malformed OTEL_RESOURCE_ATTRIBUTES",
+    undefined,
+    {
+      OTEL_RESOURCE_ATTRIBUTES: "a=1,b",
+    },
+    {},
+    [
+      "ignoring OTEL_RESOURCE_ATTRIBUTES: found something else than key=value,key=value: expected " +
+      "commas, equals and percent signs within them as %2C, %3D and %25",
+    ],
+  ],
+];
+
+for (const [name, config, variables, attributes, warnings] of ATTRIBUTES) {
+  Deno.test(`effectiveSettings() takes as resource attributes ${name}`, () => {
+    const run = settings("", config, variables);
+    assert.deepEqual(run.resource.attributes, attributes);
+    assert.deepEqual(run.warnings, warnings);
+  });
+}
+
+for (const text of ["a", "=b", "a=b=c", "a=%zz", "a=1,,=2", "%"]) {
+  Deno.test(`parseResourceAttributes() refuses ${text}`, () => {
+    assert.equal(parseResourceAttributes(text), undefined);
+  });
+}
+
+Deno.test("parseResourceAttributes() reads what was percent-encoded", () => {
+  const name = fc.string({ minLength: 1 }).filter((text) => text !== "__proto__");
+  const attributes = fc.dictionary(name, fc.string(), { noNullPrototype: true });
+  fc.assert(fc.property(attributes, (entries) => {
+    const text = Object.entries(entries).map((pair) => pair.map(encodeURIComponent).join("="));
+    assert.deepEqual(parseResourceAttributes(text.join()), entries);
+  }));
+});
+
+const FILES: readonly [args: string, variables: Variables, file: string | undefined][] = [
+  ["", {}, undefined],
+  ["", { TCPSPAN_CONFIG: "" }, undefined],
+  ["", { TCPSPAN_CONFIG: "env.yaml" }, "env.yaml"],
+  ["-c flag.yaml", { TCPSPAN_CONFIG: "env.yaml" }, "flag.yaml"],
+];
+
+for (const [args, variables, file] of FILES) {
+  Deno.test(`configFile() is ${file} for "${args}" and ${JSON.stringify(variables)}`, () => {
+    assert.equal(configFile(flagsOf(args), (name) => variables[name]), file);
+  });
+}
