@@ -16,7 +16,7 @@ export interface QueueCounters {
   retries: number;
 }
 
-const DROP_NOTICE_MS = 60_000;
+const NOTICE_INTERVAL_MS = 60_000;
 
 /**
  * Hands batches to one exporter, so that a slow or dead one never delays the ring, the others or
@@ -37,7 +37,8 @@ export class ExporterQueue {
   #waiting = 0; // sessions in #batches
   #idle: (() => void)[] = [];
   #failing = false;
-  #dropNoticed = -Infinity;
+  readonly #dropNotice = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #lossNotice = new Limiter(NOTICE_INTERVAL_MS);
 
   /**
    * @param id the exporter's, for messages
@@ -74,7 +75,11 @@ export class ExporterQueue {
     const timer = setTimeout(() => this.#abort.abort(), timeoutMs);
     await Promise.all(this.#consumers);
     clearTimeout(timer);
-    await this.exporter.shutdown();
+    try {
+      await this.exporter.shutdown();
+    } catch (error) {
+      this.warn(`${this.id}: cannot shut down: ${describe(error)}`);
+    }
   }
 
   async #consume(): Promise<void> {
@@ -143,7 +148,7 @@ export class ExporterQueue {
     try {
       return await this.exporter.export(batch, this.#abort.signal);
     } catch (error) {
-      return { status: "failure", reason: error instanceof Error ? error.message : String(error) };
+      return { status: "failure", reason: describe(error) };
     }
   }
 
@@ -162,17 +167,38 @@ export class ExporterQueue {
   }
 
   #lose(sessions: number, reason: string): void {
-    this.counters.failed += sessions;
-    this.warn(`${this.id}: lost ${sessions} sessions: ${reason}`);
+    const { counters } = this;
+    counters.failed += sessions;
+    if (this.#lossNotice.allows()) {
+      this.warn(`${this.id}: lost ${counters.failed} sessions until now: ${reason}`);
+    }
   }
 
   #drop(sessions: number): void {
-    this.counters.dropped += sessions;
-    const now = performance.now();
-    if (now - this.#dropNoticed < DROP_NOTICE_MS) return;
-    this.#dropNoticed = now;
-    this.warn(`${this.id}: queue full: ${this.counters.dropped} sessions dropped until now`);
+    const { counters } = this;
+    counters.dropped += sessions;
+    if (this.#dropNotice.allows()) {
+      this.warn(`${this.id}: lost ${counters.dropped} sessions until now: its queue is full`);
+    }
   }
+}
+
+/** Lets one message through in each interval. */
+class Limiter {
+  #last = -Infinity;
+
+  constructor(private readonly intervalMs: number) {}
+
+  allows(): boolean {
+    const now = performance.now();
+    if (now - this.#last < this.intervalMs) return false;
+    this.#last = now;
+    return true;
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Waits between the tries of one export. */
