@@ -1,0 +1,85 @@
+/** The otlp exporter: spans to Jaeger, a Collector, or any other OTLP receiver. */
+import { UsageError } from "../src/errors.ts";
+import type { Exporter, ExporterContext, ExporterType } from "../src/exporter.ts";
+import type { ResolvedOtlp } from "./otlp_environment.ts";
+import { type OtlpSettings, otlpSettings } from "./otlp_settings.ts";
+import type { OtlpTransport, TransportOptions } from "./otlp_transport.ts";
+import { queueSettings } from "./queue_settings.ts";
+
+const MIB = 1024 * 1024;
+
+/** The Collector takes 20 MiB over HTTP; a gRPC server 4 MiB, unless it was told otherwise. */
+const MAX_BYTES: Readonly<Record<ResolvedOtlp["protocol"], number>> = {
+  "http/protobuf": 20 * MIB - 1,
+  "http/json": 20 * MIB - 1,
+  "grpc": 4 * MIB,
+};
+
+/** `exporters.otlp`. */
+export const otlpExporter: ExporterType<OtlpSettings> = {
+  type: "otlp",
+  summary: "spans to Jaeger, a Collector, or any other OTLP receiver",
+  sendsSpans: true,
+  settings: otlpSettings,
+  queue: (settings) =>
+    queueSettings(settings.sending_queue, settings.retry_on_failure, {
+      batchSize: 4096,
+      linger: 200,
+    }),
+  open: async (settings, context) => {
+    try {
+      return await open(settings, context);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      throw new UsageError(`exporters.${context.id}: ${error.message}`);
+    }
+  },
+};
+
+/** Loads what the protocol needs now, so that a table on stdout loads nothing of it. */
+async function open(settings: OtlpSettings, context: ExporterContext): Promise<Exporter> {
+  const { resolveOtlp } = await import("./otlp_environment.ts");
+  const { protocol, url, headers, compression, timeout, tls } = resolveOtlp(
+    settings,
+    context.env,
+    context.warn,
+  );
+  const { readTls } = await import("./otlp_tls.ts");
+  const options: TransportOptions = {
+    endpoint: new URL(url),
+    headers,
+    compression,
+    tls: await readTls(tls, context.baseDirectory),
+  };
+  const [{ OtlpExporter }, { otlpEncoding }, { Reasons }, transport] = await Promise.all([
+    import("./otlp_exporter.ts"),
+    import("./otlp_encoding.ts"),
+    import("./otlp_reason.ts"),
+    openTransport(protocol, options),
+  ]);
+  return new OtlpExporter({
+    encoding: otlpEncoding(protocol === "http/json" ? "json" : "protobuf", context.toSpan),
+    transport,
+    reasons: new Reasons(options),
+    timeout,
+    maxBytes: MAX_BYTES[protocol],
+  });
+}
+
+async function openTransport(
+  protocol: ResolvedOtlp["protocol"],
+  options: TransportOptions,
+): Promise<OtlpTransport> {
+  switch (protocol) {
+    case "grpc": {
+      const { GrpcTransport } = await import("./otlp_grpc.ts");
+      return new GrpcTransport(options);
+    }
+    case "http/protobuf":
+    case "http/json": {
+      const { HttpTransport } = await import("./otlp_http.ts");
+      const type = protocol === "http/json" ? "application/json" : "application/x-protobuf";
+      return new HttpTransport(options, type);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/** Batches as OTLP request bodies, and what the answers to them say. */
+import {
+  type IExportTraceServiceResponse,
+  type ISerializer,
+  JsonTraceSerializer,
+  ProtobufTraceSerializer,
+} from "@opentelemetry/otlp-transformer";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import type { SessionBatch } from "../src/batch.ts";
+import type { ExporterContext } from "../src/exporter.ts";
+import { members } from "./members.ts";
+
+/** How requests and answers are written. */
+export interface OtlpEncoding {
+  /** An ExportTraceServiceRequest with a span for each session. */
+  readonly encode: (batch: SessionBatch) => Uint8Array;
+  /** What an ExportTraceServiceResponse says was refused; nothing if it cannot be read. */
+  readonly readPartialSuccess: (answer: Uint8Array) => PartialSuccess;
+}
+
+/** Spans refused for good, and why; a message without rejected spans is a warning. */
+export interface PartialSuccess {
+  readonly rejected: number;
+  readonly message: string;
+}
+
+/** The official serializers; `json` or binary protobuf. */
+export function otlpEncoding(
+  format: "protobuf" | "json",
+  toSpan: ExporterContext["toSpan"],
+): OtlpEncoding {
+  const serializer: ISerializer<ReadableSpan[], IExportTraceServiceResponse> = format === "json"
+    ? JsonTraceSerializer
+    : ProtobufTraceSerializer;
+  return {
+    encode: (batch) => {
+      const body = serializer.serializeRequest(Array.from(batch, toSpan));
+      if (body === undefined) {
+        throw new TypeError("cannot encode spans: the serializer gave nothing");
+      }
+      return body;
+    },
+    readPartialSuccess: (answer) => partialSuccess(serializer, answer),
+  };
+}
+
+/** The spans have been taken, whatever the answer's body holds: what can't be read says nothing. */
+function partialSuccess(
+  serializer: ISerializer<ReadableSpan[], IExportTraceServiceResponse>,
+  answer: Uint8Array,
+): PartialSuccess {
+  let response: unknown;
+  try {
+    response = serializer.deserializeResponse(answer);
+  } catch {
+    response = undefined;
+  }
+  const { rejectedSpans, errorMessage } = members(members(response).partialSuccess);
+  const rejected = Number(rejectedSpans ?? 0); // in JSON a 64-bit integer may be a string
+  return {
+    rejected: Number.isSafeInteger(rejected) && rejected > 0 ? rejected : 0,
+    message: typeof errorMessage === "string" ? errorMessage : "",
+  };
+}

@@ -1,0 +1,233 @@
+/** Settings of the otlp exporter from the config, the environment and the defaults, in that order. */
+import { resolve } from "node:path";
+import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
+import { MAX_DURATION } from "../src/config/duration.ts";
+import { quote } from "../src/config/quote.ts";
+import { UsageError } from "../src/errors.ts";
+import { isHostPort, isHttpUrl, isLoopback } from "./endpoint.ts";
+import { HEADER_NAME, HEADER_VALUE } from "./header.ts";
+import { COMPRESSIONS, type OtlpSettings, PROTOCOLS } from "./otlp_settings.ts";
+
+/** Where spans go, and how. Nothing is left to fill in. */
+export interface ResolvedOtlp {
+  readonly protocol: typeof PROTOCOLS[number];
+  /**
+   * The URL that is posted to; for grpc scheme, host and port, where https stands for TLS and http
+   * for none.
+   */
+  readonly url: string;
+  /** May hold secrets. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Never zstd with grpc. */
+  readonly compression: typeof COMPRESSIONS[number];
+  /** Milliseconds that one try may last. */
+  readonly timeout: number;
+  /** Paths as the config has them, relative to its folder; from the environment, absolute. */
+  readonly tls: {
+    readonly caFile: string | undefined;
+    /** Given together with `keyFile`, or neither. */
+    readonly certFile: string | undefined;
+    readonly keyFile: string | undefined;
+    readonly insecureSkipVerify: boolean;
+  };
+}
+
+/**
+ * Fills in what the config leaves open: from OTEL_EXPORTER_OTLP_TRACES_X, else
+ * OTEL_EXPORTER_OTLP_X, else the default. A key of the config wins as a whole: with `headers` in the
+ * config no header comes from the environment, with `endpoint` no OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.
+ * @param warn told of each variable with a bad value, which counts as unset
+ * @throws {UsageError} if the config asks for what cannot be, now that the rest is known
+ */
+export function resolveOtlp(
+  settings: OtlpSettings,
+  env: (name: string) => string | undefined,
+  warn: (message: string) => void,
+): ResolvedOtlp {
+  const variables = new Variables(env, warn);
+  const protocol = settings.protocol ??
+    variables.read("PROTOCOL", oneOf(PROTOCOLS), "http/protobuf, http/json or grpc") ??
+    "http/protobuf";
+  const tls = resolveTls(settings, variables, warn);
+  return {
+    protocol,
+    url: protocol === "grpc"
+      ? grpcUrl(settings, variables, tls, warn)
+      : httpUrl(settings, variables),
+    headers: settings.headers ??
+      variables.read("HEADERS", parseHeaders, "name=value,name=value", "secret") ?? {},
+    compression: resolveCompression(settings, protocol, variables),
+    timeout: settings.timeout ??
+      variables.read("TIMEOUT", parseMilliseconds, "milliseconds above zero") ?? 10_000,
+    tls,
+  };
+}
+
+/** The variables of the trace exporter. */
+class Variables {
+  readonly #env: (name: string) => string | undefined;
+  readonly #warn: (message: string) => void;
+
+  constructor(env: (name: string) => string | undefined, warn: (message: string) => void) {
+    this.#env = env;
+    this.#warn = warn;
+  }
+
+  /** The value of OTEL_EXPORTER_OTLP_TRACES_X, else of OTEL_EXPORTER_OTLP_X, if one is good. */
+  read<Value>(
+    suffix: string,
+    parse: (text: string) => Value | undefined,
+    expected: string,
+    secrecy: "public" | "secret" = "public",
+  ): Value | undefined {
+    return this.readOne(`TRACES_${suffix}`, parse, expected, secrecy) ??
+      this.readOne(suffix, parse, expected, secrecy);
+  }
+
+  /** The value of OTEL_EXPORTER_OTLP_X, if it is good. */
+  readOne<Value>(
+    suffix: string,
+    parse: (text: string) => Value | undefined,
+    expected: string,
+    secrecy: "public" | "secret" = "public",
+  ): Value | undefined {
+    const name = `OTEL_EXPORTER_OTLP_${suffix}`;
+    const text = this.#env(name)?.trim() ?? "";
+    if (text === "") return undefined;
+    const value = parse(text);
+    if (value === undefined) {
+      const found = secrecy === "secret" ? "something else" : quote(text);
+      this.#warn(`ignoring ${name}: found ${found}: expected ${expected}`);
+    }
+    return value;
+  }
+}
+
+const HTTP_EXPECTED = "an http or https URL such as http://localhost:4318";
+const GRPC_EXPECTED = "an http or https URL such as http://localhost:4317, or host:port";
+
+function httpUrl(settings: OtlpSettings, variables: Variables): string {
+  for (const key of ["traces_endpoint", "endpoint"] as const) {
+    const value = settings[key];
+    if (value === undefined) continue;
+    if (!isHttpUrl(value)) {
+      throw new UsageError(`cannot use ${key}: found ${quote(value)}: expected ${HTTP_EXPECTED}`);
+    }
+    return key === "endpoint" ? tracesUrl(value) : new URL(value).href;
+  }
+  const parse = (text: string) => isHttpUrl(text) ? text : undefined;
+  const own = variables.readOne("TRACES_ENDPOINT", parse, HTTP_EXPECTED);
+  if (own !== undefined) return new URL(own).href;
+  return tracesUrl(variables.readOne("ENDPOINT", parse, HTTP_EXPECTED) ?? "http://localhost:4318");
+}
+
+/** The URL of traces below a base URL. */
+function tracesUrl(base: string): string {
+  const url = new URL(base);
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/traces`;
+  return url.href;
+}
+
+function grpcUrl(
+  settings: OtlpSettings,
+  variables: Variables,
+  tls: ResolvedOtlp["tls"],
+  warn: (message: string) => void,
+): string {
+  const isEndpoint = (text: string) => isHttpUrl(text) || isHostPort(text);
+  const endpoint = settings.traces_endpoint ?? settings.endpoint ??
+    variables.read("ENDPOINT", (text) => isEndpoint(text) ? text : undefined, GRPC_EXPECTED) ??
+    "http://localhost:4317";
+  if (isHostPort(endpoint)) {
+    const insecure = variables.read("INSECURE", parseBoolean, "true or false") ??
+      // The specification has TLS here. Nobody listens in on a host's own loopback, where
+      // collectors speak without.
+      (isLoopback(endpoint) && tls.caFile === undefined && tls.certFile === undefined);
+    return `${insecure ? "http" : "https"}://${endpoint}`;
+  }
+  if (!isHttpUrl(endpoint)) {
+    throw new UsageError(
+      `cannot use endpoint: found ${quote(endpoint)}: expected ${GRPC_EXPECTED}`,
+    );
+  }
+  const url = new URL(endpoint);
+  if (url.pathname !== "/" || url.search !== "") {
+    warn(`ignoring the path in the endpoint ${quote(endpoint)}: grpc has none`);
+  }
+  return `${url.protocol}//${url.host}`;
+}
+
+function resolveCompression(
+  settings: OtlpSettings,
+  protocol: ResolvedOtlp["protocol"],
+  variables: Variables,
+): ResolvedOtlp["compression"] {
+  if (settings.compression === undefined) {
+    const allowed = COMPRESSIONS.filter((name) => protocol !== "grpc" || name !== "zstd");
+    return variables.read("COMPRESSION", oneOf(allowed), allowed.join(", ")) ?? "none";
+  }
+  if (protocol === "grpc" && settings.compression === "zstd") {
+    throw new UsageError('cannot use compression with grpc: found "zstd": expected none or gzip');
+  }
+  return settings.compression;
+}
+
+function resolveTls(
+  settings: OtlpSettings,
+  variables: Variables,
+  warn: (message: string) => void,
+): ResolvedOtlp["tls"] {
+  const path = (suffix: string) => variables.read(suffix, (text) => resolve(text), "a path");
+  const { ca_file, cert_file, key_file, insecure_skip_verify } = settings.tls;
+  let certFile = cert_file ?? path("CLIENT_CERTIFICATE");
+  let keyFile = key_file ?? path("CLIENT_KEY");
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    if (cert_file !== undefined || key_file !== undefined) {
+      const [has, lacks] = cert_file === undefined
+        ? ["key_file", "cert_file"]
+        : ["cert_file", "key_file"];
+      throw new UsageError(
+        `cannot use tls.${has}: found no tls.${lacks}: expected both or neither`,
+      );
+    }
+    warn(
+      "ignoring the client certificate of the environment: found only one of " +
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY: expected both",
+    );
+    certFile = keyFile = undefined;
+  }
+  return {
+    caFile: ca_file ?? path("CERTIFICATE"),
+    certFile,
+    keyFile,
+    insecureSkipVerify: insecure_skip_verify,
+  };
+}
+
+function oneOf<Word extends string>(words: readonly Word[]): (text: string) => Word | undefined {
+  return (text) => words.find((word) => word === text.toLowerCase());
+}
+
+function parseBoolean(text: string): boolean | undefined {
+  const word = text.toLowerCase();
+  return word === "true" ? true : word === "false" ? false : undefined;
+}
+
+function parseMilliseconds(text: string): number | undefined {
+  const value = Number(text);
+  return /^\d+$/.test(text) && value > 0 && value <= MAX_DURATION ? value : undefined;
+}
+
+/** `name=value` pairs with percent-encoding, as W3C Baggage has them; undefined if one is not. */
+function parseHeaders(text: string): Readonly<Record<string, string>> | undefined {
+  const entries: [string, string][] = [];
+  for (const pair of text.split(",")) {
+    if (pair.trim() === "") continue;
+    const [entry] = Object.entries(parseKeyPairsIntoRecord(pair));
+    if (entry === undefined || !HEADER_NAME.test(entry[0]) || !HEADER_VALUE.test(entry[1])) {
+      return undefined;
+    }
+    entries.push(entry);
+  }
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,102 @@
+/** Encodes batches and hands them to a transport. */
+import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
+import type { SessionBatch } from "../src/batch.ts";
+import type { Exporter, ExportOutcome } from "../src/exporter.ts";
+import type { OtlpEncoding } from "./otlp_encoding.ts";
+import type { Reasons } from "./otlp_reason.ts";
+import type { OtlpTransport } from "./otlp_transport.ts";
+
+/** What an {@linkcode OtlpExporter} works with. */
+export interface OtlpExporterOptions {
+  readonly encoding: OtlpEncoding;
+  readonly transport: OtlpTransport;
+  readonly reasons: Reasons;
+  /** Milliseconds that one request may last. */
+  readonly timeout: number;
+  /** Bytes of a request before compression: a larger batch is sent in parts. */
+  readonly maxBytes: number;
+}
+
+/** Sends each batch in one request, or in more where one would be too large. */
+export class OtlpExporter implements Exporter {
+  readonly #options: OtlpExporterOptions;
+
+  constructor(options: OtlpExporterOptions) {
+    this.#options = options;
+  }
+
+  async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
+    const { encoding, transport, timeout, maxBytes } = this.#options;
+    const body = encoding.encode(batch);
+    if (body.length <= maxBytes || batch.length <= 1) {
+      return this.#outcome(await transport.send(body, timeout, signal), batch.length);
+    }
+    const middle = Math.ceil(batch.length / 2);
+    return await this.#exportHalves(
+      batch.slice(0, middle),
+      batch.slice(middle, batch.length),
+      signal,
+    );
+  }
+
+  shutdown(): Promise<void> {
+    this.#options.transport.shutdown();
+    return Promise.resolve();
+  }
+
+  /** A half that may be sent later means both: the spans that go twice are the same spans. */
+  async #exportHalves(
+    first: SessionBatch,
+    second: SessionBatch,
+    signal: AbortSignal,
+  ): Promise<ExportOutcome> {
+    const one = await this.export(first, signal);
+    if (one.status === "retryable") return one;
+    const two = await this.export(second, signal);
+    if (two.status === "retryable") return two;
+    if (one.status === "failure" && two.status === "failure") return one;
+    const rejected = rejectedOf(one, first) + rejectedOf(two, second);
+    const message = messageOf(one) ?? messageOf(two);
+    return {
+      status: "success",
+      ...(rejected === 0 ? {} : { rejected }),
+      ...(message === undefined ? {} : { message }),
+    };
+  }
+
+  #outcome(response: ExportResponse, sessions: number): ExportOutcome {
+    switch (response.status) {
+      case "success":
+        return response.data === undefined
+          ? { status: "success" }
+          : this.#partialSuccess(response.data, sessions);
+      case "retryable":
+        return {
+          status: "retryable",
+          reason: response.error?.message ?? "", // our transports give one always
+          ...(response.retryInMillis === undefined ? {} : { retryAfterMs: response.retryInMillis }),
+        };
+      case "failure":
+        return { status: "failure", reason: response.error.message };
+    }
+  }
+
+  /** Rejected spans are gone: the specification forbids to send them again. */
+  #partialSuccess(answer: Uint8Array, sessions: number): ExportOutcome {
+    const partial = this.#options.encoding.readPartialSuccess(answer);
+    const message = this.#options.reasons.told(partial.message);
+    return {
+      status: "success",
+      ...(partial.rejected === 0 ? {} : { rejected: Math.min(partial.rejected, sessions) }),
+      ...(message === "" ? {} : { message }),
+    };
+  }
+}
+
+function rejectedOf(outcome: ExportOutcome, batch: SessionBatch): number {
+  return outcome.status === "success" ? outcome.rejected ?? 0 : batch.length;
+}
+
+function messageOf(outcome: ExportOutcome): string | undefined {
+  return outcome.status === "success" ? outcome.message : outcome.reason;
+}

@@ -1,0 +1,189 @@
+/** OTLP over gRPC. */
+import { Buffer } from "node:buffer";
+import { isIP } from "node:net";
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
+import * as grpc from "@grpc/grpc-js";
+import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
+import { UsageError } from "../src/errors.ts";
+import { connectionReason, Reasons, shownDuration } from "./otlp_reason.ts";
+import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./otlp_transport.ts";
+import { readRpcStatus } from "./rpc_status.ts";
+
+const METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
+/** Stands where an address has no name; RFC 6761 keeps it from ever being one. */
+const NO_NAME = "ip-address.invalid";
+
+/** The OTLP specification's table; RESOURCE_EXHAUSTED is one only with a RetryInfo. */
+const RETRYABLE: readonly grpc.status[] = [
+  grpc.status.CANCELLED,
+  grpc.status.DEADLINE_EXCEEDED,
+  grpc.status.ABORTED,
+  grpc.status.OUT_OF_RANGE,
+  grpc.status.UNAVAILABLE,
+  grpc.status.DATA_LOSS,
+];
+
+/**
+ * Sends each request body in one unary call. The official exporter is built on the same client, but
+ * tells nobody of a partial success or a RetryInfo, and cannot be told to give up.
+ */
+export class GrpcTransport implements OtlpTransport {
+  readonly #address: string;
+  readonly #credentials: grpc.ChannelCredentials;
+  readonly #channelOptions: grpc.ChannelOptions;
+  readonly #metadata: grpc.Metadata;
+  readonly #reasons: Reasons;
+  #client: grpc.Client | undefined;
+
+  /** @throws {UsageError} if a header cannot be one of gRPC */
+  constructor(options: TransportOptions) {
+    const { hostname, port, protocol } = options.endpoint;
+    const secure = protocol === "https:";
+    // without a port grpc-js takes 443 for http too
+    this.#address = `${hostname}:${port || (secure ? 443 : 80)}`;
+    const ip = hostname.replace(/^\[(.*)\]$/, "$1");
+    const isAddress = isIP(ip) !== 0;
+    this.#credentials = secure
+      ? secureCredentials(options.tls, isAddress ? ip : undefined)
+      : grpc.credentials.createInsecure();
+    this.#channelOptions = {
+      "grpc.default_compression_algorithm": grpc.compressionAlgorithms[
+        options.compression === "gzip" ? "gzip" : "identity"
+      ],
+      "grpc.primary_user_agent": USER_AGENT,
+      // exporters are independent: grpc-js would share the connection of two to one server
+      "grpc.use_local_subchannel_pool": 1,
+      // grpc-js asks for the address as the TLS server name, which TLS does not allow
+      ...(secure && isAddress ? { "grpc.ssl_target_name_override": NO_NAME } : {}),
+    };
+    this.#metadata = toMetadata(options.headers);
+    this.#reasons = new Reasons(options);
+  }
+
+  send(data: Uint8Array, timeoutMillis: number, signal?: AbortSignal): Promise<ExportResponse> {
+    const client = this.#client ??= new grpc.Client(
+      this.#address,
+      this.#credentials,
+      this.#channelOptions,
+    );
+    const { promise, resolve } = Promise.withResolvers<ExportResponse>();
+    const call = client.makeUnaryRequest(
+      METHOD,
+      asBuffer,
+      asBuffer,
+      data,
+      this.#metadata,
+      { deadline: Date.now() + timeoutMillis },
+      (error, answer) => {
+        if (error === null) {
+          resolve(
+            answer === undefined ? { status: "success" } : { status: "success", data: answer },
+          );
+          return;
+        }
+        if (error.code === grpc.status.UNAVAILABLE) this.#forget(client);
+        if (error.code === grpc.status.DEADLINE_EXCEEDED) this.#forget(client);
+        resolve(this.#classify(error, timeoutMillis, signal));
+      },
+    );
+    const abort = () => call.cancel();
+    signal?.addEventListener("abort", abort);
+    if (signal?.aborted) abort();
+    return promise.finally(() => signal?.removeEventListener("abort", abort));
+  }
+
+  shutdown(): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  /**
+   * The next call gets a new connection at once: the client would fail each call for up to two
+   * minutes before it tries again, and never notice that an open connection has gone dead.
+   */
+  #forget(client: grpc.Client): void {
+    if (this.#client === client) this.#client = undefined;
+    client.close();
+  }
+
+  #classify(
+    { code, details, metadata }: grpc.ServiceError,
+    timeoutMillis: number,
+    signal: AbortSignal | undefined,
+  ): ExportResponse {
+    const error = this.#reason(code, details, timeoutMillis, signal);
+    const [bytes] = metadata.get("grpc-status-details-bin");
+    const retryInMillis = bytes instanceof Uint8Array
+      ? readRpcStatus(bytes)?.retryAfterMs
+      : undefined;
+    if (retryInMillis !== undefined) {
+      const retryable = RETRYABLE.includes(code) || code === grpc.status.RESOURCE_EXHAUSTED;
+      return retryable
+        ? { status: "retryable", error, retryInMillis }
+        : { status: "failure", error };
+    }
+    return { status: RETRYABLE.includes(code) ? "retryable" : "failure", error };
+  }
+
+  #reason(
+    code: grpc.status,
+    details: string,
+    timeoutMillis: number,
+    signal: AbortSignal | undefined,
+  ): Error {
+    if (code === grpc.status.CANCELLED && signal?.aborted) {
+      return this.#reasons.of("given up at shutdown");
+    }
+    if (code === grpc.status.DEADLINE_EXCEEDED && /^(context )?deadline exceeded/i.test(details)) {
+      return this.#reasons.of(`no complete answer within ${shownDuration(timeoutMillis)}`);
+    }
+    const connection = connectionDetail(details);
+    return connection === undefined || code !== grpc.status.UNAVAILABLE
+      ? this.#reasons.ofServer(`gRPC ${grpc.status[code] ?? code}`, details)
+      : this.#reasons.of(this.#reasons.told(connectionReason(connection)));
+  }
+}
+
+/** @param ip the server's address, where the endpoint names no host */
+function secureCredentials(
+  { ca, cert, key, insecureSkipVerify }: TransportOptions["tls"],
+  ip: string | undefined,
+): grpc.ChannelCredentials {
+  const pem = (text: string | undefined) => text === undefined ? null : Buffer.from(text);
+  return grpc.credentials.createSsl(pem(ca), pem(key), pem(cert), {
+    rejectUnauthorized: !insecureSkipVerify,
+    ...(ip === undefined ? {} : {
+      checkServerIdentity: (_: string, certificate: PeerCertificate) =>
+        checkServerIdentity(ip, certificate),
+    }),
+  });
+}
+
+function toMetadata(headers: TransportOptions["headers"]): grpc.Metadata {
+  const metadata = new grpc.Metadata();
+  for (const [name, value] of Object.entries(headers)) {
+    try {
+      metadata.set(
+        name,
+        name.toLowerCase().endsWith("-bin") ? Buffer.from(value, "base64") : value,
+      );
+    } catch {
+      throw new UsageError(
+        `cannot use header ${JSON.stringify(name)}: gRPC does not allow its name or its value`,
+      );
+    }
+  }
+  return metadata;
+}
+
+/** What went wrong below gRPC, in the words of grpc-js. */
+function connectionDetail(details: string): string | undefined {
+  if (details.startsWith("Name resolution failed")) return "ENOTFOUND";
+  return /^No connection established\. Last error: (?:\w*Error(?: \[\w+\])?: )?(.*?)(?: \([^()]*Z\))?\. Resolution note: /
+    .exec(details)?.[1];
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

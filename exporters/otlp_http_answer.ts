@@ -1,0 +1,92 @@
+/** What an answer over HTTP means, by the OTLP specification. */
+import { STATUS_CODES } from "node:http";
+import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
+import { MAX_DURATION } from "../src/config/duration.ts";
+import type { Reasons } from "./otlp_reason.ts";
+import { members } from "./members.ts";
+import { readRpcStatus } from "./rpc_status.ts";
+
+/** An HTTP response as far as it was read. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** The reason phrase; HTTP allows an empty one. */
+  readonly statusText: string;
+  /** Names in lower case. */
+  readonly header: (name: string) => string | undefined;
+  /** What was read of it. */
+  readonly body: Uint8Array;
+}
+
+const RETRYABLE: readonly number[] = [429, 502, 503, 504];
+
+const decoder = new TextDecoder();
+
+/**
+ * The outcome of one request.
+ * @param contentType of the request: a body of another type in a success is not looked at
+ */
+export function classify(
+  answer: HttpAnswer,
+  contentType: string,
+  endpoint: URL,
+  reasons: Reasons,
+): ExportResponse {
+  const { status } = answer;
+  if (status >= 200 && status < 300) {
+    return mediaType(answer, contentType) === contentType
+      ? { status: "success", data: answer.body }
+      : { status: "success" };
+  }
+  const line = `HTTP ${status} ${reasons.told(answer.statusText) || STATUS_CODES[status] || ""}`
+    .trim();
+  if (status >= 300 && status < 400) {
+    return { status: "failure", error: reasons.of(`${line}: ${redirect(answer, endpoint)}`) };
+  }
+  const error = reasons.ofServer(line, said(answer));
+  if (!RETRYABLE.includes(status)) return { status: "failure", error };
+  const retryInMillis = parseRetryAfter(answer.header("retry-after"), Date.now());
+  return { status: "retryable", error, ...(retryInMillis === undefined ? {} : { retryInMillis }) };
+}
+
+/**
+ * Milliseconds to wait, of a Retry-After in seconds or as an HTTP date (RFC 9110, 10.2.3).
+ * @param now milliseconds since the epoch
+ */
+export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  const wait = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
+  return Number.isNaN(wait) ? undefined : Math.min(Math.max(0, wait), MAX_DURATION);
+}
+
+/** OTLP servers answer with a google.rpc.Status, proxies with a text. */
+function said(answer: HttpAnswer): string {
+  const text = decoder.decode(answer.body);
+  switch (mediaType(answer, "")) {
+    case "application/x-protobuf":
+      return readRpcStatus(answer.body)?.message || text;
+    case "application/json":
+      return messageOfJson(text) ?? text;
+    default:
+      return text;
+  }
+}
+
+function messageOfJson(text: string): string | undefined {
+  try {
+    const { message } = members(JSON.parse(text));
+    return typeof message === "string" && message !== "" ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Only the host: the rest of a location may hold tokens. */
+function redirect(answer: HttpAnswer, endpoint: URL): string {
+  const location = answer.header("location");
+  if (location === undefined || !URL.canParse(location, endpoint)) return "a redirect to nowhere";
+  return `a redirect to ${new URL(location, endpoint).host}, which is not followed`;
+}
+
+function mediaType(answer: HttpAnswer, otherwise: string): string {
+  return answer.header("content-type")?.split(";")[0]?.trim().toLowerCase() ?? otherwise;
+}

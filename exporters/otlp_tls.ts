@@ -1,0 +1,78 @@
+/** Reads the certificates and keys that the otlp exporter is told to use. */
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { resolve } from "node:path";
+import { quote } from "../src/config/quote.ts";
+import { UsageError } from "../src/errors.ts";
+import type { ResolvedOtlp } from "./otlp_environment.ts";
+
+/** What `tls` names, read. Texts are PEM; `cert` and `key` come together or not at all. */
+export interface TlsFiles {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly insecureSkipVerify: boolean;
+}
+
+/**
+ * Reads the files now, so that a wrong one is told before anything is attached: the TLS library
+ * would leave out in silence what it can't use.
+ * @param baseDirectory folder that relative paths are relative to
+ * @throws {UsageError} naming the key and the path of a file that cannot be used
+ */
+export async function readTls(
+  { caFile, certFile, keyFile, insecureSkipVerify }: ResolvedOtlp["tls"],
+  baseDirectory: string,
+): Promise<TlsFiles> {
+  const read = (key: string, path: string | undefined) =>
+    path === undefined ? undefined : readPem(`tls.${key}`, resolve(baseDirectory, path));
+  const [ca, cert, key] = await Promise.all([
+    read("ca_file", caFile),
+    read("cert_file", certFile),
+    read("key_file", keyFile),
+  ]);
+  if (ca !== undefined) parse(ca, (pem) => new X509Certificate(pem), "a certificate");
+  if (cert !== undefined && key !== undefined) {
+    const certificate = parse(cert, (pem) => new X509Certificate(pem), "a certificate");
+    const privateKey = parse(key, createPrivateKey, "a private key without a passphrase");
+    if (!certificate.checkPrivateKey(privateKey)) {
+      throw new UsageError(
+        `cannot use tls.key_file: ${quote(key.path)} is not the key of ${quote(cert.path)}`,
+      );
+    }
+  }
+  return {
+    ...(ca === undefined ? {} : { ca: ca.text }),
+    ...(cert === undefined || key === undefined ? {} : { cert: cert.text, key: key.text }),
+    insecureSkipVerify,
+  };
+}
+
+/** A file that a key of the config names. */
+interface PemFile {
+  readonly key: string;
+  readonly path: string;
+  readonly text: string;
+}
+
+async function readPem(key: string, path: string): Promise<PemFile> {
+  try {
+    return { key, path, text: await Deno.readTextFile(path) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new UsageError(`cannot read ${key}: ${quote(path)}: no such file`);
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`cannot read ${key}: ${quote(path)}: ${reason}`);
+  }
+}
+
+function parse<Parsed>(file: PemFile, parser: (pem: string) => Parsed, expected: string): Parsed {
+  try {
+    if (!file.text.includes("-----BEGIN ")) throw new TypeError("not in PEM form");
+    return parser(file.text);
+  } catch {
+    throw new UsageError(
+      `cannot use ${file.key}: ${quote(file.path)}: expected ${expected} in PEM form`,
+    );
+  }
+}

@@ -1,0 +1,29 @@
+/** What the OTLP transports have in common: how they are set up, and what they answer. */
+import type { ExportResponse, IExporterTransport } from "@opentelemetry/otlp-exporter-base";
+import { VERSION } from "../src/version.ts";
+import type { TlsFiles } from "./otlp_tls.ts";
+
+/**
+ * The official transport, which can also be told to give up. `data` is one encoded
+ * ExportTraceServiceRequest. Of the answer, `error.message` is a reason to show to the user, whole:
+ * it names the endpoint, and holds no credentials.
+ */
+export interface OtlpTransport extends IExporterTransport {
+  /** @param timeoutMillis for the whole exchange, from the name's resolution to the answer's end */
+  send(data: Uint8Array, timeoutMillis: number, signal?: AbortSignal): Promise<ExportResponse>;
+}
+
+/** Where a transport sends to, and how. */
+export interface TransportOptions {
+  /** The URL as it is used; credentials in it become an `authorization` header (HTTP). */
+  readonly endpoint: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly compression: "none" | "gzip" | "zstd";
+  readonly tls: TlsFiles;
+}
+
+/** The version of the official exporters whose serializers are used, as they tell it themselves. */
+export const OTEL_USER_AGENT = "OTel-OTLP-Exporter-JavaScript/0.301.0";
+
+/** The User-Agent, in the form that the OpenTelemetry specification asks of distributions. */
+export const USER_AGENT = `tcpspan/${VERSION} ${OTEL_USER_AGENT}`;

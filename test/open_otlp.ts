@@ -1,0 +1,33 @@
+/** Opens the otlp exporter for a test, as a config file would. */
+import { deepStrictEqual } from "node:assert/strict";
+import { otlpExporter } from "../exporters/otlp.ts";
+import { otlpSettings } from "../exporters/otlp_settings.ts";
+import type { SessionBatch } from "../src/batch.ts";
+import type { ExportOutcome } from "../src/exporter.ts";
+import { makeContext } from "./exporter_context.ts";
+
+/** An open exporter; disposing of it shuts it down. */
+export interface OpenOtlp extends AsyncDisposable {
+  export(batch: SessionBatch, signal?: AbortSignal): Promise<ExportOutcome>;
+}
+
+/** @param settings as in the config file, under `exporters.otlp` */
+export async function openOtlp(settings: object, baseDirectory = "/"): Promise<OpenOtlp> {
+  const context = makeContext("otlp/test", baseDirectory);
+  const exporter = await otlpExporter.open(otlpSettings.parse(settings), context);
+  deepStrictEqual(context.warnings, []);
+  return {
+    export: (batch, signal = new AbortController().signal) => exporter.export(batch, signal),
+    [Symbol.asyncDispose]: () => exporter.shutdown(),
+  };
+}
+
+/** Opens the exporter, exports one batch, and shuts it down. */
+export async function exportOnce(
+  settings: object,
+  batch: SessionBatch,
+  signal?: AbortSignal,
+): Promise<ExportOutcome> {
+  await using exporter = await openOtlp(settings);
+  return await exporter.export(batch, signal);
+}
