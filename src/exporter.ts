@@ -1,5 +1,5 @@
 /**
- * What an exporter is. A new one is a file in `exporters/` that makes an {@linkcode ExporterType}
+ * What an exporter is. A new one is a folder in `exporters/` that makes an {@linkcode ExporterType}
  * and a line in `exporters/registry.ts`.
  */
 import type { z } from "zod";

@@ -1,7 +1,7 @@
 /** Opens the otlp exporter for a test, as a config file would. */
 import { deepStrictEqual } from "node:assert/strict";
-import { otlpExporter } from "../exporters/otlp.ts";
-import { otlpSettings } from "../exporters/otlp_settings.ts";
+import { otlpExporter } from "../exporters/otlp/otlp.ts";
+import { otlpSettings } from "../exporters/otlp/settings.ts";
 import type { SessionBatch } from "../src/batch.ts";
 import type { ExportOutcome } from "../src/exporter.ts";
 import { makeContext } from "./exporter_context.ts";

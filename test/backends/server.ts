@@ -1,7 +1,6 @@
 /** Runs an OpenTelemetry Collector, or Jaeger, which is one inside. */
+import { TextLineStream } from "../lines.ts";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
 
 const READY = "Everything is ready. Begin running and processing data.";
 const START_TIMEOUT_MS = 30_000;
@@ -105,7 +104,7 @@ export class Server implements AsyncDisposable {
   }
 
   async #readLog(): Promise<void> {
-    for await (const line of createInterface({ input: Readable.fromWeb(this.#process.stderr) })) {
+    for await (const line of this.#process.stderr.pipeThrough(new TextLineStream())) {
       this.#log.push(line);
     }
   }

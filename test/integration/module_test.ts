@@ -2,8 +2,8 @@
 import type { HrTime } from "@opentelemetry/api";
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { moduleExporter } from "../../exporters/module.ts";
-import { moduleSettings } from "../../exporters/module_settings.ts";
+import { moduleExporter } from "../../exporters/module/module.ts";
+import { moduleSettings } from "../../exporters/module/settings.ts";
 import { startJaeger } from "../backends/jaeger.ts";
 import { makeContext } from "../exporter_context.ts";
 import { makeBatch } from "../fixtures.ts";
@@ -73,8 +73,8 @@ Deno.test("Zipkin's exporter without a server is a failure with its reason", asy
 const PROGRAM = `
   const [folder] = Deno.args;
   const root = ${JSON.stringify(ROOT.href)};
-  const { moduleExporter } = await import(root + "exporters/module.ts");
-  const { moduleSettings } = await import(root + "exporters/module_settings.ts");
+  const { moduleExporter } = await import(root + "exporters/module/module.ts");
+  const { moduleSettings } = await import(root + "exporters/module/settings.ts");
   const { makeContext } = await import(root + "test/exporter_context.ts");
   const { makeBatch } = await import(root + "test/fixtures.ts");
   const context = makeContext("mine", folder);

@@ -1,7 +1,7 @@
 /** How the otlp exporter takes what can happen over HTTP. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import type { Socket } from "node:net";
-import { parseRetryAfter } from "../../exporters/otlp_http_answer.ts";
+import { parseRetryAfter } from "../../exporters/otlp/http_answer.ts";
 import type { ExportOutcome } from "../../src/exporter.ts";
 import { makeBatch } from "../fixtures.ts";
 import { exportOnce, openOtlp } from "../open_otlp.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type ResolvedOtlp, resolveOtlp } from "../../exporters/otlp_environment.ts";
-import { otlpSettings } from "../../exporters/otlp_settings.ts";
+import { type ResolvedOtlp, resolveOtlp } from "../../exporters/otlp/environment.ts";
+import { otlpSettings } from "../../exporters/otlp/settings.ts";
 import { UsageError } from "../../src/errors.ts";
 
 type Variables = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 /** The otlp exporter as a type: its queue, and what it loads. */
 import { deepStrictEqual } from "node:assert/strict";
-import { otlpExporter } from "../../exporters/otlp.ts";
+import { otlpExporter } from "../../exporters/otlp/otlp.ts";
 import type { QueueSettings } from "../../src/exporter.ts";
 
 Deno.test("otlpExporter.queue() follows sending_queue and retry_on_failure", () => {

@@ -1,5 +1,5 @@
 import { deepStrictEqual } from "node:assert/strict";
-import { readRpcStatus, type RpcStatus } from "../../exporters/rpc_status.ts";
+import { readRpcStatus, type RpcStatus } from "../../exporters/otlp/rpc_status.ts";
 import { rpcStatus } from "../otlp_protobuf.ts";
 
 Deno.test("readRpcStatus() reads the message and the delay of a RetryInfo", () => {

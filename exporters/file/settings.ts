@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { integer } from "../src/config/integer.ts";
-import { section } from "../src/config/section.ts";
+import { integer } from "../../src/config/integer.ts";
+import { section } from "../../src/config/section.ts";
 
 const LARGEST = 1_000_000;
 

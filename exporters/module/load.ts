@@ -3,9 +3,9 @@ import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { nearest } from "../src/config/nearest.ts";
-import { UsageError } from "../src/errors.ts";
-import type { ModuleSettings } from "./module_settings.ts";
+import { nearest } from "../../src/config/nearest.ts";
+import { UsageError } from "../../src/errors.ts";
+import type { ModuleSettings } from "./settings.ts";
 
 /** What a module exports, under its names. */
 type Exports = Readonly<Record<string, unknown>>;

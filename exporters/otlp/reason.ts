@@ -1,5 +1,5 @@
 /** The texts of reasons: short, printable, and without anything secret. */
-import type { TransportOptions } from "./otlp_transport.ts";
+import type { TransportOptions } from "./transport.ts";
 import { urlCredentials } from "./url_credentials.ts";
 
 const MAX_CHARACTERS = 200;

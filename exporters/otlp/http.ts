@@ -3,9 +3,9 @@ import * as http from "node:http";
 import * as https from "node:https";
 import * as zlib from "node:zlib";
 import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
-import { classify, type HttpAnswer } from "./otlp_http_answer.ts";
-import { Reasons, shownDuration } from "./otlp_reason.ts";
-import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./otlp_transport.ts";
+import { classify, type HttpAnswer } from "./http_answer.ts";
+import { Reasons, shownDuration } from "./reason.ts";
+import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transport.ts";
 import { urlCredentials } from "./url_credentials.ts";
 
 const MAX_ANSWER = 64 * 1024; // bytes

@@ -4,13 +4,13 @@ import { resolve } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gzip, zstdCompress } from "node:zlib";
-import type { SessionBatch } from "../src/batch.ts";
-import { UsageError } from "../src/errors.ts";
-import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../src/exporter.ts";
-import { encodeLines } from "./file_lines.ts";
-import { isSystemError, openReason, systemReason } from "./file_reason.ts";
-import { RotatingFile } from "./file_rotation.ts";
-import { type FileSettings, fileSettings } from "./file_settings.ts";
+import type { SessionBatch } from "../../src/batch.ts";
+import { UsageError } from "../../src/errors.ts";
+import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../../src/exporter.ts";
+import { encodeLines } from "./lines.ts";
+import { isSystemError, openReason, systemReason } from "./reason.ts";
+import { RotatingFile } from "./rotation.ts";
+import { type FileSettings, fileSettings } from "./settings.ts";
 
 /** Writes sessions to a file. */
 export const fileExporter: ExporterType<FileSettings> = {

@@ -1,11 +1,11 @@
 /** The format `json`: one span a line. */
 import { type HrTime, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
-import type { SessionBatch } from "../src/batch.ts";
-import type { ExporterContext } from "../src/exporter.ts";
-import { printableJson } from "../src/printable.ts";
-import { formatRfc3339 } from "../src/rfc3339.ts";
-import type { StdoutFormat } from "./stdout_format.ts";
+import type { SessionBatch } from "../../src/batch.ts";
+import type { ExporterContext } from "../../src/exporter.ts";
+import { printableJson } from "../../src/printable.ts";
+import { formatRfc3339 } from "../../src/rfc3339.ts";
+import type { StdoutFormat } from "./format.ts";
 
 /**
  * Objects with `trace_id`, `span_id`, `parent_span_id` (where there is one), `name`, `kind`

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { orEmpty } from "../src/config/section.ts";
+import { orEmpty } from "../../src/config/section.ts";
 
 const MODULE = "a module such as npm:@opentelemetry/exporter-zipkin@3.1.0 or ./exporter.ts";
 const EXPORT = "the name of the SpanExporter class that the module exports";

@@ -1,9 +1,9 @@
 /** The formats `table` and `wide`: tcplife's columns, aligned. */
-import type { SessionBatch } from "../src/batch.ts";
-import type { Session } from "../src/session.ts";
-import { SecondsSinceFirst, TimeOfDay } from "./stdout_clock.ts";
-import { comm, ipVersion, kilobytes, milliseconds, pid } from "./stdout_columns.ts";
-import type { StdoutFormat } from "./stdout_format.ts";
+import type { SessionBatch } from "../../src/batch.ts";
+import type { Session } from "../../src/session.ts";
+import { SecondsSinceFirst, TimeOfDay } from "./clock.ts";
+import { comm, ipVersion, kilobytes, milliseconds, pid } from "./columns.ts";
+import type { StdoutFormat } from "./format.ts";
 
 /** Widths in columns. COMM is cut to its width; the others only grow, as tcplife's do. */
 interface Widths {

@@ -1,9 +1,9 @@
 /** The otlp exporter: spans to Jaeger, a Collector, or any other OTLP receiver. */
-import { UsageError } from "../src/errors.ts";
-import type { Exporter, ExporterContext, ExporterType } from "../src/exporter.ts";
-import type { ResolvedOtlp } from "./otlp_environment.ts";
-import { type OtlpSettings, otlpSettings } from "./otlp_settings.ts";
-import type { OtlpTransport, TransportOptions } from "./otlp_transport.ts";
+import { UsageError } from "../../src/errors.ts";
+import type { Exporter, ExporterContext, ExporterType } from "../../src/exporter.ts";
+import type { ResolvedOtlp } from "./environment.ts";
+import { type OtlpSettings, otlpSettings } from "./settings.ts";
+import type { OtlpTransport, TransportOptions } from "./transport.ts";
 import { queueSettings } from "./queue_settings.ts";
 
 const MIB = 1024 * 1024;
@@ -38,13 +38,13 @@ export const otlpExporter: ExporterType<OtlpSettings> = {
 
 /** Loads what the protocol needs now, so that a table on stdout loads nothing of it. */
 async function open(settings: OtlpSettings, context: ExporterContext): Promise<Exporter> {
-  const { resolveOtlp } = await import("./otlp_environment.ts");
+  const { resolveOtlp } = await import("./environment.ts");
   const { protocol, url, headers, compression, timeout, tls } = resolveOtlp(
     settings,
     context.env,
     context.warn,
   );
-  const { readTls } = await import("./otlp_tls.ts");
+  const { readTls } = await import("./tls.ts");
   const options: TransportOptions = {
     endpoint: new URL(url),
     headers,
@@ -52,9 +52,9 @@ async function open(settings: OtlpSettings, context: ExporterContext): Promise<E
     tls: await readTls(tls, context.baseDirectory),
   };
   const [{ OtlpExporter }, { otlpEncoding }, { Reasons }, transport] = await Promise.all([
-    import("./otlp_exporter.ts"),
-    import("./otlp_encoding.ts"),
-    import("./otlp_reason.ts"),
+    import("./exporter.ts"),
+    import("./encoding.ts"),
+    import("./reason.ts"),
     openTransport(protocol, options),
   ]);
   return new OtlpExporter({
@@ -72,12 +72,12 @@ async function openTransport(
 ): Promise<OtlpTransport> {
   switch (protocol) {
     case "grpc": {
-      const { GrpcTransport } = await import("./otlp_grpc.ts");
+      const { GrpcTransport } = await import("./grpc.ts");
       return new GrpcTransport(options);
     }
     case "http/protobuf":
     case "http/json": {
-      const { HttpTransport } = await import("./otlp_http.ts");
+      const { HttpTransport } = await import("./http.ts");
       const type = protocol === "http/json" ? "application/json" : "application/x-protobuf";
       return new HttpTransport(options, type);
     }

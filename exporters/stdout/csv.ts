@@ -1,9 +1,9 @@
 /** The format `csv`: tcplife -s, quoted as RFC 4180 has it, lines ended by LF. */
-import type { SessionBatch } from "../src/batch.ts";
-import type { Session } from "../src/session.ts";
-import { SecondsSinceFirst, TimeOfDay } from "./stdout_clock.ts";
-import { comm, ipVersion, kilobytes, milliseconds, pid } from "./stdout_columns.ts";
-import type { StdoutFormat } from "./stdout_format.ts";
+import type { SessionBatch } from "../../src/batch.ts";
+import type { Session } from "../../src/session.ts";
+import { SecondsSinceFirst, TimeOfDay } from "./clock.ts";
+import { comm, ipVersion, kilobytes, milliseconds, pid } from "./columns.ts";
+import type { StdoutFormat } from "./format.ts";
 
 /** What stands before the session: `time` as tcplife's -T, `timestamp` as its -t. */
 export interface CsvOptions {

@@ -1,12 +1,12 @@
 /** The exporter `stdout`: sessions as tcplife prints them, or as JSON. */
-import type { SessionBatch } from "../src/batch.ts";
-import { UsageError } from "../src/errors.ts";
-import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../src/exporter.ts";
-import { CsvFormat } from "./stdout_csv.ts";
-import type { StdoutFormat } from "./stdout_format.ts";
-import { JsonFormat } from "./stdout_json.ts";
-import { type StdoutSettings, stdoutSettings } from "./stdout_settings.ts";
-import { TableFormat } from "./stdout_table.ts";
+import type { SessionBatch } from "../../src/batch.ts";
+import { UsageError } from "../../src/errors.ts";
+import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../../src/exporter.ts";
+import { CsvFormat } from "./csv.ts";
+import type { StdoutFormat } from "./format.ts";
+import { JsonFormat } from "./json.ts";
+import { type StdoutSettings, stdoutSettings } from "./settings.ts";
+import { TableFormat } from "./table.ts";
 
 /** The exporter type `stdout`. */
 export const stdoutExporter: ExporterType<StdoutSettings> = {

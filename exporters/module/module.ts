@@ -1,12 +1,12 @@
 /** The `module` exporter: any SpanExporter of OpenTelemetry JS, by configuration alone. */
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
-import type { SessionBatch } from "../src/batch.ts";
-import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../src/exporter.ts";
-import { surviveFaults } from "./module_faults.ts";
-import { firstLine, loadSpanExporter } from "./module_load.ts";
-import { type ModuleSettings, moduleSettings } from "./module_settings.ts";
-import { toWholeMicroseconds } from "./module_span.ts";
+import type { SessionBatch } from "../../src/batch.ts";
+import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../../src/exporter.ts";
+import { surviveFaults } from "./faults.ts";
+import { firstLine, loadSpanExporter } from "./load.ts";
+import { type ModuleSettings, moduleSettings } from "./settings.ts";
+import { toWholeMicroseconds } from "./span.ts";
 
 /** Hands sessions to a SpanExporter that a module brings. */
 export const moduleExporter: ExporterType<ModuleSettings> = {

@@ -3,8 +3,8 @@ import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { Buffer } from "node:buffer";
-import type { SessionBatch } from "../src/batch.ts";
-import type { ExporterContext } from "../src/exporter.ts";
+import type { SessionBatch } from "../../src/batch.ts";
+import type { ExporterContext } from "../../src/exporter.ts";
 
 /** Bytes that a line stays under, its end included: the Collector's file receiver reads no more. */
 export const LINE_LIMIT = 1024 * 1024;

@@ -1,7 +1,7 @@
 /** What the OTLP transports have in common: how they are set up, and what they answer. */
 import type { ExportResponse, IExporterTransport } from "@opentelemetry/otlp-exporter-base";
-import { VERSION } from "../src/version.ts";
-import type { TlsFiles } from "./otlp_tls.ts";
+import { VERSION } from "../../src/version.ts";
+import type { TlsFiles } from "./tls.ts";
 
 /**
  * The official transport, which can also be told to give up. `data` is one encoded

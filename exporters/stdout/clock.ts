@@ -1,7 +1,7 @@
 /** The columns TIME and TIME(s). */
-import type { SessionBatch } from "../src/batch.ts";
-import { RECORD } from "../src/record_layout.ts";
-import type { Session } from "../src/session.ts";
+import type { SessionBatch } from "../../src/batch.ts";
+import { RECORD } from "../../src/record_layout.ts";
+import type { Session } from "../../src/session.ts";
 
 /** TIME: the wall clock at a session's end, in the local time zone. */
 export class TimeOfDay {

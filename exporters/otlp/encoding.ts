@@ -6,8 +6,8 @@ import {
   ProtobufTraceSerializer,
 } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
-import type { SessionBatch } from "../src/batch.ts";
-import type { ExporterContext } from "../src/exporter.ts";
+import type { SessionBatch } from "../../src/batch.ts";
+import type { ExporterContext } from "../../src/exporter.ts";
 import { members } from "./members.ts";
 
 /** How requests and answers are written. */

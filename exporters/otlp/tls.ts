@@ -1,9 +1,9 @@
 /** Reads the certificates and keys that the otlp exporter is told to use. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { resolve } from "node:path";
-import { quote } from "../src/config/quote.ts";
-import { UsageError } from "../src/errors.ts";
-import type { ResolvedOtlp } from "./otlp_environment.ts";
+import { quote } from "../../src/config/quote.ts";
+import { UsageError } from "../../src/errors.ts";
+import type { ResolvedOtlp } from "./environment.ts";
 
 /** What `tls` names, read. Texts are PEM; `cert` and `key` come together or not at all. */
 export interface TlsFiles {

@@ -1,8 +1,8 @@
 /** The values of tcplife's columns, before a format lays them out. */
-import type { SessionBatch } from "../src/batch.ts";
-import { RECORD, TEXT_LENGTH } from "../src/record_layout.ts";
-import { printable } from "../src/printable.ts";
-import type { Session } from "../src/session.ts";
+import type { SessionBatch } from "../../src/batch.ts";
+import { RECORD, TEXT_LENGTH } from "../../src/record_layout.ts";
+import { printable } from "../../src/printable.ts";
+import type { Session } from "../../src/session.ts";
 
 /** PID: scripts read an integer, so an unknown owner is 0, which no process has. */
 export function pid(session: Session): number {

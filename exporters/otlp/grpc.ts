@@ -4,9 +4,9 @@ import { isIP } from "node:net";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
-import { UsageError } from "../src/errors.ts";
-import { connectionReason, Reasons, shownDuration } from "./otlp_reason.ts";
-import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./otlp_transport.ts";
+import { UsageError } from "../../src/errors.ts";
+import { connectionReason, Reasons, shownDuration } from "./reason.ts";
+import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transport.ts";
 import { readRpcStatus } from "./rpc_status.ts";
 
 const METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";

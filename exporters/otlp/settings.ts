@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { duration } from "../src/config/duration.ts";
-import { section } from "../src/config/section.ts";
+import { duration } from "../../src/config/duration.ts";
+import { section } from "../../src/config/section.ts";
 import { isHostPort, isHttpUrl } from "./endpoint.ts";
 import { HEADER_NAME, HEADER_VALUE } from "./header.ts";
 import { retryOnFailure, sendingQueue } from "./queue_settings.ts";

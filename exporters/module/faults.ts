@@ -4,7 +4,7 @@ const NOTICE_MS = 60_000;
 
 /** The program's own folders and file, whose uncaught errors are bugs that must end it. */
 const OWN = ["ffi/", "src/", "exporters/", "mod.ts"].map((name) =>
-  new URL(`../${name}`, import.meta.url).href
+  new URL(`../../${name}`, import.meta.url).href
 );
 
 /**

@@ -1,9 +1,9 @@
 /** `sending_queue` and `retry_on_failure`, as the Collector names them. */
 import { z } from "zod";
-import { duration } from "../src/config/duration.ts";
-import { integer } from "../src/config/integer.ts";
-import { section } from "../src/config/section.ts";
-import type { QueueSettings } from "../src/exporter.ts";
+import { duration } from "../../src/config/duration.ts";
+import { integer } from "../../src/config/integer.ts";
+import { section } from "../../src/config/section.ts";
+import type { QueueSettings } from "../../src/exporter.ts";
 
 /** `sending_queue`: sessions waiting for a slow or dead destination. */
 export const sendingQueue = section({

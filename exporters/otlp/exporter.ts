@@ -1,10 +1,10 @@
 /** Encodes batches and hands them to a transport. */
 import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
-import type { SessionBatch } from "../src/batch.ts";
-import type { Exporter, ExportOutcome } from "../src/exporter.ts";
-import type { OtlpEncoding } from "./otlp_encoding.ts";
-import type { Reasons } from "./otlp_reason.ts";
-import type { OtlpTransport } from "./otlp_transport.ts";
+import type { SessionBatch } from "../../src/batch.ts";
+import type { Exporter, ExportOutcome } from "../../src/exporter.ts";
+import type { OtlpEncoding } from "./encoding.ts";
+import type { Reasons } from "./reason.ts";
+import type { OtlpTransport } from "./transport.ts";
 
 /** What an {@linkcode OtlpExporter} works with. */
 export interface OtlpExporterOptions {

@@ -1,12 +1,12 @@
 /** Settings of the otlp exporter from the config, the environment and the defaults, in that order. */
 import { resolve } from "node:path";
 import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
-import { MAX_DURATION } from "../src/config/duration.ts";
-import { quote } from "../src/config/quote.ts";
-import { UsageError } from "../src/errors.ts";
+import { MAX_DURATION } from "../../src/config/duration.ts";
+import { quote } from "../../src/config/quote.ts";
+import { UsageError } from "../../src/errors.ts";
 import { isHostPort, isHttpUrl, isLoopback } from "./endpoint.ts";
 import { HEADER_NAME, HEADER_VALUE } from "./header.ts";
-import { COMPRESSIONS, type OtlpSettings, PROTOCOLS } from "./otlp_settings.ts";
+import { COMPRESSIONS, type OtlpSettings, PROTOCOLS } from "./settings.ts";
 
 /** Where spans go, and how. Nothing is left to fill in. */
 export interface ResolvedOtlp {
