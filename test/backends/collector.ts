@@ -1,7 +1,7 @@
 /**
  * A real OpenTelemetry Collector for a test: what it receives it writes to a file.
  *
- * ```ts
+ * ```ts ignore
  * await using collector = await startCollector();
  * await send(`${collector.otlpHttp}/v1/traces`);
  * const [span] = await collector.waitForSpans(1);

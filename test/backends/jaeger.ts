@@ -1,7 +1,7 @@
 /**
  * A real Jaeger for a test.
  *
- * ```ts
+ * ```ts ignore
  * await using jaeger = await startJaeger();
  * await send(`${jaeger.otlpHttp}/v1/traces`);
  * const [span] = await jaeger.waitForSpans("nginx", 1);
