@@ -69,7 +69,10 @@ function layout(elf: Uint8Array<ArrayBuffer>): string {
     constant("OWNER", "`enum owner_source`", enumeration(btf, "owner_source", "OWNER_")),
     constant("FLAG", "`enum record_flags`", enumeration(btf, "record_flags", "FLAG_")),
     constant("RODATA", "Offsets of the settings in `.rodata`.", section(btf, ".rodata")),
-    constant("BSS", "Offsets of the counters in `.bss`.", section(btf, ".bss")),
+    constant("BSS", "Size of `.bss` in bytes, and offsets of its counters.", [
+      ["size", btf.sectionSize(".bss")],
+      ...section(btf, ".bss"),
+    ]),
   ].join("\n");
 }
 

@@ -55,8 +55,7 @@ enum {
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define ECONNABORTED 103
-#define PF_EXITING 0x00000004  /* include/linux/sched.h */
-#define PF_KTHREAD 0x00200000
+#define PF_KTHREAD 0x00200000  /* include/linux/sched.h */
 #define MAX_PID_NS_LEVEL 32    /* include/linux/pid_namespace.h */
 
 enum sock_flags { /* include/net/sock.h */

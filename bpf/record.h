@@ -39,8 +39,7 @@ enum record_flags {
 	FLAG_BACKSTOP = 1 << 6,       /* reported at tcp_destroy_sock, CLOSE was missed */
 	FLAG_LOCAL_FIN_FIRST = 1 << 7,
 	FLAG_PEER_FIN_FIRST = 1 << 8,
-	FLAG_EXITING = 1 << 9,        /* the process was exiting when its socket closed */
-	FLAG_NO_SOCKET = 1 << 10,     /* sk_socket is NULL: orphaned or never accepted */
+	FLAG_NO_SOCKET = 1 << 9,      /* sk_socket is NULL: orphaned or never accepted */
 };
 
 /* The process that holds the socket. */

@@ -128,8 +128,6 @@ static __always_inline void learn_owner(struct live *live, struct sock *sk, __u8
 	live->owner.process_start_ns = task->group_leader->start_boottime;
 	live->owner.cgroup_id = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(live->owner.comm, sizeof(live->owner.comm));
-	if (task->flags & PF_EXITING)
-		live->flags |= FLAG_EXITING;
 
 	mm = task->mm; /* NULL in an exiting process */
 	if (mm) {
@@ -401,10 +399,14 @@ int BPF_PROG(destroy_sock, struct sock *sk)
 	return 0;
 }
 
-/* The process that receives is the one that accepted, whoever listened. */
+/*
+ * The process that receives is the one that accepted, whoever listened. A socket
+ * from before the start has no state yet.
+ */
 static __always_inline int learn_user(struct sock *sk)
 {
-	struct live *live = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	struct live *live = bpf_sk_storage_get(&sockets, sk, NULL,
+					       report_existing ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 
 	if (live && live->owner.source < OWNER_RECV)
 		learn_owner(live, sk, OWNER_RECV);

@@ -17,7 +17,7 @@ const PROG_INFO = { size: 232, runTimeNs: 192, runCount: 200, recursionMisses: 2
 
 /**
  * One object file, opened but not loaded until `load()`. Disposing detaches the programs and closes
- * everything; views from `variables()` must not be used after it.
+ * everything; views from `initialValues()` must not be used after it.
  */
 export class BpfObject implements Disposable {
   #handle: Deno.PointerObject | null;
@@ -44,10 +44,10 @@ export class BpfObject implements Disposable {
   }
 
   /**
-   * The bytes of a section of global variables (`.rodata`, `.bss`), shared with libbpf, and from
-   * `load()` on with the kernel: ask again after it. `.rodata` can be written before `load()` only.
+   * The bytes of the section `.rodata`, to be written before `load()`. They belong to libbpf, and are
+   * not those that the kernel program sees afterwards.
    */
-  variables(section: string): ArrayBuffer {
+  initialValues(section: string): ArrayBuffer {
     const size = new BigUint64Array(1);
     const pointer = libbpf().bpf_map__initial_value(this.#map(section), size);
     if (pointer === null) throw new LibbpfError(`cannot find the section ${section}`);

@@ -75,6 +75,11 @@ export class Btf implements Disposable {
     });
   }
 
+  /** Size of a section of variables such as `.bss` in bytes. */
+  sectionSize(section: string): number {
+    return this.#type(this.#require(section, KIND.DATASEC)).size;
+  }
+
   /** Variables of a section such as `.rodata`: their names, offsets and sizes. */
   sectionVariables(section: string): Member[] {
     const type = this.#type(this.#require(section, KIND.DATASEC));

@@ -26,6 +26,7 @@ export class Poller implements AsyncDisposable {
   readonly #count: number;
   readonly #wakeFd: number;
   #pending: Promise<number> | undefined;
+  #closed = false;
 
   constructor(interests: readonly Interest[]) {
     this.#wakeFd = check("cannot make an eventfd", libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -57,13 +58,15 @@ export class Poller implements AsyncDisposable {
     return (events & (POLLIN | POLLERR | POLLHUP | POLLNVAL)) !== 0;
   }
 
-  /** Ends a wait that is under way, or the next one. */
+  /** Ends a wait that is under way, or the next one. Does nothing after disposal. */
   wake(): void {
+    if (this.#closed) return; // the descriptor may be another's by now
     libc.write(this.#wakeFd, new BigUint64Array([1n]), 8n);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.wake();
+    this.#closed = true;
     await this.#pending;
     check("cannot close an eventfd", libc.close(this.#wakeFd));
   }

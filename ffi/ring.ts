@@ -1,10 +1,6 @@
 /** A BPF ring buffer, mapped into this process and read in place. */
-import { check, lastErrno, libc, SystemError } from "./libc.ts";
-
-const PROT_READ = 1;
-const PROT_WRITE = 2;
-const MAP_SHARED = 1;
-const MAP_FAILED = 2n ** 64n - 1n;
+import { libc } from "./libc.ts";
+import { Mapping } from "./mapping.ts";
 
 // include/uapi/linux/bpf.h: each record has a header of a length word and a page offset
 const HEADER_SIZE = 8;
@@ -28,9 +24,9 @@ export class Ring implements Disposable {
   /** @param fd the map's descriptor; @param size its data in bytes */
   constructor(readonly fd: number, readonly size: number) {
     const page = libc.getpagesize();
-    this.#consumerPage = new Mapping(fd, page, PROT_READ | PROT_WRITE, 0);
+    this.#consumerPage = new Mapping(fd, page, "read-write");
     try {
-      this.#producerPages = new Mapping(fd, page + 2 * size, PROT_READ, page);
+      this.#producerPages = new Mapping(fd, page + 2 * size, "read", page);
     } catch (error) {
       this.#consumerPage[Symbol.dispose]();
       throw error;
@@ -87,26 +83,5 @@ export class Ring implements Disposable {
     this.#data = new Int32Array();
     this.#producerPages[Symbol.dispose]();
     this.#consumerPage[Symbol.dispose]();
-  }
-}
-
-/** Shared memory of a descriptor. Its buffer must not be touched after disposal. */
-class Mapping implements Disposable {
-  readonly buffer: ArrayBuffer;
-  #address: Deno.PointerObject | null;
-
-  constructor(fd: number, readonly length: number, protection: number, offset: number) {
-    const address = libc.mmap(null, BigInt(length), protection, MAP_SHARED, fd, BigInt(offset));
-    if (address === null || Deno.UnsafePointer.value(address) === MAP_FAILED) {
-      throw new SystemError("cannot map the ring buffer", lastErrno());
-    }
-    this.#address = address;
-    this.buffer = Deno.UnsafePointerView.getArrayBuffer(address, length);
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#address === null) return;
-    check("cannot unmap the ring buffer", libc.munmap(this.#address, BigInt(this.length)));
-    this.#address = null;
   }
 }

@@ -3,6 +3,7 @@ import { BpfObject } from "../ffi/bpf_object.ts";
 import { bootTimeNs, ClockStepEvent } from "../ffi/clock.ts";
 import { LibbpfError } from "../ffi/libbpf.ts";
 import { SystemError } from "../ffi/libc.ts";
+import { Mapping } from "../ffi/mapping.ts";
 import { type Interest, Poller } from "../ffi/poller.ts";
 import { Ring } from "../ffi/ring.ts";
 import { SessionBatch } from "./batch.ts";
@@ -75,6 +76,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   readonly #include: Networks;
   readonly #exclude: Networks;
   #stopping = false;
+  #disposed = false;
   #wakeSleeper: () => void = () => {};
 
   /** @throws {HostError} if the kernel or the host makes it impossible */
@@ -98,11 +100,12 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     using onFailure = new DisposableStack();
     const object = onFailure.use(new BpfObject(elf));
     object.setMaxEntries("ring", options.ringBuffer ?? DEFAULT_RING);
-    writeSettings(new DataView(object.variables(".rodata")), options);
+    writeSettings(new DataView(object.initialValues(".rodata")), options);
     const hooks = presentHooks();
     for (const hook of HOOKS) if (!hooks.includes(hook)) object.disable(hook.program);
     object.load();
     const ring = onFailure.use(new Ring(object.mapFd("ring"), object.maxEntries("ring")));
+    const counters = onFailure.use(new Mapping(object.mapFd(".bss"), BSS.size, "read"));
     const clockSteps = onFailure.use(new ClockStepEvent());
     for (const { program } of hooks) object.attach(program);
 
@@ -116,11 +119,13 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.#ring = ring;
     this.#clockSteps = clockSteps;
     this.#poller = new Poller(interests);
-    this.#counters = new DataView(object.variables(".bss"));
+    this.#counters = new DataView(counters.buffer);
     const disposables = onFailure.move();
     this.#resources.defer(() => disposables.dispose());
     this.#resources.use(this.#poller); // first of all: its wait uses the ring's descriptor
-    options.signal?.addEventListener("abort", () => this.stop(), { once: true });
+    const stop = () => this.stop();
+    options.signal?.addEventListener("abort", stop);
+    this.#resources.defer(() => options.signal?.removeEventListener("abort", stop));
     if (options.signal?.aborted) this.stop();
   }
 
@@ -144,7 +149,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
 
   /** Batches of sessions in the order in which they ended on each CPU. */
   async *[Symbol.asyncIterator](): AsyncGenerator<SessionBatch, void, void> {
-    for (;;) {
+    while (!this.#disposed) {
       const last = this.#stopping;
       const batch = this.#drain();
       if (batch !== undefined) {
@@ -168,7 +173,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     }
   }
 
+  /** Detaches, and ends an iteration that is under way. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    this.stop();
     await this.#resources.disposeAsync();
   }
 

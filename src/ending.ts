@@ -59,6 +59,11 @@ function afterHandshake(session: Session): Ending {
   switch (session.lastState) {
     // both ends have closed; sk_err may be a stale one
     case "fin_wait2":
+      // an abort does not wait for the peer's FIN, and holds the lock
+      if (!session.has(FLAG.SOCK_DONE) && session.has(FLAG.OWNED | FLAG.LINGER_ZERO)) {
+        return { by: first ?? "local", reason: "aborted" };
+      }
+      return { by: first ?? "local", reason: "fin" };
     case "time_wait":
     case "closing":
       return { by: first ?? "local", reason: "fin" };

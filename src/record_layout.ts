@@ -83,8 +83,7 @@ export const FLAG = {
   BACKSTOP: 64,
   LOCAL_FIN_FIRST: 128,
   PEER_FIN_FIRST: 256,
-  EXITING: 512,
-  NO_SOCKET: 1024,
+  NO_SOCKET: 512,
 } as const;
 
 /** Offsets of the settings in `.rodata`. */
@@ -102,8 +101,9 @@ export const RODATA = {
   tracer_start_ns: 16664,
 } as const;
 
-/** Offsets of the counters in `.bss`. */
+/** Size of `.bss` in bytes, and offsets of its counters. */
 export const BSS = {
+  size: 44,
   lost_ring_full: 0,
   lost_storage_failed: 8,
   recovered_by_backstop: 16,
