@@ -69,7 +69,8 @@ function open(): Libbpf {
   try {
     return Deno.dlopen("libbpf.so.1", symbols).symbols;
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
+    const detail = (cause instanceof Error ? cause.message : String(cause))
+      .replace(/^(Could not open library: )+(libbpf\.so\.1: )?/, "");
     if (hasLibrary("libbpf.so.0")) {
       throw new LibbpfError(
         "cannot use libbpf: found version 0.x (libbpf.so.0), tcpspan needs 1.0 or later; " +

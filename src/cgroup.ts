@@ -22,13 +22,15 @@ export function parseCgroups(text: string): CgroupNames {
   return {
     containerId: first(paths, CONTAINER),
     podUid: first(paths, POD)?.replaceAll("_", "-"),
-    service: first(
-      paths.filter((path) =>
-        !path.startsWith("/user.slice") && !/\/cron\.service(\/|$)/.test(path)
-      ),
-      SERVICE,
-    ),
+    service: first(paths.map(ownPart), SERVICE),
   };
+}
+
+/** Where a service may be the process's own: a container lies under the service of its runtime. */
+function ownPart(path: string): string {
+  const container = CONTAINER.exec(path);
+  if (container !== null) return path.slice(container.index + container[0].length);
+  return path.startsWith("/user.slice") || /\/cron\.service(\/|$)/.test(path) ? "" : path;
 }
 
 function first(paths: readonly string[], pattern: RegExp): string | undefined {

@@ -229,10 +229,12 @@ function seconds(text: string): number {
 
 /** Commander's messages in the style of ours. */
 function reword(message: string): string {
-  return message.replace(/^error: /, "")
+  const text = message.replace(/^error: /, "")
     .replace(/\n\(Did you mean (.*)\?\)$/, ": did you mean $1?")
-    .replace(/^option '(.*)' argument missing$/, "$1: found nothing: expected a value")
+    .replace(/^option '(-\w|--[\w-]+).*' argument missing$/, "$1: found nothing: expected a value")
+    .replace(/^missing required argument '(.*)'$/, "missing argument: expected $1")
     .replace(/\.$/, "");
+  return text.endsWith("?") ? text : `${text}; see --help`;
 }
 
 const HELP = `

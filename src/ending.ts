@@ -79,13 +79,23 @@ function afterHandshake(session: Session): Ending {
     case errno.EPIPE: // what the kernel makes of a reset after the peer's FIN
       return fail(first ?? "peer", "reset", errno.ECONNRESET, "the peer reset the connection");
     case errno.ETIMEDOUT:
-      return fail("kernel", "timeout", session.errno, "the peer stopped answering");
+      return fail(first ?? "kernel", "timeout", session.errno, "the peer stopped answering");
     case errno.EHOSTUNREACH:
-      return fail("kernel", "timeout", session.errno, "the host could no longer be reached");
+      return fail(
+        first ?? "kernel",
+        "timeout",
+        session.errno,
+        "the host could no longer be reached",
+      );
     case errno.ENETUNREACH:
-      return fail("kernel", "timeout", session.errno, "the network could no longer be reached");
+      return fail(
+        first ?? "kernel",
+        "timeout",
+        session.errno,
+        "the network could no longer be reached",
+      );
     default:
-      return fail("kernel", "error", session.errno, "the connection failed");
+      return fail(first ?? "kernel", "error", session.errno, "the connection failed");
   }
 }
 

@@ -88,7 +88,9 @@ function checkPrivileges(): HostCheck {
     name: "privileges",
     result: "missing",
     found: `user id ${Deno.uid()} may not load tracing programs`,
-    advice: "run tcpspan as root: sudo deno run -A mod.ts",
+    advice: Deno.uid() === 0
+      ? "give this root CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN: containers drop them"
+      : "run tcpspan as root: sudo deno run -A mod.ts",
   };
 }
 

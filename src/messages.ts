@@ -10,3 +10,8 @@ export function say(message: string): void {
     // nobody can be told that nobody can be told
   }
 }
+
+/** A number of sessions in words: `1 session`, `2 sessions`. */
+export function countSessions(count: number): string {
+  return `${count} ${count === 1 ? "session" : "sessions"}`;
+}

@@ -1,5 +1,6 @@
 /** From the capture to the exporters, and an orderly end. */
 import type { Capture } from "./capture.ts";
+import { countSessions } from "./messages.ts";
 import type { ExporterQueue } from "./queue.ts";
 
 const CLOSE_TIMEOUT_MS = 5000;
@@ -33,5 +34,5 @@ export function describeLosses(capture: Capture, queues: readonly ExporterQueue[
     ]),
   ];
   return losses.filter(([count]) => count > 0)
-    .map(([count, place]) => `lost ${count} sessions: ${place}`);
+    .map(([count, place]) => `lost ${countSessions(count)}: ${place}`);
 }

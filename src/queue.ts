@@ -1,5 +1,6 @@
 /** The bounded queue in front of an exporter: batching, retry, and a count of all that is lost. */
 import { SessionBatch } from "./batch.ts";
+import { countSessions } from "./messages.ts";
 import type { Exporter, ExportOutcome, QueueSettings, RetrySettings } from "./exporter.ts";
 
 /** Sessions that went through a queue, by what became of them. */
@@ -72,14 +73,14 @@ export class ExporterQueue {
   async close(timeoutMs: number): Promise<void> {
     this.#stop.abort();
     for (const wake of this.#idle.splice(0)) wake();
-    const timer = setTimeout(() => this.#abort.abort(), timeoutMs);
+    const timer = setTimeout(() => this.#abort.abort(new Error("no time was left")), timeoutMs);
     await Promise.all(this.#consumers);
-    clearTimeout(timer);
     try {
-      await this.exporter.shutdown();
+      await unlessAborted(this.exporter.shutdown(), this.#abort.signal);
     } catch (error) {
       this.warn(`${this.id}: cannot shut down: ${describe(error)}`);
     }
+    clearTimeout(timer);
   }
 
   async #consume(): Promise<void> {
@@ -144,9 +145,10 @@ export class ExporterQueue {
   }
 
   async #export(batch: SessionBatch): Promise<ExportOutcome> {
-    if (this.#abort.signal.aborted) return { status: "failure", reason: "no time was left" };
+    const { signal } = this.#abort;
     try {
-      return await this.exporter.export(batch, this.#abort.signal);
+      signal.throwIfAborted();
+      return await unlessAborted(this.exporter.export(batch, signal), signal);
     } catch (error) {
       return { status: "failure", reason: describe(error) };
     }
@@ -170,7 +172,7 @@ export class ExporterQueue {
     const { counters } = this;
     counters.failed += sessions;
     if (this.#lossNotice.allows()) {
-      this.warn(`${this.id}: lost ${counters.failed} sessions until now: ${reason}`);
+      this.warn(`${this.id}: lost ${countSessions(counters.failed)} until now: ${reason}`);
     }
   }
 
@@ -178,7 +180,7 @@ export class ExporterQueue {
     const { counters } = this;
     counters.dropped += sessions;
     if (this.#dropNotice.allows()) {
-      this.warn(`${this.id}: lost ${counters.dropped} sessions until now: its queue is full`);
+      this.warn(`${this.id}: lost ${countSessions(counters.dropped)} until now: its queue is full`);
     }
   }
 }
@@ -219,6 +221,19 @@ class Backoff {
     const wait = Math.max(jittered, atLeast);
     const elapsed = performance.now() - this.#began;
     return maxElapsedTime > 0 && elapsed + wait > maxElapsedTime ? undefined : wait;
+  }
+}
+
+/** What `work` gives, or the signal's reason as soon as it aborts, whatever the work does then. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 

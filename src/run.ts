@@ -4,7 +4,7 @@ import { type Capture, capture } from "./capture.ts";
 import type { Environment } from "./config/expand.ts";
 import { requireHost } from "./host.ts";
 import { IdHasher } from "./ids.ts";
-import { say } from "./messages.ts";
+import { countSessions, say } from "./messages.ts";
 import { ParentRule } from "./parent.ts";
 import { describeLosses, pump } from "./pipeline.ts";
 import { PortRange } from "./port_range.ts";
@@ -98,7 +98,7 @@ function summarise(
 ): void {
   if (settings.exporters.some(({ type }) => type.sendsSpans)) {
     const delivered = queues.map(({ id, counters }) => `${id} ${counters.exported}`).join(", ");
-    say(`captured ${count} sessions; delivered: ${delivered}`);
+    say(`captured ${countSessions(count)}; delivered: ${delivered}`);
   }
   for (const loss of describeLosses(sessions, queues)) say(loss);
 }

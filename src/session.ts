@@ -409,6 +409,5 @@ export class Session {
 
 /** Modulo 2^32; the sequence space wraps, counters of bytes do not. */
 function wrap(sequence: number): number {
-  const modulo = sequence % 2 ** 32;
-  return modulo < 0 ? modulo + 2 ** 32 : modulo;
+  return (sequence % 2 ** 32 + 2 ** 32) % 2 ** 32;
 }

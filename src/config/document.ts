@@ -149,7 +149,7 @@ export class ConfigDocument {
     if (typeof node.value !== "string") return node.value;
     const expansion = expand(node.value, this.#env);
     if ("problem" in expansion) return this.#problem(offset, path, expansion.problem);
-    if (!expansion.whole || node.type !== "PLAIN" || node.tag !== undefined) return expansion.text;
+    if (!expansion.whole || node.tag !== undefined) return expansion.text;
     const value = retype(expansion.text);
     if (value !== expansion.text) this.#texts.set(placeKey(path), expansion.text);
     return value;

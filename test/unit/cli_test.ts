@@ -89,11 +89,11 @@ const PORTS = "expected ports from 1 to 65535";
 const SECONDS = "expected seconds, more than 0 and at most 2147483";
 
 const BAD: readonly [args: string, message: string][] = [
-  ["-x", "unknown option '-x'"],
-  ["-Tx", "unknown option '-x'"],
+  ["-x", "unknown option '-x'; see --help"],
+  ["-Tx", "unknown option '-x'; see --help"],
   ["--tim", "unknown option '--tim': did you mean --time?"],
   ["--wid", "unknown option '--wid': did you mean one of --pid, --wide?"],
-  ["--colour", "unknown option '--colour'"],
+  ["--colour", "unknown option '--colour'; see --help"],
   ["--time=5", "unknown option '--time=5': did you mean --time?"],
   ["-p abc", `-p: found "abc": ${PIDS}`],
   ["-p 0", `-p: found "0": ${PIDS}`],
@@ -124,22 +124,28 @@ const BAD: readonly [args: string, message: string][] = [
   ["--duration Infinity", `--duration: found "Infinity": ${SECONDS}`],
   ["--duration 2147484", `--duration: found "2147484": ${SECONDS}`],
   ["--duration=", `--duration: found "": ${SECONDS}`],
-  ["-p", "-p, --pid <PID[,PID]>: found nothing: expected a value"],
-  ["-c", "-c, --config <FILE>: found nothing: expected a value"],
+  ["-p", "-p: found nothing: expected a value; see --help"],
+  ["-c", "-c: found nothing: expected a value; see --help"],
   ["--config=", "-c: found nothing: expected the path of a config file"],
   ["stray", 'unknown command "stray": expected flags, config or doctor'],
   ["-T stray", 'unknown command "stray": expected flags, config or doctor'],
   ["-- -T", 'unknown command "-T": expected flags, config or doctor'],
   ["doctr", 'unknown command "doctr": expected flags, config or doctor: did you mean "doctor"?'],
-  ["doctor x", "too many arguments for 'doctor'. Expected 0 arguments but got 1: x"],
-  ["doctor -T", "unknown option '-T'"],
+  ["doctor x", "too many arguments for 'doctor'. Expected 0 arguments but got 1: x; see --help"],
+  ["doctor -T", "unknown option '-T'; see --help"],
   ["-T doctor", "cannot use --time with doctor: expected no flags"],
   ["-c f config check g", "cannot use --config with config check: expected no flags"],
   ["config", "config: missing command: expected check FILE, schema or example"],
   ["config chek", "unknown command 'chek': did you mean check?"],
-  ["config check", "missing required argument 'FILE'"],
-  ["config check a b", "too many arguments for 'check'. Expected 1 argument but got 2: a, b"],
-  ["config schema x", "too many arguments for 'schema'. Expected 0 arguments but got 1: x"],
+  ["config check", "missing argument: expected FILE; see --help"],
+  [
+    "config check a b",
+    "too many arguments for 'check'. Expected 1 argument but got 2: a, b; see --help",
+  ],
+  [
+    "config schema x",
+    "too many arguments for 'schema'. Expected 0 arguments but got 1: x; see --help",
+  ],
 ];
 
 for (const [args, message] of BAD) {

@@ -125,13 +125,14 @@ Deno.test("parseConfig() reads networks and addresses", () => {
   assert.deepEqual(capture(`include_cidrs: ${JSON.stringify(cidrs)}`).include_cidrs, cidrs);
 });
 
-Deno.test("parseConfig() expands references and types them as YAML would, unless quoted", () => {
+Deno.test("parseConfig() expands references and types them as YAML would, quoted or not", () => {
   assert.deepEqual(capture("local_ports:\n    - ${env:PORT}").local_ports, [8080]);
   assert.equal(capture("existing: ${env:NO:-false}").existing, false);
   assert.equal(capture("ring_buffer: ${env:MIB:-32}MiB").ring_buffer, 32 * 2 ** 20);
   assert.equal(settings("stdout", "format: ${env:FORMAT}")["format"], "json");
-  assert.deepEqual(problems(`${STDOUT}capture:\n  pids:\n    - "\${env:PID}"\n`), [
-    'f.yaml:5:7: capture.pids[0]: found "17": expected a process id from 1 to 4194304',
+  assert.deepEqual(capture('pids: ["${env:PID}"]').pids, [17]);
+  assert.deepEqual(problems(`${STDOUT}capture:\n  pids:\n    - !!str "\${env:PID}"\n`), [
+    'f.yaml:5:13: capture.pids[0]: found "17": expected a process id from 1 to 4194304',
   ]);
 });
 

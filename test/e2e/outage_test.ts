@@ -1,0 +1,93 @@
+/** An OTLP endpoint that is not there: tcpspan runs, says so once, and delivers later. */
+import assert from "node:assert/strict";
+import { curl, freePort, type Nginx, startNginx } from "./nginx.ts";
+import { until } from "./process.ts";
+import { startReceiver } from "./receiver.ts";
+import { startTcpspan, TRACING } from "./tcpspan.ts";
+
+/** Sessions of curl to nginx alone, so that tcpspan's own attempts are none of them. */
+function config(nginx: Nginx, port: number): string {
+  return `
+capture: { remote_ports: [${nginx.port}] }
+exporters:
+  stdout: { format: json }
+  otlp/late:
+    endpoint: http://127.0.0.1:${port}
+    protocol: http/json
+    retry_on_failure: { initial_interval: 100ms, max_interval: 200ms }
+`;
+}
+
+Deno.test("an endpoint that refuses at the start: told once, and delivered when it is there", async () => {
+  await using nginx = await startNginx();
+  const port = freePort();
+  await using tool = await startTcpspan([], { config: config(nginx, port) });
+  const SESSIONS = 5;
+  for (let i = 0; i < SESSIONS; i++) {
+    const { ended } = await curl([nginx.url("/")]);
+    const lines = await tool.stdout.waitForLines(i + 1, () => true);
+    assert.ok((lines[i]?.at ?? NaN) - ended < 1000, "stdout does not wait for the endpoint");
+    await tool.stderr.waitForLines(1, isRefusal);
+  }
+  const ids = tool.stdout.lines.map(({ text }): string => JSON.parse(text)["span_id"]);
+
+  await using receiver = startReceiver(port);
+  await tool.stderr.waitForLines(1, (line) => line === "tcpspan: otlp/late: delivering again");
+  await until("the delivery of what was kept", () => receiver.spans.length >= SESSIONS);
+  await curl([nginx.url("/")]);
+  await until("the delivery of what came later", () => receiver.spans.length > SESSIONS);
+  const { status, stderr } = await tool.stop("SIGINT");
+  assert.deepEqual([status, stderr], [
+    0,
+    `\
+${TRACING}
+tcpspan: otlp/late: cannot send to http://127.0.0.1:${port}/v1/traces: connection refused; \
+trying again, up to 100000 sessions are kept
+tcpspan: otlp/late: delivering again
+tcpspan: captured ${SESSIONS + 1} sessions; delivered: stdout ${SESSIONS + 1}, otlp/late ${
+      SESSIONS + 1
+    }
+`,
+  ]);
+  const delivered = receiver.spans.map(({ spanId }) => spanId);
+  assert.equal(new Set(delivered).size, SESSIONS + 1);
+  for (const id of ids) assert.ok(delivered.includes(id), id);
+});
+
+Deno.test("an endpoint that refuses until the end: the stop is quick and tells what was lost", async () => {
+  await using nginx = await startNginx();
+  const port = freePort();
+  await using tool = await startTcpspan([], { config: config(nginx, port) });
+  await curl([nginx.url("/")]);
+  await tool.stderr.waitForLines(1, isRefusal);
+  const before = performance.now();
+  const { status, stderr } = await tool.stop("SIGTERM");
+  assert.ok(performance.now() - before < 6000);
+  assert.equal(status, 0);
+  assert.match(stderr, /^tcpspan: captured 1 session; delivered: stdout 1, otlp\/late 0$/m);
+  assert.match(stderr, /^tcpspan: lost 1 session: otlp\/late: not delivered$/m);
+});
+
+Deno.test("a dead exporter does not delay another one", async () => {
+  await using nginx = await startNginx();
+  const port = freePort();
+  await using receiver = startReceiver(port);
+  await using silent = Deno.listen({ hostname: "127.0.0.1", port: freePort() }); // never answers
+  await using tool = await startTcpspan([], {
+    config: `
+capture: { remote_ports: [${nginx.port}] }
+exporters:
+  otlp/silent: { endpoint: "http://127.0.0.1:${silent.addr.port}", timeout: 1s }
+  otlp/alive: { endpoint: "http://127.0.0.1:${port}", protocol: http/json }
+`,
+  });
+  const { ended } = await curl([nginx.url("/")]);
+  await until("the delivery", () => receiver.spans.length === 1);
+  assert.ok(Date.now() - ended < 1000);
+  const { status } = await tool.stop("SIGINT");
+  assert.equal(status, 0);
+});
+
+function isRefusal(line: string): boolean {
+  return line.includes("connection refused; trying again");
+}

@@ -1,0 +1,135 @@
+/** Places that lack something: a clear message, or it does not matter. */
+import assert from "node:assert/strict";
+import { curl, startNginx } from "./nginx.ts";
+import {
+  asNobody,
+  type Inside,
+  onRelease,
+  WITH_LIBBPF_0,
+  WITHOUT_BTF,
+  WITHOUT_CAPABILITIES,
+  WITHOUT_LIBBPF,
+  WITHOUT_TRACEFS,
+  withoutTracepoint,
+} from "./places.ts";
+import { runTcpspan, startTcpspan } from "./tcpspan.ts";
+
+interface Place {
+  readonly name: string;
+  readonly inside: Inside;
+  /** What is missing, as `doctor` names it. */
+  readonly missing: string;
+  /** What follows on `tcpspan: cannot trace here: `. */
+  readonly message: RegExp;
+}
+
+const PLACES: readonly Place[] = [
+  {
+    name: "not root",
+    inside: await asNobody(),
+    missing: "privileges",
+    message:
+      /^privileges: user id 65534 may not load tracing programs; run tcpspan as root: sudo deno run -A mod\.ts$/,
+  },
+  {
+    name: "root without capabilities",
+    inside: WITHOUT_CAPABILITIES,
+    missing: "privileges",
+    message: /^privileges: user id 0 may not load tracing programs; .+$/,
+  },
+  {
+    name: "a kernel without BTF",
+    inside: WITHOUT_BTF,
+    missing: "kernel type information (BTF)",
+    message:
+      /^kernel type information \(BTF\): no \/sys\/kernel\/btf\/vmlinux; use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as those of current distributions are$/,
+  },
+  {
+    name: "Linux 5.10",
+    inside: onRelease("5.10.0-30-amd64"),
+    missing: "kernel",
+    message:
+      /^kernel: Linux 5\.10\.0-30-amd64 is too old; tcpspan needs Linux 5\.11 or later: earlier kernels cannot keep state per socket in a tracing program$/,
+  },
+  {
+    name: "Linux 4.19",
+    inside: onRelease("4.19.0"),
+    missing: "kernel",
+    message: /^kernel: Linux 4\.19\.0 is too old; tcpspan needs Linux 5\.11 or later: .+$/,
+  },
+  {
+    name: "a kernel without a tracepoint that is needed",
+    inside: withoutTracepoint("tcp_destroy_sock"),
+    missing: "tracepoint tcp_destroy_sock",
+    message: /^tracepoint tcp_destroy_sock: not in this kernel; use a newer kernel$/,
+  },
+  {
+    name: "no libbpf",
+    inside: WITHOUT_LIBBPF,
+    missing: "libbpf",
+    message: /^libbpf: .*libbpf\.so\.1.*; install the package libbpf1, or run \.\/setup\.sh$/,
+  },
+  {
+    name: "libbpf 0.x",
+    inside: WITH_LIBBPF_0,
+    missing: "libbpf",
+    message:
+      /^libbpf: .*found version 0\.x \(libbpf\.so\.0\), tcpspan needs 1\.0 or later; install the package libbpf1, or run \.\/setup\.sh$/,
+  },
+];
+
+for (const { name, inside, missing, message } of PLACES) {
+  Deno.test(`${name}: says what is missing and what to do, status 1`, async () => {
+    const { status, stdout, stderr } = await runTcpspan([], { inside });
+    assert.equal(status, 1);
+    assert.equal(stdout, "");
+    const [, said = stderr] = /^tcpspan: cannot trace here: (.*)\n$/.exec(stderr) ?? [];
+    assert.match(said, message);
+  });
+
+  Deno.test(`${name}: doctor tells it among the rest, status 1`, async () => {
+    const { status, stdout, stderr } = await runTcpspan(["doctor"], { inside });
+    assert.equal(status, 1);
+    assert.equal(stderr, "");
+    const lines = stdout.split("\n");
+    const wrong = lines.filter((line) => line.startsWith("MISSING"));
+    assert.equal(wrong.length, 1, stdout);
+    assert.ok(wrong[0]?.startsWith(`MISSING  ${missing} `), wrong[0] ?? "nothing is missing");
+    assert.deepEqual(lines.slice(-2), ["tcpspan cannot trace here", ""]);
+  });
+}
+
+const ENOUGH: readonly { readonly name: string; readonly inside: Inside }[] = [
+  { name: "neither tracefs nor debugfs nor bpffs", inside: WITHOUT_TRACEFS },
+  { name: "no tracepoint sock_send_length", inside: withoutTracepoint("sock_send_length") },
+  { name: "a release that says 5.11", inside: onRelease("5.11.0") },
+];
+
+for (const { name, inside } of ENOUGH) {
+  Deno.test(`${name}: tracing works`, async () => {
+    await using nginx = await startNginx();
+    await using tool = await startTcpspan(["-L", `${nginx.port}`], { inside });
+    await curl([nginx.url("/")]);
+    await tool.stdout.waitForLines(1, (line) => line.includes(` ${nginx.port} `));
+    const { status, stderr } = await tool.stop("SIGINT");
+    assert.deepEqual([status, stderr], [0, "tcpspan: tracing\n"]);
+  });
+}
+
+Deno.test("doctor: what is missing but not needed is `limited`, status 0", async () => {
+  const { status, stdout } = await runTcpspan(["doctor"], {
+    inside: withoutTracepoint("sock_send_length"),
+  });
+  assert.equal(status, 0);
+  assert.match(stdout, /^limited {2}tracepoint sock_send_length +not in this kernel\n +-> .+$/m);
+  assert.match(stdout, /\ntcpspan can trace here\n$/);
+});
+
+Deno.test("doctor: on a host with everything, all is ok and the status 0", async () => {
+  const { status, stdout, stderr } = await runTcpspan(["doctor"]);
+  assert.deepEqual([status, stderr], [0, ""]);
+  const lines = stdout.trimEnd().split("\n");
+  assert.deepEqual(lines.slice(-2), ["", "tcpspan can trace here"]);
+  for (const line of lines.slice(0, -2)) assert.match(line, /^ok {7}\S.* {2,}\S/);
+  assert.match(stdout, new RegExp(`Linux ${RegExp.escape(Deno.osRelease())}\n`));
+});

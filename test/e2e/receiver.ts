@@ -1,0 +1,28 @@
+/** An OTLP receiver on a port of the test's choice, which may begin to listen late. */
+import { type OtlpSpan, parseOtlpJsonLines } from "../backends/otlp_json.ts";
+
+/** A receiver that listens. It takes OTLP as JSON, not compressed. */
+export interface Receiver extends AsyncDisposable {
+  readonly spans: readonly OtlpSpan[];
+  /** Of the requests, in their order. */
+  readonly headers: readonly Headers[];
+}
+
+/** Listens on `port` of 127.0.0.1. */
+export function startReceiver(port: number): Receiver {
+  const spans: OtlpSpan[] = [];
+  const headers: Headers[] = [];
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port, onListen: () => {} },
+    async (request) => {
+      const body = await request.text();
+      if (new URL(request.url).pathname !== "/v1/traces") {
+        return new Response(null, { status: 404 });
+      }
+      headers.push(request.headers);
+      spans.push(...parseOtlpJsonLines(`${body}\n`)); // a request has the members of a TracesData
+      return Response.json({});
+    },
+  );
+  return { spans, headers, [Symbol.asyncDispose]: () => server.shutdown() };
+}

@@ -1,0 +1,254 @@
+/** A process that makes TCP sessions as it is told: the driver of programs/actor.py. */
+import { strict as assert } from "node:assert";
+import { TextLineStream } from "../lines.ts";
+
+const PROGRAM = new URL("../programs/actor.py", import.meta.url).pathname;
+
+/** What a process says of itself. */
+export interface ProcessTruth {
+  readonly pid: number;
+  readonly uid: number;
+  readonly comm: string;
+  readonly exe: string;
+  /** Clock ticks since boot, of which there are 100 a second. */
+  readonly start_ticks: number;
+  readonly cgroup_id: bigint;
+  readonly netns: number;
+}
+
+/** The clocks around one action, in nanoseconds. */
+export interface Stamps {
+  /** CLOCK_BOOTTIME. */
+  readonly before_ns: bigint;
+  readonly after_ns: bigint;
+  readonly wall_before_ns: bigint;
+  readonly wall_after_ns: bigint;
+}
+
+/** A connected socket as its process sees it. */
+export interface EndTruth extends Stamps {
+  readonly local_address: string;
+  readonly local_port: number;
+  readonly peer_address: string;
+  readonly peer_port: number;
+  readonly cookie: bigint;
+}
+
+/** Part of TCP_INFO, and what waits in either direction (SIOCOUTQ, SIOCINQ). */
+export interface SocketInfo {
+  readonly rtt_us: number;
+  readonly min_rtt_us: number;
+  readonly total_retrans: number;
+  readonly data_segs_in: number;
+  readonly data_segs_out: number;
+  readonly unsent_or_unacked: number;
+  readonly unread: number;
+}
+
+/** `dual` is an IPv6 socket that speaks IPv4 as well. */
+export type SocketFamily = "ipv4" | "ipv6" | "dual";
+
+/** Where to connect to, and how. */
+export interface Target {
+  readonly family: SocketFamily;
+  readonly address: string;
+  readonly port: number;
+  /** Local address to bind to. */
+  readonly source?: string;
+  /** Connect in a second thread with this name. */
+  readonly thread?: string;
+}
+
+/** How to start the process. */
+export interface ActorOptions {
+  /** The kernel's name of it. */
+  readonly comm?: string;
+  readonly uid?: number;
+  /** Folder of a cgroup v2 to join. */
+  readonly cgroup?: string;
+  /** Words in front of the command line, such as `ip netns exec NAME`. */
+  readonly under?: readonly string[];
+}
+
+type Command = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** The process. Sockets go by names of the test's choice. */
+export class Actor implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #lines: ReadableStreamDefaultReader<string>;
+
+  private constructor(child: Deno.ChildProcess, lines: ReadableStreamDefaultReader<string>) {
+    this.#child = child;
+    this.#input = child.stdin.getWriter();
+    this.#lines = lines;
+  }
+
+  /** The process as it was at its start. */
+  process: ProcessTruth = {
+    pid: 0,
+    uid: 0,
+    comm: "",
+    exe: "",
+    start_ticks: 0,
+    cgroup_id: 0n,
+    netns: 0,
+  };
+
+  static async start(options: ActorOptions = {}): Promise<Actor> {
+    const { comm = "actor", uid, cgroup, under = [] } = options;
+    const [command = "python3", ...args] = [
+      ...under,
+      "python3",
+      PROGRAM,
+      `--comm=${comm}`,
+      ...(uid === undefined ? [] : [`--uid=${uid}`]),
+      ...(cgroup === undefined ? [] : [`--cgroup=${cgroup}`]),
+    ];
+    const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn();
+    const lines = child.stdout.pipeThrough(new TextLineStream()).getReader();
+    const actor = new Actor(child, lines);
+    actor.process = await actor.#read<ProcessTruth>("start");
+    return actor;
+  }
+
+  /** @returns the port, which the kernel picks */
+  async listen(name: string, family: SocketFamily, address: string): Promise<number> {
+    return (await this.#do<{ port: number }>("listen", { name, family, address })).port;
+  }
+
+  /** Takes a port without listening, so that it refuses connections. */
+  async reservePort(family: SocketFamily, address: string): Promise<number> {
+    const command = { name: "reserved", family, address, listen: false };
+    return (await this.#do<{ port: number }>("listen", command)).port;
+  }
+
+  connect(name: string, target: Target): Promise<EndTruth> {
+    const command = target.thread === undefined ? "connect" : "connect_in_thread";
+    return this.#do(command, { name, ...target });
+  }
+
+  /** A connect that fails. */
+  async failToConnect(name: string, target: Target): Promise<Stamps & { errno: number }> {
+    const reply = await this.#ask<Stamps & { errno: number }>("connect", { name, ...target });
+    assert.notEqual(reply.errno, 0, "connect was to fail");
+    return reply;
+  }
+
+  /** connect(2) with AF_UNSPEC. */
+  disconnect(name: string): Promise<Stamps> {
+    return this.#do("disconnect", { name });
+  }
+
+  accept(listener: string, name: string): Promise<EndTruth> {
+    return this.#do("accept", { listener, name });
+  }
+
+  send(name: string, bytes: number): Promise<Stamps> {
+    return this.#do("send", { name, bytes });
+  }
+
+  /** Writes until the buffers of both ends are full. @returns the number of bytes */
+  async sendUntilFull(name: string): Promise<number> {
+    return (await this.#do<{ bytes: number }>("send_until_full", { name })).bytes;
+  }
+
+  async receive(name: string, bytes: number): Promise<Stamps> {
+    const reply = await this.#do<Stamps & { bytes: number }>("receive", { name, bytes });
+    assert.equal(reply.bytes, bytes, "the peer closed early");
+    return reply;
+  }
+
+  /** Receives until the peer's FIN; nothing else must come before it. */
+  async receiveFin(name: string): Promise<void> {
+    assert.equal((await this.#do<{ bytes: number }>("receive", { name })).bytes, 0);
+  }
+
+  /** Receives until the connection breaks. @returns the errno */
+  async receiveError(name: string): Promise<number> {
+    const { errno } = await this.#ask<{ errno: number }>("receive", { name });
+    assert.notEqual(errno, 0, "receive was to fail");
+    return errno;
+  }
+
+  /** shutdown(2) with SHUT_WR. */
+  shutdown(name: string): Promise<Stamps> {
+    return this.#do("shutdown", { name });
+  }
+
+  close(name: string): Promise<Stamps> {
+    return this.#do("close", { name });
+  }
+
+  /** Closes with SO_LINGER and a time of 0: a reset. */
+  abort(name: string): Promise<Stamps> {
+    return this.#do("close", { name, linger_zero: true });
+  }
+
+  info(name: string): Promise<SocketInfo> {
+    return this.#do("info", { name });
+  }
+
+  /** Waits until the peer has acknowledged all, a FIN included. */
+  async untilAcknowledged(name: string): Promise<void> {
+    while ((await this.info(name)).unsent_or_unacked > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  /** Starts to note the sequence numbers of SYNs of one IPv4 port. */
+  async sniff(networkInterface: string, port: number): Promise<void> {
+    await this.#do("sniff", { interface: networkInterface, port });
+  }
+
+  /** The numbers noted, by source port. */
+  async sniffed(port: number): Promise<Record<string, number>> {
+    return (await this.#do<{ numbers: Record<string, number> }>("sniffed", { port })).numbers;
+  }
+
+  /** From now on a child process acts, with copies of all sockets, until `leave()`. */
+  async fork(): Promise<ProcessTruth> {
+    return (await this.#do<{ process: ProcessTruth }>("fork", {})).process;
+  }
+
+  /** Ends the child that `fork()` made. */
+  async leave(): Promise<void> {
+    await this.#do("leave", {});
+  }
+
+  /** SIGKILL. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.status;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#input.close().catch(() => {}); // a killed one has none
+    await this.#lines.cancel();
+    await this.#child.status;
+  }
+
+  async #do<Reply>(name: string, command: Command): Promise<Reply> {
+    const reply = await this.#ask<Reply & { errno: number }>(name, command);
+    assert.equal(reply.errno, 0, `${name} failed with errno ${reply.errno}`);
+    return reply;
+  }
+
+  async #ask<Reply>(name: string, command: Command): Promise<Reply> {
+    const line = `${JSON.stringify({ do: name, ...command })}\n`;
+    await this.#input.write(new TextEncoder().encode(line));
+    return await this.#read<Reply>(name);
+  }
+
+  async #read<Reply>(command: string): Promise<Reply> {
+    const { value } = await this.#lines.read();
+    assert.ok(value !== undefined, `the process ended instead of answering ${command}`);
+    return JSON.parse(value, revive);
+  }
+}
+
+/** Nanoseconds and ids of 64 bits come as strings. */
+function revive(key: string, value: unknown): unknown {
+  const isBig = key.endsWith("_ns") || key === "cookie" || key === "cgroup_id";
+  return isBig && typeof value === "string" ? BigInt(value) : value;
+}

@@ -1,0 +1,145 @@
+/** What a capture's filters let through, and what they keep out. */
+import { strict as assert } from "node:assert";
+import type { CaptureOptions } from "../../src/capture.ts";
+import { Actor, type SocketFamily } from "./actor.ts";
+import { hasPort, Trace } from "./harness.ts";
+
+/** What is there to be captured: three sessions, six ends. */
+interface Scenery {
+  readonly client: number;
+  readonly server: number;
+  readonly ports: Record<"a" | "b" | "c", number>;
+}
+
+const LISTENERS: Record<"a" | "b" | "c", { family: SocketFamily; address: string }> = {
+  a: { family: "ipv4", address: "127.10.0.1" },
+  b: { family: "ipv4", address: "127.20.0.1" },
+  c: { family: "ipv6", address: "::1" },
+};
+const CLIENTS = { a: "127.10.0.2", b: "127.20.0.2", c: "::1" };
+
+interface Case {
+  readonly name: string;
+  readonly options: (scenery: Scenery) => CaptureOptions;
+  /** Ends that come through: `a>` is the client's of the session with listener a, `>a` the server's. */
+  readonly expected: string;
+}
+
+const CASES: Case[] = [
+  { name: "no filter", options: () => ({}), expected: "a> >a b> >b c> >c" },
+  {
+    name: "the pid of the client",
+    options: ({ client }) => ({ pids: [client] }),
+    expected: "a> b> c>",
+  },
+  {
+    name: "the pid of the server",
+    options: ({ server }) => ({ pids: [server] }),
+    expected: ">a >b >c",
+  },
+  {
+    name: "both pids among others",
+    options: ({ client, server }) => ({ pids: [1, client, server, 999_999] }),
+    expected: "a> >a b> >b c> >c",
+  },
+  {
+    name: "one local port",
+    options: ({ ports }) => ({ localPorts: [ports.a] }),
+    expected: ">a",
+  },
+  {
+    name: "several local ports",
+    options: ({ ports }) => ({ localPorts: [ports.a, ports.c, 65535] }),
+    expected: ">a >c",
+  },
+  {
+    name: "one remote port",
+    options: ({ ports }) => ({ remotePorts: [ports.b] }),
+    expected: "b>",
+  },
+  {
+    name: "a local and a remote port, both of which have to match",
+    options: ({ ports }) => ({ localPorts: [ports.a], remotePorts: [ports.b] }),
+    expected: "",
+  },
+  {
+    name: "a pid and a remote port",
+    options: ({ client, ports }) => ({ pids: [client], remotePorts: [ports.b] }),
+    expected: "b>",
+  },
+  { name: "IPv4 alone", options: () => ({ families: ["ipv4"] }), expected: "a> >a b> >b" },
+  { name: "IPv6 alone", options: () => ({ families: ["ipv6"] }), expected: "c> >c" },
+  {
+    name: "both families",
+    options: () => ({ families: ["ipv4", "ipv6"] }),
+    expected: "a> >a b> >b c> >c",
+  },
+  {
+    name: "an included network",
+    options: () => ({ includeCidrs: ["127.10.0.0/16"] }),
+    expected: "a> >a",
+  },
+  {
+    name: "one included address, which is a peer's",
+    options: () => ({ includeCidrs: ["127.10.0.1"] }),
+    expected: "a>",
+  },
+  {
+    name: "an excluded network",
+    options: () => ({ excludeCidrs: ["127.0.0.0/8"] }),
+    expected: "c> >c",
+  },
+  {
+    name: "a network excluded from an included one",
+    options: () => ({ includeCidrs: ["127.0.0.0/8"], excludeCidrs: ["127.10.0.0/16"] }),
+    expected: "b> >b",
+  },
+  {
+    name: "an IPv6 network",
+    options: () => ({ includeCidrs: ["::/64"] }),
+    expected: "c> >c",
+  },
+];
+
+for (const { name, options, expected } of CASES) {
+  Deno.test(`capture() lets through what fits: ${name}`, async () => {
+    await using client = await Actor.start();
+    await using server = await Actor.start();
+    const ports = {
+      a: await server.listen("a", LISTENERS.a.family, LISTENERS.a.address),
+      b: await server.listen("b", LISTENERS.b.family, LISTENERS.b.address),
+      c: await server.listen("c", LISTENERS.c.family, LISTENERS.c.address),
+    };
+    const scenery = { client: client.process.pid, server: server.process.pid, ports };
+    await using trace = await Trace.start(options(scenery));
+    // sees all, and so tells when the other one has to have seen its part
+    await using all = await Trace.start();
+    for (const listener of ["a", "b", "c"] as const) {
+      const target = { ...LISTENERS[listener], source: CLIENTS[listener], port: ports[listener] };
+      await Promise.all([client.connect("s", target), server.accept(listener, "s")]);
+      await client.send("s", 1);
+      await server.receive("s", 1);
+      await client.close("s");
+      await server.receiveFin("s");
+      await server.close("s");
+    }
+    const ours = (session: { localPort: number; peerPort: number }) =>
+      Object.values(ports).some((port) => hasPort(port)(session));
+    await all.take(6, ours);
+    const wanted = expected.split(" ").filter((end) => end !== "");
+    const found = (await trace.take(wanted.length, ours)).map(({ localPort, peerPort }) => {
+      const [letter, port] = Object.entries(ports)
+        .find(([, port]) => port === localPort || port === peerPort) ?? ["?", 0];
+      return port === localPort ? `>${letter}` : `${letter}>`;
+    });
+    assert.deepEqual(found.sort(), wanted.sort());
+  });
+}
+
+Deno.test("capture() takes 64 pids and says so when there are more", async () => {
+  const pids = Array.from({ length: 65 }, (_, i) => 900_000 + i);
+  await using _trace = await Trace.start({ pids: pids.slice(1) });
+  await assert.rejects(Trace.start({ pids }), {
+    message: "cannot filter by 65 pids: at most 64 are possible",
+  });
+});

@@ -1,0 +1,116 @@
+/** A capture for the length of one test, and what it delivered. */
+import { strict as assert } from "node:assert";
+import { bootTimeNs } from "../../ffi/clock.ts";
+import {
+  type Capture,
+  capture,
+  type CaptureLosses,
+  type CaptureOptions,
+} from "../../src/capture.ts";
+import type { Session } from "../../src/session.ts";
+
+const TIMEOUT_MS = 10_000;
+
+/** What to capture, and when to begin to read the ring: at once by default. */
+export interface TraceOptions extends CaptureOptions {
+  readonly reading?: Promise<void>;
+}
+
+/**
+ * Captures from `start()` on. Tests filter by the ports of their own listeners, so that other
+ * traffic on the machine does not disturb; filters of the kernel are a test's own business.
+ */
+export class Trace implements AsyncDisposable {
+  /** CLOCK_BOOTTIME before and after the start. */
+  readonly began: { readonly before_ns: bigint; readonly after_ns: bigint };
+  readonly #capture: Capture;
+  readonly #sessions: Session[] = [];
+  readonly #reading: Promise<void>;
+  readonly #disposing = Promise.withResolvers<void>();
+  #arrived = Promise.withResolvers<void>();
+
+  private constructor(capture: Capture, began: Trace["began"], reading: Promise<void>) {
+    this.#capture = capture;
+    this.began = began;
+    this.#reading = Promise.race([reading, this.#disposing.promise]).then(() => this.#read());
+  }
+
+  /** @throws {HostError} where this host lacks what capture needs: kernel tests never skip */
+  static async start({ reading, ...options }: TraceOptions = {}): Promise<Trace> {
+    const before_ns = bootTimeNs();
+    const running = await capture(options);
+    return new Trace(running, { before_ns, after_ns: bootTimeNs() }, reading ?? Promise.resolve());
+  }
+
+  /** Waits until `count` sessions fulfil `matches`, or for a bounded time. */
+  async until(count: number, matches: (session: Session) => boolean): Promise<void> {
+    const deadline = AbortSignal.timeout(TIMEOUT_MS);
+    const expired = new Promise<void>((resolve) => deadline.onabort = () => resolve());
+    while (!deadline.aborted && this.#sessions.filter(matches).length < count) {
+      await Promise.race([this.#arrived.promise, expired]);
+    }
+    deadline.onabort = null;
+  }
+
+  /**
+   * Waits until `count` sessions fulfil `matches`, stops the capture, and gives all that do: the
+   * very last one in the ring included.
+   */
+  async take(count: number, matches: (session: Session) => boolean): Promise<Session[]> {
+    await this.until(count, matches);
+    this.#capture.stop();
+    await this.#reading;
+    const found = this.#sessions.filter(matches);
+    const shown = found.slice(0, 10).map((session) => `\n  ${summary(session)}`).join("");
+    assert.equal(found.length, count, `${found.length} sessions instead of ${count}${shown}`);
+    return found;
+  }
+
+  /** The two ends of the one session with a listener on `port`. */
+  async pair(port: number): Promise<{ client: Session; server: Session }> {
+    const ends = await this.take(2, hasPort(port));
+    const client = ends.find((end) => end.peerPort === port);
+    const server = ends.find((end) => end.localPort === port);
+    assert.ok(client !== undefined && server !== undefined, ends.map(summary).join(", "));
+    return { client, server };
+  }
+
+  losses(): CaptureLosses {
+    return this.#capture.losses();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposing.resolve();
+    this.#capture.stop();
+    await this.#reading;
+    await this.#capture[Symbol.asyncDispose]();
+  }
+
+  async #read(): Promise<void> {
+    for await (const batch of this.#capture) {
+      this.#sessions.push(...batch);
+      this.#arrived.resolve();
+      this.#arrived = Promise.withResolvers();
+    }
+  }
+}
+
+/** Whether one of a session's ports is `port`. */
+export function hasPort(
+  port: number,
+): (session: Pick<Session, "localPort" | "peerPort">) => boolean {
+  return ({ localPort, peerPort }) => localPort === port || peerPort === port;
+}
+
+/** One session in a line, for the messages of failed tests. */
+export function summary(session: Session): string {
+  const { localAddress, localPort, peerAddress, peerPort, comm, pid, role, lastState } = session;
+  return `${role} ${localAddress}:${localPort} -> ${peerAddress}:${peerPort} ` +
+    `by ${comm} (${pid}), last ${lastState}`;
+}
+
+/** Fails unless `low` ≤ `value` ≤ `high`. */
+export function assertWithin(name: string, value: bigint, low: bigint, high: bigint): void {
+  assert.ok(value >= low, `${name} is ${low - value} ns too early`);
+  assert.ok(value <= high, `${name} is ${value - high} ns too late`);
+}

@@ -1,0 +1,329 @@
+#!/usr/bin/env python3
+"""Makes TCP sessions as it is told, and says what it did.
+
+Reads commands from stdin, a JSON object a line: {"do": "connect", "name": "a", ...}. Answers each
+with an object on stdout: who ran it, both clocks before and after it, errno (0 when it worked) and
+what came of it. Numbers that JavaScript would round (nanoseconds, cookies) are strings.
+
+The first line of output, before any command, describes the process.
+"""
+
+import argparse
+import ctypes
+import fcntl
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import termios
+import threading
+import time
+
+SO_COOKIE = 57
+SIOCINQ = termios.FIONREAD
+SIOCOUTQ = termios.TIOCOUTQ
+COMMAND_LIMIT_S = 30  # a command that takes longer ends the process
+CHUNK = b"x" * 65536
+
+sockets = {}
+sniffers = {}
+
+
+def boot_ns():
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+class Stamps:
+    """Both clocks around one action."""
+
+    def __enter__(self):
+        self.wall_before = time.time_ns()
+        self.before = boot_ns()
+        return self
+
+    def __exit__(self, *_):
+        self.after = boot_ns()
+        self.wall_after = time.time_ns()
+
+    def __call__(self):
+        return {
+            "before_ns": str(self.before),
+            "after_ns": str(self.after),
+            "wall_before_ns": str(self.wall_before),
+            "wall_after_ns": str(self.wall_after),
+        }
+
+
+def own_pid():
+    """As the /proc that is mounted here counts it, whatever this process's pid namespace."""
+    return int(os.readlink("/proc/self"))
+
+
+def cgroup_id():
+    """Inode of this process's cgroup v2 folder."""
+    with open("/proc/self/cgroup") as lines:
+        path = next(line for line in lines if line.startswith("0::"))[3:].strip()
+    with open("/proc/mounts") as mounts:
+        root = next(m.split()[1] for m in mounts if m.split()[2] == "cgroup2")
+    return os.stat(root + path).st_ino
+
+
+def describe():
+    with open("/proc/self/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    with open("/proc/self/comm") as comm:
+        name = comm.read().strip()
+    return {
+        "pid": own_pid(),
+        "uid": os.getuid(),
+        "comm": name,
+        "exe": os.path.basename(os.readlink("/proc/self/exe")),
+        "start_ticks": int(fields[19]),  # field 22 of proc_pid_stat(5)
+        "cgroup_id": str(cgroup_id()),
+        "netns": os.stat("/proc/self/ns/net").st_ino,
+    }
+
+
+def end_of(sock):
+    local, peer = sock.getsockname(), sock.getpeername()
+    return {
+        "local_address": local[0],
+        "local_port": local[1],
+        "peer_address": peer[0],
+        "peer_port": peer[1],
+        "cookie": str(struct.unpack("Q", sock.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))[0]),
+    }
+
+
+def make_socket(command):
+    family = socket.AF_INET if command["family"] == "ipv4" else socket.AF_INET6
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, command["family"] == "ipv6")
+    return sock
+
+
+def listen(command):
+    """Also reserves a port that refuses connections, with "listen": false."""
+    sock = sockets[command["name"]] = make_socket(command)
+    sock.bind((command["address"], 0))
+    with Stamps() as stamps:
+        if command.get("listen", True):
+            sock.listen(command.get("backlog", 128))
+    return {**stamps(), "port": sock.getsockname()[1]}
+
+
+def connect(command):
+    if "name" in command and command["name"] in sockets:
+        sock = sockets[command["name"]]
+    else:
+        sock = sockets[command["name"]] = make_socket(command)
+        if command.get("source"):
+            sock.bind((command["source"], 0))
+    target = (command["address"], command["port"])
+    with Stamps() as stamps:
+        code = sock.connect_ex(target)
+    return {**stamps(), "errno": code, **({} if code else end_of(sock))}
+
+
+def disconnect(command):
+    """connect(2) with AF_UNSPEC: back to where the socket can connect again."""
+    unspec = struct.pack("=H14x", socket.AF_UNSPEC)
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Stamps() as stamps:
+        result = libc.connect(sockets[command["name"]].fileno(), unspec, len(unspec))
+    return {**stamps(), "errno": ctypes.get_errno() if result else 0}
+
+
+def connect_in_thread(command):
+    """As connect, in a second thread with a name of its own."""
+    result = {}
+
+    def run():
+        with open(f"/proc/self/task/{threading.get_native_id()}/comm", "w") as comm:
+            comm.write(command["thread"])
+        result.update(connect(command))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return result
+
+
+def accept(command):
+    with Stamps() as stamps:
+        sock, _ = sockets[command["listener"]].accept()
+    sockets[command["name"]] = sock
+    return {**stamps(), **end_of(sock)}
+
+
+def send(command):
+    sock = sockets[command["name"]]
+    left = command["bytes"]
+    with Stamps() as stamps:
+        while left > 0:
+            left -= sock.send(CHUNK[:left])
+    return stamps()
+
+
+def send_until_full(command):
+    """Writes until neither end's buffers take any more."""
+    sock = sockets[command["name"]]
+    written = 0
+    sock.setblocking(False)
+    with Stamps() as stamps:
+        quiet = 0
+        while quiet < 20:
+            try:
+                written += sock.send(CHUNK)
+                quiet = 0
+            except BlockingIOError:
+                quiet += 1
+                time.sleep(0.01)
+    sock.setblocking(True)
+    return {**stamps(), "bytes": written}
+
+
+def receive(command):
+    """Exactly as many bytes as told, or until the peer's FIN where no number is given."""
+    sock = sockets[command["name"]]
+    wanted = command.get("bytes")
+    count = 0
+    with Stamps() as stamps:
+        while wanted is None or count < wanted:
+            data = sock.recv(1 << 20 if wanted is None else min(1 << 20, wanted - count))
+            if not data:
+                break
+            count += len(data)
+    return {**stamps(), "bytes": count}
+
+
+def shutdown(command):
+    with Stamps() as stamps:
+        sockets[command["name"]].shutdown(socket.SHUT_WR)
+    return stamps()
+
+
+def close(command):
+    sock = sockets.pop(command["name"])
+    if command.get("linger_zero"):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with Stamps() as stamps:
+        sock.close()
+    return stamps()
+
+
+def info(command):
+    """TCP_INFO (include/uapi/linux/tcp.h), and what waits in either direction."""
+    sock = sockets[command["name"]]
+    raw = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+
+    def u32(offset):
+        return struct.unpack_from("I", raw, offset)[0]
+
+    def queued(request):
+        return struct.unpack("i", fcntl.ioctl(sock, request, b"\0" * 4))[0]
+
+    return {
+        "rtt_us": u32(68),
+        "min_rtt_us": u32(148),
+        "total_retrans": u32(100),
+        "data_segs_in": u32(152),
+        "data_segs_out": u32(156),
+        "unsent_or_unacked": queued(SIOCOUTQ),
+        "unread": queued(SIOCINQ),
+    }
+
+
+def sniff(command):
+    """Notes the sequence numbers of the SYNs that one IPv4 port of an interface sends and gets."""
+    everything = socket.htons(3)  # ETH_P_ALL
+    raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, everything)
+    raw.bind((command["interface"], 0))
+    found = {}
+
+    def run():
+        while True:
+            packet, (_, protocol, *_) = raw.recvfrom(2048)
+            header = packet[14:]
+            if protocol != 0x0800 or header[9] != socket.IPPROTO_TCP:
+                continue
+            tcp = header[(header[0] & 15) * 4:]
+            source, target, number = struct.unpack_from("!HHI", tcp)
+            if tcp[13] & 2 and command["port"] in (source, target):
+                found[source] = number
+
+    threading.Thread(target=run, daemon=True).start()
+    sniffers[command["port"]] = found
+    return {}
+
+
+def sniffed(command):
+    return {"numbers": sniffers[command["port"]]}
+
+
+def fork(_):
+    """A child takes over stdin and stdout, with copies of all sockets, until it is told to leave."""
+    child = os.fork()
+    if child == 0:
+        return {"process": describe()}
+    os.waitpid(child, 0)
+    return None  # the child has answered
+
+
+COMMANDS = {
+    "listen": listen,
+    "connect": connect,
+    "connect_in_thread": connect_in_thread,
+    "disconnect": disconnect,
+    "accept": accept,
+    "send": send,
+    "send_until_full": send_until_full,
+    "receive": receive,
+    "shutdown": shutdown,
+    "close": close,
+    "info": info,
+    "sniff": sniff,
+    "sniffed": sniffed,
+    "fork": fork,
+}
+
+
+def reply(message):
+    os.write(1, (json.dumps(message) + "\n").encode())
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--comm", default="actor")
+    parser.add_argument("--uid", type=int)
+    parser.add_argument("--cgroup")
+    arguments = parser.parse_args()
+    if arguments.cgroup:
+        with open(f"{arguments.cgroup}/cgroup.procs", "w") as members:
+            members.write(str(os.getpid()))
+    with open("/proc/self/comm", "w") as comm:
+        comm.write(arguments.comm)
+    if arguments.uid is not None:
+        os.setgroups([])
+        os.setgid(arguments.uid)
+        os.setuid(arguments.uid)
+    reply(describe())
+    for line in sys.stdin:
+        command = json.loads(line)
+        if command["do"] == "leave":
+            reply({"errno": 0})
+            os._exit(0)
+        signal.alarm(COMMAND_LIMIT_S)
+        try:
+            result = COMMANDS[command["do"]](command)
+        except OSError as error:
+            result = {"errno": error.errno}
+        signal.alarm(0)
+        if result is not None:
+            reply({"errno": 0, **result})
+
+
+main()

@@ -1,0 +1,375 @@
+import { strict as assert } from "node:assert";
+import fc from "fast-check";
+import type { SessionBatch } from "../../src/batch.ts";
+import type { Exporter, ExportOutcome, QueueSettings } from "../../src/exporter.ts";
+import { ExporterQueue } from "../../src/queue.ts";
+import { makeBatch } from "../fixtures.ts";
+
+const SUCCESS: ExportOutcome = { status: "success" };
+const BUSY: ExportOutcome = { status: "retryable", reason: "busy" };
+
+const SETTINGS: QueueSettings = {
+  queueSize: 1000,
+  consumers: 1,
+  batchSize: 100,
+  linger: 0,
+  retry: { initialInterval: 1, maxInterval: 4, maxElapsedTime: 0 },
+};
+
+/** An exporter that answers as it is told, and remembers what it was given. */
+class FakeExporter implements Exporter {
+  /** Owner pids of each export, in order. */
+  readonly exports: number[][] = [];
+  /** Of those exports that were answered with success. */
+  readonly delivered: number[] = [];
+  readonly times: number[] = [];
+  underWay = 0;
+  mostUnderWay = 0;
+  shutdowns = 0;
+
+  constructor(
+    private readonly answer: (
+      attempt: number,
+      signal: AbortSignal,
+    ) => ExportOutcome | Promise<ExportOutcome>,
+  ) {}
+
+  async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
+    assert.equal(this.shutdowns, 0, "exported after shutdown");
+    const pids = [...batch].map(({ pid }) => pid ?? 0);
+    this.times.push(performance.now());
+    this.exports.push(pids);
+    this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
+    try {
+      const outcome = await this.answer(this.exports.length, signal);
+      if (outcome.status === "success") this.delivered.push(...pids);
+      return outcome;
+    } finally {
+      this.underWay--;
+    }
+  }
+
+  shutdown(): Promise<void> {
+    assert.equal(this.underWay, 0, "shut down during an export");
+    this.shutdowns++;
+    return Promise.resolve();
+  }
+}
+
+/** A queue in front of `exporter`, and the messages that it gave. */
+function queueFor(exporter: Exporter, settings: Partial<QueueSettings> = {}) {
+  const warnings: string[] = [];
+  const queue = new ExporterQueue("fake/1", exporter, { ...SETTINGS, ...settings }, (message) => {
+    warnings.push(message);
+  });
+  return { queue, warnings };
+}
+
+/** Sessions with the pids from `first` on. */
+function sessions(first: number, count: number): SessionBatch {
+  return makeBatch(...Array.from({ length: count }, (_, i) => ({ owner_pid: first + i })));
+}
+
+function numbers(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => first + i);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Fails after `ms` milliseconds instead of hanging for ever. */
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not done within ${ms} ms`)), ms);
+  try {
+    await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+Deno.test("ExporterQueue delivers what was pushed, in order, and counts it", async () => {
+  const exporter = new FakeExporter(() => SUCCESS);
+  const { queue, warnings } = queueFor(exporter);
+  queue.push(sessions(1, 3));
+  queue.push(sessions(4, 2));
+  await queue.close(1000);
+  assert.deepEqual(exporter.delivered, [1, 2, 3, 4, 5]);
+  const counters = { accepted: 5, exported: 5, dropped: 0, failed: 0, retries: 0 };
+  assert.deepEqual(queue.counters, counters);
+  assert.deepEqual(warnings, []);
+  assert.equal(exporter.shutdowns, 1);
+});
+
+Deno.test("ExporterQueue delivers without being closed", async () => {
+  const done = Promise.withResolvers<void>();
+  const exporter = new FakeExporter(() => {
+    done.resolve();
+    return SUCCESS;
+  });
+  const { queue } = queueFor(exporter);
+  await sleep(1); // its consumer waits
+  queue.push(sessions(1, 1));
+  await within(1000, done.promise);
+  await queue.close(1000);
+});
+
+Deno.test("an export holds batchSize sessions at most", async () => {
+  const exporter = new FakeExporter(() => SUCCESS);
+  const { queue } = queueFor(exporter, { batchSize: 4 });
+  queue.push(sessions(1, 10));
+  queue.push(sessions(11, 1));
+  await queue.close(1000);
+  assert.deepEqual(exporter.exports, [numbers(1, 4), numbers(5, 4), numbers(9, 3)]);
+});
+
+Deno.test("a small batch waits `linger` milliseconds for others", async () => {
+  const exporter = new FakeExporter(() => SUCCESS);
+  const { queue } = queueFor(exporter, { linger: 50 });
+  await sleep(1);
+  const pushed = performance.now();
+  queue.push(sessions(1, 1));
+  await sleep(10);
+  queue.push(sessions(2, 1));
+  await sleep(80);
+  assert.deepEqual(exporter.exports, [[1, 2]]);
+  assert.ok((exporter.times[0] ?? 0) - pushed >= 45);
+  await queue.close(1000);
+});
+
+Deno.test("close() does not wait for a linger", async () => {
+  const exporter = new FakeExporter(() => SUCCESS);
+  const { queue } = queueFor(exporter, { linger: 60_000 });
+  queue.push(sessions(1, 1));
+  await sleep(1);
+  await within(1000, queue.close(60_000));
+  assert.deepEqual(exporter.delivered, [1]);
+});
+
+Deno.test("push() drops what does not fit, counts it, and says so once", async () => {
+  const go = Promise.withResolvers<void>();
+  const exporter = new FakeExporter(() => go.promise.then(() => SUCCESS));
+  const { queue, warnings } = queueFor(exporter, { queueSize: 10, batchSize: 10 });
+  queue.push(sessions(1, 2));
+  await sleep(1); // now under way, no longer in the queue
+  queue.push(sessions(3, 7));
+  queue.push(sessions(10, 7)); // 3 fit
+  queue.push(sessions(17, 5)); // none
+  assert.equal(queue.counters.accepted, 12);
+  assert.equal(queue.counters.dropped, 9);
+  go.resolve();
+  await queue.close(1000);
+  assert.deepEqual(exporter.delivered, numbers(1, 12)); // the first ones
+  assert.equal(queue.counters.exported, 12);
+  assert.deepEqual(warnings, ["fake/1: lost 4 sessions until now: its queue is full"]);
+});
+
+Deno.test("`consumers` exports are under way at once, and no more", async () => {
+  const go = Promise.withResolvers<void>();
+  const exporter = new FakeExporter(() => go.promise.then(() => SUCCESS));
+  const { queue } = queueFor(exporter, { consumers: 3, batchSize: 1 });
+  await sleep(1);
+  for (let i = 1; i <= 6; i++) queue.push(sessions(i, 1));
+  await sleep(10);
+  assert.equal(exporter.underWay, 3);
+  go.resolve();
+  await queue.close(1000);
+  assert.equal(exporter.mostUnderWay, 3);
+  assert.deepEqual(exporter.delivered.sort(), numbers(1, 6));
+});
+
+Deno.test("an export that can be retried is, with growing waits, and the user hears of it once", async () => {
+  const exporter = new FakeExporter((attempt) => attempt <= 4 ? BUSY : SUCCESS);
+  const retry = { initialInterval: 20, maxInterval: 1000, maxElapsedTime: 0 };
+  const { queue, warnings } = queueFor(exporter, { retry });
+  queue.push(sessions(1, 2));
+  while (queue.counters.exported === 0) await sleep(5);
+  assert.deepEqual(exporter.exports, Array.from({ length: 5 }, () => [1, 2]));
+  assert.deepEqual(queue.counters, { accepted: 2, exported: 2, dropped: 0, failed: 0, retries: 4 });
+  // exponential backoff with jitter of half the interval either way; timers are a little early
+  const waits = exporter.times.slice(1).map((time, i) => time - (exporter.times[i] ?? 0));
+  waits.forEach((wait, i) => assert.ok(wait >= 20 * 1.5 ** i * 0.5 - 2, `wait ${i}: ${wait} ms`));
+  assert.deepEqual(warnings, [
+    "fake/1: busy; trying again, up to 1000 sessions are kept",
+    "fake/1: delivering again",
+  ]);
+  await queue.close(1000);
+});
+
+Deno.test("a retry waits as long as the server asked for", async () => {
+  const later: ExportOutcome = { status: "retryable", reason: "busy", retryAfterMs: 120 };
+  const exporter = new FakeExporter((attempt) => attempt === 1 ? later : SUCCESS);
+  const { queue } = queueFor(exporter);
+  queue.push(sessions(1, 1));
+  while (queue.counters.exported === 0) await sleep(5);
+  const [first = 0, second = 0] = exporter.times;
+  assert.ok(second - first >= 115, `waited ${second - first} ms`);
+  await queue.close(1000);
+});
+
+Deno.test("retries end after maxElapsedTime, and the sessions count as failed", async () => {
+  const exporter = new FakeExporter(() => BUSY);
+  const retry = { initialInterval: 10, maxInterval: 10, maxElapsedTime: 60 };
+  const { queue, warnings } = queueFor(exporter, { retry });
+  queue.push(sessions(1, 3));
+  const began = performance.now();
+  while (queue.counters.failed === 0) await sleep(5);
+  assert.ok(performance.now() - began < 500);
+  assert.ok(exporter.exports.length > 2);
+  assert.equal(queue.counters.failed, 3);
+  assert.equal(warnings.at(-1), "fake/1: lost 3 sessions until now: busy");
+  await queue.close(1000);
+});
+
+Deno.test("without retry an export has one try", async () => {
+  const exporter = new FakeExporter(() => BUSY);
+  const { queue, warnings } = queueFor(exporter, { retry: undefined });
+  queue.push(sessions(1, 3));
+  await queue.close(1000);
+  assert.equal(exporter.exports.length, 1);
+  assert.deepEqual(queue.counters, { accepted: 3, exported: 0, dropped: 0, failed: 3, retries: 0 });
+  assert.deepEqual(warnings, ["fake/1: lost 3 sessions until now: busy"]);
+});
+
+Deno.test("a refused export is not tried again, and the next one is", async () => {
+  const refused: ExportOutcome = { status: "failure", reason: "bad request" };
+  const exporter = new FakeExporter((attempt) => attempt === 1 ? refused : SUCCESS);
+  const { queue, warnings } = queueFor(exporter, { batchSize: 2 });
+  queue.push(sessions(1, 4));
+  await queue.close(1000);
+  assert.deepEqual(exporter.delivered, [3, 4]);
+  assert.deepEqual(queue.counters, { accepted: 4, exported: 2, dropped: 0, failed: 2, retries: 0 });
+  assert.deepEqual(warnings, ["fake/1: lost 2 sessions until now: bad request"]);
+});
+
+Deno.test("an export that throws counts as failed", async () => {
+  const exporter = new FakeExporter(() => {
+    throw new Error("out of luck");
+  });
+  const { queue, warnings } = queueFor(exporter);
+  queue.push(sessions(1, 2));
+  await queue.close(1000);
+  assert.equal(queue.counters.failed, 2);
+  assert.deepEqual(warnings, ["fake/1: lost 2 sessions until now: out of luck"]);
+});
+
+Deno.test("sessions that were rejected of an export that was taken count as failed", async () => {
+  const partial: ExportOutcome = { status: "success", rejected: 2, message: "too old" };
+  const exporter = new FakeExporter(() => partial);
+  const { queue, warnings } = queueFor(exporter);
+  queue.push(sessions(1, 5));
+  await queue.close(1000);
+  assert.deepEqual(queue.counters, { accepted: 5, exported: 3, dropped: 0, failed: 2, retries: 0 });
+  assert.deepEqual(warnings, ["fake/1: lost 2 sessions until now: rejected: too old"]);
+});
+
+Deno.test("losses are told at most once a minute, and counted all the time", async () => {
+  const exporter = new FakeExporter(() => ({ status: "failure", reason: "no" }));
+  const { queue, warnings } = queueFor(exporter, { batchSize: 1 });
+  queue.push(sessions(1, 50));
+  await queue.close(1000);
+  assert.equal(queue.counters.failed, 50);
+  assert.deepEqual(warnings, ["fake/1: lost 1 session until now: no"]);
+});
+
+Deno.test("close() tells of an exporter that can't shut down", async () => {
+  const exporter = new FakeExporter(() => SUCCESS);
+  exporter.shutdown = () => Promise.reject(new Error("disk full"));
+  const { queue, warnings } = queueFor(exporter);
+  await queue.close(1000);
+  assert.deepEqual(warnings, ["fake/1: cannot shut down: disk full"]);
+});
+
+Deno.test("close() gives what waits for a retry one more try at once", async () => {
+  const exporter = new FakeExporter((attempt) => attempt === 1 ? BUSY : SUCCESS);
+  const retry = { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 };
+  const { queue } = queueFor(exporter, { retry });
+  queue.push(sessions(1, 1));
+  await sleep(5);
+  await within(1000, queue.close(60_000));
+  assert.deepEqual(exporter.delivered, [1]);
+});
+
+/** Exporters that never take anything; `close(50)` has to end with each. */
+const DEAD: Record<string, (signal: AbortSignal) => ExportOutcome | Promise<ExportOutcome>> = {
+  "asks for another try each time": () => BUSY,
+  "hangs until it is told to stop": (signal) =>
+    new Promise((resolve) => {
+      const reason = "aborted";
+      signal.addEventListener("abort", () => resolve({ status: "retryable", reason }));
+    }),
+  "hangs, whatever it is told": () => new Promise(() => {}),
+};
+
+for (const [name, answer] of Object.entries(DEAD)) {
+  Deno.test(`close() ends within its time where the exporter ${name}`, async () => {
+    const exporter = new FakeExporter((_, signal) => answer(signal));
+    const { queue } = queueFor(exporter, { batchSize: 10 });
+    queue.push(sessions(1, 35));
+    await sleep(5);
+    await within(1000, queue.close(50));
+    const { accepted, exported, failed } = queue.counters;
+    assert.deepEqual({ accepted, exported, failed }, { accepted: 35, exported: 0, failed: 35 });
+  });
+}
+
+Deno.test("close() ends within its time where the exporter's shutdown hangs", async () => {
+  const exporter = new FakeExporter(() => SUCCESS);
+  exporter.shutdown = () => new Promise(() => {});
+  const { queue } = queueFor(exporter);
+  queue.push(sessions(1, 1));
+  await within(1000, queue.close(50));
+  assert.deepEqual(exporter.delivered, [1]);
+});
+
+Deno.test("close() of an idle queue shuts the exporter down", async () => {
+  const exporter = new FakeExporter(() => SUCCESS);
+  const { queue } = queueFor(exporter, { consumers: 4 });
+  await within(1000, queue.close(60_000));
+  assert.equal(exporter.shutdowns, 1);
+});
+
+Deno.test("nothing is lost or doubled: each session is delivered, failed or dropped, once", async () => {
+  const outcome = fc.constantFrom<ExportOutcome>(
+    SUCCESS,
+    BUSY,
+    { status: "retryable", reason: "busy", retryAfterMs: 2 },
+    { status: "failure", reason: "no" },
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.nat({ max: 30 }), { maxLength: 15 }),
+      fc.array(outcome, { minLength: 1, maxLength: 10 }),
+      fc.record({
+        queueSize: fc.integer({ min: 1, max: 60 }),
+        consumers: fc.integer({ min: 1, max: 4 }),
+        batchSize: fc.integer({ min: 1, max: 20 }),
+        linger: fc.constantFrom(0, 1),
+      }),
+      async (pushes, outcomes, settings) => {
+        const exporter = new FakeExporter((attempt) =>
+          outcomes[attempt % outcomes.length] ?? SUCCESS
+        );
+        const { queue } = queueFor(exporter, settings);
+        let pushed = 0;
+        for (const count of pushes) {
+          queue.push(sessions(pushed + 1, count));
+          pushed += count;
+          if (count % 3 === 0) await sleep(0);
+        }
+        await queue.close(1000);
+        const { accepted, exported, dropped, failed } = queue.counters;
+        assert.equal(accepted + dropped, pushed);
+        assert.equal(exported + failed, accepted);
+        assert.equal(exporter.delivered.length, exported);
+        assert.equal(new Set(exporter.delivered).size, exported);
+        assert.ok(
+          exporter.exports.every(({ length }) => length > 0 && length <= settings.batchSize),
+        );
+        assert.ok(exporter.mostUnderWay <= settings.consumers);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});

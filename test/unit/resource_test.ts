@@ -1,0 +1,209 @@
+import { strict as assert } from "node:assert";
+import { readFileSync } from "node:fs";
+import { OWNER } from "../../src/record_layout.ts";
+import { ProcessResources, type ResourceSettings } from "../../src/resource.ts";
+import { makeSession, type RecordFields } from "../fixtures.ts";
+
+const DEFAULTS: ResourceSettings = { attributes: {}, commandLine: false, fromProcessEnv: false };
+const TICK_NS = 10_000_000n; // of the times in /proc/PID/stat
+const NO_PROCESS = 2 ** 22 + 1; // above any pid that Linux gives
+
+/** What a session of `fields` says of its process. */
+function attributesOf(fields: Partial<RecordFields>, settings: Partial<ResourceSettings> = {}) {
+  const resources = new ProcessResources({ ...DEFAULTS, ...settings });
+  return resources.of(makeSession(fields)).attributes;
+}
+
+/** The kernel's words on a process that runs. */
+function fieldsOf(pid: number): Partial<RecordFields> {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "0";
+  return {
+    owner_pid: pid,
+    owner_process_start_ns: BigInt(ticks) * TICK_NS + 1_234_567n, // the kernel is more exact
+    owner_uid: 0,
+  };
+}
+
+const DEAD: Partial<RecordFields> = {
+  owner_pid: NO_PROCESS,
+  owner_exe: "worker",
+  owner_comm: "worker-thread",
+  owner_uid: 0,
+};
+
+const EVERY = {
+  "host.name": Deno.hostname(),
+  "os.type": "linux",
+};
+
+Deno.test("of() names a process that is gone by what the kernel recorded", () => {
+  const { "service.instance.id": instance, "host.id": _, ...rest } = attributesOf({
+    ...DEAD,
+    wall_offset_ns: 1_767_323_045_000_000_000n, // 2026-01-02T03:04:05Z
+    owner_process_start_ns: 678_999_999n,
+  });
+  assert.deepEqual(rest, {
+    ...EVERY,
+    "service.name": "worker",
+    "process.pid": NO_PROCESS,
+    "process.executable.name": "worker",
+    "process.creation.time": "2026-01-02T03:04:05.678Z",
+    "process.owner": "root",
+  });
+  // RFC 9562: version 5, variant 10
+  const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+  assert.match(String(instance), uuid);
+});
+
+Deno.test("of() adds what /proc tells of a process that runs", () => {
+  const attributes = attributesOf({ ...fieldsOf(Deno.pid), owner_exe: "deno" });
+  assert.equal(attributes["process.executable.path"], Deno.readLinkSync("/proc/self/exe"));
+  assert.equal(attributes["process.pid"], Deno.pid);
+  assert.equal(attributes["process.executable.name"], "deno");
+});
+
+Deno.test("of() takes nothing from another process that got the number", () => {
+  const fields = fieldsOf(Deno.pid);
+  const earlier = BigInt(fields.owner_process_start_ns ?? 0) - TICK_NS;
+  const attributes = attributesOf({ ...fields, owner_process_start_ns: earlier, owner_exe: "x" });
+  assert.equal(attributes["process.executable.path"], undefined);
+  assert.equal(attributes["process.executable.name"], "x");
+});
+
+Deno.test("of() tells the host's id where it has one", () => {
+  let id: string | undefined;
+  try {
+    id = Deno.readTextFileSync("/etc/machine-id").trim() || undefined;
+  } catch {
+    // a minimal image has none
+  }
+  assert.equal(attributesOf(DEAD)["host.id"], id);
+});
+
+const NAMES: [name: string, fields: Partial<RecordFields>, serviceName: string][] = [
+  ["the executable's name", DEAD, "worker"],
+  [
+    "the thread's name where the executable's is unknown",
+    { ...DEAD, owner_exe: "" },
+    "worker-thread",
+  ],
+  ["unknown_service without either", { ...DEAD, owner_exe: "", owner_comm: "" }, "unknown_service"],
+  ["unknown_service without an owner", { owner_source: OWNER.UNKNOWN }, "unknown_service"],
+];
+
+for (const [name, fields, serviceName] of NAMES) {
+  Deno.test(`service.name is ${name}`, () => {
+    assert.equal(attributesOf(fields)["service.name"], serviceName);
+  });
+}
+
+Deno.test("service.name of the settings wins over all others, and so do their other attributes", () => {
+  const settings = {
+    attributes: {
+      "service.name": "mine",
+      "host.name": "elsewhere",
+      "deployment.environment.name": "prod",
+    },
+    fromProcessEnv: true,
+  };
+  for (const fields of [DEAD, fieldsOf(Deno.pid), { owner_source: OWNER.UNKNOWN }]) {
+    const attributes = attributesOf(fields, settings);
+    assert.equal(attributes["service.name"], "mine");
+    assert.equal(attributes["host.name"], "elsewhere");
+    assert.equal(attributes["deployment.environment.name"], "prod");
+  }
+});
+
+Deno.test("service.name is the process's own OTEL_SERVICE_NAME where the settings allow it", async () => {
+  await using sleeper = await start({ OTEL_SERVICE_NAME: "own" }, "sleep 60");
+  const fields = { ...fieldsOf(sleeper.pid), owner_exe: "sleep" };
+  assert.equal(attributesOf(fields)["service.name"], "sleep");
+  assert.equal(attributesOf(fields, { fromProcessEnv: true })["service.name"], "own");
+});
+
+for (const value of ["", undefined]) {
+  Deno.test(`service.name is not taken from an OTEL_SERVICE_NAME that is ${value ?? "unset"}`, async () => {
+    const env: Record<string, string> = value === undefined ? {} : { OTEL_SERVICE_NAME: value };
+    await using sleeper = await start(env, "sleep 60");
+    const fields = { ...fieldsOf(sleeper.pid), owner_exe: "sleep" };
+    assert.equal(attributesOf(fields, { fromProcessEnv: true })["service.name"], "sleep");
+  });
+}
+
+Deno.test("process.command_line is told only where the settings ask for it", async () => {
+  await using sleeper = await start({}, "sleep 60.5");
+  const fields = fieldsOf(sleeper.pid);
+  assert.equal(attributesOf(fields)["process.command_line"], undefined);
+  assert.equal(attributesOf(fields, { commandLine: true })["process.command_line"], "sleep 60.5");
+});
+
+Deno.test("process.owner is a user's number where it has no name", () => {
+  assert.equal(attributesOf({ ...DEAD, owner_uid: 3_999_999_999 })["process.owner"], "3999999999");
+});
+
+Deno.test("of() tells nothing that is not known: no empty and no undefined values", () => {
+  for (const fields of [{ ...DEAD, owner_exe: "" }, { owner_source: OWNER.UNKNOWN }]) {
+    for (const [key, value] of Object.entries(attributesOf(fields))) {
+      assert.ok(value !== undefined && value !== "", key);
+    }
+  }
+});
+
+Deno.test("of() gives a process that the tracer's namespace does not show its name alone", () => {
+  const attributes = attributesOf({ ...DEAD, owner_pid: 0 });
+  assert.equal(attributes["process.pid"], undefined);
+  assert.equal(attributes["service.instance.id"], undefined);
+  assert.equal(attributes["service.name"], "worker");
+});
+
+Deno.test("of() gives all sessions of a process one object", () => {
+  const resources = new ProcessResources(DEFAULTS);
+  const one = resources.of(makeSession({ ...DEAD, local_port: 1 }));
+  assert.equal(resources.of(makeSession({ ...DEAD, local_port: 2 })), one);
+  assert.equal(resources.of(makeSession({ ...DEAD, owner_comm: "other-thread" })), one);
+  const nobody = resources.of(makeSession({ owner_source: OWNER.UNKNOWN }));
+  assert.equal(resources.of(makeSession({ owner_source: OWNER.UNKNOWN, cookie: 5n })), nobody);
+});
+
+const OTHERS: Record<string, Partial<RecordFields>> = {
+  "pid": { owner_pid: NO_PROCESS + 1 },
+  "start": { owner_process_start_ns: 2n },
+  "executable": { owner_exe: "after-exec" },
+};
+
+for (const [difference, fields] of Object.entries(OTHERS)) {
+  Deno.test(`of() gives a process of another ${difference} another object`, () => {
+    const resources = new ProcessResources(DEFAULTS);
+    const one = resources.of(makeSession(DEAD));
+    assert.notEqual(resources.of(makeSession({ ...DEAD, ...fields })), one);
+  });
+}
+
+Deno.test("service.instance.id is the same at every start, and another for another process", () => {
+  const id = attributesOf(DEAD)["service.instance.id"];
+  assert.equal(attributesOf(DEAD)["service.instance.id"], id);
+  for (const fields of [{ owner_pid: NO_PROCESS + 1 }, { owner_process_start_ns: 2n }]) {
+    assert.notEqual(attributesOf({ ...DEAD, ...fields })["service.instance.id"], id);
+  }
+});
+
+/** A command that runs until the test ends, in an environment of `env` and PATH. */
+async function start(env: Record<string, string>, command: string) {
+  const child = new Deno.Command("sh", {
+    args: ["-c", `exec ${command}`],
+    env: { ...env, PATH: Deno.env.get("PATH") ?? "" },
+    clearEnv: true,
+  }).spawn();
+  const [name = ""] = command.split(" ");
+  while (readFileSync(`/proc/${child.pid}/comm`, "utf8").trim() !== name) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return {
+    pid: child.pid,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.status;
+    },
+  };
+}
