@@ -18,5 +18,5 @@ trap 'rm -rf "$ZIG_LOCAL_CACHE_DIR"' EXIT
 "$zig" cc -target bpfel-freestanding-none -mcpu=v3 -O2 -g \
 	-Wall -Wextra -Werror -Wno-unused-parameter \
 	-fno-unwind-tables -fno-asynchronous-unwind-tables -fno-addrsig -fno-sanitize=all \
-	-fdebug-compilation-dir=. -isystem /usr/include -c tcpspan.bpf.c -o "$1"
+	-fdebug-compilation-dir=. -nostdinc -c tcpspan.bpf.c -o "$1"
 llvm-strip -g "$1"

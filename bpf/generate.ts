@@ -48,6 +48,10 @@ function section(btf: Btf, name: string): [string, number][] {
     .filter(([name]) => !name.startsWith("_"));
 }
 
+function variableSize(btf: Btf, section: string, name: string): number {
+  return btf.sectionVariables(section).find((variable) => variable.name === name)?.size ?? 0;
+}
+
 function sizes(btf: Btf, struct: string, names: string[]): [string, number][] {
   return btf.structMembers(struct).filter(({ name }) => names.includes(name))
     .map(({ name, size }) => [name, size]);
@@ -69,6 +73,9 @@ function layout(elf: Uint8Array<ArrayBuffer>): string {
     constant("OWNER", "`enum owner_source`", enumeration(btf, "owner_source", "OWNER_")),
     constant("FLAG", "`enum record_flags`", enumeration(btf, "record_flags", "FLAG_")),
     constant("RODATA", "Offsets of the settings in `.rodata`.", section(btf, ".rodata")),
+    constant("LIMIT", "How many entries the settings in `.rodata` have room for.", [
+      ["pids", variableSize(btf, ".rodata", "filter_pids") / 4],
+    ]),
     constant("BSS", "Size of `.bss` in bytes, and offsets of its counters.", [
       ["size", btf.sectionSize(".bss")],
       ...section(btf, ".bss"),

@@ -117,17 +117,13 @@ typedef struct {
 	int owned;
 } __core socket_lock_t;
 
-struct socket;
-
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
 	unsigned long sk_lingertime;
 	int sk_err;
-	int sk_err_soft;
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
-	struct socket *sk_socket;
 } __core;
 
 struct inet_sock {
@@ -137,8 +133,6 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
-	__u8 icsk_retransmits;
-	__u8 icsk_probes_out;
 } __core;
 
 struct minmax_sample {

@@ -23,23 +23,20 @@ enum role {
 enum owner_source {
 	OWNER_UNKNOWN = 0,
 	OWNER_LISTEN = 1,   /* inherited from the listener */
-	OWNER_FD_TABLE = 2, /* found in a descriptor table */
-	OWNER_CLOSE = 3,    /* closed or shut down the socket */
-	OWNER_RECV = 4,     /* received from it, or sent to it */
-	OWNER_CONNECT = 5,  /* called connect() */
+	OWNER_CLOSE = 2,    /* closed or shut down the socket */
+	OWNER_RECV = 3,     /* received from it, or sent to it */
+	OWNER_CONNECT = 4,  /* called connect() */
 };
 
 enum record_flags {
 	FLAG_SOCK_DONE = 1 << 0,      /* the peer's FIN was received in order */
-	FLAG_SOCK_DEAD = 1 << 1,      /* no process holds it any more */
-	FLAG_LINGER_ZERO = 1 << 2,    /* SO_LINGER with a time of 0 */
-	FLAG_OWNED = 1 << 3,          /* sk_lock.owned at the end */
-	FLAG_REPAIR = 1 << 4,         /* TCP_REPAIR */
-	FLAG_START_OBSERVED = 1 << 5, /* its first state change was seen */
-	FLAG_BACKSTOP = 1 << 6,       /* reported at tcp_destroy_sock, CLOSE was missed */
-	FLAG_LOCAL_FIN_FIRST = 1 << 7,
-	FLAG_PEER_FIN_FIRST = 1 << 8,
-	FLAG_NO_SOCKET = 1 << 9,      /* sk_socket is NULL: orphaned or never accepted */
+	FLAG_LINGER_ZERO = 1 << 1,    /* SO_LINGER with a time of 0 */
+	FLAG_OWNED = 1 << 2,          /* sk_lock.owned at the end */
+	FLAG_REPAIR = 1 << 3,         /* TCP_REPAIR */
+	FLAG_START_OBSERVED = 1 << 4, /* its first state change was seen */
+	FLAG_BACKSTOP = 1 << 5,       /* reported at tcp_destroy_sock, CLOSE was missed */
+	FLAG_LOCAL_FIN_FIRST = 1 << 6,
+	FLAG_PEER_FIN_FIRST = 1 << 7,
 };
 
 /* The process that holds the socket. */
@@ -84,13 +81,10 @@ struct record {
 	__u16 local_port;
 	__u16 peer_port;
 	__u16 err;                /* sk_err: an errno */
-	__u16 err_soft;           /* sk_err_soft: an errno */
 	__u8 last_state;          /* state before CLOSE: TCP_ESTABLISHED = 1 … */
 	__u8 role;                /* enum role */
 	__u8 shutdown;            /* sk_shutdown: 1 RCV, 2 SEND */
-	__u8 retransmits;         /* icsk_retransmits: of the segment in flight */
-	__u8 probes_out;          /* icsk_probes_out: unanswered keep-alive or window probes */
-	__u8 pad;
+	__u8 pad[5];
 	__u8 local_address[16];   /* IPv4: the first 4 bytes */
 	__u8 peer_address[16];
 };

@@ -5,15 +5,12 @@
  * reasons) are left to user space; what is read here is gone afterwards.
  */
 #include "kernel.h"
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_tracing.h>
+#include "helpers.h"
 #include "record.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-extern int LINUX_KERNEL_VERSION __kconfig;
+extern int LINUX_KERNEL_VERSION __kconfig; /* filled in by libbpf */
 
 /* Filters and facts, set before load: the verifier removes what is unset. */
 #define MAX_PIDS 64
@@ -32,7 +29,6 @@ const volatile __u64 tracer_start_ns = 0; /* CLOCK_BOOTTIME */
 /* Read by user space through the mapping of .bss. */
 __u64 lost_ring_full = 0;
 __u64 lost_storage_failed = 0;
-__u64 recovered_by_backstop = 0;
 
 /* What is known of a socket while it lives. Kept small: a clone that fails
  * makes the kernel drop the connection. */
@@ -58,7 +54,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 16 * 1024 * 1024);
+	__uint(max_entries, 4096); /* bytes; set before load */
 } ring SEC(".maps");
 
 /* Keep the generated definitions in BTF: nothing else refers to them by type. */
@@ -81,22 +77,22 @@ static __always_inline bool is_tcp(const struct sock *sk)
 static __always_inline __u32 visible_pid(struct task_struct *task)
 {
 	struct pid *pid = task->signal->pids[PIDTYPE_TGID];
-	__u64 first = (__u64)pid + bpf_core_field_offset(struct pid, numbers);
+	__u64 first = (__u64)pid + field_offset(struct pid, numbers);
 	__u32 level = pid->level;
 
 	for (__u32 i = 0; i < MAX_PID_NS_LEVEL; i++) {
 		struct pid_namespace *ns = NULL;
-		void *number = (void *)(first + i * bpf_core_type_size(struct upid));
+		__u32 inode = 0, nr = 0;
+		void *number = (void *)(first + i * type_size(struct upid));
 
 		if (i > level)
 			break;
-		bpf_probe_read_kernel(&ns, sizeof(ns),
-				      number + bpf_core_field_offset(struct upid, ns));
-		if (BPF_CORE_READ(ns, ns.inum) == pid_namespace) {
-			__u32 nr = 0;
-
+		bpf_probe_read_kernel(&ns, sizeof(ns), number + field_offset(struct upid, ns));
+		bpf_probe_read_kernel(&inode, sizeof(inode),
+				      (void *)ns + field_offset(struct pid_namespace, ns.inum));
+		if (inode == pid_namespace) {
 			bpf_probe_read_kernel(&nr, sizeof(nr),
-					      number + bpf_core_field_offset(struct upid, nr));
+					      number + field_offset(struct upid, nr));
 			return nr;
 		}
 	}
@@ -111,7 +107,9 @@ static __always_inline __u32 visible_pid(struct task_struct *task)
 static __always_inline void learn_owner(struct live *live, struct sock *sk, __u8 source)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 start = task->group_leader->start_boottime;
 	struct mm_struct *mm;
+	bool same;
 	__u32 pid;
 
 	if (task->flags & PF_KTHREAD)
@@ -122,19 +120,20 @@ static __always_inline void learn_owner(struct live *live, struct sock *sk, __u8
 	if (pid == own_pid && source != OWNER_CONNECT && source != OWNER_LISTEN)
 		return;
 
+	same = live->owner.pid == pid && live->owner.process_start_ns == start;
 	live->owner.pid = pid;
 	live->owner.uid = (__u32)bpf_get_current_uid_gid();
 	live->owner.source = source;
-	live->owner.process_start_ns = task->group_leader->start_boottime;
+	live->owner.process_start_ns = start;
 	live->owner.cgroup_id = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(live->owner.comm, sizeof(live->owner.comm));
 
-	mm = task->mm; /* NULL in an exiting process */
+	mm = task->mm; /* NULL in an exiting process, which keeps the name it had */
 	if (mm) {
 		const unsigned char *name = mm->exe_file->f_path.dentry->d_name.name;
 
 		bpf_probe_read_kernel_str(live->owner.exe, sizeof(live->owner.exe), name);
-	} else {
+	} else if (!same) {
 		live->owner.exe[0] = 0;
 	}
 }
@@ -158,7 +157,7 @@ static __always_inline bool wants_pid(__u32 pid)
 static __always_inline bool is_mapped(const struct in6_addr *address)
 {
 	return address->in6_u.u6_addr32[0] == 0 && address->in6_u.u6_addr32[1] == 0 &&
-	       address->in6_u.u6_addr32[2] == bpf_htonl(0xffff);
+	       address->in6_u.u6_addr32[2] == to_network32(0xffff);
 }
 
 /* The family of the packets: an IPv4 peer of a dual-stack socket is IPv4. */
@@ -200,16 +199,12 @@ static __always_inline __u32 end_flags(const struct tcp_sock *tp, const struct s
 
 	if (sock_flags & (1UL << SOCK_DONE))
 		flags |= FLAG_SOCK_DONE;
-	if (sock_flags & (1UL << SOCK_DEAD))
-		flags |= FLAG_SOCK_DEAD;
 	if ((sock_flags & (1UL << SOCK_LINGER)) && sk->sk_lingertime == 0)
 		flags |= FLAG_LINGER_ZERO;
 	if (sk->sk_lock.owned)
 		flags |= FLAG_OWNED;
-	if (BPF_CORE_READ_BITFIELD(tp, repair))
+	if (READ_BITFIELD(tp, repair))
 		flags |= FLAG_REPAIR;
-	if (!sk->sk_socket)
-		flags |= FLAG_NO_SOCKET;
 	return flags;
 }
 
@@ -226,8 +221,8 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 	live->reported = true;
 
 	/* skc_num is already 0 for auto-bound and accepted sockets */
-	local_port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
-	peer_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	local_port = from_network16(tp->inet_conn.icsk_inet.inet_sport);
+	peer_port = from_network16(sk->__sk_common.skc_dport);
 	if (filter_family && family != filter_family)
 		return;
 	if (filter_pid_count && !wants_pid(live->owner.pid))
@@ -276,13 +271,10 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 	record->local_port = local_port;
 	record->peer_port = peer_port;
 	record->err = sk->sk_err;
-	record->err_soft = sk->sk_err_soft;
 	record->last_state = last_state;
 	record->role = live->role;
 	record->shutdown = sk->sk_shutdown;
-	record->retransmits = tp->inet_conn.icsk_retransmits;
-	record->probes_out = tp->inet_conn.icsk_probes_out;
-	record->pad = 0;
+	__builtin_memset(record->pad, 0, sizeof(record->pad));
 	read_addresses(record, sk);
 	/* Wakes the reader only when it has caught up and sleeps. */
 	bpf_ringbuf_submit(record, 0);
@@ -307,10 +299,13 @@ static __always_inline void forget_owner(struct live *live)
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
+int set_state(const __u64 *args)
 {
-	bool owned;
+	struct sock *sk = (struct sock *)args[0];
+	int old_state = args[1];
+	int new_state = args[2];
 	struct live *live;
+	bool owned;
 
 	if (!is_tcp(sk))
 		return 0;
@@ -321,6 +316,11 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 	if (!live) {
 		__sync_fetch_and_add(&lost_storage_failed, new_state == TCP_CLOSE);
 		return 0;
+	}
+	if (live->role == ROLE_LISTENER && new_state != TCP_SYN_RECV && new_state != TCP_LISTEN &&
+	    new_state != TCP_SYN_SENT) {
+		begin(live, ROLE_PASSIVE); /* a child whose SYN_RECV was missed */
+		live->flags = 0;
 	}
 	owned = sk->sk_lock.owned;
 	live->last_state = new_state;
@@ -384,8 +384,9 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
  * reports what CLOSE did not.
  */
 SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(destroy_sock, struct sock *sk)
+int destroy_sock(const __u64 *args)
 {
+	struct sock *sk = (struct sock *)args[0];
 	struct live *live = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 
 	if (!live || live->reported || live->role == ROLE_LISTENER || !is_tcp(sk))
@@ -395,7 +396,6 @@ int BPF_PROG(destroy_sock, struct sock *sk)
 	if (live->role == ROLE_PASSIVE && live->last_state == TCP_CLOSE)
 		return 0;
 	report(sk, live, live->last_state, FLAG_BACKSTOP);
-	__sync_fetch_and_add(&recovered_by_backstop, 1);
 	return 0;
 }
 
@@ -414,14 +414,19 @@ static __always_inline int learn_user(struct sock *sk)
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")
-int BPF_PROG(receive, struct sock *sk)
+int receive(const __u64 *args)
 {
+	struct sock *sk = (struct sock *)args[0];
+
 	return sk->sk_lock.owned ? learn_user(sk) : 0;
 }
 
 /* Process context, but the lock is not held here. Linux 6.3+. */
 SEC("tp_btf/sock_send_length")
-int BPF_PROG(send, struct sock *sk, int ret, int flags)
+int send(const __u64 *args)
 {
+	struct sock *sk = (struct sock *)args[0];
+	int ret = args[1];
+
 	return ret > 0 && is_tcp(sk) ? learn_user(sk) : 0;
 }

@@ -3,17 +3,8 @@ import { Btf } from "./btf.ts";
 import { libbpf, LibbpfError, LibbpfMessages } from "./libbpf.ts";
 import { lastErrno, SystemError, toCString } from "./libc.ts";
 
-/** Statistics of one program, from `struct bpf_prog_info`. */
-export interface ProgramInfo {
-  /** Runs and their time, counted while the sysctl `kernel.bpf_stats_enabled` is 1. */
-  readonly runCount: bigint;
-  readonly runTimeNs: bigint;
-  /** Runs that were skipped because the same program was already running on that CPU. */
-  readonly recursionMisses: bigint;
-}
-
-// offsets in struct bpf_prog_info, include/uapi/linux/bpf.h
-const PROG_INFO = { size: 232, runTimeNs: 192, runCount: 200, recursionMisses: 208 } as const;
+// offset in struct bpf_prog_info, include/uapi/linux/bpf.h
+const PROG_INFO = { size: 232, recursionMisses: 208 } as const;
 
 /**
  * One object file, opened but not loaded until `load()`. Disposing detaches the programs and closes
@@ -84,23 +75,24 @@ export class BpfObject implements Disposable {
     return libbpf().bpf_map__max_entries(this.#map(map));
   }
 
-  /** What the kernel counted of a loaded program. */
-  programInfo(program: string): ProgramInfo {
+  /** Runs of a program that were skipped because it was running on that CPU already (Linux 5.12+). */
+  recursionMisses(program: string): number {
     const info = new DataView(new ArrayBuffer(PROG_INFO.size));
     const length = new Uint32Array([PROG_INFO.size]);
     const fd = libbpf().bpf_program__fd(this.#program(program));
     const code = libbpf().bpf_obj_get_info_by_fd(fd, info.buffer, length);
     if (code < 0) throw new SystemError(`cannot read the statistics of ${program}`, -code);
-    return {
-      runTimeNs: info.getBigUint64(PROG_INFO.runTimeNs, true),
-      runCount: info.getBigUint64(PROG_INFO.runCount, true),
-      recursionMisses: info.getBigUint64(PROG_INFO.recursionMisses, true),
-    };
+    return Number(info.getBigUint64(PROG_INFO.recursionMisses, true));
+  }
+
+  /** Detaches every program; maps stay. */
+  detach(): void {
+    for (const link of this.#links.splice(0)) libbpf().bpf_link__destroy(link);
   }
 
   [Symbol.dispose](): void {
     if (this.#handle === null) return;
-    for (const link of this.#links) libbpf().bpf_link__destroy(link);
+    this.detach();
     libbpf().bpf_object__close(this.#handle);
     this.#handle = null;
   }

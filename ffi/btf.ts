@@ -1,5 +1,5 @@
 /** Type information (BTF) of the running kernel and of object files. */
-import { libbpf, LibbpfError } from "./libbpf.ts";
+import { libbpf, LibbpfError, LibbpfMessages } from "./libbpf.ts";
 import { cString, toCString } from "./libc.ts";
 
 // include/uapi/linux/btf.h
@@ -28,8 +28,13 @@ export class Btf implements Disposable {
 
   /** The running kernel's, from /sys/kernel/btf/vmlinux. @throws {LibbpfError} if it has none */
   static kernel(): Btf {
+    using messages = new LibbpfMessages();
     const handle = libbpf().btf__load_vmlinux_btf();
-    if (handle === null) throw new LibbpfError("cannot read the kernel's BTF");
+    if (handle === null) {
+      throw new LibbpfError(
+        `cannot read the kernel's BTF: ${messages.summary() || "no reason given"}`,
+      );
+    }
     return new Btf(handle, true);
   }
 

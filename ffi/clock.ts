@@ -11,7 +11,7 @@ const TFD_TIMER_CANCEL_ON_SET = 2;
 const timespec = new BigInt64Array(2);
 
 function now(clock: number): bigint {
-  check("cannot read a clock", libc.clock_gettime(clock, timespec));
+  check("cannot read a clock", libc().clock_gettime(clock, timespec));
   return (timespec[0] ?? 0n) * 1_000_000_000n + (timespec[1] ?? 0n);
 }
 
@@ -45,20 +45,20 @@ export class ClockStepEvent implements Disposable {
 
   constructor() {
     const flags = TFD_CLOEXEC | TFD_NONBLOCK;
-    this.fd = check("cannot make a timerfd", libc.timerfd_create(CLOCK_REALTIME, flags));
+    this.fd = check("cannot make a timerfd", libc().timerfd_create(CLOCK_REALTIME, flags));
     const farAway = new BigInt64Array([0n, 0n, 2n ** 33n, 0n]); // struct itimerspec, in 272 years
     check(
       "cannot arm a timerfd",
-      libc.timerfd_settime(this.fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, farAway, null),
+      libc().timerfd_settime(this.fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, farAway, null),
     );
   }
 
   /** Takes the event, so that the descriptor waits for the next one. */
   clear(): void {
-    libc.read(this.fd, new BigUint64Array(1), 8n); // answers ECANCELED after a step
+    libc().read(this.fd, new BigUint64Array(1), 8n); // answers ECANCELED after a step
   }
 
   [Symbol.dispose](): void {
-    libc.close(this.fd);
+    libc().close(this.fd);
   }
 }

@@ -108,7 +108,7 @@ export class LibbpfMessages implements Disposable {
       if (level !== WARN) return 0;
       const text = new Uint8Array(64 * 1024);
       // va_list is an array on x86-64 and a structure passed by address on arm64: a pointer on both
-      const length = libc.vsnprintf(text, BigInt(text.length), format, values);
+      const length = libc().vsnprintf(text, BigInt(text.length), format, values);
       const kept = text.subarray(0, Math.min(length, text.length - 1));
       for (const line of new TextDecoder().decode(kept).split("\n")) {
         const trimmed = line.replace(/^libbpf: /, "").trimEnd();

@@ -31,8 +31,14 @@ const symbols = {
   vsnprintf: { parameters: ["buffer", "u64", "pointer", "pointer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** libc, opened at import: every process has it mapped already. */
-export const libc = Deno.dlopen("libc.so.6", symbols).symbols;
+type Libc = Deno.DynamicLibrary<typeof symbols>["symbols"];
+
+let opened: Libc | undefined;
+
+/** libc, opened at the first call, so that what needs no system call needs no permission either. */
+export function libc(): Libc {
+  return opened ??= Deno.dlopen("libc.so.6", symbols).symbols;
+}
 
 /** Text at a C string's address; empty for NULL. */
 export function cString(pointer: Deno.PointerValue): string {
@@ -51,14 +57,14 @@ export class SystemError extends Error {
   readonly errno: number;
 
   constructor(attempt: string, errno: number) {
-    super(`${attempt}: ${cString(libc.strerror(errno))}`);
+    super(`${attempt}: ${cString(libc().strerror(errno))}`);
     this.errno = errno;
   }
 }
 
 /** errno of this thread's last call that failed. Ask at once. */
 export function lastErrno(): number {
-  const address = libc.__errno_location();
+  const address = libc().__errno_location();
   return address === null ? 0 : new Deno.UnsafePointerView(address).getInt32();
 }
 

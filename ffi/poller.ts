@@ -1,11 +1,10 @@
 /** One wait over several descriptors, off the main thread. */
-import { check, lastErrno, libc, SystemError } from "./libc.ts";
+import { check, libc } from "./libc.ts";
 
 const POLLIN = 0x001;
 const POLLERR = 0x008;
 const POLLHUP = 0x010;
 const POLLNVAL = 0x020;
-const EINTR = 4;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 const POLLFD_SIZE = 8; // struct pollfd: int fd, short events, short revents
@@ -29,7 +28,7 @@ export class Poller implements AsyncDisposable {
   #closed = false;
 
   constructor(interests: readonly Interest[]) {
-    this.#wakeFd = check("cannot make an eventfd", libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    this.#wakeFd = check("cannot make an eventfd", libc().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     this.#count = interests.length + 1;
     this.#fds = new DataView(new ArrayBuffer(this.#count * POLLFD_SIZE));
     const all: Interest[] = [...interests, { fd: this.#wakeFd, until: "readable" }];
@@ -40,16 +39,16 @@ export class Poller implements AsyncDisposable {
     });
   }
 
-  /** Resolves when a descriptor is ready, or after `wake()`. One wait at a time. */
+  /** Resolves when a descriptor is ready, after `wake()`, or after a signal. One wait at a time. */
   async wait(): Promise<void> {
-    this.#pending = libc.poll(this.#fds.buffer, BigInt(this.#count), -1);
+    this.#pending = libc().poll(this.#fds.buffer, BigInt(this.#count), -1);
     const ready = await this.#pending;
     this.#pending = undefined;
-    if (ready < 0) {
-      const errno = lastErrno(); // of another thread, so only a hint
-      if (errno !== EINTR && errno !== 0) throw new SystemError("cannot poll", errno);
+    if (ready < 0) { // interrupted by a signal: nothing was written
+      for (let i = 0; i < this.#count; i++) this.#fds.setInt16(i * POLLFD_SIZE + 6, 0, true);
+      return;
     }
-    if (this.ready(this.#count - 1)) libc.read(this.#wakeFd, new BigUint64Array(1), 8n);
+    if (this.ready(this.#count - 1)) libc().read(this.#wakeFd, new BigUint64Array(1), 8n);
   }
 
   /** Whether the descriptor at `index` was ready when the last wait ended. */
@@ -61,13 +60,13 @@ export class Poller implements AsyncDisposable {
   /** Ends a wait that is under way, or the next one. Does nothing after disposal. */
   wake(): void {
     if (this.#closed) return; // the descriptor may be another's by now
-    libc.write(this.#wakeFd, new BigUint64Array([1n]), 8n);
+    libc().write(this.#wakeFd, new BigUint64Array([1n]), 8n);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.wake();
     this.#closed = true;
     await this.#pending;
-    check("cannot close an eventfd", libc.close(this.#wakeFd));
+    check("cannot close an eventfd", libc().close(this.#wakeFd));
   }
 }

@@ -23,7 +23,7 @@ export class Ring implements Disposable {
 
   /** @param fd the map's descriptor; @param size its data in bytes */
   constructor(readonly fd: number, readonly size: number) {
-    const page = libc.getpagesize();
+    const page = libc().getpagesize();
     this.#consumerPage = new Mapping(fd, page, "read-write");
     try {
       this.#producerPages = new Mapping(fd, page + 2 * size, "read", page);

@@ -11,7 +11,7 @@ import { Networks } from "./cidr.ts";
 import { HostError } from "./errors.ts";
 import { HOOKS, presentHooks, requireHost } from "./host.ts";
 import { readProcLink } from "./procfs.ts";
-import { BSS, RECORD, RODATA } from "./record_layout.ts";
+import { BSS, LIMIT, RECORD, RODATA } from "./record_layout.ts";
 import { WallClock } from "./wall_clock.ts";
 
 /** What to capture. An empty list lets everything through. */
@@ -31,8 +31,6 @@ export interface CaptureOptions {
   readonly existing?: boolean;
   /** Ends the capture: what is in the ring is still delivered. */
   readonly signal?: AbortSignal;
-  /** A descriptor to watch, and what to do when its other end has gone. */
-  readonly onHangup?: { readonly fd: number; readonly then: () => void };
 }
 
 /** Sessions that were seen and not delivered, by place, since the start. */
@@ -50,7 +48,7 @@ export interface CaptureLosses {
 
 const AF: Record<"ipv4" | "ipv6", number> = { ipv4: 2, ipv6: 10 };
 const OBJECT = new URL("../bpf/tcpspan.bpf.o", import.meta.url);
-const DEFAULT_RING = 16 * 1024 * 1024;
+const DEFAULT_RING = 16 * 1024 * 1024; // bytes
 const MAX_BATCH = 4096; // sessions
 const RING_HEADER = 8; // bytes in front of each record
 // Under load the ring is read at this interval; a reader that has caught up sleeps without a timer.
@@ -66,25 +64,28 @@ const enum Event {
 /** A running capture. Iterate once; dispose to detach. */
 export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   readonly #resources = new AsyncDisposableStack();
-  readonly #options: CaptureOptions;
   readonly #object: BpfObject;
   readonly #ring: Ring;
   readonly #clockSteps: ClockStepEvent;
   readonly #poller: Poller;
-  readonly #clock = new WallClock();
-  readonly #counters: DataView;
+  readonly #clock: WallClock;
+  readonly #counters: Mapping;
   readonly #include: Networks;
   readonly #exclude: Networks;
+  readonly #hasOutput: boolean;
   #stopping = false;
   #disposed = false;
   #wakeSleeper: () => void = () => {};
 
-  /** @throws {HostError} if the kernel or the host makes it impossible */
-  static async open(options: CaptureOptions): Promise<Capture> {
+  /**
+   * @param output a descriptor whose reader ends the capture by going away
+   * @throws {HostError} if the kernel or the host makes it impossible
+   */
+  static async open(options: CaptureOptions, output?: number): Promise<Capture> {
     requireHost();
     const elf = await Deno.readFile(OBJECT);
     try {
-      return new Capture(elf, options);
+      return new Capture(elf, options, output);
     } catch (error) {
       if (error instanceof LibbpfError || error instanceof SystemError) {
         throw new HostError(error.message, { cause: error });
@@ -93,8 +94,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     }
   }
 
-  private constructor(elf: Uint8Array<ArrayBuffer>, options: CaptureOptions) {
-    this.#options = options;
+  private constructor(elf: Uint8Array<ArrayBuffer>, options: CaptureOptions, output?: number) {
     this.#include = new Networks(options.includeCidrs ?? []);
     this.#exclude = new Networks(options.excludeCidrs ?? []);
     using onFailure = new DisposableStack();
@@ -107,19 +107,19 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     const ring = onFailure.use(new Ring(object.mapFd("ring"), object.maxEntries("ring")));
     const counters = onFailure.use(new Mapping(object.mapFd(".bss"), BSS.size, "read"));
     const clockSteps = onFailure.use(new ClockStepEvent());
+    this.#clock = new WallClock(); // once steps are noticed
     for (const { program } of hooks) object.attach(program);
 
     const interests: Interest[] = [];
     interests[Event.Ring] = { fd: ring.fd, until: "readable" };
     interests[Event.ClockStep] = { fd: clockSteps.fd, until: "readable" };
-    if (options.onHangup !== undefined) {
-      interests[Event.Hangup] = { fd: options.onHangup.fd, until: "hangup" };
-    }
+    if (output !== undefined) interests[Event.Hangup] = { fd: output, until: "hangup" };
+    this.#hasOutput = output !== undefined;
     this.#object = object;
     this.#ring = ring;
     this.#clockSteps = clockSteps;
     this.#poller = new Poller(interests);
-    this.#counters = new DataView(counters.buffer);
+    this.#counters = counters;
     const disposables = onFailure.move();
     this.#resources.defer(() => disposables.dispose());
     this.#resources.use(this.#poller); // first of all: its wait uses the ring's descriptor
@@ -138,38 +138,35 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
 
   /** What was lost until now. */
   losses(): CaptureLosses {
-    const counter = (offset: number) => Number(this.#counters.getBigUint64(offset, true));
-    const skipped = this.#object.programInfo("set_state").recursionMisses;
+    const bss = new DataView(this.#counters.buffer);
+    const counter = (offset: number) => Number(bss.getBigUint64(offset, true));
     return {
       ringFull: counter(BSS.lost_ring_full),
       storageFailed: counter(BSS.lost_storage_failed),
-      skippedRuns: Number(skipped),
+      skippedRuns: presentHooks().reduce(
+        (sum, { program }) => sum + this.#object.recursionMisses(program),
+        0,
+      ),
     };
   }
 
-  /** Batches of sessions in the order in which they ended on each CPU. */
+  /** Batches of sessions, as they lie in the ring. */
   async *[Symbol.asyncIterator](): AsyncGenerator<SessionBatch, void, void> {
     while (!this.#disposed) {
+      if (!this.#stopping) {
+        await this.#poller.wait(); // returns at once while there is something to read
+        this.#react();
+      }
       const last = this.#stopping;
-      const batch = this.#drain();
-      if (batch !== undefined) {
+      if (last) this.#object.detach(); // upstream first: what is read now is all
+      while (!this.#disposed) {
+        const batch = this.#drain();
+        if (batch === undefined) break;
         const chosen = this.#select(batch);
         if (chosen.length > 0) yield chosen;
-        if (!last && batch.length < MAX_BATCH) await this.#sleep(COALESCE_MS);
-      } else if (last) {
-        return;
-      } else {
-        await this.#poller.wait();
-        if (this.#poller.ready(Event.ClockStep)) {
-          this.#clockSteps.clear();
-          this.#clock.step();
-        }
-        const { onHangup } = this.#options;
-        if (onHangup !== undefined && this.#poller.ready(Event.Hangup)) {
-          onHangup.then();
-          this.stop();
-        }
       }
+      if (last) return;
+      await this.#sleep(COALESCE_MS);
     }
   }
 
@@ -178,6 +175,16 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.#disposed = true;
     this.stop();
     await this.#resources.disposeAsync();
+  }
+
+  /** Does what the poller's events ask for, but for reading the ring. */
+  #react(): void {
+    if (this.#disposed) return;
+    if (this.#poller.ready(Event.ClockStep)) {
+      this.#clockSteps.clear();
+      this.#clock.step();
+    }
+    if (this.#hasOutput && this.#poller.ready(Event.Hangup)) this.stop();
   }
 
   /** The finished records at the head of the ring, at most MAX_BATCH; undefined if there are none. */
@@ -204,14 +211,18 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   /** Those sessions whose peers the networks of the options let through. */
   #select(batch: SessionBatch): SessionBatch {
     if (this.#include.empty && this.#exclude.empty) return batch;
+    // a copy: a slice would keep the whole batch in memory
+    const chosen = new Uint8Array(batch.bytes.length);
     const session = batch.at(0);
-    const chosen: SessionBatch[] = [];
+    let length = 0;
     for (let i = 0; i < batch.length; i++) {
       const { peerAddress, family } = session.moveTo(i);
       const included = this.#include.empty || this.#include.has(peerAddress, family);
-      if (included && !this.#exclude.has(peerAddress, family)) chosen.push(batch.slice(i, i + 1));
+      if (!included || this.#exclude.has(peerAddress, family)) continue;
+      chosen.set(batch.slice(i, i + 1).bytes, length);
+      length += RECORD.size;
     }
-    return SessionBatch.concat(chosen);
+    return new SessionBatch(chosen.slice(0, length));
   }
 
   async #sleep(ms: number): Promise<void> {
@@ -249,15 +260,16 @@ export function capture(options: CaptureOptions = {}): Promise<Capture> {
 
 function writeSettings(rodata: DataView, options: CaptureOptions): void {
   const pids = options.pids ?? [];
-  const maxPids = (RODATA.filter_local_ports - RODATA.filter_pids) / 4;
-  if (pids.length > maxPids) {
-    throw new RangeError(`cannot filter by ${pids.length} pids: at most ${maxPids} are possible`);
+  if (pids.length > LIMIT.pids) {
+    throw new RangeError(
+      `cannot filter by ${pids.length} pids: at most ${LIMIT.pids} are possible`,
+    );
   }
   rodata.setUint32(RODATA.filter_pid_count, pids.length, true);
   pids.forEach((pid, i) => rodata.setUint32(RODATA.filter_pids + 4 * i, pid, true));
   writePorts(rodata, RODATA.filter_local_ports, RODATA.local_ports, options.localPorts);
   writePorts(rodata, RODATA.filter_peer_ports, RODATA.peer_ports, options.remotePorts);
-  const [family, other] = options.families ?? [];
+  const [family, other] = new Set(options.families);
   if (family !== undefined && other === undefined) {
     rodata.setUint16(RODATA.filter_family, AF[family], true);
   }
@@ -277,6 +289,9 @@ function writePorts(
   if (ports === undefined || ports.length === 0) return;
   rodata.setUint8(enabled, 1);
   for (const port of ports) {
+    if (!Number.isInteger(port) || port < 0 || port > 65535) {
+      throw new RangeError(`cannot filter by port ${port}: ports are 0 to 65535`);
+    }
     const at = bitmap + (port >> 3);
     rodata.setUint8(at, rodata.getUint8(at) | 1 << (port & 7));
   }

@@ -39,11 +39,13 @@ const CAPABILITIES = { CAP_SYS_ADMIN: 21n, CAP_PERFMON: 38n, CAP_BPF: 39n } as c
 
 /** Looks at everything that capture needs, in the order in which it needs it. */
 export function checkHost(): HostCheck[] {
-  const basics = [checkKernel(), checkPrivileges(), checkBtf(), checkLibbpf()];
-  const canRead = basics.every(({ name, result }) => result === "ok" || name === "privileges");
-  if (!canRead) return basics;
-  const present = new Set(presentHooks());
-  return [...basics, ...HOOKS.map((hook) => checkHook(hook, present.has(hook)))];
+  const libbpf = checkLibbpf();
+  const basics = [checkKernel(), checkPrivileges(), libbpf];
+  if (libbpf.result !== "ok") return basics; // it reads the type information
+  const btf = checkBtf();
+  if (btf.result !== "ok") return [...basics, btf];
+  const present = presentHooks();
+  return [...basics, btf, ...HOOKS.map((hook) => checkHook(hook, present.includes(hook)))];
 }
 
 /** @throws {HostError} for the first thing without which capture cannot work */
@@ -95,17 +97,24 @@ function checkPrivileges(): HostCheck {
 }
 
 function checkBtf(): HostCheck {
+  const name = "kernel type information (BTF)";
   try {
     Deno.statSync(BTF);
-    return { name: "kernel type information (BTF)", result: "ok", found: BTF };
   } catch {
     return {
-      name: "kernel type information (BTF)",
+      name,
       result: "missing",
       found: `no ${BTF}`,
       advice: "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as those of current " +
         "distributions are",
     };
+  }
+  try {
+    presentHooks();
+    return { name, result: "ok", found: BTF };
+  } catch (error) {
+    const found = error instanceof Error ? error.message : String(error);
+    return { name, result: "missing", found, advice: `see what ${BTF} is` };
   }
 }
 

@@ -1,32 +1,43 @@
 /** The addresses of this host, in all of its network namespaces. */
 import { formatIpv6 } from "./address.ts";
+import type { SessionBatch } from "./batch.ts";
 import { Networks } from "./cidr.ts";
 import { readProc, readProcLink } from "./procfs.ts";
 
 const LOOPBACK = new Networks(["127.0.0.0/8", "::1"]);
-const RESCAN_MS = 5000;
+const RESCAN_MS = 30_000;
+const NEWCOMER_MS = 1000;
+const MOST_SEEN = 65_536;
 
 /** Tells whether a peer is on this host. */
 export class HostAddresses {
-  readonly #own = new Set<string>();
+  readonly #listed = new Set<string>(); // by namespaces that have a process
+  readonly #seen = new Set<string>(); // at this host's end of a session
   readonly #namespaces = new Set<number>();
   #scanned = -Infinity;
+
+  /** Takes note of the addresses of this host's ends. */
+  observe(batch: SessionBatch): void {
+    if (this.#seen.size > MOST_SEEN) this.#seen.clear();
+    const session = batch.at(0);
+    for (let i = 0; i < batch.length; i++) this.#seen.add(session.moveTo(i).localAddress);
+  }
 
   /**
    * Whether `address` (text, as in `Session.peerAddress`) belongs to this host.
    * @param netns the namespace of a session with it: one not seen before is looked at first
    */
   has(address: string, family: "ipv4" | "ipv6", netns: number): boolean {
-    if (LOOPBACK.has(address, family)) return true;
-    if (this.#own.has(address) && this.#namespaces.has(netns)) return true;
+    if (LOOPBACK.has(address, family) || this.#seen.has(address)) return true;
     const age = performance.now() - this.#scanned;
-    if (age > RESCAN_MS || !this.#namespaces.has(netns) && age > RESCAN_MS / 50) this.#scan();
-    return this.#own.has(address);
+    const newcomer = !this.#namespaces.has(netns) && age > NEWCOMER_MS;
+    if (age > RESCAN_MS || newcomer) this.#scan();
+    return this.#listed.has(address);
   }
 
   /** One process of each namespace tells its addresses, through /proc. */
   #scan(): void {
-    this.#own.clear();
+    this.#listed.clear();
     this.#namespaces.clear();
     for (const { name } of Deno.readDirSync("/proc")) {
       if (!/^\d+$/.test(name)) continue;
@@ -34,10 +45,10 @@ export class HostAddresses {
       if (netns === 0 || this.#namespaces.has(netns)) continue;
       this.#namespaces.add(netns);
       for (const address of parseFibTrie(readProc(`${name}/net/fib_trie`) ?? "")) {
-        this.#own.add(address);
+        this.#listed.add(address);
       }
       for (const address of parseIfInet6(readProc(`${name}/net/if_inet6`) ?? "")) {
-        this.#own.add(address);
+        this.#listed.add(address);
       }
     }
     this.#scanned = performance.now();

@@ -1,4 +1,5 @@
 /** Whether a server's span names the client's as its parent. */
+import type { SessionBatch } from "./batch.ts";
 import { Networks } from "./cidr.ts";
 import { HostAddresses } from "./host_addresses.ts";
 import type { Session } from "./session.ts";
@@ -20,6 +21,11 @@ export class ParentRule {
   constructor(settings: ParentSettings) {
     this.#parent = settings.parent;
     this.#peers = new Networks(settings.peers);
+  }
+
+  /** Takes note of the local addresses in `batch`: they are this host's. */
+  observe(batch: SessionBatch): void {
+    if (this.#parent === "auto") this.#host.observe(batch);
   }
 
   /** Whether the span of `session`, a server's, has a parent. */

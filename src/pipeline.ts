@@ -1,38 +1,64 @@
 /** From the capture to the exporters, and an orderly end. */
+import type { SessionBatch } from "./batch.ts";
 import type { Capture } from "./capture.ts";
-import { countSessions } from "./messages.ts";
+import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
+import { countSessions, say } from "./messages.ts";
 import type { ExporterQueue } from "./queue.ts";
 
 const CLOSE_TIMEOUT_MS = 5000;
+const RING_FULL = "the ring buffer was full (capture.ring_buffer)";
 
 /**
  * Hands each batch of `capture` to every queue until the capture stops, then closes the queues.
  * Upstream stops first, so that each stage can drain.
+ * @param observe sees each batch before the queues do
+ * @returns number of sessions captured
  */
-export async function pump(capture: Capture, queues: readonly ExporterQueue[]): Promise<number> {
+export async function pump(
+  capture: Capture,
+  queues: readonly ExporterQueue[],
+  observe: (batch: SessionBatch) => void,
+): Promise<number> {
+  const notice = new Limiter(NOTICE_INTERVAL_MS);
   let sessions = 0;
-  try {
-    for await (const batch of capture) {
-      sessions += batch.length;
-      for (const queue of queues) queue.push(batch);
+  let told = 0;
+  for await (const batch of capture) {
+    sessions += batch.length;
+    observe(batch);
+    for (const queue of queues) queue.push(batch);
+    const { ringFull } = capture.losses();
+    if (ringFull > told && notice.allows()) {
+      told = ringFull;
+      say(`lost ${countSessions(ringFull)} until now: ${RING_FULL}`);
     }
-  } finally {
-    await Promise.all(queues.map((queue) => queue.close(CLOSE_TIMEOUT_MS)));
   }
+  await closeAll(queues);
   return sessions;
+}
+
+/** Closes all queues at once. */
+export async function closeAll(queues: readonly ExporterQueue[]): Promise<void> {
+  await Promise.all(queues.map((queue) => queue.close(CLOSE_TIMEOUT_MS)));
 }
 
 /** What was lost on the way, one line for each place; empty if nothing was. */
 export function describeLosses(capture: Capture, queues: readonly ExporterQueue[]): string[] {
-  const { ringFull, storageFailed } = capture.losses();
+  const { ringFull, storageFailed, skippedRuns } = capture.losses();
   const losses: [number, string][] = [
-    [ringFull, "the ring buffer was full (capture.ring_buffer)"],
+    [ringFull, RING_FULL],
     [storageFailed, "the kernel had no memory for a socket's state"],
     ...queues.flatMap(({ id, counters }): [number, string][] => [
       [counters.dropped, `${id}: the queue was full (sending_queue.queue_size)`],
       [counters.failed, `${id}: not delivered`],
     ]),
   ];
-  return losses.filter(([count]) => count > 0)
+  const lines = losses.filter(([count]) => count > 0)
     .map(([count, place]) => `lost ${countSessions(count)}: ${place}`);
+  if (skippedRuns > 0) {
+    lines.push(
+      `${skippedRuns} state changes were not seen: the kernel skips a program that interrupts ` +
+        "itself; their sessions were reported from what followed",
+    );
+  }
+  return lines;
 }

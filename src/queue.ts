@@ -1,5 +1,6 @@
 /** The bounded queue in front of an exporter: batching, retry, and a count of all that is lost. */
 import { SessionBatch } from "./batch.ts";
+import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
 import { countSessions } from "./messages.ts";
 import type { Exporter, ExportOutcome, QueueSettings, RetrySettings } from "./exporter.ts";
 
@@ -16,8 +17,6 @@ export interface QueueCounters {
   /** Tries after a first one; these count exports, not sessions. */
   retries: number;
 }
-
-const NOTICE_INTERVAL_MS = 60_000;
 
 /**
  * Hands batches to one exporter, so that a slow or dead one never delays the ring, the others or
@@ -37,6 +36,7 @@ export class ExporterQueue {
   readonly #abort = new AbortController(); // cuts short the exports
   #waiting = 0; // sessions in #batches
   #idle: (() => void)[] = [];
+  #closing: Promise<void> | undefined;
   #failing = false;
   readonly #dropNotice = new Limiter(NOTICE_INTERVAL_MS);
   readonly #lossNotice = new Limiter(NOTICE_INTERVAL_MS);
@@ -68,9 +68,13 @@ export class ExporterQueue {
 
   /**
    * Delivers what waits, then shuts the exporter down. What is not delivered after `timeoutMs`
-   * milliseconds counts as failed. Nothing must be pushed afterwards.
+   * milliseconds counts as failed. Nothing must be pushed afterwards; closing again changes nothing.
    */
-  async close(timeoutMs: number): Promise<void> {
+  close(timeoutMs: number): Promise<void> {
+    return this.#closing ??= this.#close(timeoutMs);
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
     this.#stop.abort();
     for (const wake of this.#idle.splice(0)) wake();
     const timer = setTimeout(() => this.#abort.abort(new Error("no time was left")), timeoutMs);
@@ -182,20 +186,6 @@ export class ExporterQueue {
     if (this.#dropNotice.allows()) {
       this.warn(`${this.id}: lost ${countSessions(counters.dropped)} until now: its queue is full`);
     }
-  }
-}
-
-/** Lets one message through in each interval. */
-class Limiter {
-  #last = -Infinity;
-
-  constructor(private readonly intervalMs: number) {}
-
-  allows(): boolean {
-    const now = performance.now();
-    if (now - this.#last < this.intervalMs) return false;
-    this.#last = now;
-    return true;
   }
 }
 

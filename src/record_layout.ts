@@ -38,12 +38,9 @@ export const RECORD = {
   local_port: 254,
   peer_port: 256,
   err: 258,
-  err_soft: 260,
-  last_state: 262,
-  role: 263,
-  shutdown: 264,
-  retransmits: 265,
-  probes_out: 266,
+  last_state: 260,
+  role: 261,
+  shutdown: 262,
   local_address: 268,
   peer_address: 284,
 } as const;
@@ -66,24 +63,21 @@ export const ROLE = {
 export const OWNER = {
   UNKNOWN: 0,
   LISTEN: 1,
-  FD_TABLE: 2,
-  CLOSE: 3,
-  RECV: 4,
-  CONNECT: 5,
+  CLOSE: 2,
+  RECV: 3,
+  CONNECT: 4,
 } as const;
 
 /** `enum record_flags` */
 export const FLAG = {
   SOCK_DONE: 1,
-  SOCK_DEAD: 2,
-  LINGER_ZERO: 4,
-  OWNED: 8,
-  REPAIR: 16,
-  START_OBSERVED: 32,
-  BACKSTOP: 64,
-  LOCAL_FIN_FIRST: 128,
-  PEER_FIN_FIRST: 256,
-  NO_SOCKET: 512,
+  LINGER_ZERO: 2,
+  OWNED: 4,
+  REPAIR: 8,
+  START_OBSERVED: 16,
+  BACKSTOP: 32,
+  LOCAL_FIN_FIRST: 64,
+  PEER_FIN_FIRST: 128,
 } as const;
 
 /** Offsets of the settings in `.rodata`. */
@@ -101,10 +95,14 @@ export const RODATA = {
   tracer_start_ns: 16664,
 } as const;
 
+/** How many entries the settings in `.rodata` have room for. */
+export const LIMIT = {
+  pids: 64,
+} as const;
+
 /** Size of `.bss` in bytes, and offsets of its counters. */
 export const BSS = {
-  size: 44,
+  size: 36,
   lost_ring_full: 0,
   lost_storage_failed: 8,
-  recovered_by_backstop: 16,
 } as const;

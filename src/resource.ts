@@ -32,7 +32,7 @@ export interface ResourceSettings {
 }
 
 interface Entry {
-  readonly startBootNs: bigint;
+  readonly pid: number | undefined;
   readonly executable: string;
   readonly resource: Resource;
 }
@@ -47,7 +47,7 @@ export class ProcessResources {
   readonly #settings: ResourceSettings;
   readonly #host: Attributes;
   readonly #hostId: string;
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new Map<bigint, Entry>(); // by the process's start
   readonly #users = new Map<number, string>();
   #unknown: Resource | undefined;
 
@@ -66,12 +66,9 @@ export class ProcessResources {
     if (session.ownerSource === "unknown") {
       return this.#unknown ??= this.#resource({ [ATTR_SERVICE_NAME]: "unknown_service" });
     }
-    const pid = session.pid;
-    // outside of the tracer's pid namespace: nothing to remember it by, and no /proc to ask
-    if (pid === undefined) return this.#describe(session, undefined);
-    const { processStartBootNs: startBootNs, executable } = session;
-    const known = this.#entries.get(pid);
-    if (known?.startBootNs === startBootNs && known.executable === executable) {
+    const { pid, processStartBootNs: start, executable } = session;
+    const known = this.#entries.get(start);
+    if (known !== undefined && known.pid === pid && known.executable === executable) {
       return known.resource;
     }
     const resource = this.#describe(session, pid);
@@ -79,7 +76,7 @@ export class ProcessResources {
       const [oldest] = this.#entries.keys();
       if (oldest !== undefined) this.#entries.delete(oldest);
     }
-    this.#entries.set(pid, { startBootNs, executable, resource });
+    this.#entries.set(start, { pid, executable, resource });
     return resource;
   }
 

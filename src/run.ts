@@ -1,12 +1,12 @@
 /** One run: exporters opened, capture attached, sessions moved, everything closed. */
 import { dirname, resolve } from "node:path";
-import { type Capture, capture } from "./capture.ts";
+import { Capture } from "./capture.ts";
 import type { Environment } from "./config/expand.ts";
 import { requireHost } from "./host.ts";
 import { IdHasher } from "./ids.ts";
 import { countSessions, say } from "./messages.ts";
 import { ParentRule } from "./parent.ts";
-import { describeLosses, pump } from "./pipeline.ts";
+import { closeAll, describeLosses, pump } from "./pipeline.ts";
 import { PortRange } from "./port_range.ts";
 import { ExporterQueue } from "./queue.ts";
 import { ProcessResources } from "./resource.ts";
@@ -29,42 +29,41 @@ export interface RunContext {
  * @throws {UsageError} if an exporter cannot be opened, {@linkcode HostError} if capture cannot work
  */
 export async function run(settings: RunSettings, context: RunContext): Promise<void> {
-  requireHost();
   const stop = new AbortController();
-  const queues = await openExporters(settings, context, () => stop.abort());
-  for (const { exporter } of queues) await exporter.start?.();
   using _signals = onSignals(() => stop.abort());
-  await using sessions = await capture({
-    ...settings.capture,
-    signal: stop.signal,
-    ...(settings.exporters.some(({ type }) => type.type === "stdout")
-      ? { onHangup: { fd: STDOUT, then: () => stop.abort() } }
-      : {}),
-  });
-  say("tracing");
-  const timer = context.duration === undefined
-    ? undefined
-    : setTimeout(() => stop.abort(), context.duration);
-  const count = await pump(sessions, queues);
-  clearTimeout(timer);
-  summarise(settings, sessions, queues, count);
+  requireHost();
+  const spans = new SpanMapper(
+    new IdHasher(settings.trace.key),
+    new ProcessResources(settings.resource),
+    new ParentRule(settings.trace),
+    PortRange.ephemeral(),
+  );
+  const queues: ExporterQueue[] = [];
+  try {
+    await openExporters(settings, context, spans, () => stop.abort(), queues);
+    await using sessions = await Capture.open(
+      { ...settings.capture, signal: stop.signal },
+      settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
+    );
+    for (const { exporter } of queues) await exporter.start?.();
+    say("tracing");
+    using _timer = after(context.duration, () => stop.abort());
+    const count = await pump(sessions, queues, (batch) => spans.observe(batch));
+    summarise(settings, sessions, queues, count);
+  } finally {
+    await closeAll(queues); // those of a run that failed
+  }
 }
 
 /** Opens every exporter before anything is attached, so that a wrong path is told first. */
 async function openExporters(
   settings: RunSettings,
   { configFile, env }: RunContext,
+  spans: SpanMapper,
   stop: () => void,
-): Promise<ExporterQueue[]> {
-  const { parent, peers, key } = settings.trace;
-  const spans = new SpanMapper(
-    new IdHasher(key),
-    new ProcessResources(settings.resource),
-    new ParentRule({ parent, peers }),
-    PortRange.ephemeral(),
-  );
+  queues: ExporterQueue[],
+): Promise<void> {
   const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
-  const queues: ExporterQueue[] = [];
   for (const { id, type, settings: own } of settings.exporters) {
     const exporter = await type.open(own, {
       id,
@@ -76,7 +75,12 @@ async function openExporters(
     });
     queues.push(new ExporterQueue(id, exporter, type.queue(own), say));
   }
-  return queues;
+}
+
+/** Calls `then` after `ms` milliseconds, where there is such a time, unless disposed of before. */
+function after(ms: number | undefined, then: () => void): Disposable {
+  const timer = ms === undefined ? undefined : setTimeout(then, ms);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 function onSignals(handler: () => void): Disposable {
@@ -89,7 +93,7 @@ function onSignals(handler: () => void): Disposable {
   };
 }
 
-/** Losses are always told; deliveries where they cannot be seen on stdout. */
+/** Losses are always told; deliveries where spans are sent. */
 function summarise(
   settings: RunSettings,
   sessions: Capture,

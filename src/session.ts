@@ -26,17 +26,17 @@ export type TcpState = typeof TCP_STATES[number];
 export type Role = "active" | "passive" | "unknown";
 
 /** How the owning process was learnt: `tcpspan.owner.source`. */
-export type OwnerSource = "connect" | "recv" | "close" | "listen" | "fd_table" | "unknown";
+export type OwnerSource = "connect" | "recv" | "close" | "listen" | "unknown";
 
 const OWNER_SOURCES: Record<number, OwnerSource> = {
   [OWNER.LISTEN]: "listen",
-  [OWNER.FD_TABLE]: "fd_table",
   [OWNER.CLOSE]: "close",
   [OWNER.RECV]: "recv",
   [OWNER.CONNECT]: "connect",
 };
 
 const AF_INET = 2; // include/linux/socket.h
+const SHUT_BOTH = 3; // RCV_SHUTDOWN | SEND_SHUTDOWN, include/net/sock.h
 const NO_RTT = 0xffffffff;
 
 const decoder = new TextDecoder();
@@ -161,7 +161,10 @@ export class Session {
   get established(): boolean {
     if (this.#seen(RECORD.established_ns)) return true;
     const state = this.lastState;
-    return state !== "syn_sent" && state !== "syn_recv" && state !== "unknown";
+    if (state !== "syn_sent" && state !== "syn_recv" && state !== "unknown") return true;
+    // of the backstop: the state is the last one that was seen, not the last one
+    return this.has(FLAG.BACKSTOP) &&
+      (this.#u64(RECORD.bytes_acked) > 0 || this.#u64(RECORD.bytes_received) > 0);
   }
 
   /** The state before CLOSE. */
@@ -242,11 +245,12 @@ export class Session {
     return Math.max(0, (written - acked >>> 0) - fin - syn);
   }
 
-  /** Payload received but never read. */
-  get unreadBytes(): number {
+  /** Payload received but never read; undefined where the process may still read it. */
+  get unreadBytes(): number | undefined {
     if (!this.established) return 0;
     const waiting = this.#u32(RECORD.rcv_nxt) - this.#u32(RECORD.copied_seq) >>> 0;
-    return waiting - (this.has(FLAG.SOCK_DONE) && waiting > 0 ? 1 : 0);
+    const unread = waiting - (this.has(FLAG.SOCK_DONE) && waiting > 0 ? 1 : 0);
+    return unread > 0 && this.shutdown !== SHUT_BOTH ? undefined : unread;
   }
 
   /** Whether this end sent a FIN. */

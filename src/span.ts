@@ -23,6 +23,7 @@ import {
   NETWORK_TRANSPORT_VALUE_TCP,
 } from "@opentelemetry/semantic-conventions";
 import { ATTR_THREAD_NAME } from "@opentelemetry/semantic-conventions/incubating";
+import type { SessionBatch } from "./batch.ts";
 import { type Ending, endingOf } from "./ending.ts";
 import type { IdHasher } from "./ids.ts";
 import type { ParentRule } from "./parent.ts";
@@ -57,6 +58,11 @@ export class SpanMapper {
     this.#resources = resources;
     this.#parents = parents;
     this.#ephemeral = ephemeral;
+  }
+
+  /** Takes note of sessions that spans will be asked for: who is on this host shows in them. */
+  observe(batch: SessionBatch): void {
+    this.#parents.observe(batch);
   }
 
   /** The span of `session`, which may be moved on afterwards. */
@@ -140,7 +146,8 @@ function attributesOf(session: Session, ending: Ending): Attributes {
   attributes["tcpspan.tx.bytes"] = session.txBytes;
   attributes["tcpspan.rx.bytes"] = session.rxBytes;
   attributes["tcpspan.tx.unacked_bytes"] = session.unackedBytes;
-  attributes["tcpspan.rx.unread_bytes"] = session.unreadBytes;
+  const { unreadBytes } = session;
+  if (unreadBytes !== undefined) attributes["tcpspan.rx.unread_bytes"] = unreadBytes;
   attributes["tcpspan.tx.segments"] = session.txSegments;
   attributes["tcpspan.rx.segments"] = session.rxSegments;
   attributes["tcpspan.tx.retransmits"] = session.retransmits;

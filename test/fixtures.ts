@@ -47,9 +47,9 @@ const NUMBERS_32 = [
   "flags",
 ] as const;
 
-const NUMBERS_16 = ["family", "local_port", "peer_port", "err", "err_soft"] as const;
+const NUMBERS_16 = ["family", "local_port", "peer_port", "err"] as const;
 
-const NUMBERS_8 = ["owner_source", "role", "shutdown", "retransmits", "probes_out"] as const;
+const NUMBERS_8 = ["owner_source", "role", "shutdown"] as const;
 
 const ADDRESSES = ["local_address", "peer_address"] as const;
 
@@ -138,12 +138,9 @@ export function makeRecord(fields: Partial<RecordFields> = {}): Uint8Array<Array
     local_port: 40000,
     peer_port: 443,
     err: 0,
-    err_soft: 0,
     last_state: lastState,
     role,
     shutdown: 3,
-    retransmits: 0,
-    probes_out: 0,
     local_address: localAddress,
     peer_address: peerAddress,
     ...fields,

@@ -3,13 +3,14 @@
  * error texts say what is expected; `load.ts` puts in front where it is and what was found.
  */
 import { z } from "zod";
+import { LIMIT } from "../record_layout.ts";
 import { integer } from "./integer.ts";
 import { network } from "./network.ts";
 import { orEmpty, section } from "./section.ts";
 import { size } from "./size.ts";
 
 /** Pids that the kernel program compares with one by one. */
-export const MOST_PIDS = 64;
+export const MOST_PIDS = LIMIT.pids;
 /** The largest pid that Linux gives: PID_MAX_LIMIT of include/linux/threads.h. */
 export const LARGEST_PID = 2 ** 22;
 export const LARGEST_PORT = 65535;

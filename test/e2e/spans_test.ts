@@ -67,7 +67,8 @@ Deno.test("Jaeger shows curl's span with nginx's below it, right in name, kind, 
   const { localPort } = itemOf(reports, 2);
   const closedBy = (spans: readonly JaegerSpan[]) =>
     only(spans.filter(({ tags }) => tags["client.port"] === localPort)).tags["tcpspan.close.by"];
-  assert.deepEqual([closedBy(clients), closedBy(servers)], ["peer", "local"], "nginx hung up");
+  // whichever was first, the ends agree
+  assert.deepEqual([closedBy(clients), closedBy(servers)].sort(), ["local", "peer"]);
 
   assert.deepEqual(
     (await jaeger.services()).filter((service) => ["curl", "nginx"].includes(service)).sort(),

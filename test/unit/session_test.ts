@@ -291,7 +291,6 @@ Deno.test("serverPort is the peer's for the active end, and the local one for th
 const OWNER_SOURCES = [
   [OWNER.UNKNOWN, "unknown"],
   [OWNER.LISTEN, "listen"],
-  [OWNER.FD_TABLE, "fd_table"],
   [OWNER.CLOSE, "close"],
   [OWNER.RECV, "recv"],
   [OWNER.CONNECT, "connect"],

@@ -229,7 +229,7 @@ const CASES: Case[] = [
       fin_sent_ns: 0n,
       bytes_sent: 7n, // fits neither end
       write_seq: 1402,
-      owner_source: OWNER.FD_TABLE,
+      owner_source: OWNER.CLOSE,
     },
     kind: SpanKind.INTERNAL,
     spanName: "tcp",
@@ -254,7 +254,7 @@ const CASES: Case[] = [
       "tcpspan.state.last": "established",
       "tcpspan.close.by": "peer",
       "tcpspan.close.reason": "reset",
-      "tcpspan.owner.source": "fd_table",
+      "tcpspan.owner.source": "close",
       "tcpspan.start.observed": false,
       "tcpspan.netns": 4026531840,
       "tcpspan.session.cookie": 99,

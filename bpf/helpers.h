@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * What the kernel, libbpf and the compiler's CO-RE builtins offer, as far as it is
+ * in use. Not libbpf's headers: their versions would make the object differ.
+ */
+#ifndef TCPSPAN_HELPERS_H
+#define TCPSPAN_HELPERS_H
+
+#define SEC(name) __attribute__((section(name), used))
+#define __always_inline inline __attribute__((always_inline))
+#define __kconfig __attribute__((section(".kconfig")))
+#define KERNEL_VERSION(major, minor, patch) (((major) << 16) + ((minor) << 8) + (patch))
+
+/* Map definitions: libbpf reads numbers as array lengths, types as pointers. */
+#define __uint(name, value) int (*name)[value]
+#define __type(name, value) typeof(value) *name
+
+/* Helper functions by number, include/uapi/linux/bpf.h. */
+static __u64 (*bpf_get_current_uid_gid)(void) = (void *)15;
+static long (*bpf_get_current_comm)(void *buffer, __u32 size) = (void *)16;
+static __u64 (*bpf_get_socket_cookie)(void *socket) = (void *)46;
+static __u64 (*bpf_get_current_cgroup_id)(void) = (void *)80;
+static void *(*bpf_sk_storage_get)(void *map, void *sk, void *value, __u64 flags) = (void *)107;
+static long (*bpf_probe_read_kernel)(void *to, __u32 size, const void *from) = (void *)113;
+static long (*bpf_probe_read_kernel_str)(void *to, __u32 size, const void *from) = (void *)115;
+static __u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
+static void *(*bpf_ringbuf_reserve)(void *ring, __u64 size, __u64 flags) = (void *)131;
+static void (*bpf_ringbuf_submit)(void *record, __u64 flags) = (void *)132;
+static struct tcp_sock *(*bpf_skc_to_tcp_sock)(void *sk) = (void *)137;
+static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
+
+/* Where the running kernel has a field, and how large it has a type. */
+#define field_offset(type, field) __builtin_preserve_field_info(((type *)0)->field, 0)
+#define type_size(type) __builtin_preserve_type_info(*(type *)0, 1)
+
+/*
+ * A bit field of an object that the verifier lets us read. The 8 bytes around it
+ * are loaded, and shifted to where the running kernel has it.
+ */
+#define READ_BITFIELD(object, field)                                                        \
+	({                                                                                  \
+		const void *at = (const void *)(object) +                                   \
+				 __builtin_preserve_field_info((object)->field, 0);         \
+		__u64 value = 0;                                                            \
+		switch (__builtin_preserve_field_info((object)->field, 1)) {                \
+		case 1: value = *(const __u8 *)at; break;                                   \
+		case 2: value = *(const __u16 *)at; break;                                  \
+		case 4: value = *(const __u32 *)at; break;                                  \
+		case 8: value = *(const __u64 *)at; break;                                  \
+		}                                                                           \
+		value <<= __builtin_preserve_field_info((object)->field, 4);                \
+		value >> __builtin_preserve_field_info((object)->field, 5);                 \
+	})
+
+/* Every target is little-endian. */
+#define to_network32(value) __builtin_bswap32(value)
+#define from_network16(value) __builtin_bswap16(value)
+
+#endif

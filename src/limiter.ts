@@ -1,0 +1,19 @@
+/** Messages that would repeat. */
+
+/** Lets one message through in each interval. */
+export class Limiter {
+  #last = -Infinity;
+
+  constructor(private readonly intervalMs: number) {}
+
+  /** Whether it is time for a message; if so, the interval begins anew. */
+  allows(): boolean {
+    const now = performance.now();
+    if (now - this.#last < this.intervalMs) return false;
+    this.#last = now;
+    return true;
+  }
+}
+
+/** How often a loss that goes on is told. */
+export const NOTICE_INTERVAL_MS = 60_000;
