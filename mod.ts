@@ -10,6 +10,7 @@ export { SessionBatch } from "./src/batch.ts";
 export { Capture, capture, type CaptureLosses, type CaptureOptions } from "./src/capture.ts";
 export { type Ending, endingOf } from "./src/ending.ts";
 export { HostError } from "./src/errors.ts";
+export { FLAG } from "./src/record_layout.ts";
 export {
   type InitialSequenceNumbers,
   type OwnerSource,

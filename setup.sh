@@ -22,8 +22,7 @@ readonly OTELCOL_MANIFEST=test/backends/otelcol.yaml # has the Collector's versi
 
 # libbpf-tools brings the real tcplife, llvm its llvm-strip.
 readonly DEV_PACKAGES=(
-  llvm libbpf-dev libc6-dev gcc make libbpf-tools curl iproute2
-  nftables iperf3 openssl python3 zstd procps git
+  llvm libbpf-tools curl iproute2 openssl python3 zstd procps git
 )
 
 # Where sudo looks, whatever the caller's own PATH is.

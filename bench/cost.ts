@@ -5,7 +5,8 @@
 import { readProc } from "../src/procfs.ts";
 
 const SESSIONS = 20_000; // two ends each
-const ROUNDS = 3;
+const ROUNDS = 5;
+const IDLE_MS = 5000;
 const STATS = "/proc/sys/kernel/bpf_stats_enabled";
 const TICK_MS = 10; // USER_HZ is 100
 
@@ -54,51 +55,67 @@ async function load(sessions: number): Promise<number> {
   return (performance.now() - began) / 1000;
 }
 
-const before = Deno.readTextFileSync(STATS);
-Deno.writeTextFileSync(STATS, "1");
-try {
+/** Runs the program under load, and prints what it took. */
+async function measure(output: string): Promise<void> {
   const program = new URL("../mod.ts", import.meta.url).pathname;
-  const output = await Deno.makeTempFile();
-  const child = new Deno.Command("sh", {
-    args: ["-c", `exec deno run -A --frozen ${program} > ${output}`],
-    stderr: "piped",
-  }).spawn();
-  await untilTracing(child.stderr);
-  const idle = usage(child.pid);
-  await new Promise((resolve) => setTimeout(resolve, 3000));
-  const idleCpu = usage(child.pid).cpuMs - idle.cpuMs;
+  await using child = start(`exec deno run -A --frozen ${program} > ${output}`);
+  await untilTracing(child.process.stderr);
+  const { pid } = child.process;
+  const idle = usage(pid);
+  await sleep(IDLE_MS);
+  const idleCpu = usage(pid).cpuMs - idle.cpuMs;
   const rounds: { kernel: number; user: number; rate: number }[] = [];
   for (let i = 0; i < ROUNDS; i++) {
-    const start = usage(child.pid);
+    const before = usage(pid);
     const seconds = await load(SESSIONS);
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const end = usage(child.pid);
+    await sleep(500);
+    const after = usage(pid);
     rounds.push({
-      kernel: (end.kernelNs - start.kernelNs) / 1000 / (2 * SESSIONS),
-      user: (end.cpuMs - start.cpuMs) * 1000 / (2 * SESSIONS),
+      kernel: (after.kernelNs - before.kernelNs) / 1000 / (2 * SESSIONS),
+      user: (after.cpuMs - before.cpuMs) * 1000 / (2 * SESSIONS),
       rate: SESSIONS / seconds,
     });
   }
-  const { rssKib } = usage(child.pid);
-  child.kill("SIGINT");
-  await child.status;
-  const rows = Deno.readTextFileSync(output).split("\n").length - 2;
-  await Deno.remove(output);
-  console.log(
-    `Linux ${Deno.osRelease()}, ${navigator.hardwareConcurrency} cores, Deno ${Deno.version.deno}`,
-  );
-  console.log(
-    `load: ${ROUNDS} rounds of ${SESSIONS} sessions, ${
-      median(rounds.map((r) => r.rate)).toFixed(0)
-    } a second`,
-  );
-  console.log(`kernel: ${median(rounds.map((r) => r.kernel)).toFixed(2)} µs per session end`);
-  console.log(
-    `user:   ${median(rounds.map((r) => r.user)).toFixed(2)} µs per session end, table to a file`,
-  );
-  console.log(`idle:   ${(idleCpu / 30).toFixed(2)} % of a core`);
-  console.log(`memory: ${(rssKib / 1024).toFixed(0)} MiB resident`);
-  console.log(`rows:   ${rows} of ${2 * SESSIONS * ROUNDS} or more`);
-} finally {
-  Deno.writeTextFileSync(STATS, before);
+  const { rssKib } = usage(pid);
+  const [kernel, user, rate] = (["kernel", "user", "rate"] as const)
+    .map((key) => median(rounds.map((round) => round[key])));
+  const cores = navigator.hardwareConcurrency;
+  console.log(`Linux ${Deno.osRelease()}, ${cores} cores, Deno ${Deno.version.deno}`);
+  console.log(`load    ${ROUNDS} x ${SESSIONS} sessions, ${rate?.toFixed(0)} a second`);
+  console.log(`kernel  ${kernel?.toFixed(2)} µs per session end`);
+  console.log(`user    ${user?.toFixed(2)} µs per session end, as a table to a file`);
+  console.log(`idle    ${(idleCpu / IDLE_MS * 100).toFixed(2)} % of a core`);
+  console.log(`memory  ${(rssKib / 1024).toFixed(0)} MiB resident after the load`);
 }
+
+/** A shell command that ends with the scope, however that ends. */
+function start(command: string) {
+  const process = new Deno.Command("sh", { args: ["-c", command], stderr: "piped" }).spawn();
+  return {
+    process,
+    async [Symbol.asyncDispose]() {
+      process.kill("SIGINT");
+      await process.status;
+    },
+  };
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+const statistics = Deno.readTextFileSync(STATS);
+const restore = () => Deno.writeTextFileSync(STATS, statistics);
+Deno.addSignalListener("SIGINT", () => {
+  restore();
+  Deno.exit(130);
+});
+const output = await Deno.makeTempFile();
+try {
+  Deno.writeTextFileSync(STATS, "1");
+  await measure(output);
+} finally {
+  restore();
+  await Deno.remove(output);
+}
+Deno.exit(0); // the signal listener would keep it alive

@@ -16,7 +16,8 @@ import {
   ATTR_PROCESS_PID,
 } from "@opentelemetry/semantic-conventions/incubating";
 import { createHash } from "node:crypto";
-import { parseCgroups } from "./cgroup.ts";
+import { type CgroupNames, parseCgroups } from "./cgroup.ts";
+import { CgroupIndex } from "./cgroup_index.ts";
 import { isSameProcess, readProc, readProcEnv, readProcLink } from "./procfs.ts";
 import { formatRfc3339 } from "./rfc3339.ts";
 import type { Session } from "./session.ts";
@@ -49,6 +50,7 @@ export class ProcessResources {
   readonly #hostId: string;
   readonly #entries = new Map<bigint, Entry>(); // by the process's start
   readonly #users = new Map<number, string>();
+  readonly #cgroups = new CgroupIndex();
   #unknown: Resource | undefined;
 
   constructor(settings: ResourceSettings) {
@@ -82,7 +84,7 @@ export class ProcessResources {
 
   #describe(session: Session, pid: number | undefined): Resource {
     const alive = pid !== undefined && isSameProcess(pid, session.processStartBootNs);
-    const cgroup = parseCgroups(alive ? readProc(`${pid}/cgroup`) ?? "" : "");
+    const cgroup = this.#cgroupOf(session, alive ? readProc(`${pid}/cgroup`) : undefined);
     const path = alive ? readProcLink(`${pid}/exe`)?.replace(/ \(deleted\)$/, "") : undefined;
     const executable = session.executable || path?.replace(/.*\//, "") || "";
     const created = session.processStartUnixNs;
@@ -93,7 +95,7 @@ export class ProcessResources {
       ? readProcEnv(pid, "OTEL_SERVICE_NAME")
       : undefined;
     return this.#resource({
-      [ATTR_SERVICE_NAME]: ownName ?? cgroup.service ??
+      [ATTR_SERVICE_NAME]: ownName ?? cgroup?.service ??
         (executable || session.comm || "unknown_service"),
       [ATTR_SERVICE_INSTANCE_ID]: pid === undefined
         ? undefined
@@ -104,9 +106,17 @@ export class ProcessResources {
       [ATTR_PROCESS_CREATION_TIME]: created === undefined ? undefined : formatRfc3339(created, 3),
       [ATTR_PROCESS_OWNER]: session.uid === undefined ? undefined : this.#userName(session.uid),
       [ATTR_PROCESS_COMMAND_LINE]: commandLine,
-      [ATTR_CONTAINER_ID]: cgroup.containerId,
-      [ATTR_K8S_POD_UID]: cgroup.podUid,
+      [ATTR_CONTAINER_ID]: cgroup?.containerId,
+      [ATTR_K8S_POD_UID]: cgroup?.podUid,
     });
+  }
+
+  /** @param text of the living process's `/proc/PID/cgroup` */
+  #cgroupOf(session: Session, text: string | undefined): CgroupNames | undefined {
+    if (text === undefined) return this.#cgroups.find(session.cgroupId);
+    const names = parseCgroups(text);
+    this.#cgroups.learn(session.cgroupId, names);
+    return names;
   }
 
   #resource(attributes: Attributes): Resource {

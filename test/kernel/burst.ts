@@ -33,12 +33,18 @@ export class Burst implements AsyncDisposable {
     this.#lines = child.stdout.pipeThrough(new TextLineStream()).getReader();
   }
 
-  static async prepare({ clients, threads, sessions }: BurstSize): Promise<Burst> {
-    const numbers = { clients, threads, sessions };
-    const args = Object.entries(numbers).map(([name, value]) => `--${name}=${value}`);
+  /** @param under words in front of the command line */
+  static async prepare(size: BurstSize, under: readonly string[] = []): Promise<Burst> {
+    const { clients, threads, sessions } = size;
+    const numbers = Object.entries({ clients, threads, sessions });
+    const [command = "python3", ...args] = [
+      ...under,
+      "python3",
+      PROGRAM,
+      ...numbers.map(([name, value]) => `--${name}=${value}`),
+    ];
     const burst = new Burst(
-      new Deno.Command("python3", { args: [PROGRAM, ...args], stdin: "piped", stdout: "piped" })
-        .spawn(),
+      new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn(),
     );
     burst.#port = Number(await burst.#read());
     return burst;

@@ -13,11 +13,12 @@ export async function run(command: string, ...args: readonly string[]): Promise<
 export class Cgroup implements Disposable {
   readonly path: string;
 
-  constructor() {
+  /** @param suffix of the folder's name */
+  constructor(suffix = "") {
     const mount = Deno.readTextFileSync("/proc/mounts").split("\n").map((line) => line.split(" "))
       .find(([, , type]) => type === "cgroup2")?.[1];
     assert.ok(mount !== undefined, "no cgroup v2 is mounted");
-    this.path = `${mount}/${uniqueName()}`;
+    this.path = `${mount}/${uniqueName()}${suffix}`;
     Deno.mkdirSync(this.path);
   }
 
@@ -55,6 +56,14 @@ export class Namespace implements AsyncDisposable {
   get under(): string[] {
     // not `ip netns exec`, which hides the cgroups behind another /sys
     return ["nsenter", `--net=/run/netns/${this.name}`];
+  }
+
+  /** Hands packets of its loopback interface to all CPUs, as a network card with queues does. */
+  async steerLoopback(): Promise<void> {
+    const file = "/sys/class/net/lo/queues/rx-0/rps_cpus"; // of a /sys of its own
+    const mask = ((1 << Math.min(navigator.hardwareConcurrency, 30)) - 1).toString(16);
+    const command = `ip link set lo up && echo ${mask} > ${file}`;
+    await run("ip", "netns", "exec", this.name, "sh", "-c", command);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

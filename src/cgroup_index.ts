@@ -1,0 +1,47 @@
+/** Cgroups by id: what names a process that is gone when its session is read. */
+import { statSync } from "node:fs";
+import { type CgroupNames, parseCgroups } from "./cgroup.ts";
+import { readProc } from "./procfs.ts";
+
+const MOST_KNOWN = 16_384;
+const RESCAN_MS = 1000;
+
+/** The names of cgroups (v2), learnt from processes that live and from the cgroup file system. */
+export class CgroupIndex {
+  readonly #known = new Map<bigint, CgroupNames>();
+  #scanned = -Infinity;
+
+  /** Takes note of what a living process in cgroup `id` told. */
+  learn(id: bigint, names: CgroupNames): void {
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    this.#known.set(id, names);
+  }
+
+  /** The names of cgroup `id`, as bpf_get_current_cgroup_id gives it; undefined if it is unknown. */
+  find(id: bigint): CgroupNames | undefined {
+    const known = this.#known.get(id);
+    if (known !== undefined || performance.now() - this.#scanned < RESCAN_MS) return known;
+    const root = mountPoint();
+    if (root !== undefined) this.#scan(root, "/");
+    this.#scanned = performance.now();
+    return this.#known.get(id);
+  }
+
+  /** A cgroup's id is its folder's inode. */
+  #scan(root: string, path: string): void {
+    try {
+      const { ino } = statSync(root + path, { bigint: true });
+      if (!this.#known.has(ino)) this.learn(ino, parseCgroups(`0::${path}`));
+      for (const { name, isDirectory } of Deno.readDirSync(root + path)) {
+        if (isDirectory) this.#scan(root, path === "/" ? `/${name}` : `${path}/${name}`);
+      }
+    } catch {
+      // removed meanwhile
+    }
+  }
+}
+
+/** Where the cgroup v2 hierarchy is mounted: proc_pid_mountinfo(5), fields 5 and behind the dash. */
+function mountPoint(): string | undefined {
+  return /^\d+ \d+ \S+ \S+ (\S+) .* - cgroup2 /m.exec(readProc("self/mountinfo") ?? "")?.[1];
+}
