@@ -5,6 +5,11 @@ export function formatIpv4(bytes: Uint8Array, offset = 0): string {
   return `${bytes[offset]}.${bytes[offset + 1]}.${bytes[offset + 2]}.${bytes[offset + 3]}`;
 }
 
+/** The 32 bits of a dotted quad in host order: 10.0.0.1 is 0x0a000001. */
+export function parseIpv4(text: string): number {
+  return text.split(".").reduce((bits, byte) => bits * 256 + Number(byte), 0);
+}
+
 /** Text of 16 bytes as RFC 5952 has it: lower case, the longest run of zero groups as `::`. */
 export function formatIpv6(bytes: Uint8Array, offset = 0): string {
   const group = (i: number) => (bytes[offset + 2 * i] ?? 0) << 8 | (bytes[offset + 2 * i + 1] ?? 0);

@@ -10,6 +10,7 @@ import { SessionBatch } from "./batch.ts";
 import { Networks } from "./cidr.ts";
 import { HostError } from "./errors.ts";
 import { HOOKS, presentHooks, requireHost } from "./host.ts";
+import { Limiter } from "./limiter.ts";
 import { readProcLink } from "./procfs.ts";
 import { BSS, LIMIT, RECORD, RODATA } from "./record_layout.ts";
 import { WallClock } from "./wall_clock.ts";
@@ -52,7 +53,9 @@ const DEFAULT_RING = 16 * 1024 * 1024; // bytes
 const MAX_BATCH = 4096; // sessions
 const RING_HEADER = 8; // bytes in front of each record
 // Under load the ring is read at this interval; a reader that has caught up sleeps without a timer.
-const COALESCE_MS = 20;
+const COALESCE_MS = 50;
+// How often a busy reader looks for other events: a step of the clock, a reader of stdout that left.
+const LOOK_MS = 500;
 
 /** What `poller.ready` counts by. */
 const enum Event {
@@ -152,21 +155,25 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
 
   /** Batches of sessions, as they lie in the ring. */
   async *[Symbol.asyncIterator](): AsyncGenerator<SessionBatch, void, void> {
+    const look = new Limiter(LOOK_MS);
+    let idle = true;
     while (!this.#disposed) {
-      if (!this.#stopping) {
+      if (!this.#stopping && (idle || look.allows())) {
         await this.#poller.wait(); // returns at once while there is something to read
         this.#react();
       }
       const last = this.#stopping;
       if (last) this.#object.detach(); // upstream first: what is read now is all
+      idle = true;
       while (!this.#disposed) {
         const batch = this.#drain();
         if (batch === undefined) break;
+        idle = false;
         const chosen = this.#select(batch);
         if (chosen.length > 0) yield chosen;
       }
       if (last) return;
-      await this.#sleep(COALESCE_MS);
+      if (!idle) await this.#sleep(COALESCE_MS);
     }
   }
 

@@ -1,5 +1,5 @@
 /** The addresses of this host, in all of its network namespaces. */
-import { formatIpv6 } from "./address.ts";
+import { formatIpv6, parseIpv4 } from "./address.ts";
 import type { SessionBatch } from "./batch.ts";
 import { Networks } from "./cidr.ts";
 import { readProc, readProcLink } from "./procfs.ts";
@@ -12,15 +12,18 @@ const MOST_SEEN = 65_536;
 /** Tells whether a peer is on this host. */
 export class HostAddresses {
   readonly #listed = new Set<string>(); // by namespaces that have a process
-  readonly #seen = new Set<string>(); // at this host's end of a session
+  readonly #seen = new Set<string | number>(); // at this host's end of a session
   readonly #namespaces = new Set<number>();
   #scanned = -Infinity;
 
-  /** Takes note of the addresses of this host's ends. */
+  /** Takes note of the addresses of this host's ends. Makes text of the rarer IPv6 ones alone. */
   observe(batch: SessionBatch): void {
     if (this.#seen.size > MOST_SEEN) this.#seen.clear();
     const session = batch.at(0);
-    for (let i = 0; i < batch.length; i++) this.#seen.add(session.moveTo(i).localAddress);
+    for (let i = 0; i < batch.length; i++) {
+      const { family, localIpv4 } = session.moveTo(i);
+      this.#seen.add(family === "ipv4" ? localIpv4 : session.localAddress);
+    }
   }
 
   /**
@@ -28,7 +31,8 @@ export class HostAddresses {
    * @param netns the namespace of a session with it: one not seen before is looked at first
    */
   has(address: string, family: "ipv4" | "ipv6", netns: number): boolean {
-    if (LOOPBACK.has(address, family) || this.#seen.has(address)) return true;
+    if (LOOPBACK.has(address, family)) return true;
+    if (this.#seen.has(family === "ipv4" ? parseIpv4(address) : address)) return true;
     const age = performance.now() - this.#scanned;
     const newcomer = !this.#namespaces.has(netns) && age > NEWCOMER_MS;
     if (age > RESCAN_MS || newcomer) this.#scan();

@@ -19,6 +19,7 @@ export async function pump(
   queues: readonly ExporterQueue[],
   observe: (batch: SessionBatch) => void,
 ): Promise<number> {
+  const look = new Limiter(1000);
   const notice = new Limiter(NOTICE_INTERVAL_MS);
   let sessions = 0;
   let told = 0;
@@ -26,6 +27,7 @@ export async function pump(
     sessions += batch.length;
     observe(batch);
     for (const queue of queues) queue.push(batch);
+    if (!look.allows()) continue;
     const { ringFull } = capture.losses();
     if (ringFull > told && notice.allows()) {
       told = ringFull;

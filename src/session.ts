@@ -200,6 +200,11 @@ export class Session {
     return this.#address(RECORD.peer_address);
   }
 
+  /** The local IPv4 address as 32 bits in host order; meaningless for IPv6. */
+  get localIpv4(): number {
+    return this.#view.getUint32(this.#offset + RECORD.local_address, false);
+  }
+
   /** The local address in network order: 4 or 16 bytes of the record itself. */
   get localAddressBytes(): Uint8Array {
     return this.#addressBytes(RECORD.local_address);
