@@ -370,7 +370,7 @@ int set_state(const __u64 *args)
 		/* a child of a listener whose creation failed was never a session */
 		if (live->reported || (old_state == TCP_SYN_RECV && live->role == ROLE_PASSIVE))
 			break;
-		if (!(live->flags & FLAG_START_OBSERVED) && !report_existing)
+		if (live->role == ROLE_UNKNOWN && !report_existing)
 			break;
 		report(sk, live, old_state, 0);
 		break;
@@ -391,7 +391,7 @@ int destroy_sock(const __u64 *args)
 
 	if (!live || live->reported || live->role == ROLE_LISTENER || !is_tcp(sk))
 		return 0;
-	if (!(live->flags & FLAG_START_OBSERVED) && !report_existing)
+	if (live->role == ROLE_UNKNOWN && !report_existing)
 		return 0;
 	if (live->role == ROLE_PASSIVE && live->last_state == TCP_CLOSE)
 		return 0;

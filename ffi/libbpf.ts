@@ -125,9 +125,10 @@ export class LibbpfMessages implements Disposable {
   /** The lines that tell: the verifier's last ones and libbpf's own, without the program's listing. */
   summary(): string {
     const telling = this.lines.filter((line) =>
-      !/^(\d+: |; |from \d+|processed \d+ insns|-- (BEGIN|END) PROG LOAD LOG --|R\d+[_=])/.test(
-        line,
-      )
+      !/^(\d+: |; |from \d+|processed \d+ insns|(prog '.*': )?-- (BEGIN|END) PROG LOAD LOG --|R\d+[_=])/
+        .test(
+          line,
+        )
     );
     return telling.slice(-6).join("\n  ");
   }

@@ -52,15 +52,17 @@ export class Trace implements AsyncDisposable {
     deadline.onabort = null;
   }
 
-  /**
-   * Waits until `count` sessions fulfil `matches`, stops the capture, and gives all that do: the
-   * very last one in the ring included.
-   */
-  async take(count: number, matches: (session: Session) => boolean): Promise<Session[]> {
-    await this.until(count, matches);
+  /** Stops the capture, and gives all sessions that fulfil `matches`: the last one in the ring too. */
+  async finish(matches: (session: Session) => boolean): Promise<Session[]> {
     this.#capture.stop();
     await this.#reading;
-    const found = this.#sessions.filter(matches);
+    return this.#sessions.filter(matches);
+  }
+
+  /** Waits until `count` sessions fulfil `matches`; there must be no more of them at the end. */
+  async take(count: number, matches: (session: Session) => boolean): Promise<Session[]> {
+    await this.until(count, matches);
+    const found = await this.finish(matches);
     const shown = found.slice(0, 10).map((session) => `\n  ${summary(session)}`).join("");
     assert.equal(found.length, count, `${found.length} sessions instead of ${count}${shown}`);
     return found;

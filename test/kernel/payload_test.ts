@@ -90,6 +90,19 @@ Deno.test("unreadBytes is what the process left in its socket", async () => {
   assert.equal(ends.client.txBytes, 3000); // the kernel acknowledged what no process read
 });
 
+Deno.test("unreadBytes is unknown where the peer's reset leaves data that can still be read", async () => {
+  await using scene = await Scene.open();
+  const { client, server } = scene;
+  await scene.connect();
+  await server.send("s", 100);
+  await server.untilAcknowledged("s");
+  await server.abort("s");
+  const ends = await scene.trace.pair(scene.port);
+  assert.equal(ends.client.unreadBytes, undefined);
+  assert.equal(ends.client.rxBytes, 100);
+  await client.close("s");
+});
+
 Deno.test("unackedBytes is what was written and never acknowledged", async () => {
   await using scene = await Scene.open();
   const { client } = scene;

@@ -175,6 +175,27 @@ Deno.test("unackedBytes of an attempt is what was written along with its SYN", (
   assert.equal(session.unackedBytes, 100);
 });
 
+for (const [shutdown, unread] of [[3, 10], [2, undefined], [0, undefined]] as const) {
+  Deno.test(`unreadBytes is ${unread ?? "unknown"} where sk_shutdown is ${shutdown}: a process that has not closed may still read`, () => {
+    const waiting = { last_state: "established", rcv_nxt: 110, copied_seq: 100 } as const;
+    assert.equal(makeSession({ ...waiting, flags: 0, shutdown }).unreadBytes, unread);
+    assert.equal(makeSession({ ...waiting, flags: 0, shutdown, copied_seq: 110 }).unreadBytes, 0);
+  });
+}
+
+const MISSED: [name: string, fields: Partial<RecordFields>, established: boolean][] = [
+  ["whose peer acknowledged its SYN", { bytes_acked: 1n }, true],
+  ["that received payload", { bytes_received: 5n }, true],
+  ["that nobody answered", {}, false],
+];
+
+for (const [name, fields, established] of MISSED) {
+  Deno.test(`established is ${established} for an end that was last seen in SYN_SENT, ${name}`, () => {
+    const last = { last_state: "syn_sent", flags: FLAG.START_OBSERVED | FLAG.BACKSTOP } as const;
+    assert.equal(makeSession({ ...last, ...fields }).established, established);
+  });
+}
+
 Deno.test("times are those of the boot clock plus one offset to the wall clock", () => {
   const session = makeSession({
     wall_offset_ns: 1_000_000_000_000n,

@@ -280,6 +280,11 @@ for (const { name, fields, kind, spanName, attributes, error, events } of CASES)
   });
 }
 
+Deno.test("toSpan() tells no unread bytes where the process may still read them", () => {
+  const reset = { ...CLIENT, last_state: "established", shutdown: 0, copied_seq: 2602 } as const;
+  assert.ok(!("tcpspan.rx.unread_bytes" in toSpan(reset).attributes));
+});
+
 Deno.test("toSpan() gives an ephemeral port of a server no place in the name", () => {
   const names = [32767, 32768, 60999, 61000].map((peer_port) =>
     toSpan({ ...CLIENT, peer_port }).name
