@@ -29,7 +29,7 @@ const SERVICE = {
   },
 } as const;
 
-/** A gRPC server on a port of 127.0.0.1. */
+/** A gRPC server on a port of loopback. */
 export class GrpcReceiver implements AsyncDisposable {
   /** In the order in which they were received. */
   readonly calls: ReceivedCall[] = [];
@@ -76,13 +76,17 @@ export class GrpcReceiver implements AsyncDisposable {
         cert_chain: Buffer.from(tls.cert),
         private_key: Buffer.from(tls.key),
       }], true);
-    const bound = await new Promise<number>((resolve, reject) =>
-      server.bindAsync(
-        `127.0.0.1:${port}`,
-        credentials,
-        (error, port) => error === null ? resolve(port) : reject(error),
-      )
-    );
+    const bind = (address: string) =>
+      new Promise<number>((resolve, reject) =>
+        server.bindAsync(
+          address,
+          credentials,
+          (error, port) => error === null ? resolve(port) : reject(error),
+        )
+      );
+    const bound = await bind(`127.0.0.1:${port}`);
+    // `localhost` may be ::1 too; a refusal there would hide what the test is about
+    await bind(`[::1]:${bound}`).catch(() => {});
     return new GrpcReceiver(server, bound, calls);
   }
 
