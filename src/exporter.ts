@@ -21,8 +21,11 @@ export type ExportOutcome =
  * told before anything is attached; it gets one batch at a time per consumer of its queue.
  */
 export interface Exporter {
-  /** Called once when every exporter has been opened, before capture starts. */
-  start?(): Promise<void>;
+  /**
+   * Called once when every exporter is open and capture can start. `signal` aborts when the run is to
+   * end.
+   */
+  start?(signal: AbortSignal): Promise<void>;
   /**
    * Hands a batch to the destination. Resolves when it was taken or refused; a rejection of the
    * promise counts as `failure`. `signal` aborts when shutdown has waited long enough.

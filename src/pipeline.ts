@@ -50,7 +50,7 @@ export function describeLosses(capture: Capture, queues: readonly ExporterQueue[
     [ringFull, RING_FULL],
     [storageFailed, "the kernel had no memory for a socket's state"],
     ...queues.flatMap(({ id, counters }): [number, string][] => [
-      [counters.dropped, `${id}: the queue was full (sending_queue.queue_size)`],
+      [counters.dropped, `${id}: its queue was full`],
       [counters.failed, `${id}: not delivered`],
     ]),
   ];

@@ -1,4 +1,5 @@
 /** The bounded queue in front of an exporter: batching, retry, and a count of all that is lost. */
+import { unlessAborted } from "./abort.ts";
 import { SessionBatch } from "./batch.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
 import { countSessions } from "./messages.ts";
@@ -36,9 +37,11 @@ export class ExporterQueue {
   readonly #abort = new AbortController(); // cuts short the exports
   #waiting = 0; // sessions in #batches
   #idle: (() => void)[] = [];
+  readonly #lingering = new Set<() => void>();
   #closing: Promise<void> | undefined;
   #failing = false;
   readonly #dropNotice = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #adviceNotice = new Limiter(NOTICE_INTERVAL_MS);
   readonly #lossNotice = new Limiter(NOTICE_INTERVAL_MS);
 
   /**
@@ -64,6 +67,7 @@ export class ExporterQueue {
     this.#waiting += taken.length;
     this.counters.accepted += taken.length;
     this.#idle.shift()?.();
+    if (this.#waiting >= this.#enough) { for (const wake of this.#lingering) wake(); }
   }
 
   /**
@@ -76,7 +80,7 @@ export class ExporterQueue {
 
   async #close(timeoutMs: number): Promise<void> {
     this.#stop.abort();
-    for (const wake of this.#idle.splice(0)) wake();
+    for (const wake of [...this.#idle.splice(0), ...this.#lingering]) wake();
     const timer = setTimeout(() => this.#abort.abort(new Error("no time was left")), timeoutMs);
     await Promise.all(this.#consumers);
     try {
@@ -88,17 +92,36 @@ export class ExporterQueue {
   }
 
   async #consume(): Promise<void> {
-    const { batchSize, linger } = this.settings;
+    const { batchSize } = this.settings;
     for (;;) {
       if (this.#waiting === 0) {
         if (this.#stop.signal.aborted) return;
         await new Promise<void>((resolve) => this.#idle.push(resolve));
         continue;
       }
-      if (this.#waiting < batchSize && linger > 0) await delay(linger, this.#stop.signal);
+      if (this.#waiting < this.#enough) await this.#linger();
       const batch = this.#take(batchSize);
       if (batch.length > 0) await this.#deliver(batch);
     }
+  }
+
+  /** Sessions for which no others are waited for: a batch, or half of what the queue holds. */
+  get #enough(): number {
+    const { batchSize, queueSize, linger } = this.settings;
+    return linger === 0 || this.#stop.signal.aborted ? 0 : Math.min(batchSize, queueSize / 2);
+  }
+
+  /** Waits for more sessions: until there are enough, until the time is over, or until the end. */
+  #linger(): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#lingering.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, this.settings.linger);
+      this.#lingering.add(wake);
+    });
   }
 
   /** Up to `most` sessions from the head of the queue. */
@@ -128,6 +151,8 @@ export class ExporterQueue {
           this.#recovered();
           if (rejected > 0) {
             this.#lose(rejected, `rejected: ${outcome.message ?? "no reason given"}`);
+          } else if (outcome.message !== undefined) {
+            this.#pass(outcome.message);
           }
           return;
         }
@@ -136,12 +161,14 @@ export class ExporterQueue {
           return;
         case "retryable": {
           const wait = backoff.next(outcome.retryAfterMs);
-          if (wait === undefined || this.#stop.signal.aborted) {
+          // a dead destination does not hold up the end; one that names a time has that time
+          const stopping = this.#stop.signal.aborted;
+          if (wait === undefined || stopping && outcome.retryAfterMs === undefined) {
             this.#lose(batch.length, outcome.reason);
             return;
           }
           this.#retrying(outcome.reason);
-          await delay(wait, this.#stop.signal);
+          await delay(wait, stopping ? this.#abort.signal : this.#stop.signal);
           this.counters.retries++;
         }
       }
@@ -170,6 +197,11 @@ export class ExporterQueue {
     if (!this.#failing) return;
     this.#failing = false;
     this.warn(`${this.id}: delivering again`);
+  }
+
+  /** Passes on what a destination says that took everything. */
+  #pass(message: string): void {
+    if (this.#adviceNotice.allows()) this.warn(`${this.id}: the server says: ${message}`);
   }
 
   #lose(sessions: number, reason: string): void {
@@ -206,24 +238,11 @@ class Backoff {
   next(atLeast = 0): number | undefined {
     if (this.settings === undefined) return undefined;
     const { maxInterval, maxElapsedTime } = this.settings;
-    const jittered = this.#interval * (0.5 + Math.random());
+    const jittered = Math.min(this.#interval * (0.5 + Math.random()), maxInterval);
     this.#interval = Math.min(this.#interval * 1.5, maxInterval);
     const wait = Math.max(jittered, atLeast);
     const elapsed = performance.now() - this.#began;
     return maxElapsedTime > 0 && elapsed + wait > maxElapsedTime ? undefined : wait;
-  }
-}
-
-/** What `work` gives, or the signal's reason as soon as it aborts, whatever the work does then. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort);
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }
 

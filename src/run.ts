@@ -45,9 +45,9 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
       { ...settings.capture, signal: stop.signal },
       settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
     );
-    for (const { exporter } of queues) await exporter.start?.();
-    say("tracing");
     using _timer = after(context.duration, () => stop.abort());
+    await Promise.all(queues.map(({ exporter }) => exporter.start?.(stop.signal)));
+    say("tracing");
     const count = await pump(sessions, queues, (batch) => spans.observe(batch));
     summarise(settings, sessions, queues, count);
   } finally {

@@ -15,11 +15,15 @@ export const sendingQueue = section({
     .describe("Exports under way at once."),
 }).describe("Sessions waiting for a slow or dead destination.");
 
+function interval() {
+  return duration().refine((ms) => ms > 0, "a duration above zero");
+}
+
 /** `retry_on_failure`: tries after one that may succeed later. */
 export const retryOnFailure = section({
   enabled: z.boolean("true or false").default(true).describe("Try again."),
-  initial_interval: duration().prefault("1s").describe("Wait before the second try."),
-  max_interval: duration().prefault("30s").describe("Longest wait between two tries."),
+  initial_interval: interval().prefault("1s").describe("Wait before the second try."),
+  max_interval: interval().prefault("30s").describe("Longest wait between two tries."),
   max_elapsed_time: duration().prefault("0s")
     .describe("Give a batch up after this long; 0s: never."),
 }).describe("Tries after one that failed and may succeed later.");

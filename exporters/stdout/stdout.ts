@@ -1,4 +1,5 @@
 /** The exporter `stdout`: sessions as tcplife prints them, or as JSON. */
+import { unlessAborted } from "../../src/abort.ts";
 import type { SessionBatch } from "../../src/batch.ts";
 import { UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../../src/exporter.ts";
@@ -69,10 +70,11 @@ export class StdoutExporter implements Exporter {
   }
 
   /** Prints the header, so that an idle run shows it. @throws {UsageError} if stdout can't be written to */
-  async start(): Promise<void> {
+  async start(signal: AbortSignal): Promise<void> {
     try {
-      await this.#print(this.#format.header);
+      await this.#print(this.#format.header, signal);
     } catch (error) {
+      if (signal.aborted) return;
       throw new UsageError(cannotWrite(error), { cause: error });
     }
   }
@@ -93,7 +95,7 @@ export class StdoutExporter implements Exporter {
     // nothing is held back
   }
 
-  async #print(text: string, signal?: AbortSignal): Promise<void> {
+  async #print(text: string, signal: AbortSignal): Promise<void> {
     try {
       for (let bytes = encoder.encode(text); bytes.length > 0;) {
         const written = await this.#writeSome(bytes, signal);
@@ -108,13 +110,14 @@ export class StdoutExporter implements Exporter {
   }
 
   /** Writes what the reader takes; waits while it takes nothing. */
-  async #writeSome(bytes: Uint8Array, signal?: AbortSignal): Promise<number> {
+  async #writeSome(bytes: Uint8Array, signal: AbortSignal): Promise<number> {
+    signal.throwIfAborted();
     try {
-      return await unlessAborted(() => this.#write(bytes), signal);
+      return await unlessAborted(this.#write(bytes), signal);
     } catch (error) {
       // a full pipe that another process set O_NONBLOCK on
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      await unlessAborted(() => delay(FULL_PIPE_WAIT_MS), signal);
+      await unlessAborted(delay(FULL_PIPE_WAIT_MS), signal);
       return 0;
     }
   }
@@ -123,21 +126,6 @@ export class StdoutExporter implements Exporter {
 /** A pipe without a reader, or a socket whose other end was closed. */
 function isReaderGone(error: unknown): boolean {
   return error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset;
-}
-
-/** The result of `work`, or a rejection as soon as `signal` aborts; the work itself goes on. */
-async function unlessAborted<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  if (signal === undefined) return await work();
-  const gaveUp = () => new Error("shutdown did not wait longer for its reader");
-  if (signal.aborted) throw gaveUp();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(gaveUp());
-  signal.addEventListener("abort", abort);
-  try {
-    return await Promise.race([aborted, work()]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 function delay(milliseconds: number): Promise<void> {

@@ -13,6 +13,8 @@ export function quote(text: string): string {
 }
 
 function redact(text: string): string {
-  const withoutUser = text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1***@");
+  const withoutUser = /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
+    ? text.replace(/^([^:]*:\/\/).*@/s, "$1***@")
+    : text.replace(/^.*:.*@/s, "***@"); // user:password@host:port, or a URL with a slip
   return withoutUser.replace(/^([a-z][a-z0-9+.-]*:\/\/[^?]*)\?.*$/is, "$1?***");
 }

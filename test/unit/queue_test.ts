@@ -373,3 +373,33 @@ Deno.test("nothing is lost or doubled: each session is delivered, failed or drop
     { numRuns: 100 },
   );
 });
+
+Deno.test("close() waits for the time that a busy destination names, within its own", async () => {
+  const answers: ExportOutcome[] = [{ ...BUSY, retryAfterMs: 50 }, SUCCESS];
+  const exporter = new FakeExporter((attempt) => answers[attempt - 1] ?? SUCCESS);
+  const { queue } = queueFor(exporter);
+  queue.push(sessions(1, 2));
+  await queue.close(1000);
+  assert.deepEqual(exporter.delivered, [1, 2]);
+  assert.equal(queue.counters.failed, 0);
+});
+
+Deno.test("a destination that took everything and says something is quoted", async () => {
+  const exporter = new FakeExporter(() => ({ status: "success", message: "near the quota" }));
+  const { queue, warnings } = queueFor(exporter);
+  queue.push(sessions(1, 1));
+  await queue.close(1000);
+  assert.deepEqual(warnings, ["fake/1: the server says: near the quota"]);
+});
+
+Deno.test("a queue that fills up does not wait for its linger to end", async () => {
+  const exporter = new FakeExporter(() => SUCCESS);
+  const { queue } = queueFor(exporter, { queueSize: 10, batchSize: 100, linger: 60_000 });
+  for (let first = 1; first <= 30; first += 3) {
+    queue.push(sessions(first, 3));
+    await sleep(5);
+  }
+  await queue.close(1000);
+  assert.deepEqual(exporter.delivered, numbers(1, 30));
+  assert.equal(queue.counters.dropped, 0);
+});

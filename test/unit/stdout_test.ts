@@ -405,7 +405,7 @@ Deno.test("export() waits for room in a full pipe that does not block", async ()
 Deno.test("start() prints it before any session ended, and once", async () => {
   const reader = new Reader();
   const exporter = reader.exporter();
-  await exporter.start();
+  await exporter.start(forever);
   assert.equal(reader.text, "PID\n");
   await exporter.export(makeBatch({ owner_pid: 1 }), forever);
   await exporter.export(makeBatch({ owner_pid: 2 }), forever);
@@ -414,7 +414,7 @@ Deno.test("start() prints it before any session ended, and once", async () => {
 
 Deno.test("start() writes nothing for a format without one", async () => {
   const reader = new Reader();
-  await reader.exporter({ ...ROWS, header: "" }).start();
+  await reader.exporter({ ...ROWS, header: "" }).start(forever);
   assert.equal(reader.writes, 0);
 });
 
@@ -438,7 +438,7 @@ for (
 Deno.test("a reader that has gone before the header ends the program and is no error", async () => {
   const reader = new Reader(new Deno.errors.BrokenPipe("EPIPE"));
   const exporter = reader.exporter();
-  await exporter.start();
+  await exporter.start(forever);
   assert.equal(reader.stops, 1);
   assert.deepEqual(await exporter.export(makeBatch({}), forever), { status: "success" });
   assert.equal(reader.writes, 1);
@@ -468,7 +468,7 @@ Deno.test("a row that a failure cut off does not swallow the next one", async ()
 Deno.test("a header that can't be written is a usage error", async () => {
   const reader = new Reader(new Error("No space left on device"));
   await assert.rejects(
-    reader.exporter().start(),
+    reader.exporter().start(forever),
     new UsageError("cannot write to stdout: No space left on device"),
   );
 });
@@ -485,10 +485,10 @@ Deno.test("shutdown's patience ends the wait for a reader that takes nothing", a
     stop: () => assert.fail("the reader is there"),
   });
   const waiting = exporter.export(makeBatch({}), patience.signal);
-  patience.abort();
+  patience.abort(new Error("no time was left"));
   const failure = {
     status: "failure",
-    reason: "cannot write to stdout: shutdown did not wait longer for its reader",
+    reason: "cannot write to stdout: no time was left",
   };
   assert.deepEqual(await waiting, failure);
   assert.deepEqual(await exporter.export(makeBatch({}), patience.signal), failure);
