@@ -62,10 +62,10 @@ export class RotatingFile {
    * @throws an error of the operating system; the same write may succeed later
    */
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.#torn && this.#options.text) bytes = Buffer.concat([LINE_FEED, bytes]);
     let file = this.#file ?? await this.#open(false);
     const full = this.#size > 0 && this.#size + bytes.length > this.#options.rotation.maxBytes;
     if (full || (this.#torn && !this.#options.text)) file = await this.#rotate();
+    else if (this.#torn) bytes = Buffer.concat([LINE_FEED, bytes]);
     let written = 0;
     try {
       while (written < bytes.length) written += await file.write(bytes.subarray(written));

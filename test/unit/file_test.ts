@@ -271,6 +271,21 @@ Deno.test("a line that was cut off by a crash does not spoil the next", async ()
   assert.equal(parseOtlpJsonLines(lines.join("\n")).length, 2);
 });
 
+Deno.test("a line that was cut off stays alone in the file that is put aside", async () => {
+  await using folder = await makeTempFolder();
+  const path = join(folder.path, "spans.jsonl");
+  await Deno.writeTextFile(path, "x".repeat(90));
+  const file = await RotatingFile.open(path, {
+    append: true,
+    rotation: { maxBytes: 100, maxBackups: 5, maxDays: 0 },
+    text: true,
+    warn: (message) => assert.fail(message),
+  });
+  await file.write(new TextEncoder().encode("a line of 20 bytes.\n"));
+  file.close();
+  assert.equal(await Deno.readTextFile(path), "a line of 20 bytes.\n");
+});
+
 Deno.test("a path that cannot be written is an error that tells what to do", async (t) => {
   await using folder = await makeTempFolder();
   await Deno.mkdir(join(folder.path, "folder"));
