@@ -23,7 +23,7 @@ export interface TransportOptions {
 }
 
 /** The version of the official exporters whose serializers are used, as they tell it themselves. */
-export const OTEL_USER_AGENT = "OTel-OTLP-Exporter-JavaScript/0.301.0";
+const OTEL_USER_AGENT = "OTel-OTLP-Exporter-JavaScript/0.301.0";
 
 /** The User-Agent, in the form that the OpenTelemetry specification asks of distributions. */
 export const USER_AGENT = `tcpspan/${VERSION} ${OTEL_USER_AGENT}`;

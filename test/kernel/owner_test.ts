@@ -1,11 +1,11 @@
 /** Whose session it is: the process that used the socket, however it came by it. */
 import { strict as assert } from "node:assert";
-import type { OwnerSource, Session } from "../../src/session.ts";
-import { Actor, type ProcessTruth } from "./actor.ts";
+import { assertOwner } from "./owner.ts";
+import type { OwnerSource } from "../../src/session.ts";
+import { Actor } from "./actor.ts";
 import { hasPort, Trace } from "./harness.ts";
 import { Scene } from "./scene.ts";
 
-const TICK_NS = 10_000_000n; // of the times in /proc/PID/stat
 const LOOPBACK = { family: "ipv4", address: "127.0.0.1" } as const;
 
 interface Case {
@@ -207,13 +207,3 @@ Deno.test("existing: false leaves out sessions that were open before the capture
   const ends = await trace.take(2, hasPort(port));
   assert.ok(ends.every(hasPort(truth.local_port)));
 });
-
-function assertOwner(end: Session, owner: ProcessTruth): void {
-  assert.equal(end.pid, owner.pid);
-  assert.equal(end.uid, owner.uid);
-  assert.equal(end.comm, owner.comm);
-  assert.equal(end.executable, owner.exe);
-  assert.equal(end.processStartBootNs / TICK_NS, BigInt(owner.start_ticks));
-  assert.equal(end.cgroupId, owner.cgroup_id);
-  assert.equal(end.netns, owner.netns);
-}

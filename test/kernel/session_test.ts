@@ -1,14 +1,14 @@
 /** Every field of a session, against what both of its processes say. */
 import { strict as assert } from "node:assert";
+import { assertOwner } from "./owner.ts";
 import { bootTimeNs, wallOffsetNs } from "../../ffi/clock.ts";
 import { FLAG } from "../../src/record_layout.ts";
 import type { Session } from "../../src/session.ts";
-import type { EndTruth, ProcessTruth, SocketInfo } from "./actor.ts";
+import type { EndTruth, SocketInfo } from "./actor.ts";
 import { assertWithin } from "./harness.ts";
 import { Cgroup } from "./host.ts";
 import { Scene, type SceneOptions } from "./scene.ts";
 
-const TICK_NS = 10_000_000n; // of the times in /proc/PID/stat
 const CLOCK_TOLERANCE_NS = 100_000n; // what docs/span.md promises
 
 interface Case extends SceneOptions {
@@ -198,16 +198,6 @@ function assertAddresses(end: Session, truth: EndTruth, local: string, peer: str
   assert.equal(end.localPort, truth.local_port);
   assert.equal(end.peerPort, truth.peer_port);
   assert.equal(end.cookie, truth.cookie);
-}
-
-function assertOwner(end: Session, owner: ProcessTruth): void {
-  assert.equal(end.pid, owner.pid);
-  assert.equal(end.uid, owner.uid);
-  assert.equal(end.comm, owner.comm);
-  assert.equal(end.executable, owner.exe);
-  assert.equal(end.processStartBootNs / TICK_NS, BigInt(owner.start_ticks));
-  assert.equal(end.cgroupId, owner.cgroup_id);
-  assert.equal(end.netns, owner.netns);
 }
 
 /** `info` was read before the last acknowledgements. */
