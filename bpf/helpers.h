@@ -9,6 +9,8 @@
 #define SEC(name) __attribute__((section(name), used))
 #define __always_inline inline __attribute__((always_inline))
 #define __kconfig __attribute__((section(".kconfig")))
+/* Makes the compiler read memory again. */
+#define barrier() asm volatile("" ::: "memory")
 #define KERNEL_VERSION(major, minor, patch) (((major) << 16) + ((minor) << 8) + (patch))
 
 /* Map definitions: libbpf reads numbers as array lengths, types as pointers. */
@@ -16,18 +18,19 @@
 #define __type(name, value) typeof(value) *name
 
 /* Helper functions by number, include/uapi/linux/bpf.h. */
-static __u64 (*bpf_get_current_uid_gid)(void) = (void *)15;
-static long (*bpf_get_current_comm)(void *buffer, __u32 size) = (void *)16;
 static __u64 (*bpf_get_socket_cookie)(void *socket) = (void *)46;
-static __u64 (*bpf_get_current_cgroup_id)(void) = (void *)80;
 static void *(*bpf_sk_storage_get)(void *map, void *sk, void *value, __u64 flags) = (void *)107;
+static long (*bpf_sk_storage_delete)(void *map, void *sk) = (void *)108;
 static long (*bpf_probe_read_kernel)(void *to, __u32 size, const void *from) = (void *)113;
 static long (*bpf_probe_read_kernel_str)(void *to, __u32 size, const void *from) = (void *)115;
 static __u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
+static long (*bpf_seq_write)(struct seq_file *seq, const void *data, __u32 length) = (void *)127;
 static void *(*bpf_ringbuf_reserve)(void *ring, __u64 size, __u64 flags) = (void *)131;
 static void (*bpf_ringbuf_submit)(void *record, __u64 flags) = (void *)132;
+static void (*bpf_ringbuf_discard)(void *record, __u64 flags) = (void *)133;
 static struct tcp_sock *(*bpf_skc_to_tcp_sock)(void *sk) = (void *)137;
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
+static struct socket *(*bpf_sock_from_file)(struct file *file) = (void *)162;
 
 /* Where the running kernel has a field, and how large it has a type. */
 #define field_offset(type, field) __builtin_preserve_field_info(((type *)0)->field, 0)

@@ -55,6 +55,9 @@ enum {
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define ECONNABORTED 103
+#define EPIPE 32
+#define ECONNRESET 104
+#define SHUTDOWN_MASK 3        /* include/net/sock.h: both directions */
 #define PF_KTHREAD 0x00200000  /* include/linux/sched.h */
 #define MAX_PID_NS_LEVEL 32    /* include/linux/pid_namespace.h */
 
@@ -106,6 +109,7 @@ struct sock_common {
 	};
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -117,13 +121,20 @@ typedef struct {
 	int owned;
 } __core socket_lock_t;
 
+struct socket;
+
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
+	struct socket *sk_socket; /* NULL until accepted, and after close */
 	unsigned long sk_lingertime;
 	int sk_err;
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
+} __core;
+
+struct socket {
+	struct sock *sk;
 } __core;
 
 struct inet_sock {
@@ -206,14 +217,68 @@ struct signal_struct {
 	struct pid *pids[4];
 } __core;
 
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+} __core;
+
+struct kernfs_node {
+	__u64 id;
+} __core;
+
+struct cgroup {
+	struct kernfs_node *kn;
+} __core;
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+} __core;
+
 struct task_struct {
 	unsigned int flags;
-	int tgid;
 	__u64 start_boottime;
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
 	struct mm_struct *mm;
+	const struct cred *cred;
+	struct css_set *cgroups;
 	char comm[16];
+} __core;
+
+/* What the kernel hands to iterators: kernel/bpf/task_iter.c, net/ipv4/tcp_ipv4.c,
+ * net/core/bpf_sk_storage.c. Each is 8 bytes on every architecture. */
+#define __iterator_pointer(type, name) \
+	union {                        \
+		type *name;            \
+		__u64 : 64;            \
+	} __attribute__((aligned(8)))
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	__iterator_pointer(struct seq_file, seq);
+} __core;
+
+struct bpf_iter__task_file {
+	__iterator_pointer(struct bpf_iter_meta, meta);
+	__iterator_pointer(struct task_struct, task);
+	__u32 fd;
+	__iterator_pointer(struct file, file);
+} __core;
+
+struct bpf_iter__tcp {
+	__iterator_pointer(struct bpf_iter_meta, meta);
+	__iterator_pointer(struct sock_common, sk_common);
+} __core;
+
+struct bpf_iter__bpf_sk_storage_map {
+	__iterator_pointer(struct bpf_iter_meta, meta);
+	__iterator_pointer(struct bpf_map, map);
+	__iterator_pointer(struct sock, sk);
+	__iterator_pointer(void, value);
 } __core;
 
 #endif

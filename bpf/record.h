@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * The record of one session's end: the one definition of its layout.
- * src/record_layout.ts is generated from it, through the object's BTF.
+ * The record of a session that ended, or is still open: the one definition of
+ * its layout. src/record_layout.ts is generated from it, through the object's BTF.
  *
  * Multi-byte fields are in the host's byte order, addresses in network order.
  * Times are CLOCK_BOOTTIME in nanoseconds; 0 is "never seen".
@@ -23,20 +23,23 @@ enum role {
 enum owner_source {
 	OWNER_UNKNOWN = 0,
 	OWNER_LISTEN = 1,   /* inherited from the listener */
-	OWNER_CLOSE = 2,    /* closed or shut down the socket */
-	OWNER_RECV = 3,     /* received from it, or sent to it */
-	OWNER_CONNECT = 4,  /* called connect() */
+	OWNER_FD_TABLE = 2, /* had a descriptor of it when the tracer started */
+	OWNER_CLOSE = 3,    /* closed or shut down the socket */
+	OWNER_RECV = 4,     /* received from it, or sent to it */
+	OWNER_CONNECT = 5,  /* called connect() */
 };
 
 enum record_flags {
 	FLAG_SOCK_DONE = 1 << 0,      /* the peer's FIN was received in order */
 	FLAG_LINGER_ZERO = 1 << 1,    /* SO_LINGER with a time of 0 */
 	FLAG_OWNED = 1 << 2,          /* sk_lock.owned at the end */
-	FLAG_REPAIR = 1 << 3,         /* TCP_REPAIR */
+	FLAG_REPAIR = 1 << 3,         /* TCP_REPAIR at the end */
 	FLAG_START_OBSERVED = 1 << 4, /* its first state change was seen */
 	FLAG_BACKSTOP = 1 << 5,       /* reported at tcp_destroy_sock, CLOSE was missed */
 	FLAG_LOCAL_FIN_FIRST = 1 << 6,
 	FLAG_PEER_FIN_FIRST = 1 << 7,
+	FLAG_RESTORED = 1 << 8,       /* established by TCP_REPAIR, without a handshake */
+	FLAG_ALL_READ = 1 << 9,       /* no process will read from it any more */
 };
 
 /* The process that holds the socket. */
@@ -57,16 +60,13 @@ struct record {
 	__u64 established_ns;
 	__u64 fin_sent_ns;
 	__u64 fin_received_ns;
-	__u64 end_ns;             /* CLOSE */
+	__u64 end_ns;             /* CLOSE; of a session still open: when this was written */
 	__u64 cookie;             /* 0 where the kernel never made one (before 5.12) */
 	__u64 bytes_acked;        /* tcp_sock.bytes_acked: counts SYN and FIN */
 	__u64 bytes_received;     /* tcp_sock.bytes_received: counts FIN */
-	__u64 bytes_sent;         /* tcp_sock.bytes_sent */
-	__u64 bytes_retrans;      /* tcp_sock.bytes_retrans */
 	struct owner owner;
 	__u32 netns;              /* inode of the network namespace */
 	__u32 snd_una;
-	__u32 snd_nxt;
 	__u32 write_seq;
 	__u32 rcv_nxt;
 	__u32 copied_seq;
@@ -77,14 +77,16 @@ struct record {
 	__u32 rtt_min_us;         /* microseconds; ~0: no sample */
 	__u32 handshake_rtt_us;   /* passive end: round trip of the SYN-ACK; 0: no sample */
 	__u32 flags;              /* enum record_flags */
+	__u32 interim;            /* 0: it ended; else the how manieth report of it while open */
+	__u32 ifindex;            /* interface that it is bound to: the zone of link-local addresses */
 	__u16 family;             /* AF_INET or AF_INET6, of the packets */
 	__u16 local_port;
 	__u16 peer_port;
 	__u16 err;                /* sk_err: an errno */
-	__u8 last_state;          /* state before CLOSE: TCP_ESTABLISHED = 1 … */
+	__u8 last_state;          /* state before CLOSE, or now: TCP_ESTABLISHED = 1 … */
 	__u8 role;                /* enum role */
 	__u8 shutdown;            /* sk_shutdown: 1 RCV, 2 SEND */
-	__u8 pad[5];
+	__u8 pad;
 	__u8 local_address[16];   /* IPv4: the first 4 bytes */
 	__u8 peer_address[16];
 };

@@ -1,7 +1,8 @@
 /** An eBPF object file in the kernel: its programs, its maps, its variables. */
 import { Btf } from "./btf.ts";
 import { libbpf, LibbpfError, LibbpfMessages } from "./libbpf.ts";
-import { lastErrno, SystemError, toCString } from "./libc.ts";
+import { check, lastErrno, SystemError, toCString } from "./libc.ts";
+import { Walk } from "./walk.ts";
 
 // offset in struct bpf_prog_info, include/uapi/linux/bpf.h
 const PROG_INFO = { size: 232, recursionMisses: 208 } as const;
@@ -13,6 +14,7 @@ const PROG_INFO = { size: 232, recursionMisses: 208 } as const;
 export class BpfObject implements Disposable {
   #handle: Deno.PointerObject | null;
   readonly #links: Deno.PointerObject[] = [];
+  readonly #iterators = new Map<string, Deno.PointerObject>();
 
   /** @param elf contents of the `.bpf.o` file. @throws {LibbpfError} if libbpf cannot read it */
   constructor(elf: Uint8Array<ArrayBuffer>) {
@@ -60,6 +62,23 @@ export class BpfObject implements Disposable {
     this.#links.push(link);
   }
 
+  /** Attaches a loaded iterator program, to the sockets of a map of socket storage where one is named. */
+  attachIterator(program: string, map?: string): void {
+    using messages = new LibbpfMessages();
+    const options = map === undefined ? null : iteratorOptions(this.mapFd(map));
+    const link = libbpf().bpf_program__attach_iter(this.#program(program), options);
+    if (link === null) throw failure(`cannot attach ${program}`, lastErrno(), messages);
+    this.#iterators.set(program, link);
+  }
+
+  /** Begins to walk with an attached iterator program. */
+  walk(program: string): Walk {
+    const link = this.#iterators.get(program);
+    if (link === undefined) throw new LibbpfError(`cannot run ${program}: it is not attached`);
+    const fd = libbpf().bpf_iter_create(libbpf().bpf_link__fd(link));
+    return new Walk(check(`cannot run ${program}`, fd));
+  }
+
   /** The object's own type information; it must not be used after the object was closed. */
   btf(): Btf {
     return Btf.ofObject(this.#open());
@@ -85,7 +104,7 @@ export class BpfObject implements Disposable {
     return Number(info.getBigUint64(PROG_INFO.recursionMisses, true));
   }
 
-  /** Detaches every program; maps stay. */
+  /** Detaches every program that follows events; maps and iterators stay. */
   detach(): void {
     for (const link of this.#links.splice(0)) libbpf().bpf_link__destroy(link);
   }
@@ -93,6 +112,7 @@ export class BpfObject implements Disposable {
   [Symbol.dispose](): void {
     if (this.#handle === null) return;
     this.detach();
+    for (const link of this.#iterators.values()) libbpf().bpf_link__destroy(link);
     libbpf().bpf_object__close(this.#handle);
     this.#handle = null;
   }
@@ -115,6 +135,15 @@ export class BpfObject implements Disposable {
     }
     return program;
   }
+}
+
+/** `struct bpf_iter_attach_opts` with a `union bpf_iter_link_info` that names a map. */
+function iteratorOptions(mapFd: number): BigUint64Array<ArrayBuffer> {
+  const size = 24n; // size_t sz; union bpf_iter_link_info *link_info; __u32 link_info_len
+  const words = new BigUint64Array(4); // the options, and behind them what they point to
+  const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(words));
+  words.set([size, address + size, 4n, BigInt(mapFd)]);
+  return words;
 }
 
 function failure(attempt: string, errno: number, messages: LibbpfMessages): LibbpfError {

@@ -20,6 +20,12 @@ const symbols = {
   bpf_program__set_autoload: { parameters: ["pointer", "bool"], result: "i32" },
   /** `struct bpf_link *bpf_program__attach(const struct bpf_program *prog)` */
   bpf_program__attach: { parameters: ["pointer"], result: "pointer" },
+  /** `struct bpf_link *bpf_program__attach_iter(const struct bpf_program *prog, const struct bpf_iter_attach_opts *opts)` */
+  bpf_program__attach_iter: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** `int bpf_link__fd(const struct bpf_link *link)` */
+  bpf_link__fd: { parameters: ["pointer"], result: "i32" },
+  /** `int bpf_iter_create(int link_fd)` */
+  bpf_iter_create: { parameters: ["i32"], result: "i32" },
   /** `int bpf_program__fd(const struct bpf_program *prog)` */
   bpf_program__fd: { parameters: ["pointer"], result: "i32" },
   /** `int bpf_link__destroy(struct bpf_link *link)` */

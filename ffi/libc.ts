@@ -19,6 +19,8 @@ const symbols = {
   read: { parameters: ["i32", "buffer", "u64"], result: "i64" },
   /** `ssize_t write(int fd, const void *buf, size_t count)` */
   write: { parameters: ["i32", "buffer", "u64"], result: "i64" },
+  /** `int open(const char *pathname, int flags)` */
+  open: { parameters: ["buffer", "i32"], result: "i32" },
   /** `int close(int fd)` */
   close: { parameters: ["i32"], result: "i32" },
   /** `int getpagesize(void)` */
@@ -27,6 +29,10 @@ const symbols = {
   mmap: { parameters: ["pointer", "u64", "i32", "i32", "i32", "i64"], result: "pointer" },
   /** `int munmap(void *addr, size_t length)` */
   munmap: { parameters: ["pointer", "u64"], result: "i32" },
+  /** `int setns(int fd, int nstype)` */
+  setns: { parameters: ["i32", "i32"], result: "i32" },
+  /** `char *if_indextoname(unsigned int ifindex, char *ifname)` */
+  if_indextoname: { parameters: ["u32", "buffer"], result: "pointer" },
   /** `int vsnprintf(char *str, size_t size, const char *format, va_list ap)` */
   vsnprintf: { parameters: ["buffer", "u64", "pointer", "pointer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;

@@ -4,6 +4,7 @@ import { bootTimeNs, ClockStepEvent } from "../ffi/clock.ts";
 import { LibbpfError } from "../ffi/libbpf.ts";
 import { SystemError } from "../ffi/libc.ts";
 import { Mapping } from "../ffi/mapping.ts";
+import { inNetworkNamespace } from "../ffi/network_namespace.ts";
 import { type Interest, Poller } from "../ffi/poller.ts";
 import { Ring } from "../ffi/ring.ts";
 import { SessionBatch } from "./batch.ts";
@@ -11,6 +12,7 @@ import { Networks } from "./cidr.ts";
 import { HostError } from "./errors.ts";
 import { HOOKS, presentHooks, requireHost } from "./host.ts";
 import { Limiter } from "./limiter.ts";
+import { networkNamespaces } from "./network_namespaces.ts";
 import { readProcLink } from "./procfs.ts";
 import { BSS, LIMIT, RECORD, RODATA } from "./record_layout.ts";
 import { WallClock } from "./wall_clock.ts";
@@ -30,6 +32,10 @@ export interface CaptureOptions {
   readonly ringBuffer?: number;
   /** Whether to report sessions that were open before the start. Default true. */
   readonly existing?: boolean;
+  /** Reports sessions that are open for as many milliseconds, again and again; undefined: never. */
+  readonly interim?: number | undefined;
+  /** Whether to report the sessions that are still open when the capture stops. Default false. */
+  readonly reportOpenOnExit?: boolean;
   /** Ends the capture: what is in the ring is still delivered. */
   readonly signal?: AbortSignal;
 }
@@ -51,9 +57,13 @@ const AF: Record<"ipv4" | "ipv6", number> = { ipv4: 2, ipv6: 10 };
 const OBJECT = new URL("../bpf/tcpspan.bpf.o", import.meta.url);
 const DEFAULT_RING = 16 * 1024 * 1024; // bytes
 const MAX_BATCH = 4096; // sessions
+const MOST_AT_ONCE = 512; // records that a walk makes before the ring is read: they fit the smallest
+const MOST_INTERVAL_MS = 2 ** 31 - 1; // of setInterval
 const RING_HEADER = 8; // bytes in front of each record
 // Under load the ring is read at this interval; a reader that has caught up sleeps without a timer.
 const COALESCE_MS = 50;
+// A report that waits for its socket's close is handed over after as long: the process may hang.
+const MOST_WAIT_MS = 1000;
 // How often a busy reader looks for other events: a step of the clock, a reader of stdout that left.
 const LOOK_MS = 500;
 
@@ -76,8 +86,13 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   readonly #include: Networks;
   readonly #exclude: Networks;
   readonly #hasOutput: boolean;
+  readonly #reportOpenOnExit: boolean;
   #stopping = false;
   #disposed = false;
+  #postponed = 0n; // of the kernel program's counter: what is known to wait, or no longer does
+  #releaseDue = false;
+  #releaseTimer: ReturnType<typeof setTimeout> | undefined;
+  #interimDue = false;
   #wakeSleeper: () => void = () => {};
 
   /**
@@ -106,12 +121,17 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     writeSettings(new DataView(object.initialValues(".rodata")), options);
     const hooks = presentHooks();
     for (const hook of HOOKS) if (!hooks.includes(hook)) object.disable(hook.program);
+    const reportsOpen = options.interim !== undefined || options.reportOpenOnExit === true;
+    if (!reportsOpen) object.disable("report_open");
     object.load();
     const ring = onFailure.use(new Ring(object.mapFd("ring"), object.maxEntries("ring")));
-    const counters = onFailure.use(new Mapping(object.mapFd(".bss"), BSS.size, "read"));
+    const counters = onFailure.use(new Mapping(object.mapFd(".bss"), BSS.size, "read-write"));
     const clockSteps = onFailure.use(new ClockStepEvent());
     this.#clock = new WallClock(); // once steps are noticed
     for (const { program } of hooks) object.attach(program);
+    object.attachIterator("release_waiting", "waiting");
+    if (reportsOpen) object.attachIterator("report_open", "sockets");
+    seed(object); // what opens from here on is seen
 
     const interests: Interest[] = [];
     interests[Event.Ring] = { fd: ring.fd, until: "readable" };
@@ -123,6 +143,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.#clockSteps = clockSteps;
     this.#poller = new Poller(interests);
     this.#counters = counters;
+    this.#reportOpenOnExit = options.reportOpenOnExit ?? false;
     const disposables = onFailure.move();
     this.#resources.defer(() => disposables.dispose());
     this.#resources.use(this.#poller); // first of all: its wait uses the ring's descriptor
@@ -130,22 +151,27 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     options.signal?.addEventListener("abort", stop);
     this.#resources.defer(() => options.signal?.removeEventListener("abort", stop));
     if (options.signal?.aborted) this.stop();
+    if (options.interim !== undefined) {
+      const timer = setInterval(() => {
+        this.#interimDue = true;
+        this.#wake();
+      }, Math.min(options.interim, MOST_INTERVAL_MS));
+      this.#resources.defer(() => clearInterval(timer));
+    }
+    this.#resources.defer(() => clearTimeout(this.#releaseTimer));
   }
 
   /** Ends the iteration once what is in the ring has been delivered. */
   stop(): void {
     this.#stopping = true;
-    this.#poller.wake();
-    this.#wakeSleeper();
+    this.#wake();
   }
 
   /** What was lost until now. */
   losses(): CaptureLosses {
-    const bss = new DataView(this.#counters.buffer);
-    const counter = (offset: number) => Number(bss.getBigUint64(offset, true));
     return {
-      ringFull: counter(BSS.lost_ring_full),
-      storageFailed: counter(BSS.lost_storage_failed),
+      ringFull: Number(this.#counter(BSS.lost_ring_full)),
+      storageFailed: Number(this.#counter(BSS.lost_storage_failed)),
       skippedRuns: presentHooks().reduce(
         (sum, { program }) => sum + this.#object.recursionMisses(program),
         0,
@@ -162,17 +188,21 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
         await this.#poller.wait(); // returns at once while there is something to read
         this.#react();
       }
-      const last = this.#stopping;
-      if (last) this.#object.detach(); // upstream first: what is read now is all
-      idle = true;
-      while (!this.#disposed) {
-        const batch = this.#drain();
-        if (batch === undefined) break;
-        idle = false;
-        const chosen = this.#select(batch);
-        if (chosen.length > 0) yield chosen;
+      if (this.#disposed) return;
+      if (this.#stopping) {
+        yield* this.#end();
+        return;
       }
-      if (last) return;
+      this.#watchPostponed();
+      if (this.#releaseDue) {
+        this.#releaseDue = false;
+        yield* this.#walk("release_waiting");
+      }
+      if (this.#interimDue) {
+        this.#interimDue = false;
+        yield* this.#walk("report_open");
+      }
+      idle = !(yield* this.#read());
       if (!idle) await this.#sleep(COALESCE_MS);
     }
   }
@@ -182,6 +212,68 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.#disposed = true;
     this.stop();
     await this.#resources.disposeAsync();
+  }
+
+  /** What is left when the capture stops. */
+  async *#end(): AsyncGenerator<SessionBatch, void, void> {
+    if (this.#reportOpenOnExit) {
+      new DataView(this.#counters.buffer).setBigUint64(BSS.last_round, bootTimeNs(), true);
+      // sockets that come and go make a walk pass some over: until there is nothing new
+      while (yield* this.#walk("report_open"));
+    }
+    yield* this.#walk("release_waiting");
+    if (!this.#disposed) this.#object.detach(); // upstream first: what is read now is all
+    yield* this.#walk("release_waiting");
+    yield* this.#read();
+  }
+
+  /** All that is in the ring. @returns whether there was something */
+  *#read(): Generator<SessionBatch, boolean, void> {
+    let found = false;
+    while (!this.#disposed) {
+      const batch = this.#drain();
+      if (batch === undefined) break;
+      found = true;
+      const chosen = this.#select(batch);
+      if (chosen.length > 0) yield chosen;
+    }
+    return found;
+  }
+
+  /**
+   * Has an iterator program fill the ring, and reads it in between, so that it never overflows.
+   * @returns whether the program made a record
+   */
+  *#walk(program: string): Generator<SessionBatch, boolean, void> {
+    if (this.#disposed) return false;
+    let found = false;
+    using walk = this.#object.walk(program);
+    while (!this.#disposed && walk.next(MOST_AT_ONCE) > 0) {
+      found = true;
+      yield* this.#read();
+    }
+    return found;
+  }
+
+  /** Sees to it that reports that wait for their sockets' close are handed over in time. */
+  #watchPostponed(): void {
+    const postponed = this.#counter(BSS.postponed);
+    if (postponed === this.#postponed || this.#releaseTimer !== undefined) return;
+    this.#postponed = postponed;
+    this.#releaseTimer = setTimeout(() => {
+      this.#releaseTimer = undefined;
+      this.#releaseDue = true;
+      this.#wake();
+    }, MOST_WAIT_MS);
+  }
+
+  #counter(offset: number): bigint {
+    return new DataView(this.#counters.buffer).getBigUint64(offset, true);
+  }
+
+  #wake(): void {
+    this.#poller.wake();
+    this.#wakeSleeper();
   }
 
   /** Does what the poller's events ask for, but for reading the ring. */
@@ -243,6 +335,23 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   }
 }
 
+/** Tells the kernel program what was open before it: sockets' owners, and who opened them. */
+function seed(object: BpfObject): void {
+  object.attachIterator("seed_owner");
+  using owners = object.walk("seed_owner");
+  owners.next(1); // to the end, as it writes nothing
+  object.attachIterator("seed_role");
+  for (const { pid } of networkNamespaces()) {
+    try {
+      using roles = inNetworkNamespace(`/proc/${pid}/ns/net`, () => object.walk("seed_role"));
+      roles.next(1);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      // its process has gone, or it may not be entered: roles are told at the end
+    }
+  }
+}
+
 /**
  * Starts a capture of the TCP sessions that end on this host, in all network namespaces. Needs
  * root. Each batch holds one session or more; a session is a view that is decoded as it is read.
@@ -281,6 +390,7 @@ function writeSettings(rodata: DataView, options: CaptureOptions): void {
     rodata.setUint16(RODATA.filter_family, AF[family], true);
   }
   rodata.setUint8(RODATA.report_existing, options.existing === false ? 0 : 1);
+  rodata.setBigUint64(RODATA.interim_ns, BigInt(options.interim ?? 0) * 1_000_000n, true);
   rodata.setUint32(RODATA.own_pid, Deno.pid, true);
   const namespace = /\d+/.exec(readProcLink("self/ns/pid") ?? "")?.[0];
   rodata.setUint32(RODATA.pid_namespace, Number(namespace ?? 0), true);

@@ -56,19 +56,8 @@ function afterHandshake(session: Session): Ending {
     : session.has(FLAG.LOCAL_FIN_FIRST)
     ? "local"
     : undefined;
-  switch (session.lastState) {
-    // both ends have closed; sk_err may be a stale one
-    case "fin_wait2":
-      // an abort does not wait for the peer's FIN, and holds the lock
-      if (!session.has(FLAG.SOCK_DONE) && session.has(FLAG.OWNED | FLAG.LINGER_ZERO)) {
-        return { by: first ?? "local", reason: "aborted" };
-      }
-      return { by: first ?? "local", reason: "fin" };
-    case "time_wait":
-    case "closing":
-      return { by: first ?? "local", reason: "fin" };
-    case "last_ack":
-      return { by: first ?? "peer", reason: "fin" };
+  if (hasClosed(session)) {
+    return { by: first ?? (session.lastState === "last_ack" ? "peer" : "local"), reason: "fin" };
   }
   switch (session.errno) {
     case 0:
@@ -79,7 +68,7 @@ function afterHandshake(session: Session): Ending {
     case errno.EPIPE: // what the kernel makes of a reset after the peer's FIN
       return fail(first ?? "peer", "reset", errno.ECONNRESET, "the peer reset the connection");
     case errno.ETIMEDOUT:
-      return fail(first ?? "kernel", "timeout", session.errno, "the peer stopped answering");
+      return fail(first ?? "kernel", "timeout", session.errno, unanswered(session));
     case errno.EHOSTUNREACH:
       return fail(
         first ?? "kernel",
@@ -97,6 +86,33 @@ function afterHandshake(session: Session): Ending {
     default:
       return fail(first ?? "kernel", "error", session.errno, "the connection failed");
   }
+}
+
+/** Whether both ends have closed, or this one and its process is gone; sk_err may be a stale one. */
+function hasClosed(session: Session): boolean {
+  switch (session.lastState) {
+    case "time_wait":
+      return true;
+    case "closing":
+    case "last_ack":
+      return session.finAcked;
+    case "fin_wait2": {
+      if (session.has(FLAG.SOCK_DONE)) return true;
+      // without the peer's FIN it is left by a close, unless that is an abort, or by an error
+      const aborts = session.has(FLAG.OWNED) &&
+        (session.has(FLAG.LINGER_ZERO) || session.unreadBytes !== 0);
+      return session.shutdown === 3 && !aborts;
+    }
+    default:
+      return false;
+  }
+}
+
+function unanswered(session: Session): string {
+  if (session.unackedBytes > 0) return "the peer acknowledged no more data";
+  return session.finSent
+    ? "the peer did not acknowledge the FIN"
+    : "the peer stopped answering keepalives";
 }
 
 function fail(

@@ -2,7 +2,8 @@
 import { formatIpv6, parseIpv4 } from "./address.ts";
 import type { SessionBatch } from "./batch.ts";
 import { Networks } from "./cidr.ts";
-import { readProc, readProcLink } from "./procfs.ts";
+import { networkNamespaces } from "./network_namespaces.ts";
+import { readProc } from "./procfs.ts";
 
 const LOOPBACK = new Networks(["127.0.0.0/8", "::1"]);
 const RESCAN_MS = 30_000;
@@ -43,15 +44,12 @@ export class HostAddresses {
   #scan(): void {
     this.#listed.clear();
     this.#namespaces.clear();
-    for (const { name } of Deno.readDirSync("/proc")) {
-      if (!/^\d+$/.test(name)) continue;
-      const netns = Number(/\d+/.exec(readProcLink(`${name}/ns/net`) ?? "")?.[0] ?? 0);
-      if (netns === 0 || this.#namespaces.has(netns)) continue;
-      this.#namespaces.add(netns);
-      for (const address of parseFibTrie(readProc(`${name}/net/fib_trie`) ?? "")) {
+    for (const { inode, pid } of networkNamespaces()) {
+      this.#namespaces.add(inode);
+      for (const address of parseFibTrie(readProc(`${pid}/net/fib_trie`) ?? "")) {
         this.#listed.add(address);
       }
-      for (const address of parseIfInet6(readProc(`${name}/net/if_inet6`) ?? "")) {
+      for (const address of parseIfInet6(readProc(`${pid}/net/if_inet6`) ?? "")) {
         this.#listed.add(address);
       }
     }

@@ -9,6 +9,8 @@ export interface Ids {
   readonly traceId: string;
   /** 16 digits. */
   readonly spanId: string;
+  /** Of a report of a session that is still open, whose own span id `spanId` is kept for its end. */
+  readonly reportId: string | undefined;
   /** The other end's span id, 16 digits; undefined where there is no other end or none is known. */
   readonly peerSpanId: string | undefined;
 }
@@ -22,6 +24,7 @@ export class IdHasher {
   readonly #pair = new DataView(new ArrayBuffer(8));
   readonly #attempt = new DataView(new ArrayBuffer(20));
   readonly #end = new DataView(new ArrayBuffer(20));
+  readonly #report = new DataView(new ArrayBuffer(24));
 
   /** @param key the site's `trace.key`; empty for the fixed default */
   constructor(key: string) {
@@ -39,15 +42,18 @@ export class IdHasher {
       this.#attempt.setBigUint64(4, session.cookie, true);
       this.#attempt.setBigUint64(12, session.startBootNs, true);
       const traceId = this.#traceId(this.#attempt);
-      return { traceId, spanId: this.#spanId(own), peerSpanId: undefined };
+      const reportId = this.#reportId(own, session.interim);
+      return { traceId, spanId: this.#spanId(own), reportId, peerSpanId: undefined };
     }
     const { local, peer } = numbers;
     this.#pair.setUint32(0, Math.min(local, peer), true);
     this.#pair.setUint32(4, Math.max(local, peer), true);
     const traceId = this.#traceId(this.#pair);
     const spanId = this.#spanId(local);
+    const reportId = this.#reportId(local, session.interim);
     // a socket connected to itself is its own peer
-    return { traceId, spanId, peerSpanId: local === peer ? undefined : this.#spanId(peer) };
+    const peerSpanId = local === peer ? undefined : this.#spanId(peer);
+    return { traceId, spanId, reportId, peerSpanId };
   }
 
   #traceId(input: DataView<ArrayBuffer>): string {
@@ -61,6 +67,16 @@ export class IdHasher {
   #spanId(number: number): string {
     this.#end.setUint32(16, number, true);
     this.#hash.hash64(new Uint8Array(this.#end.buffer));
+    return nonZero(this.#hash.output.subarray(0, 8)).toHex();
+  }
+
+  /** Of the `interim`th report of the end whose initial number is `number`; undefined for 0. */
+  #reportId(number: number, interim: number): string | undefined {
+    if (interim === 0) return undefined;
+    new Uint8Array(this.#report.buffer).set(new Uint8Array(this.#end.buffer));
+    this.#report.setUint32(16, number, true);
+    this.#report.setUint32(20, interim, true);
+    this.#hash.hash64(new Uint8Array(this.#report.buffer));
     return nonZero(this.#hash.output.subarray(0, 8)).toHex();
   }
 }

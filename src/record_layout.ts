@@ -2,7 +2,7 @@
 
 /** Size of `struct record`, and offsets of its members, in bytes. */
 export const RECORD = {
-  size: 304,
+  size: 288,
   wall_offset_ns: 0,
   start_ns: 8,
   established_ns: 16,
@@ -12,37 +12,36 @@ export const RECORD = {
   cookie: 48,
   bytes_acked: 56,
   bytes_received: 64,
-  bytes_sent: 72,
-  bytes_retrans: 80,
-  owner_process_start_ns: 88,
-  owner_cgroup_id: 96,
-  owner_pid: 104,
-  owner_uid: 108,
-  owner_comm: 112,
-  owner_exe: 128,
-  owner_source: 192,
-  netns: 200,
-  snd_una: 204,
-  snd_nxt: 208,
-  write_seq: 212,
-  rcv_nxt: 216,
-  copied_seq: 220,
-  data_segs_in: 224,
-  data_segs_out: 228,
-  total_retrans: 232,
-  srtt_us: 236,
-  rtt_min_us: 240,
-  handshake_rtt_us: 244,
-  flags: 248,
-  family: 252,
-  local_port: 254,
-  peer_port: 256,
-  err: 258,
-  last_state: 260,
-  role: 261,
-  shutdown: 262,
-  local_address: 268,
-  peer_address: 284,
+  owner_process_start_ns: 72,
+  owner_cgroup_id: 80,
+  owner_pid: 88,
+  owner_uid: 92,
+  owner_comm: 96,
+  owner_exe: 112,
+  owner_source: 176,
+  netns: 184,
+  snd_una: 188,
+  write_seq: 192,
+  rcv_nxt: 196,
+  copied_seq: 200,
+  data_segs_in: 204,
+  data_segs_out: 208,
+  total_retrans: 212,
+  srtt_us: 216,
+  rtt_min_us: 220,
+  handshake_rtt_us: 224,
+  flags: 228,
+  interim: 232,
+  ifindex: 236,
+  family: 240,
+  local_port: 242,
+  peer_port: 244,
+  err: 246,
+  last_state: 248,
+  role: 249,
+  shutdown: 250,
+  local_address: 252,
+  peer_address: 268,
 } as const;
 
 /** Sizes of the owner's names in bytes, NUL included. */
@@ -63,9 +62,10 @@ export const ROLE = {
 export const OWNER = {
   UNKNOWN: 0,
   LISTEN: 1,
-  CLOSE: 2,
-  RECV: 3,
-  CONNECT: 4,
+  FD_TABLE: 2,
+  CLOSE: 3,
+  RECV: 4,
+  CONNECT: 5,
 } as const;
 
 /** `enum record_flags` */
@@ -78,6 +78,8 @@ export const FLAG = {
   BACKSTOP: 32,
   LOCAL_FIN_FIRST: 64,
   PEER_FIN_FIRST: 128,
+  RESTORED: 256,
+  ALL_READ: 512,
 } as const;
 
 /** Offsets of the settings in `.rodata`. */
@@ -90,9 +92,10 @@ export const RODATA = {
   peer_ports: 8454,
   filter_family: 16646,
   report_existing: 16648,
-  own_pid: 16652,
-  pid_namespace: 16656,
-  tracer_start_ns: 16664,
+  interim_ns: 16656,
+  own_pid: 16664,
+  pid_namespace: 16668,
+  tracer_start_ns: 16672,
 } as const;
 
 /** How many entries the settings in `.rodata` have room for. */
@@ -102,7 +105,9 @@ export const LIMIT = {
 
 /** Size of `.bss` in bytes, and offsets of its counters. */
 export const BSS = {
-  size: 36,
+  size: 52,
   lost_ring_full: 0,
   lost_storage_failed: 8,
+  postponed: 16,
+  last_round: 24,
 } as const;

@@ -26,10 +26,11 @@ export type TcpState = typeof TCP_STATES[number];
 export type Role = "active" | "passive" | "unknown";
 
 /** How the owning process was learnt: `tcpspan.owner.source`. */
-export type OwnerSource = "connect" | "recv" | "close" | "listen" | "unknown";
+export type OwnerSource = "connect" | "recv" | "close" | "fd_table" | "listen" | "unknown";
 
 const OWNER_SOURCES: Record<number, OwnerSource> = {
   [OWNER.LISTEN]: "listen",
+  [OWNER.FD_TABLE]: "fd_table",
   [OWNER.CLOSE]: "close",
   [OWNER.RECV]: "recv",
   [OWNER.CONNECT]: "connect",
@@ -132,11 +133,7 @@ export class Session {
     return this.#view.getBigUint64(this.#offset + RECORD.start_ns, true);
   }
 
-  /**
-   * Who opened. For a session whose start was not seen: from the counters. bytes_acked counts the
-   * SYN of the active end, so what was acknowledged or is in flight, without what was sent, is 1
-   * for the active end and 0 for the passive one.
-   */
+  /** Who opened; unknown for some of the sessions whose start was not seen. */
   get role(): Role {
     switch (this.#bytes[this.#offset + RECORD.role]) {
       case ROLE.ACTIVE:
@@ -144,17 +141,12 @@ export class Session {
       case ROLE.PASSIVE:
         return "passive";
     }
-    const sent = this.#u64(RECORD.bytes_sent) - this.#u64(RECORD.bytes_retrans);
-    const inFlight = this.#u32(RECORD.snd_nxt) - this.#u32(RECORD.snd_una) >>> 0;
-    const fin = this.finSent && this.#u32(RECORD.snd_nxt) === this.#u32(RECORD.write_seq) ? 1 : 0;
-    switch (this.#u64(RECORD.bytes_acked) + inFlight - sent - fin) {
-      case 1:
-        return "active";
-      case 0:
-        return "passive";
-      default:
-        return "unknown";
-    }
+    return "unknown";
+  }
+
+  /** 0 for a session that ended; for a report of one that is open, which report of it this is. */
+  get interim(): number {
+    return this.#u32(RECORD.interim);
   }
 
   /** Whether the handshake was completed. */
@@ -167,7 +159,7 @@ export class Session {
       (this.#u64(RECORD.bytes_acked) > 0 || this.#u64(RECORD.bytes_received) > 0);
   }
 
-  /** The state before CLOSE. */
+  /** The state before CLOSE; of a session that is open, its state. */
   get lastState(): TcpState {
     return TCP_STATES[this.#bytes[this.#offset + RECORD.last_state] ?? 0] ?? "unknown";
   }
@@ -198,6 +190,11 @@ export class Session {
 
   get peerAddress(): string {
     return this.#address(RECORD.peer_address);
+  }
+
+  /** Index of the network interface that the socket is bound to; 0 if it is bound to none. */
+  get interfaceIndex(): number {
+    return this.#u32(RECORD.ifindex);
   }
 
   /** The local IPv4 address as 32 bits in host order; meaningless for IPv6. */
@@ -232,7 +229,7 @@ export class Session {
 
   /** Payload that the peer acknowledged: SYN and FIN not counted. */
   get txBytes(): number {
-    const syn = this.role === "active" && this.established ? 1 : 0;
+    const syn = this.role === "active" && this.established && !this.has(FLAG.RESTORED) ? 1 : 0;
     return Math.max(0, this.#u64(RECORD.bytes_acked) - syn - (this.finAcked ? 1 : 0));
   }
 
@@ -255,7 +252,8 @@ export class Session {
     if (!this.established) return 0;
     const waiting = this.#u32(RECORD.rcv_nxt) - this.#u32(RECORD.copied_seq) >>> 0;
     const unread = waiting - (this.has(FLAG.SOCK_DONE) && waiting > 0 ? 1 : 0);
-    return unread > 0 && this.shutdown !== SHUT_BOTH ? undefined : unread;
+    const final = this.shutdown === SHUT_BOTH || this.has(FLAG.ALL_READ) || this.interim > 0;
+    return unread > 0 && !final ? undefined : unread;
   }
 
   /** Whether this end sent a FIN. */
@@ -302,7 +300,8 @@ export class Session {
    */
   get initialSequenceNumbers(): InitialSequenceNumbers | undefined {
     const role = this.role;
-    if (!this.established || role === "unknown" || this.has(FLAG.REPAIR)) return undefined;
+    if (!this.established || role === "unknown") return undefined;
+    if (this.has(FLAG.REPAIR) || this.has(FLAG.RESTORED)) return undefined;
     const acked = this.#u64(RECORD.bytes_acked) + (role === "passive" ? 1 : 0);
     const received = this.#u64(RECORD.bytes_received) + 1;
     return {

@@ -71,6 +71,8 @@ function captureSettings(
     excludeCidrs: capture.exclude_cidrs,
     ringBuffer: capture.ring_buffer,
     existing: capture.existing,
+    interim: capture.interim === "off" ? undefined : capture.interim,
+    reportOpenOnExit: capture.report_open_on_exit,
   };
 }
 

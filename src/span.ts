@@ -25,12 +25,13 @@ import {
 import { ATTR_THREAD_NAME } from "@opentelemetry/semantic-conventions/incubating";
 import type { SessionBatch } from "./batch.ts";
 import { type Ending, endingOf } from "./ending.ts";
-import type { IdHasher } from "./ids.ts";
+import type { IdHasher, Ids } from "./ids.ts";
 import type { ParentRule } from "./parent.ts";
 import type { PortRange } from "./port_range.ts";
 import type { ProcessResources } from "./resource.ts";
 import type { Session } from "./session.ts";
 import { FLAG } from "./record_layout.ts";
+import { withZone } from "./zone.ts";
 import { VERSION } from "./version.ts";
 
 /** The instrumentation scope of every span. The schema is that of the conventions used. */
@@ -67,31 +68,30 @@ export class SpanMapper {
 
   /** The span of `session`, which may be moved on afterwards. */
   toSpan(session: Session): ReadableSpan {
-    const { traceId, spanId, peerSpanId } = this.#ids.identify(session);
-    const ending = endingOf(session);
+    const ids = this.#ids.identify(session);
+    const { traceId } = ids;
+    const ending = session.interim === 0 ? endingOf(session) : undefined;
     const end = session.endUnixNs;
     const start = session.startUnixNs;
+    const spanId = ids.reportId ?? ids.spanId;
+    const parentId = this.#parentOf(session, ids);
     const context: SpanContext = { traceId, spanId, traceFlags: TraceFlags.SAMPLED };
-    const hasParent = peerSpanId !== undefined && session.role === "passive" &&
-      this.#parents.hasParent(session);
     return {
       name: this.#name(session),
       kind: kindOf(session),
       spanContext: () => context,
-      ...(hasParent
-        ? {
-          parentSpanContext: {
-            traceId,
-            spanId: peerSpanId,
-            traceFlags: TraceFlags.SAMPLED,
-            isRemote: true,
-          },
-        }
-        : {}),
+      ...(parentId === undefined ? {} : {
+        parentSpanContext: {
+          traceId,
+          spanId: parentId,
+          traceFlags: TraceFlags.SAMPLED,
+          isRemote: ids.reportId === undefined,
+        },
+      }),
       startTime: hrTime(start),
       endTime: hrTime(end),
       duration: hrTime(end - start),
-      status: ending.error === undefined
+      status: ending?.error === undefined
         ? { code: SpanStatusCode.UNSET }
         : { code: SpanStatusCode.ERROR, message: ending.error.message },
       attributes: attributesOf(session, ending),
@@ -106,6 +106,15 @@ export class SpanMapper {
     };
   }
 
+  /** A server's span is the client's child, a report of an open session that of its final span. */
+  #parentOf(session: Session, { spanId, reportId, peerSpanId }: Ids): string | undefined {
+    if (reportId !== undefined) return spanId;
+    return session.role === "passive" && peerSpanId !== undefined &&
+        this.#parents.hasParent(session)
+      ? peerSpanId
+      : undefined;
+  }
+
   /** Of low cardinality: the server's port where it is known and not an ephemeral one. */
   #name(session: Session): string {
     const port = session.serverPort;
@@ -114,6 +123,7 @@ export class SpanMapper {
 }
 
 function kindOf(session: Session): SpanKind {
+  if (session.interim > 0) return SpanKind.INTERNAL; // another would count twice on a service map
   switch (session.role) {
     case "active":
       return SpanKind.CLIENT;
@@ -124,8 +134,10 @@ function kindOf(session: Session): SpanKind {
   }
 }
 
-function attributesOf(session: Session, ending: Ending): Attributes {
-  const { localAddress, localPort, peerAddress, peerPort, role } = session;
+function attributesOf(session: Session, ending: Ending | undefined): Attributes {
+  const { localPort, peerPort, role } = session;
+  const localAddress = withZone(session.localAddress, session);
+  const peerAddress = withZone(session.peerAddress, session);
   const attributes: Attributes = {
     [ATTR_NETWORK_TRANSPORT]: NETWORK_TRANSPORT_VALUE_TCP,
     [ATTR_NETWORK_TYPE]: session.family,
@@ -141,7 +153,7 @@ function attributesOf(session: Session, ending: Ending): Attributes {
     attributes[ATTR_SERVER_ADDRESS] = active ? peerAddress : localAddress;
     attributes[ATTR_SERVER_PORT] = active ? peerPort : localPort;
   }
-  if (ending.error !== undefined) attributes[ATTR_ERROR_TYPE] = ending.error.type;
+  if (ending?.error !== undefined) attributes[ATTR_ERROR_TYPE] = ending.error.type;
   if (session.ownerSource !== "unknown") attributes[ATTR_THREAD_NAME] = session.comm;
   attributes["tcpspan.tx.bytes"] = session.txBytes;
   attributes["tcpspan.rx.bytes"] = session.rxBytes;
@@ -156,8 +168,12 @@ function attributesOf(session: Session, ending: Ending): Attributes {
   if (minRttUs !== undefined) attributes["tcpspan.rtt.min_us"] = minRttUs;
   if (handshakeUs !== undefined) attributes["tcpspan.handshake_us"] = handshakeUs;
   attributes["tcpspan.state.last"] = session.lastState;
-  attributes["tcpspan.close.by"] = ending.by;
-  attributes["tcpspan.close.reason"] = ending.reason;
+  if (ending === undefined) {
+    attributes["tcpspan.interim"] = true;
+  } else {
+    attributes["tcpspan.close.by"] = ending.by;
+    attributes["tcpspan.close.reason"] = ending.reason;
+  }
   attributes["tcpspan.owner.source"] = session.ownerSource;
   attributes["tcpspan.start.observed"] = session.startObserved;
   attributes["tcpspan.netns"] = session.netns;
@@ -165,7 +181,7 @@ function attributesOf(session: Session, ending: Ending): Attributes {
   return attributes;
 }
 
-function eventsOf(session: Session, ending: Ending): TimedEvent[] {
+function eventsOf(session: Session, ending: Ending | undefined): TimedEvent[] {
   const end = session.endUnixNs;
   // the FIN that ends an active closer's session changes its state to CLOSE, nothing before
   const finReceived = session.finReceivedUnixNs ??
@@ -174,7 +190,7 @@ function eventsOf(session: Session, ending: Ending): TimedEvent[] {
     ["tcpspan.established", session.establishedUnixNs],
     ["tcpspan.fin.sent", session.finSentUnixNs],
     ["tcpspan.fin.received", finReceived],
-    ["tcpspan.reset.received", ending.reason === "reset" ? end : undefined],
+    ["tcpspan.reset.received", ending?.reason === "reset" ? end : undefined],
   ];
   return candidates
     .filter((candidate): candidate is [string, bigint] => candidate[1] !== undefined)

@@ -23,8 +23,6 @@ const NUMBERS_64 = [
   "cookie",
   "bytes_acked",
   "bytes_received",
-  "bytes_sent",
-  "bytes_retrans",
   "owner_process_start_ns",
   "owner_cgroup_id",
 ] as const;
@@ -34,7 +32,6 @@ const NUMBERS_32 = [
   "owner_uid",
   "netns",
   "snd_una",
-  "snd_nxt",
   "write_seq",
   "rcv_nxt",
   "copied_seq",
@@ -45,6 +42,8 @@ const NUMBERS_32 = [
   "rtt_min_us",
   "handshake_rtt_us",
   "flags",
+  "interim",
+  "ifindex",
 ] as const;
 
 const NUMBERS_16 = ["family", "local_port", "peer_port", "err"] as const;
@@ -94,7 +93,6 @@ export function makeRecord(fields: Partial<RecordFields> = {}): Uint8Array<Array
   const attempt = lastState === "syn_sent" || lastState === "syn_recv";
   const synCounted = role === ROLE.ACTIVE && !attempt ? 1n : 0n;
   const bytesAcked = BigInt(fields.bytes_acked ?? (attempt ? 0n : 1000n + synCounted + 1n));
-  const payload = bytesAcked > synCounted ? bytesAcked - synCounted - 1n : 0n; // less the FIN
   const bytesReceived = BigInt(fields.bytes_received ?? (attempt ? 0n : 2001n));
   const localAddress = addressBytes(fields.local_address ?? "127.0.0.1");
   const peerAddress = addressBytes(fields.peer_address ?? "127.0.0.1");
@@ -112,8 +110,6 @@ export function makeRecord(fields: Partial<RecordFields> = {}): Uint8Array<Array
     cookie: 42n,
     bytes_acked: bytesAcked,
     bytes_received: bytesReceived,
-    bytes_sent: attempt ? 0n : payload,
-    bytes_retrans: 0n,
     owner_process_start_ns: 1_000_000_000n,
     owner_cgroup_id: 7n,
     owner_pid: 1234,
@@ -123,7 +119,6 @@ export function makeRecord(fields: Partial<RecordFields> = {}): Uint8Array<Array
     owner_source: OWNER.CONNECT,
     netns: 4_026_531_840,
     snd_una: sndUna,
-    snd_nxt: sndUna,
     write_seq: sndUna,
     rcv_nxt: rcvNxt,
     copied_seq: rcvNxt,
@@ -134,6 +129,8 @@ export function makeRecord(fields: Partial<RecordFields> = {}): Uint8Array<Array
     rtt_min_us: attempt ? 0xffffffff : 100,
     handshake_rtt_us: role === ROLE.PASSIVE ? 120 : 0,
     flags: FLAG.START_OBSERVED | (attempt ? 0 : FLAG.SOCK_DONE | FLAG.LOCAL_FIN_FIRST),
+    interim: 0,
+    ifindex: 0,
     family: localAddress.length === 4 && peerAddress.length === 4 ? AF_INET : AF_INET6,
     local_port: 40000,
     peer_port: 443,

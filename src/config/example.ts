@@ -19,7 +19,8 @@ capture:
   exclude_cidrs: []             # no peers in these; wins over include_cidrs
   ring_buffer: 16MiB            # power of two; larger ones ride out longer bursts
   existing: true                # sessions that were open before the start, too
-  interim: off                  # no reports on sessions while they last
+  interim: off                  # 30s: report sessions that last as long, every 30 s
+  report_open_on_exit: false    # report what is still open when tcpspan stops
 
 # What describes the observed processes.
 resource:

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { LIMIT } from "../record_layout.ts";
+import { duration } from "./duration.ts";
 import { integer } from "./integer.ts";
 import { network } from "./network.ts";
 import { orEmpty, section } from "./section.ts";
@@ -40,7 +41,8 @@ const ringBuffer = size(
   "a power of two from 256KiB to 1GiB, such as 16MiB",
 );
 
-const NO_INTERIM = "off, as interim reports are not available in this version";
+const SHORTEST_INTERIM_MS = 100;
+const INTERIM = "off, or a duration of at least 100ms, such as 30s";
 
 /** `capture`: which sessions are traced, and how. */
 export const captureSchema = section({
@@ -60,8 +62,13 @@ export const captureSchema = section({
     .describe("Buffer between kernel and program: a power of two from 256KiB to 1GiB."),
   existing: z.boolean("true or false").default(true)
     .describe("Also sessions that were open before the start."),
-  interim: z.literal(["off", false], NO_INTERIM).transform((): "off" => "off").prefault("off")
-    .describe("Reports on sessions while they last: off."),
+  interim: z.union([
+    z.literal(["off", false]).transform((): "off" => "off"),
+    duration().refine((ms) => ms >= SHORTEST_INTERIM_MS, INTERIM),
+  ], INTERIM).prefault("off")
+    .describe("Reports sessions that last as long, again and again: off, or a duration."),
+  report_open_on_exit: z.boolean("true or false").default(false)
+    .describe("Reports the sessions that are still open when tcpspan stops."),
 }).describe("Which sessions are traced. The flags -p -L -D -4 -6 override it.");
 
 /** A resource attribute's value. */

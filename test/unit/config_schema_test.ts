@@ -23,6 +23,7 @@ const GOOD: readonly [name: string, yaml: string][] = [
   ["a reference for a boolean", 'exporters: { stdout: { time: "${env:T}" } }'],
   ["any id with a module", "exporters: { otlp/x: { module: m, export: E, options: { a: 1 } } }"],
   ["interim: off", "{ exporters: { stdout: }, capture: { interim: off } }"],
+  ["interim reports", "{ exporters: { stdout: }, capture: { interim: 30s } }"],
   ["attributes", "{ exporters: { stdout: }, resource: { attributes: { a: 1, b: [c] } } }"],
 ];
 
@@ -43,7 +44,7 @@ const BAD: readonly [name: string, yaml: string][] = [
   ["a duration without a unit", "exporters: { otlp: { timeout: 10 } }"],
   ["a size without a unit", "{ exporters: { stdout: }, capture: { ring_buffer: 16 } }"],
   ["an unknown format", "exporters: { stdout: { format: xml } }"],
-  ["interim reports", "{ exporters: { stdout: }, capture: { interim: 30s } }"],
+  ["interim: on", "{ exporters: { stdout: }, capture: { interim: true } }"],
 ];
 
 for (const [name, yaml] of BAD) {

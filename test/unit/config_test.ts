@@ -55,6 +55,7 @@ Deno.test("parseConfig() fills in every default", () => {
       ring_buffer: 16 * 2 ** 20,
       existing: true,
       interim: "off",
+      report_open_on_exit: false,
     },
     resource: { attributes: {}, command_line: false, from_process_env: false },
     trace: { parent: "auto", peers: [], key: "" },
@@ -115,7 +116,8 @@ Deno.test("parseConfig() reads lists, and takes what is in them twice for once",
   assert.deepEqual(capture("families: [ipv6, ipv6]").families, ["ipv6"]);
 });
 
-Deno.test("parseConfig() takes interim: off, also as false", () => {
+Deno.test("parseConfig() takes interim: off, also as false, or a duration", () => {
+  assert.equal(capture("interim: 30s").interim, 30_000);
   assert.equal(capture("interim: off").interim, "off");
   assert.equal(capture("interim: false").interim, "off");
 });
@@ -289,8 +291,8 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ]],
   ["a key in camel case", `${STDOUT}capture:\n  localPorts: []\n`, [
     "f.yaml:4:3: capture.localPorts: unknown key: expected one of pids, local_ports, " +
-    "remote_ports, families, include_cidrs, exclude_cidrs, ring_buffer, existing, interim" +
-    ': did you mean "local_ports"?',
+    "remote_ports, families, include_cidrs, exclude_cidrs, ring_buffer, existing, interim, " +
+    'report_open_on_exit: did you mean "local_ports"?',
   ]],
   ["a key that would act on the terminal", `${STDOUT}"\\e[2J\\u202e": 1\n`, [
     `f.yaml:3:1: "\\u001b[2J\\u202e": unknown key: ${TOP}`,
@@ -344,13 +346,13 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ["nothing for a boolean", `${STDOUT}capture:\n  existing:\n`, [
     "f.yaml:4:3: capture.existing: found nothing: expected true or false",
   ]],
-  ["interim reports", `${STDOUT}capture:\n  interim: 30s\n`, [
-    'f.yaml:4:12: capture.interim: found "30s": expected off, as interim reports are not ' +
-    "available in this version",
+  ["interim reports in no time", `${STDOUT}capture:\n  interim: 10ms\n`, [
+    'f.yaml:4:12: capture.interim: found "10ms": expected off, or a duration of at least 100ms, ' +
+    "such as 30s",
   ]],
   ["interim: on", `${STDOUT}capture:\n  interim: true\n`, [
-    "f.yaml:4:12: capture.interim: found true: expected off, as interim reports are not " +
-    "available in this version",
+    "f.yaml:4:12: capture.interim: found true: expected off, or a duration of at least 100ms, " +
+    "such as 30s",
   ]],
   ["an attribute that is a mapping", `${STDOUT}resource:\n  attributes: { a: { b: c } }\n`, [
     "f.yaml:4:20: resource.attributes.a: found a mapping: expected text, a number, true or " +

@@ -20,9 +20,9 @@ const OBSERVED = FLAG.START_OBSERVED;
 const LOCAL = OBSERVED | FLAG.LOCAL_FIN_FIRST;
 const PEER = OBSERVED | FLAG.PEER_FIN_FIRST | FLAG.SOCK_DONE;
 /** A SYN that left and was not acknowledged. */
-const SYN = { last_state: "syn_sent", snd_una: 1000, snd_nxt: 1001, write_seq: 1001 } as const;
+const SYN = { last_state: "syn_sent", snd_una: 1000, write_seq: 1001 } as const;
 /** 100 bytes that were not acknowledged. */
-const IN_FLIGHT = { snd_una: 5000, snd_nxt: 5100, write_seq: 5100 } as const;
+const IN_FLIGHT = { snd_una: 5000, write_seq: 5100 } as const;
 
 const ROWS: Row[] = [
   {

@@ -42,6 +42,8 @@ Deno.test("effectiveSettings() without flags, config and variables is a table of
       excludeCidrs: [],
       ringBuffer: 16 * 2 ** 20,
       existing: true,
+      interim: undefined,
+      reportOpenOnExit: false,
     },
     resource: { attributes: {}, commandLine: false, fromProcessEnv: false },
     trace: { parent: "auto", peers: [], key: "" },
@@ -65,6 +67,8 @@ capture:
   exclude_cidrs: [10.1.0.0/16]
   ring_buffer: 1MiB
   existing: false
+  interim: 30s
+  report_open_on_exit: true
 resource:
   attributes: { a: [b] }
   command_line: true
@@ -83,6 +87,8 @@ exporters: { stdout: }
       excludeCidrs: ["10.1.0.0/16"],
       ringBuffer: 2 ** 20,
       existing: false,
+      interim: 30_000,
+      reportOpenOnExit: true,
     },
     resource: { attributes: { a: ["b"] }, commandLine: true, fromProcessEnv: true },
     trace: { parent: "always", peers: ["::1"], key: "k" },

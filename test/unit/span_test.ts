@@ -39,7 +39,6 @@ const CLIENT: Partial<RecordFields> = {
   bytes_acked: 302n,
   bytes_received: 701n,
   snd_una: 1302,
-  snd_nxt: 1302,
   write_seq: 1302,
   rcv_nxt: 2702,
   copied_seq: 2702,
@@ -73,7 +72,6 @@ const SERVER: Partial<RecordFields> = {
   bytes_acked: 701n, // 700 bytes and FIN: its SYN does not count
   bytes_received: 301n,
   snd_una: 2702,
-  snd_nxt: 2702,
   write_seq: 2702,
   rcv_nxt: 1302,
   copied_seq: 1302,
@@ -170,7 +168,6 @@ const CASES: Case[] = [
       bytes_acked: 0n,
       bytes_received: 0n,
       snd_una: 1000,
-      snd_nxt: 1001,
       write_seq: 1001,
       rcv_nxt: 0,
       copied_seq: 0,
@@ -227,7 +224,6 @@ const CASES: Case[] = [
       flags: 0,
       established_ns: 0n,
       fin_sent_ns: 0n,
-      bytes_sent: 7n, // fits neither end
       write_seq: 1402,
       owner_source: OWNER.CLOSE,
     },

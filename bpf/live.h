@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* What is known of a socket while it lives. */
+#ifndef TCPSPAN_LIVE_H
+#define TCPSPAN_LIVE_H
+
+/* Kept small: a clone that fails makes the kernel drop the connection. */
+struct live {
+	__u64 start_ns;
+	__u64 established_ns;
+	__u64 fin_sent_ns;
+	__u64 fin_received_ns;
+	__u64 interim_ns; /* of the last report of the session while open */
+	struct owner owner;
+	__u32 handshake_rtt_us;
+	__u32 flags;      /* enum record_flags, those known before the end */
+	__u32 interim;    /* reports of the session while open */
+	__u8 role;
+	__u8 last_state;  /* the state entered last, for the backstop */
+	bool reported;
+	bool waiting;       /* its report waits for its close */
+	bool last_reported; /* in the last round */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct live);
+} sockets SEC(".maps");
+
+static __always_inline bool is_tcp(const struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	return sk->sk_protocol == IPPROTO_TCP && (family == AF_INET || family == AF_INET6);
+}
+
+/* Starts a session, or another attempt on the same socket. Keeps the owner. */
+static __always_inline void begin(struct live *live, __u8 role, __u32 flags)
+{
+	live->start_ns = bpf_ktime_get_boot_ns();
+	live->established_ns = 0;
+	live->fin_sent_ns = 0;
+	live->fin_received_ns = 0;
+	live->interim_ns = 0;
+	live->handshake_rtt_us = 0;
+	live->flags = flags;
+	live->interim = 0;
+	live->role = role;
+	live->reported = false;
+	live->waiting = false;
+}
+
+/* A child still has its listener's state where the events of its birth were missed. */
+static __always_inline void adopt(struct live *live)
+{
+	if (live->role == ROLE_LISTENER)
+		begin(live, ROLE_PASSIVE, 0);
+}
+
+/*
+ * The role of a socket that was met late. bytes_acked counts the SYN of the
+ * active end: what was acknowledged or is in flight, without what was sent, is
+ * 1 for the active end and 0 for the passive one. The socket's lock must be held.
+ */
+static __always_inline __u8 infer_role(const struct tcp_sock *tp, __u8 state)
+{
+	bool fin_queued = state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 ||
+			  state == TCP_CLOSING || state == TCP_LAST_ACK;
+	__u32 snd_nxt = tp->snd_nxt;
+	__u64 syn = tp->bytes_acked + (__u32)(snd_nxt - tp->snd_una) -
+		    (tp->bytes_sent - tp->bytes_retrans) -
+		    (fin_queued && snd_nxt == tp->write_seq);
+
+	return syn == 1 ? ROLE_ACTIVE : syn == 0 ? ROLE_PASSIVE : ROLE_UNKNOWN;
+}
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* The process that holds a socket. */
+#ifndef TCPSPAN_OWNER_H
+#define TCPSPAN_OWNER_H
+
+/*
+ * The process id in the tracer's pid namespace, 0 for a process outside of it.
+ * (bpf_get_ns_current_pid_tgid fails for processes in child namespaces.)
+ */
+static __always_inline __u32 visible_pid(const struct task_struct *task)
+{
+	struct pid *pid = task->signal->pids[PIDTYPE_TGID];
+	__u64 first = (__u64)pid + field_offset(struct pid, numbers);
+	__u32 level = pid->level;
+
+	for (__u32 i = 0; i < MAX_PID_NS_LEVEL; i++) {
+		struct pid_namespace *ns = NULL;
+		__u32 inode = 0, nr = 0;
+		void *number = (void *)(first + i * type_size(struct upid));
+
+		if (i > level)
+			break;
+		bpf_probe_read_kernel(&ns, sizeof(ns), number + field_offset(struct upid, ns));
+		bpf_probe_read_kernel(&inode, sizeof(inode),
+				      (void *)ns + field_offset(struct pid_namespace, ns.inum));
+		if (inode == pid_namespace) {
+			bpf_probe_read_kernel(&nr, sizeof(nr),
+					      number + field_offset(struct upid, nr));
+			return nr;
+		}
+	}
+	return 0;
+}
+
+static __always_inline void forget_owner(struct owner *owner)
+{
+	__builtin_memset(owner, 0, sizeof(*owner));
+}
+
+static __always_inline void set_owner(struct owner *owner, const struct task_struct *task,
+				      __u32 pid, __u8 source)
+{
+	__u64 start = task->group_leader->start_boottime;
+	bool same = owner->pid == pid && owner->process_start_ns == start;
+	struct mm_struct *mm = task->mm;
+
+	owner->pid = pid;
+	owner->uid = task->cred->uid.val;
+	owner->source = source;
+	owner->process_start_ns = start;
+	owner->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	bpf_probe_read_kernel_str(owner->comm, sizeof(owner->comm), task->comm);
+	if (mm) {
+		const unsigned char *name = mm->exe_file->f_path.dentry->d_name.name;
+
+		bpf_probe_read_kernel_str(owner->exe, sizeof(owner->exe), name);
+	} else if (!same) { /* an exiting process has no memory, but keeps the name it had */
+		owner->exe[0] = 0;
+	}
+}
+
+/*
+ * Takes the running process as the owner. True only where it holds the
+ * socket's lock, which `ss -K`, kernel threads and the tracer do as well
+ * without owning the socket.
+ */
+static __always_inline void learn_owner(struct owner *owner, const struct sock *sk, __u8 source)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 pid;
+
+	if (owner->source >= source)
+		return;
+	if ((task->flags & PF_KTHREAD) || sk->sk_err == ECONNABORTED)
+		return;
+	pid = visible_pid(task);
+	if (pid == own_pid && source != OWNER_CONNECT && source != OWNER_LISTEN)
+		return;
+	set_owner(owner, task, pid, source);
+}
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* From a socket to a record in the ring. */
+#ifndef TCPSPAN_REPORT_H
+#define TCPSPAN_REPORT_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096); /* bytes; set before load */
+} ring SEC(".maps");
+
+/* Reports that wait until their socket's process closes it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct record);
+} waiting SEC(".maps");
+
+/* How far the end of an accepted session is set back, see end_of(). */
+#define LAST_PACKET_NS 90000
+
+static __always_inline bool wants_port(const volatile __u8 *ports, __u16 port)
+{
+	return ports[port >> 3] & (1 << (port & 7));
+}
+
+static __always_inline bool wants_owner(const struct owner *owner)
+{
+	if (!filter_pid_count)
+		return true;
+	for (__u32 i = 0; i < MAX_PIDS; i++) {
+		if (i >= filter_pid_count)
+			break;
+		if (filter_pids[i] == owner->pid)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool is_mapped(const struct in6_addr *address)
+{
+	return address->in6_u.u6_addr32[0] == 0 && address->in6_u.u6_addr32[1] == 0 &&
+	       address->in6_u.u6_addr32[2] == to_network32(0xffff);
+}
+
+/* The family of the packets: an IPv4 peer of a dual-stack socket is IPv4. */
+static __always_inline __u16 packet_family(const struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	if (family == AF_INET6 && is_mapped(&sk->__sk_common.skc_v6_daddr))
+		return AF_INET;
+	return family;
+}
+
+/* skc_num is already 0 at the end of auto-bound and accepted sockets. */
+static __always_inline __u16 local_port(const struct tcp_sock *tp)
+{
+	return from_network16(tp->inet_conn.icsk_inet.inet_sport);
+}
+
+static __always_inline bool wants_address(const struct sock *sk, const struct tcp_sock *tp)
+{
+	__u16 peer_port = from_network16(sk->__sk_common.skc_dport);
+
+	return (!filter_family || packet_family(sk) == filter_family) &&
+	       (!filter_local_ports || wants_port(local_ports, local_port(tp))) &&
+	       (!filter_peer_ports || wants_port(peer_ports, peer_port));
+}
+
+static __always_inline void read_addresses(struct record *record, const struct sock *sk)
+{
+	__u32 *local = (__u32 *)record->local_address;
+	__u32 *peer = (__u32 *)record->peer_address;
+
+	if (sk->__sk_common.skc_family == AF_INET) {
+		local[0] = sk->__sk_common.skc_rcv_saddr;
+		peer[0] = sk->__sk_common.skc_daddr;
+	} else if (record->family == AF_INET) {
+		local[0] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[3];
+		peer[0] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[3];
+	} else {
+		for (int i = 0; i < 4; i++) {
+			local[i] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[i];
+			peer[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
+		}
+		return;
+	}
+	for (int i = 1; i < 4; i++)
+		local[i] = peer[i] = 0;
+}
+
+static __always_inline __u32 socket_flags(const struct tcp_sock *tp, const struct sock *sk)
+{
+	unsigned long sock_flags = sk->__sk_common.skc_flags;
+	__u32 flags = 0;
+
+	if (sock_flags & (1UL << SOCK_DONE))
+		flags |= FLAG_SOCK_DONE;
+	if ((sock_flags & (1UL << SOCK_LINGER)) && sk->sk_lingertime == 0)
+		flags |= FLAG_LINGER_ZERO;
+	if (sk->sk_lock.owned)
+		flags |= FLAG_OWNED;
+	if (READ_BITFIELD(tp, repair))
+		flags |= FLAG_REPAIR;
+	return flags;
+}
+
+/* The earliest start known to be true of a session that was open before the tracer. */
+static __always_inline __u64 start_of(const struct live *live, __u64 end)
+{
+	__u64 start = live->start_ns;
+
+	if (!start)
+		start = live->owner.process_start_ns > tracer_start_ns ?
+				live->owner.process_start_ns : tracer_start_ns;
+	return start < end ? start : end;
+}
+
+/*
+ * An accepted session that a packet ends comes to its CLOSE some microseconds
+ * after the client's that sent it. It is set back, so that on one host the
+ * server's span lies inside the client's, by less than the times' tolerance.
+ */
+static __always_inline __u64 end_of(const struct live *live, const struct sock *sk, __u8 last_state)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	__u64 earliest = live->start_ns;
+
+	if (live->role != ROLE_PASSIVE ||
+	    !(last_state == TCP_LAST_ACK || last_state == TCP_CLOSING ||
+	      sk->sk_err == ECONNRESET || sk->sk_err == EPIPE))
+		return now;
+	if (live->established_ns > earliest)
+		earliest = live->established_ns;
+	if (live->fin_sent_ns > earliest)
+		earliest = live->fin_sent_ns;
+	if (live->fin_received_ns > earliest)
+		earliest = live->fin_received_ns;
+	return now - earliest > LAST_PACKET_NS ? now - LAST_PACKET_NS : earliest;
+}
+
+static __always_inline void fill(struct record *record, struct sock *sk, const struct tcp_sock *tp,
+				 const struct live *live, __u8 state, __u64 end, __u32 flags)
+{
+	record->wall_offset_ns = 0;
+	record->end_ns = end;
+	record->start_ns = start_of(live, end);
+	record->established_ns = live->established_ns;
+	record->fin_sent_ns = live->fin_sent_ns;
+	record->fin_received_ns = live->fin_received_ns;
+	record->cookie = LINUX_KERNEL_VERSION >= KERNEL_VERSION(5, 12, 0) ?
+				 bpf_get_socket_cookie(sk) :
+				 (__u64)sk->__sk_common.skc_cookie.counter;
+	record->bytes_acked = tp->bytes_acked;
+	record->bytes_received = tp->bytes_received;
+	record->owner = live->owner;
+	record->netns = sk->__sk_common.skc_net.net->ns.inum;
+	record->snd_una = tp->snd_una;
+	record->write_seq = tp->write_seq;
+	record->rcv_nxt = tp->rcv_nxt;
+	record->copied_seq = tp->copied_seq;
+	record->data_segs_in = tp->data_segs_in;
+	record->data_segs_out = tp->data_segs_out;
+	record->total_retrans = tp->total_retrans;
+	record->srtt_us = tp->srtt_us >> 3;
+	record->rtt_min_us = tp->rtt_min.s[0].v;
+	record->handshake_rtt_us = live->handshake_rtt_us;
+	record->flags = live->flags | flags | socket_flags(tp, sk);
+	record->interim = 0;
+	record->ifindex = sk->__sk_common.skc_bound_dev_if;
+	record->family = packet_family(sk);
+	record->local_port = local_port(tp);
+	record->peer_port = from_network16(sk->__sk_common.skc_dport);
+	record->err = sk->sk_err;
+	record->last_state = state;
+	record->role = live->role ? live->role : infer_role(tp, state);
+	record->shutdown = sk->sk_shutdown;
+	record->pad = 0;
+	read_addresses(record, sk);
+}
+
+static __always_inline struct record *reserve(void)
+{
+	struct record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+
+	if (!record)
+		__sync_fetch_and_add(&lost_ring_full, 1);
+	return record;
+}
+
+/* Wakes a reader that has caught up and sleeps, to look at the counters alone. */
+static __always_inline void wake_reader(void)
+{
+	void *note = bpf_ringbuf_reserve(&ring, 8, 0);
+
+	if (note)
+		bpf_ringbuf_discard(note, 0);
+}
+
+/*
+ * Whether the socket's close will tell what its end does not: a peer's reset finds
+ * a socket that its process never used, or has not read to its end.
+ */
+static __always_inline bool should_wait(const struct sock *sk, const struct tcp_sock *tp,
+					const struct live *live)
+{
+	if (live->role != ROLE_PASSIVE || !sk->sk_socket)
+		return false;
+	return live->owner.source < OWNER_CLOSE ||
+	       (sk->sk_shutdown != SHUTDOWN_MASK && tp->rcv_nxt != tp->copied_seq);
+}
+
+/* Writes the record of a session that ended, if the filters let it through. */
+static __always_inline void report(struct sock *sk, struct live *live, __u8 last_state, __u32 flags)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct record *record;
+	__u64 end;
+
+	if (!tp)
+		return;
+	live->reported = true;
+	if (!wants_address(sk, tp))
+		return;
+	end = end_of(live, sk, last_state);
+	if (!(flags & FLAG_BACKSTOP) && should_wait(sk, tp, live)) {
+		record = bpf_sk_storage_get(&waiting, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+		if (record) {
+			fill(record, sk, tp, live, last_state, end, flags);
+			live->waiting = true;
+			__sync_fetch_and_add(&postponed, 1);
+			wake_reader();
+			return;
+		}
+	}
+	if (!wants_owner(&live->owner))
+		return;
+	record = reserve();
+	if (!record)
+		return;
+	fill(record, sk, tp, live, last_state, end, flags);
+	bpf_ringbuf_submit(record, 0); /* wakes the reader only when it has caught up and sleeps */
+}
+
+/* Hands over a report that waited. Whoever deletes it is the one who may. */
+static __always_inline void release(const struct record *held, struct sock *sk)
+{
+	struct record *record;
+
+	if (!wants_owner(&held->owner)) {
+		bpf_sk_storage_delete(&waiting, sk);
+		return;
+	}
+	record = reserve();
+	if (record)
+		*record = *held;
+	if (bpf_sk_storage_delete(&waiting, sk) == 0) {
+		if (record)
+			bpf_ringbuf_submit(record, 0);
+	} else if (record) {
+		bpf_ringbuf_discard(record, 0);
+	}
+}
+
+/*
+ * The running process closes a socket, or uses it for another session: a report
+ * that waited for it learns its owner, and at a close what was left unread.
+ */
+static __always_inline void settle(struct sock *sk, bool closing)
+{
+	struct record *held = bpf_sk_storage_get(&waiting, sk, NULL, 0);
+	struct tcp_sock *tp;
+
+	if (!held)
+		return;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (sk->sk_lock.owned)
+		learn_owner(&held->owner, sk, OWNER_CLOSE);
+	/* disconnected meanwhile, it has forgotten what it had received */
+	if (closing && tp && tp->rcv_nxt == held->rcv_nxt) {
+		held->copied_seq = tp->copied_seq;
+		held->flags |= FLAG_ALL_READ;
+	}
+	release(held, sk);
+}
+
+#endif

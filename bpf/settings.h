@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* What user space tells the program before it loads, and reads while it runs. */
+#ifndef TCPSPAN_SETTINGS_H
+#define TCPSPAN_SETTINGS_H
+
+extern int LINUX_KERNEL_VERSION __kconfig; /* filled in by libbpf */
+
+/* The verifier removes what is unset. */
+#define MAX_PIDS 64
+const volatile __u32 filter_pid_count = 0;
+const volatile __u32 filter_pids[MAX_PIDS] = {};
+const volatile bool filter_local_ports = false;
+const volatile bool filter_peer_ports = false;
+const volatile __u8 local_ports[65536 / 8] = {};
+const volatile __u8 peer_ports[65536 / 8] = {};
+const volatile __u16 filter_family = 0;   /* AF_INET or AF_INET6 alone; 0: both */
+const volatile bool report_existing = true; /* sessions open before the start */
+const volatile __u64 interim_ns = 0;      /* report sessions open for as long, again and again */
+const volatile __u32 own_pid = 0;         /* the tracer, in its own pid namespace */
+const volatile __u32 pid_namespace = 0;   /* inode of the tracer's pid namespace */
+const volatile __u64 tracer_start_ns = 0; /* CLOCK_BOOTTIME */
+
+/* In .bss, which user space maps. */
+__u64 lost_ring_full = 0;
+__u64 lost_storage_failed = 0;
+__u64 postponed = 0;   /* reports that wait for their socket's close, ever */
+__u64 last_round = 0;  /* set by user space: when the last reports of open sessions began */
+
+#endif

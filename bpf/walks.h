@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * Iterators that user space runs: over what was open before the start, and over
+ * what is open still. Each writes a byte for each record that it makes, so that
+ * the reader's buffer limits how many come at once.
+ */
+#ifndef TCPSPAN_WALKS_H
+#define TCPSPAN_WALKS_H
+
+/* The state of a socket that was open before the start; NULL if there is none to keep. */
+static __always_inline struct live *existing(struct sock *sk)
+{
+	__u8 state = sk->__sk_common.skc_state;
+
+	if (!is_tcp(sk) || state == TCP_CLOSE || state == TCP_SYN_SENT ||
+	    (state != TCP_LISTEN && !report_existing))
+		return NULL;
+	return bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+/* Takes the process that has a descriptor of it as the owner of a socket without one. */
+SEC("iter/task_file")
+int seed_owner(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct live *live;
+	__u32 pid;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	live = existing(socket->sk);
+	if (!live || live->owner.source != OWNER_UNKNOWN)
+		return 0;
+	if (live->role == ROLE_UNKNOWN && socket->sk->__sk_common.skc_state == TCP_LISTEN)
+		live->role = ROLE_LISTENER;
+	pid = visible_pid(task);
+	set_owner(&live->owner, task, pid,
+		  live->role == ROLE_LISTENER ? OWNER_LISTEN : OWNER_FD_TABLE);
+	return 0;
+}
+
+/* Learns who opened, while the iterator holds the socket's lock. One network namespace a time. */
+SEC("iter/tcp")
+int seed_role(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+	struct tcp_sock *tp;
+	struct sock *sk;
+	struct live *live;
+	__u8 state;
+
+	if (!common)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(common); /* NULL for requests and TIME_WAIT */
+	if (!tp)
+		return 0;
+	sk = &tp->inet_conn.icsk_inet.sk;
+	live = existing(sk);
+	if (!live || live->role != ROLE_UNKNOWN)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	live->role = state == TCP_LISTEN ? ROLE_LISTENER : infer_role(tp, state);
+	return 0;
+}
+
+static __always_inline bool is_due(const struct live *live, __u64 now)
+{
+	__u64 since = live->interim_ns ? live->interim_ns : start_of(live, now);
+
+	return interim_ns && now - since >= interim_ns;
+}
+
+/*
+ * Reports a session that is open: one whose trace id is known for good, which it
+ * is not before the handshake's end, or without a role. In the last round all
+ * that were open when it began.
+ */
+SEC("iter/bpf_sk_storage_map")
+int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct live *live = ctx->value;
+	struct sock *sk = ctx->sk;
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct record *record;
+	struct tcp_sock *tp;
+	bool consistent = false;
+	__u8 state;
+
+	if (!live || !sk || live->reported || live->role == ROLE_LISTENER)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (state == TCP_CLOSE || state == TCP_LISTEN)
+		return 0;
+	if (last_round) {
+		if (live->last_reported || live->start_ns > last_round)
+			return 0;
+	} else if (state == TCP_SYN_SENT || state == TCP_SYN_RECV ||
+		   live->role == ROLE_UNKNOWN || !is_due(live, now)) {
+		return 0;
+	}
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || !wants_address(sk, tp) || !wants_owner(&live->owner))
+		return 0;
+	record = reserve();
+	if (!record)
+		return 0;
+	/* the lock is not held here: take the counters again if they moved */
+	for (int i = 0; i < 4 && !consistent; i++) {
+		fill(record, sk, tp, live, state, now, 0);
+		barrier();
+		consistent = record->snd_una == tp->snd_una && record->bytes_acked == tp->bytes_acked &&
+			     record->rcv_nxt == tp->rcv_nxt &&
+			     record->bytes_received == tp->bytes_received;
+	}
+	if (!consistent) {
+		bpf_ringbuf_discard(record, 0);
+		return 0;
+	}
+	live->start_ns = record->start_ns; /* part of the ids of a session that cannot be joined */
+	live->interim_ns = now;
+	live->last_reported = last_round != 0;
+	record->interim = ++live->interim;
+	bpf_ringbuf_submit(record, 0);
+	bpf_seq_write(ctx->meta->seq, "r", 1);
+	return 0;
+}
+
+/* Hands over the reports that still wait for their sockets' close. */
+SEC("iter/bpf_sk_storage_map")
+int release_waiting(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct record *held = ctx->value;
+	struct sock *sk = ctx->sk;
+
+	if (!held || !sk)
+		return 0;
+	release(held, sk);
+	bpf_seq_write(ctx->meta->seq, "r", 1);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,32 @@
+/** One walk of an iterator program over what it iterates. */
+import { lastErrno, libc, SystemError } from "./libc.ts";
+
+const EAGAIN = 11;
+
+/** bpf_iter_create(2)'s descriptor: each read runs the program on more objects. */
+export class Walk implements Disposable {
+  readonly #fd: number;
+
+  /** @param fd belongs to this from now on */
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /**
+   * Goes on until the program has written `most` bytes, or to the end.
+   * @returns number of bytes written; 0 at the end. @throws {SystemError}
+   */
+  next(most: number): number {
+    const buffer = new Uint8Array(most);
+    while (true) {
+      const written = Number(libc().read(this.#fd, buffer, BigInt(most)));
+      if (written >= 0) return written;
+      // a million objects without output (bpf_seq_read): there are more
+      if (lastErrno() !== EAGAIN) throw new SystemError("cannot walk sockets", lastErrno());
+    }
+  }
+
+  [Symbol.dispose](): void {
+    libc().close(this.#fd);
+  }
+}

@@ -1,0 +1,21 @@
+/** The network namespaces of this host. */
+import { readProcLink } from "./procfs.ts";
+
+/** A network namespace, and one of the processes in it. */
+export interface NetworkNamespace {
+  /** Inode, as in `Session.netns`. */
+  readonly inode: number;
+  readonly pid: string;
+}
+
+/** Those that have a process of this pid namespace in them, each once. */
+export function* networkNamespaces(): Generator<NetworkNamespace, void, void> {
+  const seen = new Set<number>();
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const inode = Number(/\d+/.exec(readProcLink(`${name}/ns/net`) ?? "")?.[0] ?? 0);
+    if (inode === 0 || seen.has(inode)) continue;
+    seen.add(inode);
+    yield { inode, pid: name };
+  }
+}
