@@ -79,4 +79,11 @@ static __always_inline void learn_owner(struct owner *owner, const struct sock *
 	set_owner(owner, task, pid, source);
 }
 
+/* Where no process is known to have had the socket, that of its last event has to do. */
+static __always_inline void learn_last_owner(struct owner *owner, const struct sock *sk)
+{
+	if (owner->source < OWNER_FD_TABLE && sk->sk_lock.owned)
+		learn_owner(owner, sk, OWNER_CLOSE);
+}
+
 #endif

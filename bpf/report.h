@@ -207,7 +207,7 @@ static __always_inline bool should_wait(const struct sock *sk, const struct tcp_
 {
 	if (live->role != ROLE_PASSIVE || !sk->sk_socket)
 		return false;
-	return live->owner.source < OWNER_CLOSE ||
+	return live->owner.source < OWNER_FD_TABLE ||
 	       (sk->sk_shutdown != SHUTDOWN_MASK && tp->rcv_nxt != tp->copied_seq);
 }
 
@@ -275,8 +275,7 @@ static __always_inline void settle(struct sock *sk, bool closing)
 	if (!held)
 		return;
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (sk->sk_lock.owned)
-		learn_owner(&held->owner, sk, OWNER_CLOSE);
+	learn_last_owner(&held->owner, sk);
 	/* disconnected meanwhile, it has forgotten what it had received */
 	if (closing && tp && tp->rcv_nxt == held->rcv_nxt) {
 		held->copied_seq = tp->copied_seq;

@@ -108,8 +108,7 @@ int set_state(const __u64 *args)
 			break;
 		if (live->role == ROLE_UNKNOWN && !report_existing)
 			break;
-		if (owned)
-			learn_owner(&live->owner, sk, OWNER_CLOSE);
+		learn_last_owner(&live->owner, sk);
 		report(sk, live, old_state, 0);
 		break;
 	}

@@ -1,0 +1,109 @@
+/** Reports of sessions that are still open. */
+import { strict as assert } from "node:assert";
+import type { Session } from "../../src/session.ts";
+import { hasPort } from "./harness.ts";
+import { assertOwner } from "./owner.ts";
+import { Scene } from "./scene.ts";
+
+const INTERVAL_MS = 300;
+
+/** The session's reports and its end, in the order in which they came, of the end with `port`. */
+function ofServer(sessions: readonly Session[], port: number): Session[] {
+  return sessions.filter(({ localPort }) => localPort === port);
+}
+
+Deno.test("interim reports tell of both ends what they have carried so far, under the same numbers", async () => {
+  await using scene = await Scene.open({ capture: () => ({ interim: INTERVAL_MS }) });
+  const { client, server, port, trace } = scene;
+  await scene.connect();
+  await scene.exchange(1000, 0);
+  await trace.until(2, (end) => end.interim === 1 && hasPort(port)(end));
+  await scene.exchange(0, 2000);
+  await trace.until(2, (end) => end.interim === 2 && hasPort(port)(end));
+  await client.close("s");
+  await server.receiveFin("s");
+  await server.close("s");
+  await trace.until(2, (end) => end.interim === 0 && hasPort(port)(end));
+  const all = await trace.finish(hasPort(port));
+  const reports = ofServer(all, port);
+  assert.deepEqual(reports.map(({ interim }) => interim), [1, 2, 0]);
+  assert.deepEqual(reports.map(({ rxBytes, txBytes }) => [rxBytes, txBytes]), [
+    [1000, 0],
+    [1000, 2000],
+    [1000, 2000],
+  ]);
+  assert.deepEqual(reports.map(({ lastState }) => lastState), [
+    "established",
+    "established",
+    "last_ack",
+  ]);
+  const [first, second, end] = reports;
+  assert.ok(first !== undefined && second !== undefined && end !== undefined);
+  for (const report of reports) {
+    assertOwner(report, server.process);
+    assert.equal(report.startUnixNs, end.startUnixNs);
+    assert.deepEqual(report.initialSequenceNumbers, end.initialSequenceNumbers);
+  }
+  assert.ok(first.durationUs >= INTERVAL_MS * 1000, `reported after ${first.durationUs} µs`);
+  assert.ok(second.endUnixNs - first.endUnixNs >= BigInt(INTERVAL_MS) * 1_000_000n);
+  assert.equal(all.filter(({ peerPort }) => peerPort === port).length, 3);
+});
+
+Deno.test("a session shorter than the interval has no interim report", async () => {
+  await using scene = await Scene.open({ capture: () => ({ interim: 60_000 }) });
+  await scene.connect();
+  await scene.client.close("s");
+  await scene.server.close("s");
+  const { client, server } = await scene.trace.pair(scene.port);
+  assert.deepEqual([client.interim, server.interim], [0, 0]);
+});
+
+Deno.test("interim reports obey the filters", async () => {
+  await using scene = await Scene.open({
+    capture: (port) => ({ interim: INTERVAL_MS, remotePorts: [port] }),
+  });
+  await scene.connect();
+  await scene.trace.until(1, hasPort(scene.port));
+  const reports = await scene.trace.finish(hasPort(scene.port));
+  assert.ok(reports.length > 0 && reports.every(({ peerPort }) => peerPort === scene.port));
+});
+
+Deno.test("interim reports of a session that sends all the while agree on its sequence numbers", async () => {
+  await using scene = await Scene.open({ capture: () => ({ interim: 100 }) });
+  const { client, server, port, trace } = scene;
+  await scene.connect();
+  const bytes = 2 ** 31;
+  await Promise.all([client.send("s", bytes), server.receive("s", bytes)]);
+  await client.close("s");
+  await server.receiveFin("s");
+  await server.close("s");
+  await trace.until(2, (end) => end.interim === 0 && hasPort(port)(end));
+  const reports = ofServer(await trace.finish(hasPort(port)), port);
+  const end = reports.at(-1);
+  assert.ok(end !== undefined && reports.length > 2, `${reports.length} reports`);
+  assert.equal(end.rxBytes, bytes);
+  for (const report of reports) {
+    assert.deepEqual(report.initialSequenceNumbers, end.initialSequenceNumbers);
+  }
+});
+
+Deno.test("reportOpenOnExit reports each end of an open session once when the capture stops", async () => {
+  await using scene = await Scene.open({ capture: () => ({ reportOpenOnExit: true }) });
+  await scene.connect();
+  await scene.exchange(10, 20);
+  const reports = await scene.trace.finish(hasPort(scene.port));
+  assert.deepEqual(
+    reports.map(({ role, interim, txBytes, rxBytes }) => ({ role, interim, txBytes, rxBytes }))
+      .sort((a, b) => a.role < b.role ? -1 : 1),
+    [
+      { role: "active", interim: 1, txBytes: 10, rxBytes: 20 },
+      { role: "passive", interim: 1, txBytes: 20, rxBytes: 10 },
+    ],
+  );
+});
+
+Deno.test("without reportOpenOnExit an open session is not reported", async () => {
+  await using scene = await Scene.open();
+  await scene.connect();
+  assert.deepEqual(await scene.trace.finish(hasPort(scene.port)), []);
+});
