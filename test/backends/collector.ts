@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { findBackend } from "./find.ts";
 import { type OtlpSpan, parseOtlpJsonLines } from "./otlp_json.ts";
 import { Server } from "./server.ts";
+import { parseServiceGraph, type ServiceEdge } from "./service_graph.ts";
 
 /** A running Collector. */
 export interface Collector extends AsyncDisposable {
@@ -24,6 +25,8 @@ export interface Collector extends AsyncDisposable {
   spans(): Promise<OtlpSpan[]>;
   /** Waits until it has `count` spans or more; an error shows the Collector's log. */
   waitForSpans(count: number, timeoutMs?: number): Promise<OtlpSpan[]>;
+  /** The service graph as it is so far; empty without the option `serviceGraph`. */
+  serviceGraph(): Promise<ServiceEdge[]>;
   stop(): Promise<void>;
 }
 
@@ -31,18 +34,24 @@ export interface Collector extends AsyncDisposable {
 export interface CollectorOptions {
   /** Files of OTLP JSON lines to read and follow: absolute paths, which may hold `*`. */
   readonly files?: readonly string[];
+  /** Settings of the connector `servicegraph`, which makes metrics of traces. */
+  readonly serviceGraph?: Readonly<Record<string, unknown>>;
 }
 
 /** Starts a Collector on free ports of 127.0.0.1 and waits until it is ready. */
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const folder = await Deno.makeTempDir({ prefix: "tcpspan-collector-" });
   const output = join(folder, "traces.jsonl");
+  const metrics = join(folder, "metrics.jsonl");
   const removeFolder = () => rm(folder, { recursive: true, force: true });
-  const server = await Server.start("otelcol", findBackend("otelcol"), config(output, options))
-    .catch(async (error) => {
-      await removeFolder();
-      throw error;
-    });
+  const server = await Server.start(
+    "otelcol",
+    findBackend("otelcol"),
+    config(output, metrics, options),
+  ).catch(async (error) => {
+    await removeFolder();
+    throw error;
+  });
   const address = (protocol: "HTTP" | "GRPC") =>
     server.loggedAddress({
       "otelcol.component.id": "otlp",
@@ -62,13 +71,20 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
         const received = await spans();
         return received.length >= count && received;
       }, timeoutMs),
+    serviceGraph: async () =>
+      options.serviceGraph === undefined ? [] : parseServiceGraph(await Deno.readTextFile(metrics)),
     stop,
     [Symbol.asyncDispose]: stop,
   };
 }
 
-function config(output: string, { files = [] }: CollectorOptions): object {
+function config(
+  output: string,
+  metrics: string,
+  { files = [], serviceGraph }: CollectorOptions,
+): object {
   const anyPort = { endpoint: "127.0.0.1:0" };
+  const withGraph = serviceGraph !== undefined;
   return {
     receivers: {
       otlp: { protocols: { http: anyPort, grpc: anyPort } },
@@ -81,13 +97,18 @@ function config(output: string, { files = [] }: CollectorOptions): object {
         },
       }),
     },
-    exporters: { file: { path: output, flush_interval: "50ms" } },
+    ...(withGraph && { connectors: { servicegraph: serviceGraph } }),
+    exporters: {
+      file: { path: output, flush_interval: "50ms" },
+      ...(withGraph && { "file/metrics": { path: metrics, flush_interval: "50ms" } }),
+    },
     service: {
       pipelines: {
         traces: {
           receivers: files.length > 0 ? ["otlp", "otlp_json_file"] : ["otlp"],
-          exporters: ["file"],
+          exporters: withGraph ? ["file", "servicegraph"] : ["file"],
         },
+        ...(withGraph && { metrics: { receivers: ["servicegraph"], exporters: ["file/metrics"] } }),
       },
     },
   };

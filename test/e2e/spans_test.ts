@@ -3,19 +3,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { startCollector } from "../backends/collector.ts";
-import { type Jaeger, type JaegerSpan, startJaeger } from "../backends/jaeger.ts";
+import { type Jaeger, type JaegerSpan, SMALL_SKEW, startJaeger } from "../backends/jaeger.ts";
 import { type OtlpSpan, parseOtlpJsonLines } from "../backends/otlp_json.ts";
 import { curl, type CurlReport, type Nginx, startNginx } from "./nginx.ts";
 import { itemOf, only } from "./choose.ts";
 import { until } from "./process.ts";
 import { startTcpspan } from "./tcpspan.ts";
-
-/**
- * What Jaeger's API says of a server's span that ends microseconds after the client's, as it does
- * where the client closes first: it knows spans of one host by a tag `ip`, which has no convention.
- */
-const SMALL_SKEW =
-  /^clock skew adjustment disabled; not applying calculated delta of -?[\d.]+(µs|ns)$/;
 
 /** Between what curl says and its sockets: the other end's FIN, and the test's own look at the clock. */
 const MARGIN_MS = 100;
@@ -74,7 +67,7 @@ Deno.test("Jaeger shows curl's span with nginx's below it, right in name, kind, 
     (await jaeger.services()).filter((service) => ["curl", "nginx"].includes(service)).sort(),
     ["curl", "nginx"],
   );
-  const edges = await dependencies(jaeger);
+  const edges = await jaeger.dependencies();
   assert.equal(edges.get("curl -> nginx"), reports.length);
   assert.equal(edges.get("nginx -> curl"), undefined);
 
@@ -345,17 +338,6 @@ function jaegerSpans(
     );
     return spans.length >= count && spans;
   });
-}
-
-/** Calls by edge of the dependency graph. */
-async function dependencies(jaeger: Jaeger): Promise<Map<string, number>> {
-  const hour = 3_600_000;
-  const response = await fetch(
-    `${jaeger.query}/api/dependencies?endTs=${Date.now() + hour}&lookback=${2 * hour}`,
-  );
-  const { data }: { data: { parent: string; child: string; callCount: number }[] } = await response
-    .json();
-  return new Map(data.map(({ parent, child, callCount }) => [`${parent} -> ${child}`, callCount]));
 }
 
 function assertTimes({ startUs, durationUs }: JaegerSpan, report: CurlReport): void {

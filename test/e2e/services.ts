@@ -1,0 +1,85 @@
+/** A client and a server on two hosts, which do as the test says. */
+import { Actor, type EndTruth } from "../kernel/actor.ts";
+import type { Machine } from "./machine.ts";
+import type { Destination, TwoHosts } from "./two_hosts.ts";
+
+/** The family of the addresses of one test. */
+export type Family = "ipv4" | "ipv6";
+
+/** What both ends of a session know of themselves. */
+export interface Ends {
+  readonly client: EndTruth;
+  readonly server: EndTruth;
+}
+
+/** What a tracer has to be told, so that spans bear the names of `startService`. */
+export const NAMED_BY_ENVIRONMENT = { from_process_env: true };
+
+/** Starts a process that tcpspan names `service`. */
+export async function startService(machine: Machine, service: string): Promise<Actor> {
+  const under = [...machine.inside, "env", `OTEL_SERVICE_NAME=${service}`];
+  return await Actor.start({ comm: service, under });
+}
+
+/** The service `shop` on the client's host, and `stock` on the server's, which listens. */
+export class Services implements AsyncDisposable {
+  readonly #resources: AsyncDisposableStack;
+
+  private constructor(
+    resources: AsyncDisposableStack,
+    readonly family: Family,
+    readonly shop: Actor,
+    readonly stock: Actor,
+    /** On which `stock` listens. */
+    readonly port: number,
+  ) {
+    this.#resources = resources;
+  }
+
+  static async start(hosts: TwoHosts, family: Family): Promise<Services> {
+    await using resources = new AsyncDisposableStack();
+    const shop = resources.use(await startService(hosts.client, "shop"));
+    const stock = resources.use(await startService(hosts.server, "stock"));
+    const port = await stock.listen("l", family, family === "ipv4" ? "0.0.0.0" : "::");
+    return new Services(resources.move(), family, shop, stock, port);
+  }
+
+  /** A session with a hundred bytes there and two hundred back, which the client closes. */
+  async talk(to: Destination): Promise<Ends> {
+    const ends = await this.#open(to);
+    await this.shop.close("s");
+    await this.stock.receiveFin("s");
+    await this.stock.close("s");
+    return ends;
+  }
+
+  /** A session that one of the two resets. */
+  async breakOff(to: Destination, by: "shop" | "stock"): Promise<Ends> {
+    const ends = await this.#open(to);
+    const other = by === "shop" ? this.stock : this.shop;
+    await this[by].abort("s");
+    await other.receiveError("s");
+    await other.close("s");
+    return ends;
+  }
+
+  /** A port of the server's host that refuses connections. */
+  refusingPort(): Promise<number> {
+    return this.stock.reservePort(this.family, this.family === "ipv4" ? "0.0.0.0" : "::");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync();
+  }
+
+  async #open({ addresses, port }: Destination): Promise<Ends> {
+    const { shop, stock, family } = this;
+    const [client, server] = await Promise.all([
+      shop.connect("s", { family, address: addresses[family], port }),
+      stock.accept("l", "s"),
+    ]);
+    await Promise.all([shop.send("s", 100), stock.receive("s", 100)]);
+    await Promise.all([stock.send("s", 200), shop.receive("s", 200)]);
+    return { client, server };
+  }
+}
