@@ -55,8 +55,6 @@ enum {
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define ECONNABORTED 103
-#define EPIPE 32
-#define ECONNRESET 104
 #define SHUTDOWN_MASK 3        /* include/net/sock.h: both directions */
 #define PF_KTHREAD 0x00200000  /* include/linux/sched.h */
 #define MAX_PID_NS_LEVEL 32    /* include/linux/pid_namespace.h */

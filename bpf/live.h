@@ -16,6 +16,7 @@ struct live {
 	__u32 interim;    /* reports of the session while open */
 	__u8 role;
 	__u8 last_state;  /* the state entered last, for the backstop */
+	bool counted;       /* in begun */
 	bool reported;
 	bool waiting;       /* its report waits for its close */
 	bool last_reported; /* in the last round */
@@ -38,6 +39,9 @@ static __always_inline bool is_tcp(const struct sock *sk)
 /* Starts a session, or another attempt on the same socket. Keeps the owner. */
 static __always_inline void begin(struct live *live, __u8 role, __u32 flags)
 {
+	live->counted = role != ROLE_LISTENER;
+	if (live->counted)
+		__sync_fetch_and_add(&begun, 1);
 	live->start_ns = bpf_ktime_get_boot_ns();
 	live->established_ns = 0;
 	live->fin_sent_ns = 0;
@@ -49,6 +53,14 @@ static __always_inline void begin(struct live *live, __u8 role, __u32 flags)
 	live->role = role;
 	live->reported = false;
 	live->waiting = false;
+}
+
+/* Sees to it that the session is reported once. Those that end in no report are over as well. */
+static __always_inline void finish(struct live *live)
+{
+	live->reported = true;
+	if (live->counted)
+		__sync_fetch_and_add(&ended, 1);
 }
 
 /* A child still has its listener's state where the events of its birth were missed. */

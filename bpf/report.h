@@ -16,9 +16,6 @@ struct {
 	__type(value, struct record);
 } waiting SEC(".maps");
 
-/* How far the end of an accepted session is set back, see end_of(). */
-#define LAST_PACKET_NS 90000
-
 static __always_inline bool wants_port(const volatile __u8 *ports, __u16 port)
 {
 	return ports[port >> 3] & (1 << (port & 7));
@@ -106,6 +103,21 @@ static __always_inline __u32 socket_flags(const struct tcp_sock *tp, const struc
 	return flags;
 }
 
+/*
+ * Whether no process can read from it any more: it is orphaned, or is being
+ * closed. Both ends' FINs alone leave a socket from which can be read.
+ */
+static __always_inline bool is_all_read(const struct sock *sk, __u8 last_state)
+{
+	bool fin_done = last_state == TCP_FIN_WAIT2 || last_state == TCP_CLOSING ||
+			last_state == TCP_LAST_ACK;
+
+	if (!sk->sk_socket)
+		return true;
+	return sk->sk_shutdown == SHUTDOWN_MASK && sk->sk_lock.owned && !sk->sk_err &&
+	       !(fin_done && (sk->__sk_common.skc_flags & (1UL << SOCK_DONE)));
+}
+
 /* The earliest start known to be true of a session that was open before the tracer. */
 static __always_inline __u64 start_of(const struct live *live, __u64 end)
 {
@@ -117,35 +129,14 @@ static __always_inline __u64 start_of(const struct live *live, __u64 end)
 	return start < end ? start : end;
 }
 
-/*
- * An accepted session that a packet ends comes to its CLOSE some microseconds
- * after the client's that sent it. It is set back, so that on one host the
- * server's span lies inside the client's, by less than the times' tolerance.
- */
-static __always_inline __u64 end_of(const struct live *live, const struct sock *sk, __u8 last_state)
+static __always_inline void fill(struct record *record, struct sock *sk, const struct tcp_sock *tp,
+				 const struct live *live, __u8 state, __u32 flags)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
-	__u64 earliest = live->start_ns;
 
-	if (live->role != ROLE_PASSIVE ||
-	    !(last_state == TCP_LAST_ACK || last_state == TCP_CLOSING ||
-	      sk->sk_err == ECONNRESET || sk->sk_err == EPIPE))
-		return now;
-	if (live->established_ns > earliest)
-		earliest = live->established_ns;
-	if (live->fin_sent_ns > earliest)
-		earliest = live->fin_sent_ns;
-	if (live->fin_received_ns > earliest)
-		earliest = live->fin_received_ns;
-	return now - earliest > LAST_PACKET_NS ? now - LAST_PACKET_NS : earliest;
-}
-
-static __always_inline void fill(struct record *record, struct sock *sk, const struct tcp_sock *tp,
-				 const struct live *live, __u8 state, __u64 end, __u32 flags)
-{
 	record->wall_offset_ns = 0;
-	record->end_ns = end;
-	record->start_ns = start_of(live, end);
+	record->end_ns = now;
+	record->start_ns = start_of(live, now);
 	record->established_ns = live->established_ns;
 	record->fin_sent_ns = live->fin_sent_ns;
 	record->fin_received_ns = live->fin_received_ns;
@@ -199,16 +190,16 @@ static __always_inline void wake_reader(void)
 }
 
 /*
- * Whether the socket's close will tell what its end does not: a peer's reset finds
- * a socket that its process never used, or has not read to its end.
+ * Whether the socket's close will tell what its end does not: its process never
+ * used it, or can still read from it.
  */
 static __always_inline bool should_wait(const struct sock *sk, const struct tcp_sock *tp,
-					const struct live *live)
+					const struct live *live, __u32 flags)
 {
-	if (live->role != ROLE_PASSIVE || !sk->sk_socket)
+	if (!sk->sk_socket || (flags & FLAG_BACKSTOP))
 		return false;
 	return live->owner.source < OWNER_FD_TABLE ||
-	       (sk->sk_shutdown != SHUTDOWN_MASK && tp->rcv_nxt != tp->copied_seq);
+	       (!(flags & FLAG_ALL_READ) && tp->rcv_nxt != tp->copied_seq);
 }
 
 /* Writes the record of a session that ended, if the filters let it through. */
@@ -216,18 +207,18 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct record *record;
-	__u64 end;
 
 	if (!tp)
 		return;
-	live->reported = true;
+	finish(live);
 	if (!wants_address(sk, tp))
 		return;
-	end = end_of(live, sk, last_state);
-	if (!(flags & FLAG_BACKSTOP) && should_wait(sk, tp, live)) {
+	if (is_all_read(sk, last_state) || (flags & FLAG_BACKSTOP))
+		flags |= FLAG_ALL_READ;
+	if (should_wait(sk, tp, live, flags)) {
 		record = bpf_sk_storage_get(&waiting, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 		if (record) {
-			fill(record, sk, tp, live, last_state, end, flags);
+			fill(record, sk, tp, live, last_state, flags);
 			live->waiting = true;
 			__sync_fetch_and_add(&postponed, 1);
 			wake_reader();
@@ -239,7 +230,7 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 	record = reserve();
 	if (!record)
 		return;
-	fill(record, sk, tp, live, last_state, end, flags);
+	fill(record, sk, tp, live, last_state, flags);
 	bpf_ringbuf_submit(record, 0); /* wakes the reader only when it has caught up and sleeps */
 }
 

@@ -103,9 +103,13 @@ int set_state(const __u64 *args)
 		live->fin_received_ns = bpf_ktime_get_boot_ns();
 		break;
 	case TCP_CLOSE:
-		/* a child of a listener whose creation failed was never a session */
-		if (live->reported || (old_state == TCP_SYN_RECV && live->role == ROLE_PASSIVE))
+		if (live->reported)
 			break;
+		/* a child of a listener whose creation failed was never a session */
+		if (old_state == TCP_SYN_RECV && live->role == ROLE_PASSIVE) {
+			finish(live);
+			break;
+		}
 		if (live->role == ROLE_UNKNOWN && !report_existing)
 			break;
 		learn_last_owner(&live->owner, sk);
@@ -135,8 +139,6 @@ int destroy_sock(const __u64 *args)
 	if (live->role == ROLE_LISTENER || !is_tcp(sk))
 		return 0;
 	if (live->role == ROLE_UNKNOWN && !report_existing)
-		return 0;
-	if (live->role == ROLE_PASSIVE && live->last_state == TCP_CLOSE)
 		return 0;
 	report(sk, live, live->last_state, FLAG_BACKSTOP);
 	return 0;

@@ -111,7 +111,7 @@ int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	/* the lock is not held here: take the counters again if they moved */
 	for (int i = 0; i < 4 && !consistent; i++) {
-		fill(record, sk, tp, live, state, now, 0);
+		fill(record, sk, tp, live, state, 0);
 		barrier();
 		consistent = record->snd_una == tp->snd_una && record->bytes_acked == tp->bytes_acked &&
 			     record->rcv_nxt == tp->rcv_nxt &&
@@ -122,11 +122,22 @@ int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	}
 	live->start_ns = record->start_ns; /* part of the ids of a session that cannot be joined */
-	live->interim_ns = now;
+	live->interim_ns = record->end_ns;
 	live->last_reported = last_round != 0;
 	record->interim = ++live->interim;
 	bpf_ringbuf_submit(record, 0);
 	bpf_seq_write(ctx->meta->seq, "r", 1);
+	return 0;
+}
+
+/* Counts the sessions that are open, for the balance at the end. */
+SEC("iter/bpf_sk_storage_map")
+int count_open(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct live *live = ctx->value;
+
+	if (live && live->counted && !live->reported)
+		__sync_fetch_and_add(&still_open, 1);
 	return 0;
 }
 

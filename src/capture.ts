@@ -12,6 +12,7 @@ import { Networks } from "./cidr.ts";
 import { HostError } from "./errors.ts";
 import { HOOKS, presentHooks, requireHost } from "./host.ts";
 import { Limiter } from "./limiter.ts";
+import { Nesting } from "./nesting.ts";
 import { networkNamespaces } from "./network_namespaces.ts";
 import { readProcLink } from "./procfs.ts";
 import { BSS, LIMIT, RECORD, RODATA } from "./record_layout.ts";
@@ -46,6 +47,8 @@ export interface CaptureLosses {
   readonly ringFull: number;
   /** The kernel had no memory for a socket's state. */
   readonly storageFailed: number;
+  /** The kernel ran no program at the session's end. Known once the capture has stopped. */
+  readonly unseen: number;
   /**
    * Runs of a kernel program skipped because it was interrupted by itself: state changes that were
    * not seen. Not sessions: those are reported by a later hook.
@@ -82,6 +85,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   readonly #clockSteps: ClockStepEvent;
   readonly #poller: Poller;
   readonly #clock: WallClock;
+  readonly #nesting = new Nesting();
   readonly #counters: Mapping;
   readonly #include: Networks;
   readonly #exclude: Networks;
@@ -90,6 +94,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   #stopping = false;
   #disposed = false;
   #postponed = 0n; // of the kernel program's counter: what is known to wait, or no longer does
+  #unseen = 0;
   #releaseDue = false;
   #releaseTimer: ReturnType<typeof setTimeout> | undefined;
   #interimDue = false;
@@ -130,6 +135,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.#clock = new WallClock(); // once steps are noticed
     for (const { program } of hooks) object.attach(program);
     object.attachIterator("release_waiting", "waiting");
+    object.attachIterator("count_open", "sockets");
     if (reportsOpen) object.attachIterator("report_open", "sockets");
     seed(object); // what opens from here on is seen
 
@@ -172,6 +178,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     return {
       ringFull: Number(this.#counter(BSS.lost_ring_full)),
       storageFailed: Number(this.#counter(BSS.lost_storage_failed)),
+      unseen: this.#unseen,
       skippedRuns: presentHooks().reduce(
         (sum, { program }) => sum + this.#object.recursionMisses(program),
         0,
@@ -222,9 +229,20 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       while (yield* this.#walk("report_open"));
     }
     yield* this.#walk("release_waiting");
-    if (!this.#disposed) this.#object.detach(); // upstream first: what is read now is all
+    if (this.#disposed) return;
+    this.#object.detach(); // upstream first: what is read now is all
+    this.#balance();
     yield* this.#walk("release_waiting");
     yield* this.#read();
+  }
+
+  /** Finds out how many sessions have vanished: neither ended nor open. */
+  #balance(): void {
+    using open = this.#object.walk("count_open");
+    open.next(1); // to the end, as it writes nothing
+    const missing = this.#counter(BSS.begun) - this.#counter(BSS.ended) -
+      this.#counter(BSS.still_open);
+    this.#unseen = Math.max(0, Number(missing)); // below 0 where sockets vanish meanwhile
   }
 
   /** All that is in the ring. @returns whether there was something */
@@ -293,6 +311,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     const words = new Int32Array(Math.min(waiting, MAX_BATCH) * RECORD.size / 4);
     const count = this.#ring.read(words, RECORD.size);
     if (count === 0) return undefined;
+    this.#nesting.apply(words, count);
     this.#stampWallTime(words, count);
     return new SessionBatch(new Uint8Array(words.buffer, 0, count * RECORD.size));
   }

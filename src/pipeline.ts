@@ -45,10 +45,11 @@ export async function closeAll(queues: readonly ExporterQueue[]): Promise<void> 
 
 /** What was lost on the way, one line for each place; empty if nothing was. */
 export function describeLosses(capture: Capture, queues: readonly ExporterQueue[]): string[] {
-  const { ringFull, storageFailed, skippedRuns } = capture.losses();
+  const { ringFull, storageFailed, unseen, skippedRuns } = capture.losses();
   const losses: [number, string][] = [
     [ringFull, RING_FULL],
     [storageFailed, "the kernel had no memory for a socket's state"],
+    [unseen, "the kernel ran no program at their end"],
     ...queues.flatMap(({ id, counters }): [number, string][] => [
       [counters.dropped, `${id}: its queue was full`],
       [counters.failed, `${id}: not delivered`],

@@ -105,9 +105,12 @@ export const LIMIT = {
 
 /** Size of `.bss` in bytes, and offsets of its counters. */
 export const BSS = {
-  size: 52,
+  size: 76,
   lost_ring_full: 0,
   lost_storage_failed: 8,
-  postponed: 16,
-  last_round: 24,
+  begun: 16,
+  ended: 24,
+  still_open: 32,
+  postponed: 40,
+  last_round: 48,
 } as const;

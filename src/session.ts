@@ -37,7 +37,6 @@ const OWNER_SOURCES: Record<number, OwnerSource> = {
 };
 
 const AF_INET = 2; // include/linux/socket.h
-const SHUT_BOTH = 3; // RCV_SHUTDOWN | SEND_SHUTDOWN, include/net/sock.h
 const NO_RTT = 0xffffffff;
 
 const decoder = new TextDecoder();
@@ -72,10 +71,10 @@ export class Session {
   /** Wall-clock time of the first SYN: sent by the active end; for the passive end, its SYN-ACK. */
   get startUnixNs(): bigint {
     const start = this.#wall(RECORD.start_ns);
-    // SYN_RECV comes with the handshake's last packet: a round trip after the SYN-ACK
-    return this.role === "passive" && this.startObserved
-      ? start - BigInt(this.handshakeRttUs) * 1000n
-      : start;
+    if (this.role !== "passive" || !this.startObserved || this.handshakeRttUs === 0) return start;
+    // SYN_RECV comes with the handshake's last packet; the round trip is measured at ESTABLISHED
+    const sent = this.#wall(RECORD.established_ns) - BigInt(this.handshakeRttUs) * 1000n;
+    return sent < start ? sent : start;
   }
 
   /** When the connection was established, or undefined if it never was or that was not seen. */
@@ -252,8 +251,7 @@ export class Session {
     if (!this.established) return 0;
     const waiting = this.#u32(RECORD.rcv_nxt) - this.#u32(RECORD.copied_seq) >>> 0;
     const unread = waiting - (this.has(FLAG.SOCK_DONE) && waiting > 0 ? 1 : 0);
-    const final = this.shutdown === SHUT_BOTH || this.has(FLAG.ALL_READ) || this.interim > 0;
-    return unread > 0 && !final ? undefined : unread;
+    return unread === 0 || this.has(FLAG.ALL_READ) || this.interim > 0 ? unread : undefined;
   }
 
   /** Whether this end sent a FIN. */

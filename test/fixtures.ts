@@ -128,7 +128,8 @@ export function makeRecord(fields: Partial<RecordFields> = {}): Uint8Array<Array
     srtt_us: attempt ? 0 : 150,
     rtt_min_us: attempt ? 0xffffffff : 100,
     handshake_rtt_us: role === ROLE.PASSIVE ? 120 : 0,
-    flags: FLAG.START_OBSERVED | (attempt ? 0 : FLAG.SOCK_DONE | FLAG.LOCAL_FIN_FIRST),
+    flags: FLAG.START_OBSERVED |
+      (attempt ? 0 : FLAG.SOCK_DONE | FLAG.LOCAL_FIN_FIRST | FLAG.ALL_READ),
     interim: 0,
     ifindex: 0,
     family: localAddress.length === 4 && peerAddress.length === 4 ? AF_INET : AF_INET6,

@@ -11,13 +11,6 @@
 import { findBackend } from "./find.ts";
 import { listeningPorts, Server } from "./server.ts";
 
-/**
- * What Jaeger's API says of a server's span that ends microseconds after the client's, as it does
- * where the client closes first: it knows spans of one host by a tag `ip`, which has no convention.
- */
-export const SMALL_SKEW =
-  /^clock skew adjustment disabled; not applying calculated delta of -?[\d.]+(µs|ns)$/;
-
 /** More than any test sends. */
 const TRACES_AT_MOST = 100_000;
 

@@ -1,0 +1,65 @@
+/** A server's session ends within its client's. */
+import { strict as assert } from "node:assert";
+import { Nesting } from "../../src/nesting.ts";
+import { RECORD, ROLE } from "../../src/record_layout.ts";
+import { Session } from "../../src/session.ts";
+import { INITIAL_SEQUENCE_NUMBERS, makeRecord, type RecordFields } from "../fixtures.ts";
+
+const { local, peer } = INITIAL_SEQUENCE_NUMBERS;
+
+/** The two ends of a session with 1,000 bytes from the client and 2,000 from the server. */
+const CLIENT: Partial<RecordFields> = {
+  role: ROLE.ACTIVE,
+  bytes_acked: 1002n,
+  bytes_received: 2001n,
+  snd_una: local + 1002,
+  rcv_nxt: peer + 2002,
+};
+const SERVER: Partial<RecordFields> = {
+  role: ROLE.PASSIVE,
+  last_state: "last_ack",
+  bytes_acked: 2001n,
+  bytes_received: 1001n,
+  snd_una: peer + 2002,
+  rcv_nxt: local + 1002,
+};
+
+const END = 2n ** 32n * 7n;
+
+/** The ends of the records, in batches, after nesting. */
+function ends(...batches: readonly (readonly Partial<RecordFields>[])[]): bigint[] {
+  const nesting = new Nesting();
+  return batches.flatMap((records) => {
+    const words = new Int32Array(records.length * RECORD.size / 4);
+    const bytes = new Uint8Array(words.buffer);
+    records.forEach((fields, i) => bytes.set(makeRecord(fields), i * RECORD.size));
+    nesting.apply(words, records.length);
+    return records.map((_, i) => new Session(bytes).moveTo(i).endUnixNs);
+  });
+}
+
+const client = { ...CLIENT, end_ns: END - 1n, wall_offset_ns: 0n };
+const late = { ...SERVER, end_ns: END + 30_000n, wall_offset_ns: 0n };
+const early = { ...SERVER, end_ns: END - 30_000n, wall_offset_ns: 0n };
+
+Deno.test("apply() ends a server's session with its client's where that came before", () => {
+  assert.deepEqual(ends([client, late]), [END - 1n, END - 1n]);
+});
+
+Deno.test("apply() remembers clients from one batch to the next", () => {
+  assert.deepEqual(ends([client], [late]), [END - 1n, END - 1n]);
+});
+
+Deno.test("apply() leaves a server's session alone that ends first", () => {
+  assert.deepEqual(ends([client, early]), [END - 1n, END - 30_000n]);
+});
+
+Deno.test("apply() leaves alone what is another's session", () => {
+  const other = { ...late, snd_una: 5, rcv_nxt: 6 };
+  assert.deepEqual(ends([client, other]), [END - 1n, END + 30_000n]);
+});
+
+Deno.test("apply() leaves reports of open sessions alone, and takes no end from them", () => {
+  assert.deepEqual(ends([client, { ...late, interim: 1 }]), [END - 1n, END + 30_000n]);
+  assert.deepEqual(ends([{ ...client, interim: 1 }, late]), [END - 1n, END + 30_000n]);
+});
