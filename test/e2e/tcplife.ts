@@ -19,6 +19,8 @@ export interface TcplifeRow {
 export interface Tcplife extends AsyncDisposable {
   /** Waits for rows that `choose` chooses. */
   waitForRows(count: number, choose: (row: TcplifeRow) => boolean): Promise<TcplifeRow[]>;
+  /** All rows so far. */
+  rows(): TcplifeRow[];
 }
 
 /** It needs tracefs, which is mounted for it alone where it is not there. */
@@ -41,20 +43,25 @@ export async function startTcplife(): Promise<Tcplife> {
     async waitForRows(count, choose) {
       const lines = await process.stdout.waitForLines(
         count,
-        (text) => /^\d/.test(text) && choose(parse(text)),
+        (text) => parse(text).some(choose),
       );
-      return lines.map(({ text }) => parse(text));
+      return lines.flatMap(({ text }) => parse(text));
     },
+    rows: () => process.stdout.lines.flatMap(({ text }) => parse(text)),
     [Symbol.asyncDispose]: () => process[Symbol.asyncDispose](),
   };
 }
 
-/** Of sessions whose names hold no space. */
-function parse(text: string): TcplifeRow {
-  const [pid, comm = "", localAddress = "", localPort, peerAddress = "", peerPort, tx, rx, ms] =
-    text
-      .split(/ +/);
-  return {
+const ROW =
+  /^(\d+) +(.*?) +([\da-f.:]+) +(\d+) +([\da-f.:]+) +(\d+) +([\d.]+) +([\d.]+) +([\d.]+) *$/;
+
+/** @returns nothing for what is no row; a name that spans lines is none */
+function parse(text: string): TcplifeRow[] {
+  const match = ROW.exec(text);
+  if (match === null) return [];
+  const [, pid, comm = "", localAddress = "", localPort, peerAddress = "", peerPort, tx, rx, ms] =
+    match;
+  return [{
     pid: Number(pid),
     comm,
     localAddress,
@@ -64,5 +71,5 @@ function parse(text: string): TcplifeRow {
     txKb: Number(tx),
     rxKb: Number(rx),
     ms: Number(ms),
-  };
+  }];
 }

@@ -10,6 +10,7 @@ export interface ProcessTruth {
   readonly uid: number;
   readonly comm: string;
   readonly exe: string;
+  readonly exe_path: string;
   /** Clock ticks since boot, of which there are 100 a second. */
   readonly start_ticks: number;
   readonly cgroup_id: bigint;
@@ -25,13 +26,37 @@ export interface Stamps {
   readonly wall_after_ns: bigint;
 }
 
-/** A connected socket as its process sees it. */
-export interface EndTruth extends Stamps {
+/** A socket as its process sees it, connected or not. */
+export interface OwnEndTruth {
   readonly local_address: string;
   readonly local_port: number;
+  readonly cookie: bigint;
+}
+
+/** A connected socket as its process sees it. */
+export interface EndTruth extends OwnEndTruth, Stamps {
   readonly peer_address: string;
   readonly peer_port: number;
-  readonly cookie: bigint;
+}
+
+/** An action that failed. */
+export interface Failure extends Stamps {
+  readonly errno: number;
+}
+
+/** A listener's own wishes. */
+export interface ListenOptions {
+  /** Picked by the kernel by default. */
+  readonly port?: number;
+  readonly backlog?: number;
+}
+
+/** A socket that is to connect later. */
+export interface SocketOptions {
+  readonly family: SocketFamily;
+  /** Local address and port to bind to. */
+  readonly source?: string;
+  readonly source_port?: number;
 }
 
 /** Part of TCP_INFO, and what waits in either direction (SIOCOUTQ, SIOCINQ). */
@@ -90,6 +115,7 @@ export class Actor implements AsyncDisposable {
     uid: 0,
     comm: "",
     exe: "",
+    exe_path: "",
     start_ticks: 0,
     cgroup_id: 0n,
     netns: 0,
@@ -113,8 +139,33 @@ export class Actor implements AsyncDisposable {
   }
 
   /** @returns the port, which the kernel picks */
-  async listen(name: string, family: SocketFamily, address: string): Promise<number> {
-    return (await this.#do<{ port: number }>("listen", { name, family, address })).port;
+  async listen(
+    name: string,
+    family: SocketFamily,
+    address: string,
+    options: ListenOptions = {},
+  ): Promise<number> {
+    return (await this.#do<{ port: number }>("listen", { name, family, address, ...options })).port;
+  }
+
+  /** Makes a socket for a later `connect` of the same name. */
+  prepare(name: string, options: SocketOptions): Promise<OwnEndTruth> {
+    return this.#do("prepare", { name, ...options });
+  }
+
+  /** setsockopt(2), by the numbers of the kernel's headers. */
+  async setOption(name: string, level: number, option: number, value: number): Promise<void> {
+    await this.#do("set_option", { name, level, option, value });
+  }
+
+  /** Sends the SYN from a socket made with `prepare()`, without waiting for an answer. */
+  startConnect(name: string, address: string, port: number): Promise<OwnEndTruth & Stamps> {
+    return this.#do("start_connect", { name, address, port });
+  }
+
+  /** Waits for what comes of `startConnect()`. */
+  finishConnect(name: string): Promise<EndTruth> {
+    return this.#do("finish_connect", { name });
   }
 
   /** Takes a port without listening, so that it refuses connections. */
@@ -129,8 +180,8 @@ export class Actor implements AsyncDisposable {
   }
 
   /** A connect that fails. */
-  async failToConnect(name: string, target: Target): Promise<Stamps & { errno: number }> {
-    const reply = await this.#ask<Stamps & { errno: number }>("connect", { name, ...target });
+  async failToConnect(name: string, target: Target): Promise<Failure> {
+    const reply = await this.#ask<Failure>("connect", { name, ...target });
     assert.notEqual(reply.errno, 0, "connect was to fail");
     return reply;
   }
@@ -144,8 +195,19 @@ export class Actor implements AsyncDisposable {
     return this.#do("accept", { listener, name });
   }
 
-  send(name: string, bytes: number): Promise<Stamps> {
-    return this.#do("send", { name, bytes });
+  /** @param flags of send(2) */
+  send(name: string, bytes: number, flags = 0): Promise<Stamps> {
+    return this.#do("send", { name, bytes, flags });
+  }
+
+  /** sendto(2) with MSG_FASTOPEN, on a socket made with `prepare()`. */
+  sendFastOpen(
+    name: string,
+    address: string,
+    port: number,
+    bytes: number,
+  ): Promise<EndTruth & { bytes: number }> {
+    return this.#do("send_fast_open", { name, address, port, bytes });
   }
 
   /** Writes until the buffers of both ends are full. @returns the number of bytes */
@@ -160,20 +222,27 @@ export class Actor implements AsyncDisposable {
   }
 
   /** Receives until the peer's FIN; nothing else must come before it. */
-  async receiveFin(name: string): Promise<void> {
-    assert.equal((await this.#do<{ bytes: number }>("receive", { name })).bytes, 0);
+  async receiveFin(name: string): Promise<Stamps> {
+    const reply = await this.#do<Stamps & { bytes: number }>("receive", { name });
+    assert.equal(reply.bytes, 0);
+    return reply;
   }
 
   /** Receives until the connection breaks. @returns the errno */
   async receiveError(name: string): Promise<number> {
-    const { errno } = await this.#ask<{ errno: number }>("receive", { name });
-    assert.notEqual(errno, 0, "receive was to fail");
-    return errno;
+    return (await this.failToReceive(name)).errno;
   }
 
-  /** shutdown(2) with SHUT_WR. */
-  shutdown(name: string): Promise<Stamps> {
-    return this.#do("shutdown", { name });
+  /** Receives until the connection breaks. */
+  async failToReceive(name: string): Promise<Failure> {
+    const reply = await this.#ask<Failure>("receive", { name });
+    assert.notEqual(reply.errno, 0, "receive was to fail");
+    return reply;
+  }
+
+  /** shutdown(2), with SHUT_WR by default. */
+  shutdown(name: string, how = 1): Promise<Stamps> {
+    return this.#do("shutdown", { name, how });
   }
 
   close(name: string): Promise<Stamps> {

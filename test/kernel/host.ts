@@ -27,26 +27,45 @@ export class Cgroup implements Disposable {
   }
 }
 
-/** A network namespace, joined to this one by a pair of interfaces. */
+/** What a namespace is joined to, and its addresses. */
+export interface NamespaceOptions {
+  /** The namespace of the pair's other interface; that of the tests by default. */
+  readonly joinedTo?: Namespace;
+  /** Number of the network between the two, below 16384; picked at random by default. */
+  readonly network?: number;
+}
+
+/** A network namespace, joined to another one by a pair of interfaces. */
 export class Namespace implements AsyncDisposable {
   readonly name = uniqueName();
-  // addresses of the benchmark network (RFC 2544), so that two runs can share a machine
-  readonly #network = crypto.getRandomValues(new Uint8Array(1))[0] ?? 0;
-  /** Addresses on this side. */
-  readonly here = { ipv4: `198.18.${this.#network}.1`, ipv6: `fd74:6370:${this.#network}::1` };
+  /** Addresses on the other namespace's side: this one, for a test. */
+  readonly here: Addresses;
   /** Addresses on the namespace's side. */
-  readonly there = { ipv4: `198.18.${this.#network}.2`, ipv6: `fd74:6370:${this.#network}::2` };
+  readonly there: Addresses;
+  #exists = false;
 
-  private constructor() {}
+  private constructor(network: number) {
+    this.here = addressesOf(network, 1);
+    this.there = addressesOf(network, 2);
+  }
 
-  static async make(): Promise<Namespace> {
+  /** One with a loopback interface alone. */
+  static async alone(): Promise<Namespace> {
+    const namespace = new Namespace(0);
+    await namespace.#add();
+    return namespace;
+  }
+
+  static async make({ joinedTo, network }: NamespaceOptions = {}): Promise<Namespace> {
     await using stack = new AsyncDisposableStack();
-    const namespace = new Namespace();
+    const namespace = stack.use(new Namespace(network ?? randomNetwork()));
     const { name, here, there } = namespace;
-    await run("ip", "netns", "add", name);
-    stack.use(namespace);
-    await run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name);
-    await configure([], name, here);
+    await namespace.#add();
+    const where = joinedTo === undefined ? [] : ["-n", joinedTo.name];
+    const device = joinedTo === undefined ? name : "eth0";
+    const pair = ["type", "veth", "peer", "name", "eth0", "netns", name];
+    await run("ip", ...where, "link", "add", device, ...pair);
+    await configure(where, device, here);
     await configure(["-n", name], "eth0", there);
     stack.move();
     return namespace;
@@ -58,6 +77,29 @@ export class Namespace implements AsyncDisposable {
     return ["nsenter", `--net=/run/netns/${this.name}`];
   }
 
+  /** Its inode, which is its number in what is captured. */
+  get inode(): number {
+    const { ino } = Deno.statSync(`/run/netns/${this.name}`);
+    assert.ok(ino !== null);
+    return ino;
+  }
+
+  /** Runs a command in it. @returns what it wrote to stdout */
+  run(...command: readonly string[]): Promise<string> {
+    const [program = "true", ...args] = [...this.under, ...command];
+    return run(program, ...args);
+  }
+
+  /** ip(8) on it. @returns what it wrote to stdout */
+  ip(...args: readonly string[]): Promise<string> {
+    return run("ip", "-n", this.name, ...args);
+  }
+
+  /** Sets a sysctl below `net`, such as `ipv4.tcp_orphan_retries`. */
+  async sysctl(key: string, value: string | number): Promise<void> {
+    await this.run("sysctl", "-qw", `net.${key}=${value}`);
+  }
+
   /** Hands packets of its loopback interface to all CPUs, as a network card with queues does. */
   async steerLoopback(): Promise<void> {
     const file = "/sys/class/net/lo/queues/rx-0/rps_cpus"; // of a /sys of its own
@@ -66,15 +108,45 @@ export class Namespace implements AsyncDisposable {
     await run("ip", "netns", "exec", this.name, "sh", "-c", command);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Takes its name away; it is gone when nothing uses it any more. */
+  async remove(): Promise<void> {
+    if (!this.#exists) return;
+    this.#exists = false;
     await run("ip", "netns", "del", this.name); // takes the interfaces with it
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.remove();
+  }
+
+  async #add(): Promise<void> {
+    await run("ip", "netns", "add", this.name);
+    this.#exists = true;
+  }
+}
+
+/** The addresses of one interface. */
+export interface Addresses {
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
+
+/** Of the benchmark network (RFC 2544), so that two runs can share a machine. */
+function addressesOf(network: number, host: number): Addresses {
+  return {
+    ipv4: `198.18.${network >> 6}.${((network & 63) << 2) + host}`,
+    ipv6: `fd74:6370:${network.toString(16)}::${host}`,
+  };
+}
+
+function randomNetwork(): number {
+  return (crypto.getRandomValues(new Uint16Array(1))[0] ?? 0) & 0x3fff;
 }
 
 async function configure(
   where: readonly string[],
   device: string,
-  addresses: Namespace["here"],
+  addresses: Addresses,
 ): Promise<void> {
   await run("ip", ...where, "address", "add", `${addresses.ipv4}/30`, "dev", device);
   // without duplicate detection, which would take a second

@@ -10,9 +10,11 @@ The first line of output, before any command, describes the process.
 
 import argparse
 import ctypes
+import errno
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -80,21 +82,22 @@ def describe():
         "uid": os.getuid(),
         "comm": name,
         "exe": os.path.basename(os.readlink("/proc/self/exe")),
+        "exe_path": os.readlink("/proc/self/exe"),
         "start_ticks": int(fields[19]),  # field 22 of proc_pid_stat(5)
         "cgroup_id": str(cgroup_id()),
         "netns": os.stat("/proc/self/ns/net").st_ino,
     }
 
 
+def own_end_of(sock):
+    address, port = sock.getsockname()[:2]
+    cookie = struct.unpack("Q", sock.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))[0]
+    return {"local_address": address, "local_port": port, "cookie": str(cookie)}
+
+
 def end_of(sock):
-    local, peer = sock.getsockname(), sock.getpeername()
-    return {
-        "local_address": local[0],
-        "local_port": local[1],
-        "peer_address": peer[0],
-        "peer_port": peer[1],
-        "cookie": str(struct.unpack("Q", sock.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))[0]),
-    }
+    address, port = sock.getpeername()[:2]
+    return {**own_end_of(sock), "peer_address": address, "peer_port": port}
 
 
 def make_socket(command):
@@ -108,11 +111,26 @@ def make_socket(command):
 def listen(command):
     """Also reserves a port that refuses connections, with "listen": false."""
     sock = sockets[command["name"]] = make_socket(command)
-    sock.bind((command["address"], 0))
+    sock.bind((command["address"], command.get("port", 0)))
     with Stamps() as stamps:
         if command.get("listen", True):
             sock.listen(command.get("backlog", 128))
     return {**stamps(), "port": sock.getsockname()[1]}
+
+
+def prepare(command):
+    """Makes a socket that is to connect later; binds it where an address or a port is given."""
+    sock = sockets[command["name"]] = make_socket(command)
+    if command.get("source") or command.get("source_port"):
+        sock.bind((command.get("source", ""), command.get("source_port", 0)))
+    return own_end_of(sock)
+
+
+def set_option(command):
+    """setsockopt(2) with an int, by the numbers of the kernel's headers."""
+    sock = sockets[command["name"]]
+    sock.setsockopt(command["level"], command["option"], command["value"])
+    return {}
 
 
 def connect(command):
@@ -125,6 +143,27 @@ def connect(command):
     target = (command["address"], command["port"])
     with Stamps() as stamps:
         code = sock.connect_ex(target)
+    return {**stamps(), "errno": code, **({} if code else end_of(sock))}
+
+
+def start_connect(command):
+    """Sends a SYN, and does not wait for what comes of it."""
+    sock = sockets[command["name"]]
+    sock.setblocking(False)
+    with Stamps() as stamps:
+        code = sock.connect_ex((command["address"], command["port"]))
+    return {**stamps(), "errno": 0 if code == errno.EINPROGRESS else code, **own_end_of(sock)}
+
+
+def finish_connect(command):
+    """Waits for what comes of start_connect."""
+    sock = sockets[command["name"]]
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    with Stamps() as stamps:
+        poll.poll()
+    code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    sock.setblocking(True)
     return {**stamps(), "errno": code, **({} if code else end_of(sock))}
 
 
@@ -160,12 +199,24 @@ def accept(command):
 
 
 def send(command):
+    """With "flags" of send(2), such as MSG_OOB."""
     sock = sockets[command["name"]]
     left = command["bytes"]
+    flags = command.get("flags", 0)
     with Stamps() as stamps:
         while left > 0:
-            left -= sock.send(CHUNK[:left])
+            left -= sock.send(CHUNK[:left], flags)
     return stamps()
+
+
+def send_fast_open(command):
+    """Connects and sends in one, with data in the SYN where a cookie is at hand (RFC 7413)."""
+    sock = sockets[command["name"]]
+    with Stamps() as stamps:
+        count = sock.sendto(
+            CHUNK[: command["bytes"]], socket.MSG_FASTOPEN, (command["address"], command["port"])
+        )
+    return {**stamps(), **end_of(sock), "bytes": count}
 
 
 def send_until_full(command):
@@ -202,7 +253,7 @@ def receive(command):
 
 def shutdown(command):
     with Stamps() as stamps:
-        sockets[command["name"]].shutdown(socket.SHUT_WR)
+        sockets[command["name"]].shutdown(command.get("how", socket.SHUT_WR))
     return stamps()
 
 
@@ -275,11 +326,16 @@ def fork(_):
 
 COMMANDS = {
     "listen": listen,
+    "prepare": prepare,
+    "set_option": set_option,
     "connect": connect,
+    "start_connect": start_connect,
+    "finish_connect": finish_connect,
     "connect_in_thread": connect_in_thread,
     "disconnect": disconnect,
     "accept": accept,
     "send": send,
+    "send_fast_open": send_fast_open,
     "send_until_full": send_until_full,
     "receive": receive,
     "shutdown": shutdown,
@@ -318,9 +374,10 @@ def main():
             os._exit(0)
         signal.alarm(COMMAND_LIMIT_S)
         try:
-            result = COMMANDS[command["do"]](command)
+            with Stamps() as stamps:
+                result = COMMANDS[command["do"]](command)
         except OSError as error:
-            result = {"errno": error.errno}
+            result = {**stamps(), "errno": error.errno}
         signal.alarm(0)
         if result is not None:
             reply({"errno": 0, **result})
