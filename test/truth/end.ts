@@ -1,0 +1,446 @@
+/** One end of a session: does what a case tells it, and remembers what really happened. */
+import type {
+  Actor,
+  EndTruth,
+  Failure,
+  OwnEndTruth,
+  ProcessTruth,
+  SocketFamily,
+} from "../kernel/actor.ts";
+import type { Endpoint, ExpectedEnd, ExpectedEvent } from "./case.ts";
+import { errorTypeOf } from "./errno.ts";
+import type { Listener } from "./listener.ts";
+import { OPTION, type SocketOption } from "./option.ts";
+import { across, around, timed, type Window } from "./window.ts";
+
+/** Who an end is. */
+export interface EndOptions {
+  readonly what: string;
+  readonly role: "client" | "server";
+  readonly family: SocketFamily;
+  readonly actor: Actor;
+  /** The actor's name for the socket. */
+  readonly socket: string;
+  readonly cookie?: bigint;
+  readonly local?: Endpoint;
+  readonly peer?: Endpoint;
+}
+
+/** Largest payload of a segment: of loopback's MTU. Packets of many segments count as those. */
+const LARGEST_SEGMENT = 65_483;
+/** Less than any MSS here. */
+const SMALLEST_SEGMENT = 1000;
+
+/** A socket of an actor. What it does is stamped, counted, and turned into the truth by `ended()`. */
+export class End {
+  readonly what: string;
+  readonly role: "client" | "server";
+  readonly actor: Actor;
+  readonly socket: string;
+  readonly #options: EndOptions;
+  #process: ProcessTruth;
+  #cookie: bigint | undefined;
+  #local: Endpoint | undefined;
+  #peerEndpoint: Endpoint | undefined;
+  #peer: End | undefined;
+  #opened: Window | undefined;
+  #established: Window | undefined;
+  #finSent: Window | undefined;
+  #closed: Window | undefined;
+  #broke: (Window & { readonly errno: number }) | undefined;
+  #killed = false;
+  #accepted = true;
+  #writes = 0;
+  #sent = 0;
+  #received = 0;
+
+  constructor(options: EndOptions) {
+    this.#options = options;
+    this.what = options.what;
+    this.role = options.role;
+    this.actor = options.actor;
+    this.socket = options.socket;
+    this.#process = options.actor.process;
+    this.#cookie = options.cookie;
+    this.#local = options.local;
+    this.#peerEndpoint = options.peer;
+  }
+
+  /** The local address and port, as soon as they are known. */
+  get local(): Endpoint {
+    return known(this.#local, this.what, "local address");
+  }
+
+  /** Payload written so far. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** When it connected, or tried to. */
+  get opened(): Window {
+    return known(this.#opened, this.what, "connect");
+  }
+
+  /** When it closed, aborted, disconnected or was killed. */
+  get closed(): Window {
+    return known(this.#closed, this.what, "close");
+  }
+
+  /** When it sent its FIN: shut down or closed. */
+  get finSent(): Window {
+    return known(this.#finSent, this.what, "FIN");
+  }
+
+  /** When its process met an error, and which. */
+  get broke(): Window & { readonly errno: number } {
+    return known(this.#broke, this.what, "error");
+  }
+
+  /** Connects to a listener, and accepts there. @returns the server's end */
+  async connect(listener: Listener): Promise<End> {
+    const [truth, server] = await Promise.all([
+      this.connectAlone(listener),
+      listener.accept(),
+    ]);
+    this.meet(server, around(truth));
+    return server;
+  }
+
+  /** Connects; nobody accepts. */
+  async connectAlone(to: Endpoint): Promise<EndTruth> {
+    const target = { family: this.#options.family, address: to.address, port: to.port };
+    const truth = await this.actor.connect(this.socket, target);
+    this.#opened = around(truth);
+    this.connected(truth, this.#opened);
+    return truth;
+  }
+
+  /** A connect that fails at once or after a while. */
+  async failToConnect(to: Endpoint): Promise<Failure> {
+    this.#peerEndpoint = to;
+    const target = { family: this.#options.family, address: to.address, port: to.port };
+    const failure = await this.actor.failToConnect(this.socket, target);
+    this.#opened = around(failure);
+    this.#broke = { ...this.#opened, errno: failure.errno };
+    return failure;
+  }
+
+  /** Sends a SYN, without waiting for an answer. */
+  async startConnect(to: Endpoint): Promise<void> {
+    this.#peerEndpoint = to;
+    const truth = await this.actor.startConnect(this.socket, to.address, to.port);
+    this.#learn(truth);
+    this.#opened = around(truth);
+  }
+
+  /** Waits for the connection that `startConnect()` began. */
+  async finishConnect(): Promise<void> {
+    const truth = await this.actor.finishConnect(this.socket);
+    this.connected(truth, across(this.opened, around(truth)));
+  }
+
+  /** Takes note of a connection that was made some other way. */
+  connected(truth: EndTruth, established: Window): void {
+    this.#learn(truth);
+    this.#peerEndpoint = { address: plain(truth.peer_address), port: truth.peer_port };
+    this.#established = established;
+  }
+
+  /** Takes note of the other end of a client, and of when both were opened. */
+  meet(server: End, opened: Window): void {
+    this.#peer = server;
+    server.#peer = this;
+    this.#opened ??= opened;
+    server.#opened = opened;
+    server.#established = across(opened, this.#established, server.#established);
+  }
+
+  /** The server's end of a session that nobody will accept. */
+  static unaccepted(client: End, listener: Listener): End {
+    const { address, port, family, actor } = listener;
+    const end = new End({
+      what: "server",
+      role: "server",
+      family,
+      actor,
+      socket: "none",
+      local: { address, port },
+      peer: client.local,
+    });
+    end.#accepted = false;
+    client.meet(end, client.opened);
+    return end;
+  }
+
+  /** The same socket, for its next connect. */
+  again(what: string): End {
+    return new End({ ...this.#options, ...this.#identity(), what });
+  }
+
+  #identity(): Partial<EndOptions> {
+    return {
+      ...(this.#cookie === undefined ? {} : { cookie: this.#cookie }),
+      ...(this.#local === undefined ? {} : { local: this.#local }),
+    };
+  }
+
+  async setOption(option: SocketOption, value: number): Promise<void> {
+    const [level, number] = OPTION[option];
+    await this.actor.setOption(this.socket, level, number, value);
+  }
+
+  /** @param flags of send(2) */
+  async send(bytes: number, flags = 0): Promise<void> {
+    await this.actor.send(this.socket, bytes, flags);
+    this.wrote(bytes);
+  }
+
+  /** Takes note of bytes that were sent some other way. */
+  wrote(bytes: number, writes = 1): void {
+    this.#sent += bytes;
+    this.#writes += writes;
+  }
+
+  async sendUntilFull(): Promise<number> {
+    const bytes = await this.actor.sendUntilFull(this.socket);
+    this.wrote(bytes, Math.ceil(bytes / SMALLEST_SEGMENT));
+    return bytes;
+  }
+
+  async receive(bytes: number): Promise<void> {
+    await this.actor.receive(this.socket, bytes);
+    this.#received += bytes;
+  }
+
+  /** Sends, and has the other end receive it all and acknowledge it. */
+  async transfer(bytes: number): Promise<void> {
+    await Promise.all([this.send(bytes), this.other.receive(bytes)]);
+    await this.actor.untilAcknowledged(this.socket);
+  }
+
+  /** Sends what the other end acknowledges, and leaves it unread there. */
+  async sendUnread(bytes: number): Promise<void> {
+    await this.send(bytes);
+    await this.actor.untilAcknowledged(this.socket);
+  }
+
+  async receiveFin(): Promise<void> {
+    await this.actor.receiveFin(this.socket);
+  }
+
+  /** Waits until its process meets the error that ended the session. */
+  async receiveError(): Promise<void> {
+    const failure = await this.actor.failToReceive(this.socket);
+    this.#broke = { ...around(failure), errno: failure.errno };
+  }
+
+  /** Sends a FIN and stays open for the peer's data. */
+  async shutdown(): Promise<void> {
+    this.#finSent = around(await this.actor.shutdown(this.socket));
+  }
+
+  /** Waits until the peer has acknowledged all, the FIN too. */
+  async untilAcknowledged(): Promise<void> {
+    await this.actor.untilAcknowledged(this.socket);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = around(await this.actor.close(this.socket));
+    this.#finSent ??= this.#closed;
+  }
+
+  /** Closes with SO_LINGER and a time of 0. */
+  async abort(): Promise<void> {
+    this.#closed = around(await this.actor.abort(this.socket));
+  }
+
+  /** connect(2) with AF_UNSPEC. */
+  async disconnect(): Promise<void> {
+    this.#closed = around(await this.actor.disconnect(this.socket));
+  }
+
+  /** SIGKILL to its process. */
+  async kill(): Promise<void> {
+    this.#closed = await timed(() => this.actor.kill());
+    this.#finSent ??= this.#closed;
+    this.#killed = true;
+  }
+
+  /** Takes note of an end that something else made, such as `ss -K`. */
+  closedWithin(window: Window): void {
+    this.#closed = window;
+  }
+
+  /** The other end. */
+  get other(): End {
+    return known(this.#peer, this.what, "peer");
+  }
+
+  /**
+   * The truth, once both ends are done.
+   * @param lastState the state before CLOSE
+   * @param special what is not as its actions make one expect
+   */
+  ended(
+    lastState: string,
+    closeBy: ExpectedEnd["closeBy"],
+    closeReason: string,
+    special: Partial<ExpectedEnd> = {},
+  ): ExpectedEnd {
+    const established = this.#established;
+    const end = special.end ?? this.#end(lastState, closeReason);
+    const start = special.start ?? this.opened;
+    const lifeUs = Number((end.to - start.from) / 1000n) + 100;
+    const opening = established === undefined
+      ? 0
+      : Number((established.to - start.from) / 1000n) + 100;
+    const unacked = special.unackedBytes ?? 0;
+    const txBytes = special.txBytes ??
+      this.#sent - (typeof unacked === "number" ? unacked : this.#sent);
+    const rxBytes = special.rxBytes ?? this.#peer?.sent ?? 0;
+    const client = this.role === "client" ? this : this.#peer;
+    const error = this.#error(closeReason);
+    const peer = known(this.#peerEndpoint, this.what, "peer address");
+    return {
+      what: this.what,
+      role: this.role,
+      family: peer.address.includes(":") ? "ipv6" : "ipv4",
+      local: this.local,
+      peer,
+      netns: this.#process.netns,
+      cookie: this.#accepted ? this.#cookie : undefined,
+      startObserved: true,
+      owner: this.#process,
+      thread: this.#process.comm,
+      ownerSource: this.#ownerSource(),
+      ownerMayBeGone: this.#killed,
+      txBytes,
+      rxBytes,
+      unackedBytes: 0,
+      unreadBytes: this.#unread(rxBytes, end),
+      txSegments: segments(this.#sent, this.#writes),
+      rxSegments: this.#peer === undefined ? 0 : segments(this.#peer.#sent, this.#peer.#writes),
+      retransmits: 0,
+      rttUs: established === undefined ? undefined : [1, lifeUs],
+      handshakeUs: established === undefined ? undefined : [1, opening],
+      lastState,
+      closeBy,
+      closeReason,
+      error,
+      start,
+      established,
+      end,
+      events: special.events ?? this.#events(lastState, closeReason, end, established),
+      session: established === undefined || client === undefined
+        ? undefined
+        : `${client.local.address} ${client.local.port} ${this.opened.from}`,
+      parent: this.role === "server" ? "client" : "none",
+      outlivesClient: false,
+      ...special,
+    };
+  }
+
+  #learn(truth: OwnEndTruth): void {
+    this.#cookie = truth.cookie;
+    this.#local = { address: plain(truth.local_address), port: truth.local_port };
+  }
+
+  #ofPeer<T>(fact: (peer: End) => T): T | undefined {
+    return this.#peer === undefined ? undefined : fact(this.#peer);
+  }
+
+  #ownerSource(): ExpectedEnd["ownerSource"] {
+    if (this.role === "client") return "connect";
+    if (this.#sent > 0 || this.#received > 0) return "recv";
+    return this.#accepted ? "close" : "listen";
+  }
+
+  /** When the socket entered CLOSE, as far as the actions tell. */
+  #end(lastState: string, closeReason: string): Window {
+    const peerFin = this.#ofPeer((peer) => peer.#finSent);
+    const peerClosed = this.#ofPeer((peer) => peer.#closed);
+    switch (closeReason) {
+      case "fin":
+        if (lastState === "last_ack") return this.finSent;
+        // an orphan goes with the acknowledgement of its FIN; others with the peer's FIN
+        if (
+          this.#closed !== undefined && (peerFin === undefined || this.#closed.to < peerFin.from)
+        ) {
+          return across(this.#closed, peerFin, peerClosed);
+        }
+        return known(peerFin, this.what, "peer's FIN");
+      case "aborted":
+        return this.closed;
+      case "reset":
+        return known(peerClosed, this.what, "peer's reset");
+      default:
+        return this.broke;
+    }
+  }
+
+  #error(closeReason: string): string | undefined {
+    switch (closeReason) {
+      case "fin":
+      case "aborted":
+        return undefined;
+      case "reset":
+        return "connection_reset";
+      default:
+        return this.#broke === undefined ? "timed_out" : errorTypeOf(this.#broke.errno);
+    }
+  }
+
+  #unread(rxBytes: ExpectedEnd["rxBytes"], end: Window): ExpectedEnd["unreadBytes"] {
+    if (typeof rxBytes !== "number") return [0, rxBytes[1]];
+    const unread = rxBytes - this.#received;
+    const closedBefore = this.#closed !== undefined && this.#closed.from <= end.to;
+    return unread > 0 && !closedBefore ? { maybe: unread } : unread;
+  }
+
+  #events(
+    lastState: string,
+    closeReason: string,
+    end: Window,
+    established: Window | undefined,
+  ): ExpectedEvent[] {
+    const events: ExpectedEvent[] = [];
+    if (established !== undefined) {
+      events.push({ name: "tcpspan.established", within: established });
+    }
+    if (["fin_wait1", "fin_wait2", "closing", "last_ack"].includes(lastState)) {
+      events.push({ name: "tcpspan.fin.sent", within: this.finSent });
+    }
+    const peerFin = this.#ofPeer((peer) => peer.#finSent);
+    const peerFinSeen = ["close_wait", "closing", "last_ack"].includes(lastState);
+    if (
+      peerFin !== undefined && (peerFinSeen || (lastState === "fin_wait2" && closeReason === "fin"))
+    ) {
+      const within = { from: peerFin.from, to: end.to > peerFin.to ? end.to : peerFin.to };
+      // an orphan is gone before the peer's FIN, or with it
+      const optional = !peerFinSeen && this.#closed !== undefined &&
+        this.#closed.from <= peerFin.to;
+      events.push({
+        name: "tcpspan.fin.received",
+        within: peerFinSeen ? peerFin : within,
+        optional,
+      });
+    }
+    if (closeReason === "reset") events.push({ name: "tcpspan.reset.received", within: end });
+    return events;
+  }
+}
+
+/** How many segments carried `bytes`, whatever was merged or split. */
+function segments(bytes: number, writes: number): readonly [number, number] {
+  return [Math.ceil(bytes / LARGEST_SEGMENT), Math.ceil(bytes / SMALLEST_SEGMENT) + writes];
+}
+
+/** Without the scope of a link-local address, and of an IPv4 address in an IPv6 socket that alone. */
+function plain(address: string): string {
+  return address.replace(/%.*/, "").replace(/^::ffff:(?=\d+\.)/, "");
+}
+
+function known<T>(value: T | undefined, what: string, missing: string): T {
+  if (value === undefined) throw new Error(`the ${what} has no ${missing}: tell it in the case`);
+  return value;
+}

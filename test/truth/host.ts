@@ -1,0 +1,44 @@
+/** What is true of this machine, read as plainly as possible. */
+import { bootTimeNs } from "../../ffi/clock.ts";
+
+/** What every span says of its host, and needs to be judged. */
+export interface HostTruth {
+  readonly name: string;
+  readonly id: string | undefined;
+  /** Ports that the kernel gives to clients, in the tracer's namespace. */
+  readonly ephemeral: readonly [low: number, high: number];
+  /** Names of users by their number. */
+  readonly users: ReadonlyMap<number, string>;
+  /** The systemd service and the container that the tests, and so their processes, run in. */
+  readonly service: string | undefined;
+  readonly container: string | undefined;
+  /** When the boot clock was 0, at most 1 ms too early. */
+  readonly bootUnixNs: bigint;
+}
+
+/** Reads it. */
+export function readHost(): HostTruth {
+  const [low = 0, high = 0] = read("/proc/sys/net/ipv4/ip_local_port_range").split(/\s+/)
+    .map(Number);
+  const cgroup = read("/proc/self/cgroup");
+  return {
+    name: Deno.hostname(),
+    id: read("/etc/machine-id").trim() || undefined,
+    ephemeral: [low, high],
+    users: new Map(
+      read("/etc/passwd").split("\n").map((line) => line.split(":"))
+        .map(([user = "", , id]) => [Number(id), user]),
+    ),
+    service: /^0::\/system\.slice\/([^/]+)\.service/m.exec(cgroup)?.[1],
+    container: /[/:-]([\da-f]{64})(?:\.scope)?(?:\/|$)/m.exec(cgroup)?.[1],
+    bootUnixNs: BigInt(Date.now()) * 1_000_000n - bootTimeNs(),
+  };
+}
+
+function read(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,35 @@
+/** A listening socket of an actor. */
+import type { Actor, SocketFamily } from "../kernel/actor.ts";
+import type { Endpoint } from "./case.ts";
+import { End } from "./end.ts";
+import { across, around } from "./window.ts";
+
+/** Accepts the sessions of a case. */
+export class Listener implements Endpoint {
+  #accepted = 0;
+
+  constructor(
+    readonly actor: Actor,
+    readonly family: SocketFamily,
+    readonly address: string,
+    readonly port: number,
+    /** The actor's name for it. */
+    readonly socket: string,
+  ) {}
+
+  /** Waits for a session. @returns the server's end of it */
+  async accept(): Promise<End> {
+    const { actor, family, socket } = this;
+    const name = `${socket}.${++this.#accepted}`;
+    const truth = await actor.accept(socket, name);
+    const what = this.#accepted === 1 ? "server" : `server ${this.#accepted}`;
+    const end = new End({ what, role: "server", family, actor, socket: name });
+    end.connected(truth, across(around(truth)));
+    return end;
+  }
+
+  /** Closes it, and with it all that it did not accept. */
+  async close() {
+    return around(await this.actor.close(this.socket));
+  }
+}

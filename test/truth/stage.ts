@@ -1,0 +1,253 @@
+/** A case's own place: network namespaces, processes in them, and troubles on the wire. */
+import { strict as assert } from "node:assert";
+import { Actor, type ActorOptions, type SocketFamily } from "../kernel/actor.ts";
+import { type Addresses, Namespace } from "../kernel/host.ts";
+import { End } from "./end.ts";
+import { Listener } from "./listener.ts";
+import type { Window } from "./window.ts";
+
+/** Where a process lives. */
+export type Side = "near" | "far";
+
+/** Both ends of a session. */
+export interface Session {
+  readonly client: End;
+  readonly server: End;
+}
+
+/** How to listen. All of it has a default. */
+export interface ListenHow {
+  readonly family?: SocketFamily;
+  /** Over the loopback interface of `near` instead of the wire. */
+  readonly loopback?: boolean;
+  readonly address?: string;
+  readonly actor?: Actor;
+  readonly comm?: string;
+  readonly backlog?: number;
+  readonly port?: number;
+}
+
+/** How to make a socket that connects. All of it has a default. */
+export interface ClientHow {
+  readonly what?: string;
+  readonly family?: SocketFamily;
+  readonly actor?: Actor;
+  readonly comm?: string;
+  readonly side?: Side;
+  /** Binds the socket to a port, which an attempt that fails must be known by. */
+  readonly bound?: boolean | number;
+  /** Local address that it has or will get; that of the wire by default. */
+  readonly address?: string;
+}
+
+/** Ports of each stage, so that no two cases share one. */
+const PORTS = 24;
+const FIRST_PORT = 10_000;
+
+/** Two namespaces, `near` and `far`, joined by a wire. Disposing takes all away. */
+export class Stage implements AsyncDisposable {
+  /** When the tracers were started; known in `act` alone. */
+  tracing: Window | undefined;
+  readonly #resources: AsyncDisposableStack;
+  readonly #actors: Actor[] = [];
+  readonly #sessions: Session[] = [];
+  readonly #firstPort: number;
+  #ports = 0;
+  #sockets = 0;
+
+  private constructor(
+    readonly near: Namespace,
+    readonly far: Namespace,
+    index: number,
+    resources: AsyncDisposableStack,
+  ) {
+    this.#firstPort = FIRST_PORT + index * PORTS;
+    this.#resources = resources;
+    this.netns = [near.inode, far.inode];
+  }
+
+  /** Inodes of the namespaces, which no other case has. */
+  readonly netns: readonly number[];
+
+  /** @param index of the case: it makes addresses and ports its own */
+  static async open(index: number): Promise<Stage> {
+    await using resources = new AsyncDisposableStack();
+    const near = resources.use(await Namespace.alone());
+    const far = resources.use(await Namespace.make({ joinedTo: near, network: index + 1 }));
+    await Promise.all([near, far].map((side) => side.ip("link", "set", "lo", "up")));
+    await near.ip("address", "add", "fe80::1/64", "dev", "eth0", "nodad");
+    await far.ip("address", "add", "fe80::2/64", "dev", "eth0", "nodad");
+    return new Stage(near, far, index, resources.move());
+  }
+
+  /** Addresses of the wire. */
+  get addresses(): Readonly<Record<Side, Addresses>> {
+    return { near: this.far.here, far: this.far.there };
+  }
+
+  /** A port of this case's own, below those that the kernel gives to clients. */
+  port(): number {
+    assert.ok(this.#ports < PORTS, "a case has no more ports: raise PORTS");
+    return this.#firstPort + this.#ports++;
+  }
+
+  /** Whether `port()` gives it, or has. */
+  ownsPort(port: number): boolean {
+    return port >= this.#firstPort && port < this.#firstPort + PORTS;
+  }
+
+  /** Starts a process. */
+  async actor(side: Side, options: ActorOptions = {}): Promise<Actor> {
+    const { under = [] } = options;
+    const actor = await Actor.start({ ...options, under: [...this[side].under, ...under] });
+    this.#actors.push(actor);
+    return actor;
+  }
+
+  async listen(how: ListenHow = {}): Promise<Listener> {
+    const { family = "ipv4", loopback = false, comm = "truth-server", backlog = 128 } = how;
+    const address = how.address ?? this.#address(family, loopback);
+    const actor = how.actor ?? await this.actor(loopback ? "near" : "far", { comm });
+    const socket = `s${++this.#sockets}`;
+    const port = await actor.listen(socket, family, address, {
+      backlog,
+      port: how.port ?? this.port(),
+    });
+    return new Listener(actor, family, address, port, socket);
+  }
+
+  /** A socket that is not connected yet. */
+  async client(how: ClientHow = {}): Promise<End> {
+    const { family = "ipv4", comm = "truth-client", side = "near", bound = false } = how;
+    const actor = how.actor ?? await this.actor(side, { comm });
+    const socket = `s${++this.#sockets}`;
+    const port = bound === true ? this.port() : bound === false ? 0 : bound;
+    const { cookie } = await actor.prepare(socket, {
+      family,
+      ...(port === 0 ? {} : { source_port: port }),
+    });
+    const address = how.address ?? this.addresses[side][family === "ipv6" ? "ipv6" : "ipv4"];
+    return new End({
+      what: how.what ?? "client",
+      role: "client",
+      family,
+      actor,
+      socket,
+      cookie,
+      ...(port === 0 ? {} : { local: { address, port } }),
+    });
+  }
+
+  /** A session, ready to be used. */
+  async connect(how: ListenHow & ClientHow = {}): Promise<Session> {
+    const { actor: _, comm: __, ...both } = how;
+    const listener = await this.listen(both);
+    const client = await this.client(both);
+    return await this.join(client, listener);
+  }
+
+  /** Connects a client to a listener. */
+  async join(client: End, listener: Listener): Promise<Session> {
+    const session = { client, server: await client.connect(listener) };
+    this.#sessions.push(session);
+    return session;
+  }
+
+  /** A session that `before` made with `connect()` or `join()`. */
+  session(index = 0): Session {
+    const session = this.#sessions[index];
+    assert.ok(session !== undefined, `there is no session ${index}`);
+    return session;
+  }
+
+  /** From now on what goes over the wire is lost at the other end. */
+  async cut(...sides: readonly Side[]): Promise<void> {
+    await Promise.all(
+      (sides.length === 0 ? ["near", "far"] as const : sides).map((side) =>
+        this[side].run(
+          "nft",
+          "add table inet cut; add chain inet cut in { type filter hook input priority 0; }; " +
+            'add rule inet cut in iifname "eth0" drop',
+        )
+      ),
+    );
+  }
+
+  /** Undoes `cut()`, or the rejects of `reject()`. */
+  async mend(...sides: readonly Side[]): Promise<void> {
+    await Promise.all(
+      (sides.length === 0 ? ["near", "far"] as const : sides).map((side) =>
+        this[side].run("nft", "delete table inet cut")
+      ),
+    );
+  }
+
+  /** `far` answers what comes over the wire with an ICMP error, such as `net-unreachable`. */
+  async reject(icmpType: string): Promise<void> {
+    await this.far.run(
+      "nft",
+      "add table inet cut; add chain inet cut in { type filter hook input priority 0; }; " +
+        `add rule inet cut in iifname "eth0" meta l4proto tcp reject with icmp type ${icmpType}`,
+    );
+  }
+
+  /** IPv4 packets to the other side wait from now on, until `release()` of the same side. */
+  async hold(...sides: readonly Side[]): Promise<void> {
+    for (const side of ["near", "far"] as const) {
+      // nobody tells the address of the interface, so that packets wait for it
+      await this[side].sysctl("ipv4.conf.all.arp_ignore", 8);
+    }
+    for (const side of sides) {
+      const { ipv4 } = this.addresses[other(side)];
+      const entry = [ipv4, "dev", "eth0"];
+      await this[side].ip("neighbour", "replace", ...entry, "lladdr", await this.#mac(other(side)));
+      await this[side].ip("neighbour", "del", ...entry);
+    }
+  }
+
+  /** Lets the packets go that wait on a side, in their order. */
+  async release(side: Side): Promise<void> {
+    const { ipv4 } = this.addresses[other(side)];
+    const mac = await this.#mac(other(side));
+    const entry = [ipv4, "dev", "eth0", "lladdr", mac, "nud", "permanent"];
+    await this[side].ip("neighbour", "replace", ...entry);
+  }
+
+  /** Nobody answers for the neighbour any more, which is noticed in about 100 ms. */
+  async loseNeighbour(side: Side): Promise<void> {
+    await this[side].sysctl("ipv4.neigh.eth0.retrans_time_ms", 30);
+    await this[side].sysctl("ipv4.neigh.eth0.mcast_solicit", 2);
+    await this.hold(side);
+  }
+
+  /** Ends the processes. */
+  async endActors(): Promise<void> {
+    await Promise.all(this.#actors.splice(0).map((actor) => actor[Symbol.asyncDispose]()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.endActors();
+    await this.#resources.disposeAsync();
+  }
+
+  #address(family: SocketFamily, loopback: boolean): string {
+    const version = family === "ipv6" ? "ipv6" : "ipv4";
+    if (!loopback) return this.addresses.far[version];
+    return version === "ipv6" ? "::1" : "127.0.0.1";
+  }
+
+  async #mac(side: Side): Promise<string> {
+    const mac = /link\/ether ([\da-f:]+)/.exec(await this[side].ip("link", "show", "eth0"))?.[1];
+    assert.ok(mac !== undefined, `${side} has no eth0`);
+    return mac;
+  }
+}
+
+function other(side: Side): Side {
+  return side === "near" ? "far" : "near";
+}
+
+/** Waits. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

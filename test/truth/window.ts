@@ -1,0 +1,30 @@
+/** Spans of wall-clock time in which something happened. */
+import type { Stamps } from "../kernel/actor.ts";
+
+/** Nanoseconds since the Unix epoch. */
+export interface Window {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** What the clocks of spans may differ from the truth by: docs/span.md. */
+export const TOLERANCE_NS = 100_000n;
+
+/** The time of a system call. */
+export function around(stamps: Stamps): Window {
+  return { from: stamps.wall_before_ns, to: stamps.wall_after_ns };
+}
+
+/** From the begin of `first` to the end of the last of all. */
+export function across(first: Window, ...later: readonly (Window | undefined)[]): Window {
+  let { to } = first;
+  for (const window of later) if (window !== undefined && window.to > to) to = window.to;
+  return { from: first.from, to };
+}
+
+/** Runs `work`. @returns its time, by a clock of whole milliseconds */
+export async function timed(work: () => Promise<unknown>): Promise<Window> {
+  const from = BigInt(Date.now()) * 1_000_000n;
+  await work();
+  return { from, to: BigInt(Date.now() + 1) * 1_000_000n };
+}
