@@ -265,6 +265,11 @@ export class Actor implements AsyncDisposable {
     }
   }
 
+  /** Waits until the socket is in CLOSE. */
+  untilClosed(name: string): Promise<Stamps> {
+    return this.#do("wait_closed", { name });
+  }
+
   /** Starts to note the sequence numbers of SYNs of one IPv4 port. */
   async sniff(networkInterface: string, port: number): Promise<void> {
     await this.#do("sniff", { interface: networkInterface, port });

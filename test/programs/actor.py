@@ -24,6 +24,7 @@ import threading
 import time
 
 SO_COOKIE = 57
+TCP_CLOSE = 7  # include/net/tcp_states.h
 SIOCINQ = termios.FIONREAD
 SIOCOUTQ = termios.TIOCOUTQ
 COMMAND_LIMIT_S = 30  # a command that takes longer ends the process
@@ -288,6 +289,15 @@ def info(command):
     }
 
 
+def wait_closed(command):
+    """Until the socket is in CLOSE: a reset after a FIN is no error to who receives."""
+    sock = sockets[command["name"]]
+    with Stamps() as stamps:
+        while sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_CLOSE:
+            time.sleep(0.0002)
+    return stamps()
+
+
 def sniff(command):
     """Notes the sequence numbers of the SYNs that one IPv4 port of an interface sends and gets."""
     everything = socket.htons(3)  # ETH_P_ALL
@@ -341,6 +351,7 @@ COMMANDS = {
     "shutdown": shutdown,
     "close": close,
     "info": info,
+    "wait_closed": wait_closed,
     "sniff": sniff,
     "sniffed": sniffed,
     "fork": fork,

@@ -1,4 +1,5 @@
 /** One end of a session: does what a case tells it, and remembers what really happened. */
+import { constants } from "node:os";
 import type {
   Actor,
   EndTruth,
@@ -6,6 +7,7 @@ import type {
   OwnEndTruth,
   ProcessTruth,
   SocketFamily,
+  SocketInfo,
 } from "../kernel/actor.ts";
 import type { Endpoint, ExpectedEnd, ExpectedEvent } from "./case.ts";
 import { errorTypeOf } from "./errno.ts";
@@ -79,6 +81,11 @@ export class End {
   /** When it connected, or tried to. */
   get opened(): Window {
     return known(this.#opened, this.what, "connect");
+  }
+
+  /** When the handshake was over. */
+  get established(): Window {
+    return known(this.#established, this.what, "handshake");
   }
 
   /** When it closed, aborted, disconnected or was killed. */
@@ -155,6 +162,12 @@ export class End {
     server.#established = across(opened, this.#established, server.#established);
   }
 
+  /** Takes note of the other end, where both connected. */
+  pair(other: End): void {
+    this.#peer = other;
+    other.#peer = this;
+  }
+
   /** The server's end of a session that nobody will accept. */
   static unaccepted(client: End, listener: Listener): End {
     const { address, port, family, actor } = listener;
@@ -190,9 +203,10 @@ export class End {
   }
 
   /** @param flags of send(2) */
-  async send(bytes: number, flags = 0): Promise<void> {
-    await this.actor.send(this.socket, bytes, flags);
+  async send(bytes: number, flags = 0): Promise<Window> {
+    const stamps = await this.actor.send(this.socket, bytes, flags);
     this.wrote(bytes);
+    return around(stamps);
   }
 
   /** Takes note of bytes that were sent some other way. */
@@ -224,6 +238,11 @@ export class End {
     await this.actor.untilAcknowledged(this.socket);
   }
 
+  /** TCP_INFO, for the counts that a case does not make itself. */
+  info(): Promise<SocketInfo> {
+    return this.actor.info(this.socket);
+  }
+
   async receiveFin(): Promise<void> {
     await this.actor.receiveFin(this.socket);
   }
@@ -232,6 +251,12 @@ export class End {
   async receiveError(): Promise<void> {
     const failure = await this.actor.failToReceive(this.socket);
     this.#broke = { ...around(failure), errno: failure.errno };
+  }
+
+  /** Waits until its socket is gone, where a FIN came first and no error will be read. */
+  async untilGone(): Promise<void> {
+    const window = around(await this.actor.untilClosed(this.socket));
+    this.#broke = { ...window, errno: constants.errno.ECONNRESET };
   }
 
   /** Sends a FIN and stays open for the peer's data. */

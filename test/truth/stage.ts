@@ -2,6 +2,7 @@
 import { strict as assert } from "node:assert";
 import { Actor, type ActorOptions, type SocketFamily } from "../kernel/actor.ts";
 import { type Addresses, Namespace } from "../kernel/host.ts";
+import type { Endpoint } from "./case.ts";
 import { End } from "./end.ts";
 import { Listener } from "./listener.ts";
 import type { Window } from "./window.ts";
@@ -36,8 +37,10 @@ export interface ClientHow {
   readonly side?: Side;
   /** Binds the socket to a port, which an attempt that fails must be known by. */
   readonly bound?: boolean | number;
-  /** Local address that it has or will get; that of the wire by default. */
+  /** Local address that a bound socket has or will get; that of the wire by default. */
   readonly address?: string;
+  /** Local address and port that it is known by although it is not bound. */
+  readonly local?: Endpoint;
 }
 
 /** Ports of each stage, so that no two cases share one. */
@@ -135,6 +138,7 @@ export class Stage implements AsyncDisposable {
       socket,
       cookie,
       ...(port === 0 ? {} : { local: { address, port } }),
+      ...(how.local === undefined ? {} : { local: how.local }),
     });
   }
 

@@ -43,7 +43,9 @@ export function judgeSpans(
         end.session !== undefined && end.session === expected.session
       );
       const clientSpan = client === undefined ? undefined : found.get(client);
-      if (clientSpan !== undefined) faults.push(...judgeTrace(expected, span, clientSpan));
+      if (client !== undefined && clientSpan !== undefined) {
+        faults.push(...judgeTrace(expected, span, client, clientSpan));
+      }
       faults.push(...strangers(expected, span, found));
       return { expected, missing: false, faults };
     }),

@@ -22,6 +22,11 @@ export function across(first: Window, ...later: readonly (Window | undefined)[])
   return { from: first.from, to };
 }
 
+/** From the begin of `first` until now. */
+export function untilNow(first: Window): Window {
+  return { from: first.from, to: BigInt(Date.now() + 1) * 1_000_000n };
+}
+
 /** Runs `work`. @returns its time, by a clock of whole milliseconds */
 export async function timed(work: () => Promise<unknown>): Promise<Window> {
   const from = BigInt(Date.now()) * 1_000_000n;

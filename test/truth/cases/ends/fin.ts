@@ -1,7 +1,7 @@
 /** Sessions that end with a FIN each way. */
 import type { Case } from "../../case.ts";
 import { pause } from "../../stage.ts";
-import { across } from "../../window.ts";
+import { across, untilNow } from "../../window.ts";
 
 export const FINS: Case[] = [
   {
@@ -47,7 +47,7 @@ export const FINS: Case[] = [
       await stage.release("near");
       await stage.release("far");
       await pause(50);
-      const end = across(begin, { from: 0n, to: BigInt(Date.now() + 1) * 1_000_000n });
+      const end = untilNow(begin);
       const special = (fin: typeof begin, peerFin: typeof begin) => ({
         end,
         events: [
