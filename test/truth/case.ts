@@ -38,6 +38,9 @@ export interface Endpoint {
 /** A number that is known, or its bounds, both included. */
 export type Amount = number | readonly [low: number, high: number];
 
+/** tcpspan.owner.source. */
+export type OwnerSource = "connect" | "recv" | "close" | "listen" | "unknown";
+
 /** An event of the span. */
 export interface ExpectedEvent {
   readonly name: string;
@@ -63,7 +66,8 @@ export interface ExpectedEnd {
   readonly owner: ProcessTruth | "none";
   /** The kernel's name of the thread that acted. */
   readonly thread: string;
-  readonly ownerSource: "connect" | "recv" | "close" | "listen" | "unknown";
+  /** Several, where it depends on what the kernel tells first. */
+  readonly ownerSource: OwnerSource | readonly OwnerSource[];
   /** Whether the process may be gone when its first session is read, and with it what /proc knows. */
   readonly ownerMayBeGone: boolean;
 

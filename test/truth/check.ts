@@ -23,6 +23,11 @@ export function is(wanted: unknown): Check {
   return { text: show(wanted), fits: (value) => value === wanted };
 }
 
+/** One of these values. */
+export function oneOf(wanted: readonly unknown[]): Check {
+  return { text: wanted.map(show).join(" or "), fits: (value) => wanted.includes(value) };
+}
+
 /** Text of a shape. */
 export function like(pattern: RegExp): Check {
   const fits = (value: unknown) => typeof value === "string" && pattern.test(value);

@@ -9,7 +9,7 @@ import type {
   SocketFamily,
   SocketInfo,
 } from "../kernel/actor.ts";
-import type { Endpoint, ExpectedEnd, ExpectedEvent } from "./case.ts";
+import type { Endpoint, ExpectedEnd, ExpectedEvent, OwnerSource } from "./case.ts";
 import { errorTypeOf } from "./errno.ts";
 import type { Listener } from "./listener.ts";
 import { OPTION, type SocketOption } from "./option.ts";
@@ -151,6 +151,11 @@ export class End {
     this.#learn(truth);
     this.#peerEndpoint = { address: plain(truth.peer_address), port: truth.peer_port };
     this.#established = established;
+  }
+
+  /** Takes note of a handshake that nobody waited for. */
+  establishedWithin(window: Window): void {
+    this.#established = window;
   }
 
   /** Takes note of the other end of a client, and of when both were opened. */
@@ -374,7 +379,7 @@ export class End {
     return this.#peer === undefined ? undefined : fact(this.#peer);
   }
 
-  #ownerSource(): ExpectedEnd["ownerSource"] {
+  #ownerSource(): OwnerSource {
     if (this.role === "client") return "connect";
     if (this.#sent > 0 || this.#received > 0) return "recv";
     return this.#accepted ? "close" : "listen";

@@ -10,6 +10,7 @@ import {
   type Fault,
   is,
   like,
+  oneOf,
   optional,
   parseTime,
   showTime,
@@ -181,7 +182,7 @@ function attributesOf(expected: ExpectedEnd): Record<string, Check> {
     "tcpspan.state.last": is(expected.lastState),
     "tcpspan.close.by": is(expected.closeBy),
     "tcpspan.close.reason": is(expected.closeReason),
-    "tcpspan.owner.source": is(expected.ownerSource),
+    "tcpspan.owner.source": oneOf([expected.ownerSource].flat()),
     "tcpspan.start.observed": is(expected.startObserved),
     "tcpspan.netns": is(expected.netns),
     "tcpspan.session.cookie": expected.cookie === undefined

@@ -171,10 +171,16 @@ export class Stage implements AsyncDisposable {
         this[side].run(
           "nft",
           "add table inet cut; add chain inet cut in { type filter hook input priority 0; }; " +
-            'add rule inet cut in iifname "eth0" drop',
+            'add rule inet cut in iifname "eth0" counter drop',
         )
       ),
     );
+  }
+
+  /** How many packets were lost on a side since it was `cut()`. */
+  async lost(side: Side): Promise<number> {
+    const rules = await this[side].run("nft", "list", "table", "inet", "cut");
+    return Number(/packets (\d+)/.exec(rules)?.[1] ?? 0);
   }
 
   /** Undoes `cut()`, or the rejects of `reject()`. */
@@ -222,6 +228,11 @@ export class Stage implements AsyncDisposable {
     await this[side].sysctl("ipv4.neigh.eth0.retrans_time_ms", 30);
     await this[side].sysctl("ipv4.neigh.eth0.mcast_solicit", 2);
     await this.hold(side);
+  }
+
+  /** Ends the wire between the sides, if there is one. */
+  async endWire(): Promise<void> {
+    await this.far.ip("link", "del", "eth0").catch(() => {}); // the case may have done it
   }
 
   /** Ends the processes. */

@@ -201,6 +201,7 @@ export const RESETS: Case[] = [
         server.ended("close_wait", "peer", "reset", {
           end: across(sent, server.broke),
           unackedBytes: 10,
+          ownerSource: ["recv", "close"], // the reset comes within its send()
           outlivesClient: true,
         }),
       ];
@@ -268,9 +269,9 @@ export const RESETS: Case[] = [
       await client.close();
       await server.send(7);
       const arrived = untilNow(client.closed);
-      await stage.release("near");
+      const release = await timed(() => stage.release("near"));
       await server.untilGone();
-      const reset = server.broke;
+      const reset = across(release, server.broke);
       await server.close();
       return [
         // nobody reset the client: its own end did, since nobody is there to read
@@ -379,8 +380,9 @@ export const RESETS: Case[] = [
       await stage.hold("far"); // both SYNs find room, the last packet of one handshake does not
       for (const client of [third, fourth]) await client.startConnect(listener);
       await stage.release("far");
-      for (const client of [third, fourth]) await client.finishConnect();
-      await fourth.receiveError();
+      await third.finishConnect();
+      await fourth.untilGone();
+      fourth.establishedWithin(across(fourth.opened, fourth.broke));
       sessions.push({ client: third, server: End.unaccepted(third, listener) });
       const closed = await listener.close();
       for (const { client, server } of sessions) {
