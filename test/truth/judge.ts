@@ -43,7 +43,10 @@ export function judgeTrace(
 ): Fault[] {
   const checks: Record<string, Check> = {
     trace_id: is(clientSpan["trace_id"]),
-    ...(server.parent === "client" ? { parent_span_id: is(clientSpan["span_id"]) } : {}),
+    // one that is missing is a fault already
+    ...(server.parent === "client" && "parent_span_id" in serverSpan
+      ? { parent_span_id: is(clientSpan["span_id"]) }
+      : {}),
   };
   const faults = compare(checks, pick(serverSpan, Object.keys(checks)));
   const [serverStart, serverEnd, clientStart, clientEnd] = [
@@ -56,12 +59,12 @@ export function judgeTrace(
     return faults;
   }
   if (serverStart < clientStart) {
-    faults.push(outside("start", "not before the client's", clientStart - serverStart));
+    faults.push(outside("start", "the client's or later", clientStart - serverStart));
   }
   if (serverEnd !== undefined && clientEnd !== undefined && serverEnd > clientEnd) {
     // what an abort does to the other end comes after it
     if (!server.outlivesClient && client.closeReason !== "aborted") {
-      faults.push(outside("end", "not after the client's", serverEnd - clientEnd));
+      faults.push(outside("end", "the client's or earlier", serverEnd - clientEnd));
     }
   }
   return faults;
@@ -241,7 +244,7 @@ function milliseconds({ start, established = start, end }: ExpectedEnd): Check {
 }
 
 function outside(field: string, expected: string, byNs: bigint): Fault {
-  return { field, expected, found: `${Number(byNs) / 1000} µs outside` };
+  return { field, expected, found: `${Number(byNs) / 1000} µs beyond` };
 }
 
 function pick(from: JsonSpan, keys: readonly string[]): JsonSpan {

@@ -81,7 +81,7 @@ export async function runCases(
   return plays.map(({ played, stage, ends, broken }) => ({
     played,
     broken,
-    tcpspan: judgeSpans(ends, feed.of(stage.netns), host),
+    tcpspan: judgeSpans(ends, spansOf(feed, stage), host),
     tcplife: tcplife === undefined ? undefined : judgeRows(ends, rowsOf(tcplife, stage)),
   }));
 }
@@ -98,13 +98,17 @@ async function attempt(play: Play, work: () => Promise<unknown>): Promise<void> 
 /** Waits until as many spans have come as there are ends, or for a bounded time. */
 async function arrival(feed: SpanFeed, { stage, ends }: Play): Promise<void> {
   const deadline = performance.now() + ARRIVAL_MS;
-  while (feed.of(stage.netns).length < ends.length && performance.now() < deadline) {
+  while (spansOf(feed, stage).length < ends.length && performance.now() < deadline) {
     await pause(10);
   }
 }
 
+function spansOf(feed: SpanFeed, stage: Stage) {
+  return feed.of(stage.netns).filter((span) => stage.ownsAddress(span["network.local.address"]));
+}
+
 function rowsOf(tcplife: Tcplife, stage: Stage) {
-  return tcplife.rows().filter(({ localPort, peerPort }) =>
-    stage.ownsPort(localPort) || stage.ownsPort(peerPort)
+  return tcplife.rows().filter(({ localAddress, localPort, peerPort }) =>
+    (stage.ownsPort(localPort) || stage.ownsPort(peerPort)) && stage.ownsAddress(localAddress)
   );
 }

@@ -46,6 +46,10 @@ export interface ClientHow {
 /** Ports of each stage, so that no two cases share one. */
 const PORTS = 24;
 const FIRST_PORT = 10_000;
+/** Stages that find room below the ports that the kernel gives to clients. */
+const STAGES = 900;
+/** So that the addresses and ports of two runs on one machine hardly ever meet. */
+const RUN = (crypto.getRandomValues(new Uint16Array(1))[0] ?? 0) % STAGES;
 
 /** Two namespaces, `near` and `far`, joined by a wire. Disposing takes all away. */
 export class Stage implements AsyncDisposable {
@@ -64,7 +68,7 @@ export class Stage implements AsyncDisposable {
     index: number,
     resources: AsyncDisposableStack,
   ) {
-    this.#firstPort = FIRST_PORT + index * PORTS;
+    this.#firstPort = FIRST_PORT + (RUN + index) % STAGES * PORTS;
     this.#resources = resources;
     this.netns = [near.inode, far.inode];
   }
@@ -76,7 +80,9 @@ export class Stage implements AsyncDisposable {
   static async open(index: number): Promise<Stage> {
     await using resources = new AsyncDisposableStack();
     const near = resources.use(await Namespace.alone());
-    const far = resources.use(await Namespace.make({ joinedTo: near, network: index + 1 }));
+    const far = resources.use(
+      await Namespace.make({ joinedTo: near, network: (RUN + index) % STAGES }),
+    );
     await Promise.all([near, far].map((side) => side.ip("link", "set", "lo", "up")));
     await near.ip("address", "add", "fe80::1/64", "dev", "eth0", "nodad");
     await far.ip("address", "add", "fe80::2/64", "dev", "eth0", "nodad");
@@ -97,6 +103,14 @@ export class Stage implements AsyncDisposable {
   /** Whether `port()` gives it, or has. */
   ownsPort(port: number): boolean {
     return port >= this.#firstPort && port < this.#firstPort + PORTS;
+  }
+
+  /** Whether a session can have this end: somebody else may get the inode of a deleted namespace. */
+  ownsAddress(address: unknown): boolean {
+    const { near, far } = this.addresses;
+    const own = [near.ipv4, near.ipv6, far.ipv4, far.ipv6];
+    return typeof address === "string" &&
+      (own.includes(address) || /^(127\.|::1?$|0\.0\.0\.0$|fe80:)/.test(address));
   }
 
   /** Starts a process. */
@@ -164,20 +178,20 @@ export class Stage implements AsyncDisposable {
     return session;
   }
 
-  /** From now on what goes over the wire is lost at the other end. */
+  /** From now on TCP packets over the wire are lost where they arrive. */
   async cut(...sides: readonly Side[]): Promise<void> {
     await Promise.all(
       (sides.length === 0 ? ["near", "far"] as const : sides).map((side) =>
         this[side].run(
           "nft",
           "add table inet cut; add chain inet cut in { type filter hook input priority 0; }; " +
-            'add rule inet cut in iifname "eth0" counter drop',
+            'add rule inet cut in iifname "eth0" meta l4proto tcp counter drop',
         )
       ),
     );
   }
 
-  /** How many packets were lost on a side since it was `cut()`. */
+  /** How many TCP packets were lost on a side since it was `cut()`. */
   async lost(side: Side): Promise<number> {
     const rules = await this[side].run("nft", "list", "table", "inet", "cut");
     return Number(/packets (\d+)/.exec(rules)?.[1] ?? 0);

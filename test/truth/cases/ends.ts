@@ -2,8 +2,16 @@
 import type { Case } from "../case.ts";
 import { ATTEMPTS } from "./ends/attempt.ts";
 import { FINS } from "./ends/fin.ts";
+import { IMPOSSIBLE } from "./ends/impossible.ts";
 import { PROCESSES } from "./ends/process.ts";
 import { RESETS } from "./ends/reset.ts";
 import { TIMEOUTS } from "./ends/timeout.ts";
 
-export const ENDS: Case[] = [...FINS, ...RESETS, ...ATTEMPTS, ...TIMEOUTS, ...PROCESSES];
+export const ENDS: Case[] = [
+  ...FINS,
+  ...RESETS,
+  ...ATTEMPTS,
+  ...TIMEOUTS,
+  ...PROCESSES,
+  ...IMPOSSIBLE,
+];

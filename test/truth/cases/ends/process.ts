@@ -1,7 +1,7 @@
 /** Processes and namespaces that go away with sessions open. */
 import type { Case } from "../../case.ts";
 import { pause } from "../../stage.ts";
-import { across, untilNow } from "../../window.ts";
+import { untilNow } from "../../window.ts";
 
 export const PROCESSES: Case[] = [
   {
@@ -84,12 +84,12 @@ export const PROCESSES: Case[] = [
       await stage.cut();
       await server.kill();
       await stage.far.remove();
-      await pause(1500); // its socket keeps the namespace until it gives up
+      await pause(2500); // its socket keeps the namespace until it gives up
       await client.abort();
       return [
         client.ended("established", "local", "aborted"),
         server.ended("fin_wait1", "local", "timeout", {
-          end: across(server.closed, untilNow(server.closed)),
+          end: untilNow(server.closed),
           retransmits: [1, 4],
         }),
       ];

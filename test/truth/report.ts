@@ -1,0 +1,122 @@
+/** docs/truth.md: what both tracers said, case by case and end by end. */
+import type { Case } from "./case.ts";
+import type { Fault } from "./check.ts";
+import type { CaseResult } from "./run.ts";
+import type { EndVerdict, Verdict } from "./verdict.ts";
+
+/** What was compared, and where. */
+export interface ReportFacts {
+  readonly kernel: string;
+  /** Of the package that tcplife is from. */
+  readonly tcplife: string;
+}
+
+interface Tally {
+  right: number;
+  wrong: number;
+  missing: number;
+  extra: number;
+}
+
+const SECTIONS = {
+  owner: "Who owned it",
+  existing: "Open before the tracer started",
+  bytes: "What was counted",
+  ends: "How it ended",
+  times: "When it was",
+  places: "Where it was",
+} as const;
+
+/** The text of the document. */
+export function report(
+  cases: readonly Case[],
+  results: readonly CaseResult[],
+  { kernel, tcplife }: ReportFacts,
+): string {
+  return [
+    "# The truth",
+    "",
+    `Written by \`sudo deno task truth\`, on Linux ${kernel} with tcplife of libbpf-tools ${tcplife}.`,
+    "",
+    "Each case makes sessions whose every detail the test knows: who opened and closed them, when,",
+    "what was sent, and how they ended. Both tracers watched the same sessions. A line is one end of",
+    "a session, or an attempt. Of tcpspan every member and attribute of the span is compared, of",
+    "tcplife the columns that it has: its MS may be off by 1, its KB not by a hundredth.",
+    "",
+    ...summary(results),
+    ...Object.entries(SECTIONS).flatMap(([section, title]) => {
+      const played = results.filter(({ played }) => played.section === section);
+      return played.length === 0 ? [] : [`## ${title}`, "", ...table(played), ""];
+    }),
+    ...impossible(cases),
+  ].join("\n");
+}
+
+function summary(results: readonly CaseResult[]): string[] {
+  const lines = ([
+    ["tcplife", tally(results.map((result) => result.tcplife))],
+    ["tcpspan", tally(results.map((result) => result.tcpspan))],
+  ] as const).map(([name, { right, wrong, missing, extra }]) =>
+    `| ${name} | ${right} | ${wrong} | ${missing} | ${extra} |`
+  );
+  return [
+    "|  | right | wrong | missing | too many |",
+    "| --- | --- | --- | --- | --- |",
+    ...lines,
+    "",
+  ];
+}
+
+function tally(verdicts: readonly (Verdict | undefined)[]): Tally {
+  const sum: Tally = { right: 0, wrong: 0, missing: 0, extra: 0 };
+  for (const { ends, extra } of verdicts.filter((verdict) => verdict !== undefined)) {
+    for (const { missing, faults } of ends) {
+      sum[missing ? "missing" : faults.length > 0 ? "wrong" : "right"]++;
+    }
+    sum.extra += extra.length;
+  }
+  return sum;
+}
+
+function table(results: readonly CaseResult[]): string[] {
+  return [
+    "| case | end | tcplife | tcpspan |",
+    "| --- | --- | --- | --- |",
+    ...results.flatMap(rows),
+  ];
+}
+
+function rows({ played: { name }, broken, tcplife, tcpspan }: CaseResult): string[] {
+  if (broken !== undefined) return [row(name, "", "", `not played: ${broken}`)];
+  const lines = tcpspan.ends.map((end, i) =>
+    row(i === 0 ? name : "", end.expected.what, verdict(tcplife?.ends[i]), verdict(end))
+  );
+  const extra = [tcplife, tcpspan].map((of) =>
+    of?.extra.map(({ found }) => found).join("; ") ?? ""
+  );
+  const none = extra.every((text) => text === "");
+  if (lines.length === 0 && none) return [row(name, "none", "right", "right")];
+  return none ? lines : [...lines, row(lines.length === 0 ? name : "", "too many", ...extra)];
+}
+
+function row(...cells: readonly string[]): string {
+  return `| ${
+    cells.map((text) => text.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")
+  } |`;
+}
+
+function verdict(end: EndVerdict | undefined): string {
+  if (end === undefined) return "";
+  if (end.missing) return "**missing**";
+  return end.faults.length === 0 ? "right" : end.faults.map(tell).join("; ");
+}
+
+function tell({ field, expected, found }: Fault): string {
+  return field === "row" ? `**${found}**` : `**${field}** ${found} (true: ${expected})`;
+}
+
+function impossible(cases: readonly Case[]): string[] {
+  const lines = cases.flatMap((one) => "impossible" in one ? [row(one.name, one.impossible)] : []);
+  if (lines.length === 0) return [];
+  return ["## What could not be made here", "", "| case | why |", "| --- | --- |", ...lines, ""];
+}
