@@ -97,8 +97,11 @@ export interface ExpectedEnd {
 
   /** The same for both ends of one session; undefined for what is in a trace of its own. */
   readonly session: string | undefined;
-  /** Whether the span is below its client's, which `unseen` says is in another trace. */
-  readonly parent: "client" | "unseen" | "none";
+  /**
+   * Whether the span is below its client's: `unseen` if that is in another trace, `maybe` if the
+   * client's address can be gone from the host when the span is made.
+   */
+  readonly parent: "client" | "maybe" | "unseen" | "none";
   /** Whether a server's socket goes on after its client's is gone, which FIN_WAIT2 leaves early. */
   readonly outlivesClient: boolean;
 }

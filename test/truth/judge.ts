@@ -44,7 +44,7 @@ export function judgeTrace(
   const checks: Record<string, Check> = {
     trace_id: is(clientSpan["trace_id"]),
     // one that is missing is a fault already
-    ...(server.parent === "client" && "parent_span_id" in serverSpan
+    ...(["client", "maybe"].includes(server.parent) && "parent_span_id" in serverSpan
       ? { parent_span_id: is(clientSpan["span_id"]) }
       : {}),
   };
@@ -110,11 +110,12 @@ export function judgeRow(expected: ExpectedEnd, row: TcplifeRow): Fault[] {
 function membersOf(expected: ExpectedEnd, host: HostTruth): Record<string, Check> {
   const { role, error, parent } = expected;
   const server = role === "client" ? expected.peer : expected.local;
+  const id = like(/^(?!0{16})[\da-f]{16}$/);
   const ephemeral = server.port >= host.ephemeral[0] && server.port <= host.ephemeral[1];
   return {
     trace_id: like(/^(?!0{32})[\da-f]{32}$/),
-    span_id: like(/^(?!0{16})[\da-f]{16}$/),
-    ...(parent === "none" ? {} : { parent_span_id: like(/^(?!0{16})[\da-f]{16}$/) }),
+    span_id: id,
+    ...(parent === "none" ? {} : { parent_span_id: parent === "maybe" ? optional(id) : id }),
     name: is(role === "unknown" || ephemeral ? "tcp" : `tcp ${server.port}`),
     kind: is(KINDS[role]),
     status: is(error === undefined ? "Unset" : "Error"),

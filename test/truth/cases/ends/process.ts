@@ -91,6 +91,7 @@ export const PROCESSES: Case[] = [
         server.ended("fin_wait1", "local", "timeout", {
           end: untilNow(server.closed),
           retransmits: [1, 4],
+          parent: "maybe", // the wire, and the client's address, go with the socket
         }),
       ];
     },
