@@ -81,7 +81,7 @@ export class Stage implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     const near = resources.use(await Namespace.alone());
     const far = resources.use(
-      await Namespace.make({ joinedTo: near, network: (RUN + index) % STAGES }),
+      await Namespace.make({ joinedTo: near, network: (RUN + index) % STAGES + 1 }),
     );
     await Promise.all([near, far].map((side) => side.ip("link", "set", "lo", "up")));
     await near.ip("address", "add", "fe80::1/64", "dev", "eth0", "nodad");

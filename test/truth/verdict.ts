@@ -83,7 +83,7 @@ export function judgeRows(ends: readonly ExpectedEnd[], rows: readonly TcplifeRo
   };
 }
 
-/** Spans of other sessions must be in other traces. */
+/** Spans of other sessions must be in other traces, of other processes in other instances. */
 function strangers(
   expected: ExpectedEnd,
   span: JsonSpan,
@@ -91,6 +91,12 @@ function strangers(
 ): Fault[] {
   return [...found].flatMap(([other, otherSpan]) => {
     if (other === expected) return [];
+    const [own, others] = [span, otherSpan].map((of) => of["service.instance.id"]);
+    const same = ownerPid(expected) === ownerPid(other);
+    if (same !== (own === others)) {
+      const expectedId = `${same ? "" : "not "}that of the ${other.what}`;
+      return [{ field: "service.instance.id", expected: expectedId, found: String(own) }];
+    }
     if (span["span_id"] === otherSpan["span_id"]) {
       const expectedId = `not that of the ${other.what}`;
       return [{ field: "span_id", expected: expectedId, found: String(span["span_id"]) }];
@@ -100,6 +106,10 @@ function strangers(
     const expectedId = `not that of the ${other.what}`;
     return [{ field: "trace_id", expected: expectedId, found: String(span["trace_id"]) }];
   });
+}
+
+function ownerPid({ owner }: ExpectedEnd): number {
+  return owner === "none" ? 0 : owner.pid;
 }
 
 function hasCookie({ cookie }: ExpectedEnd, span: JsonSpan): boolean {

@@ -54,9 +54,9 @@ export const PROCESSES: Case[] = [
     act: async (stage) => {
       const { client, server } = await stage.connect();
       const written = await client.sendUntilFull();
-      const { unread } = await server.info();
       await client.kill();
       await pause(50);
+      const { unread } = await server.info();
       await server.close();
       return [
         client.ended("fin_wait1", "local", "reset", {
