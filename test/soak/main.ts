@@ -1,0 +1,27 @@
+/** `deno task soak`: minutes of random sessions, every one checked. */
+import { parseArgs } from "node:util";
+import { describe } from "./judge.ts";
+import { soak } from "./run.ts";
+import { randomSeed } from "./seed.ts";
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "180" },
+    rate: { type: "string", default: "1000" },
+    seed: { type: "string" },
+  },
+});
+const seed = values.seed === undefined ? randomSeed() : BigInt(values.seed);
+const seconds = Number(values.seconds);
+const rate = Number(values.rate);
+console.error(`soak: seed ${seed}, ${seconds} s, ${rate} sessions a second`);
+const result = await soak({
+  seed,
+  seconds,
+  rate,
+  progress: (sessions) => console.error(`soak: ${sessions} sessions`),
+});
+console.log(`seed ${seed}: ${result.sessions} sessions in ${result.seconds.toFixed(1)} s`);
+console.log(describe(result));
+for (const warning of result.warnings) console.log(`tcpspan said: ${warning}`);
+Deno.exitCode = result.faultCount === 0 && result.warnings.length === 0 ? 0 : 1;

@@ -1,0 +1,111 @@
+/** One soak: the traffic, the tracer, the verdict. */
+import { join } from "node:path";
+import { wallOffsetNs } from "../../ffi/clock.ts";
+import { PortRange } from "../../src/port_range.ts";
+import { startTcpspan } from "../e2e/tcpspan.ts";
+import { Namespace, run } from "../kernel/host.ts";
+import { TextLineStream } from "../lines.ts";
+import { makeTempFolder } from "../temp_folder.ts";
+import { buildTraffic, TRAFFIC } from "./build.ts";
+import { Judge, type Verdict } from "./judge.ts";
+import { readLedgers } from "./ledger.ts";
+import { readSpans } from "./spans.ts";
+
+/** How much, and what. */
+export interface SoakOptions {
+  /** Decides what happens in each session. */
+  readonly seed: bigint;
+  readonly seconds: number;
+  /** Sessions a second. */
+  readonly rate: number;
+  /** Is told every second how many sessions have begun. */
+  readonly progress?: (sessions: number) => void;
+}
+
+/** The verdict, and what else came of a run. */
+export interface SoakResult extends Verdict {
+  readonly sessions: number;
+  readonly seconds: number;
+  /** What the tracer said beyond its first line. */
+  readonly warnings: readonly string[];
+}
+
+const CLIENTS = 4;
+const THREADS = 12;
+const FORKERS = 16;
+const MOST_SESSIONS = 5_000_000;
+/** Neighbours whose hardware address is nobody's: a SYN to them is never answered. */
+const HOLE = { ipv4: "198.19.255.1", ipv6: "fd74:6370:ffff::1" };
+const NOBODY = "02:00:00:00:00:01";
+
+/** Makes the traffic in a network namespace of its own, and judges what the tracer says of it. */
+export async function soak(options: SoakOptions): Promise<SoakResult> {
+  await using folder = await makeTempFolder();
+  const program = await buildTraffic(folder.path);
+  await using namespace = await Namespace.make();
+  await prepare(namespace);
+  const spans = join(folder.path, "spans");
+  await using tracer = await startTcpspan([], {
+    config: "exporters: { stdout: { format: json } }",
+    inside: ["sh", "-c", `exec "$@" >'${spans}'`, "sh"],
+  });
+  const began = performance.now();
+  const sessions = await makeTraffic(program, folder.path, namespace, options);
+  const seconds = (performance.now() - began) / 1000;
+  await new Promise((resolve) => setTimeout(resolve, 1000)); // the last acknowledgements
+  const { status, stderr } = await tracer.stop("SIGINT");
+
+  const ephemeral = PortRange.ephemeral();
+  const judge = new Judge(await readLedgers(folder.path), {
+    wallOffsetNs: wallOffsetNs(),
+    netns: Deno.statSync(`/run/netns/${namespace.name}`).ino ?? 0,
+    isEphemeral: (port) => ephemeral.has(port),
+    executable: TRAFFIC,
+  });
+  for await (const span of readSpans(spans)) judge.take(span);
+  const warnings = stderr.split("\n").filter((line) => line !== "").slice(1);
+  if (status !== 0) warnings.push(`tcpspan ended with status ${status}`);
+  return { ...judge.finish(), sessions, seconds, warnings };
+}
+
+/** Loopback, somebody who does not answer, and room for sessions in TIME_WAIT. */
+async function prepare({ name, under }: Namespace): Promise<void> {
+  const ip = (...words: readonly string[]) => run("ip", "-n", name, ...words);
+  await ip("link", "set", "lo", "up");
+  for (const [address, bits] of [[HOLE.ipv4, 32], [HOLE.ipv6, 128]] as const) {
+    await ip("route", "add", `${address}/${bits}`, "dev", "eth0");
+    await ip("neigh", "add", address, "lladdr", NOBODY, "dev", "eth0", "nud", "permanent");
+  }
+  const [command = "", ...words] = under;
+  for (
+    const [key, value] of [
+      ["ip_local_port_range", "10000 65000"],
+      ["tcp_max_tw_buckets", "2000000"],
+    ]
+  ) {
+    await run(command, ...words, "sh", "-c", `echo ${value} >/proc/sys/net/ipv4/${key}`);
+  }
+}
+
+/** @returns the number of sessions */
+async function makeTraffic(
+  program: string,
+  folder: string,
+  { under, there }: Namespace,
+  { seed, seconds, rate, progress }: SoakOptions,
+): Promise<number> {
+  const [command = "", ...words] = under;
+  const numbers = [seed, seconds, MOST_SESSIONS, rate, CLIENTS, THREADS, FORKERS].map(String);
+  const args = [...words, program, ...numbers, folder];
+  args.push(there.ipv4, there.ipv6, HOLE.ipv4, HOLE.ipv6);
+  const child = new Deno.Command(command, { args, stdin: "null", stdout: "piped" }).spawn();
+  let sessions = 0;
+  for await (const line of child.stdout.pipeThrough(new TextLineStream())) {
+    if (line === "") continue;
+    sessions = Number(line);
+    progress?.(sessions);
+  }
+  const { code } = await child.status;
+  if (code !== 0) throw new Error(`the traffic of seed ${seed} failed with status ${code}`);
+  return sessions;
+}

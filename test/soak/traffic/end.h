@@ -1,0 +1,34 @@
+/* One end of a session, from the moment when it is connected. */
+#ifndef END_H
+#define END_H
+
+#include "slot.h"
+
+struct end {
+	int fd;
+	enum side side;
+	struct slot *slot;
+	struct facts facts;
+};
+
+/* Begins with what the plan says of it. */
+struct end make_end(int fd, enum side side, struct slot *slot);
+/* Takes cookie and addresses from the socket. */
+void read_socket(struct end *end);
+/* Whether this end acts first. */
+bool is_first(const struct end *end);
+/* All data, to the point where the session may end. */
+void exchange(struct end *end);
+/* To the end, as planned. Writes the ledger's line. */
+void finish(struct end *end);
+/* An end whose process is killed: leaves its facts to the killer, and waits. */
+_Noreturn void await_death(void);
+void leave_facts(struct end *end);
+
+/* Waits for the peer's FIN. */
+void await_fin(struct end *end);
+/* Waits for a reset. */
+void await_reset(struct end *end);
+void close_socket(struct end *end);
+
+#endif
