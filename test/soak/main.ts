@@ -23,5 +23,7 @@ const result = await soak({
 });
 console.log(`seed ${seed}: ${result.sessions} sessions in ${result.seconds.toFixed(1)} s`);
 console.log(describe(result));
-for (const warning of result.warnings) console.log(`tcpspan said: ${warning}`);
+for (const warning of [...result.warnings, ...result.notes]) {
+  console.log(`tcpspan said: ${warning}`);
+}
 Deno.exitCode = result.faultCount === 0 && result.warnings.length === 0 ? 0 : 1;

@@ -28,6 +28,8 @@ export interface SoakResult extends Verdict {
   readonly seconds: number;
   /** What the tracer said beyond its first line. */
   readonly warnings: readonly string[];
+  /** That of it which is no fault: spans are whole although the kernel skipped runs of the program. */
+  readonly notes: readonly string[];
 }
 
 const CLIENTS = 4;
@@ -36,6 +38,7 @@ const FORKERS = 16;
 const MOST_SESSIONS = 5_000_000;
 /** Neighbours whose hardware address is nobody's: a SYN to them is never answered. */
 const HOLE = { ipv4: "198.19.255.1", ipv6: "fd74:6370:ffff::1" };
+const SKIPPED = /state changes were not seen/;
 const NOBODY = "02:00:00:00:00:01";
 
 /** Makes the traffic in a network namespace of its own, and judges what the tracer says of it. */
@@ -63,9 +66,11 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     executable: TRAFFIC,
   });
   for await (const span of readSpans(spans)) judge.take(span);
-  const warnings = stderr.split("\n").filter((line) => line !== "").slice(1);
+  const said = stderr.split("\n").filter((line) => line !== "").slice(1);
+  const notes = said.filter((line) => SKIPPED.test(line));
+  const warnings = said.filter((line) => !SKIPPED.test(line));
   if (status !== 0) warnings.push(`tcpspan ended with status ${status}`);
-  return { ...judge.finish(), sessions, seconds, warnings };
+  return { ...judge.finish(), sessions, seconds, warnings, notes };
 }
 
 /** Loopback, somebody who does not answer, and room for sessions in TIME_WAIT. */
