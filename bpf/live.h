@@ -14,9 +14,11 @@ struct live {
 	__u32 handshake_rtt_us;
 	__u32 flags;      /* enum record_flags, those known before the end */
 	__u32 interim;    /* reports of the session while open */
+	__u32 data_segs_in; /* when its process closed it, if that sent the FIN */
 	__u8 role;
 	__u8 last_state;  /* the state entered last, for the backstop */
 	bool counted;       /* in begun */
+	bool closed;        /* its process closed it, which sent the FIN */
 	bool reported;
 	bool waiting;       /* its report waits for its close */
 	bool last_reported; /* in the last round */
@@ -51,6 +53,7 @@ static __always_inline void begin(struct live *live, __u8 role, __u32 flags)
 	live->flags = flags;
 	live->interim = 0;
 	live->role = role;
+	live->closed = false;
 	live->reported = false;
 	live->waiting = false;
 }

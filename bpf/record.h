@@ -40,6 +40,8 @@ enum record_flags {
 	FLAG_PEER_FIN_FIRST = 1 << 7,
 	FLAG_RESTORED = 1 << 8,       /* established by TCP_REPAIR, without a handshake */
 	FLAG_ALL_READ = 1 << 9,       /* no process will read from it any more */
+	FLAG_ANNOUNCED = 1 << 10,     /* the record proper follows when the socket is closed */
+	FLAG_REFUSED_DATA = 1 << 11,  /* data came after its process had closed it */
 };
 
 /* The process that holds the socket. */

@@ -180,13 +180,16 @@ static __always_inline struct record *reserve(void)
 	return record;
 }
 
-/* Wakes a reader that has caught up and sleeps, to look at the counters alone. */
-static __always_inline void wake_reader(void)
+/* Tells the reader of a report that waits: of the times in it, and that there is one. */
+static __always_inline void announce(const struct record *held)
 {
-	void *note = bpf_ringbuf_reserve(&ring, 8, 0);
+	struct record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 
-	if (note)
-		bpf_ringbuf_discard(note, 0);
+	if (!record)
+		return;
+	*record = *held;
+	record->flags |= FLAG_ANNOUNCED;
+	bpf_ringbuf_submit(record, 0);
 }
 
 /*
@@ -215,13 +218,14 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 		return;
 	if (is_all_read(sk, last_state) || (flags & FLAG_BACKSTOP))
 		flags |= FLAG_ALL_READ;
+	if (live->closed && tp->data_segs_in != live->data_segs_in)
+		flags |= FLAG_REFUSED_DATA;
 	if (should_wait(sk, tp, live, flags)) {
 		record = bpf_sk_storage_get(&waiting, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 		if (record) {
 			fill(record, sk, tp, live, last_state, flags);
 			live->waiting = true;
-			__sync_fetch_and_add(&postponed, 1);
-			wake_reader();
+			announce(record);
 			return;
 		}
 	}

@@ -26,7 +26,6 @@ __u64 lost_storage_failed = 0;
 __u64 begun = 0;       /* sessions and attempts whose begin was seen */
 __u64 ended = 0;       /* of those, whose end was seen */
 __u64 still_open = 0;  /* of those, counted by a walk */
-__u64 postponed = 0;   /* reports that wait for their socket's close, ever */
 __u64 last_round = 0;  /* set by user space: when the last reports of open sessions began */
 
 #endif

@@ -38,6 +38,17 @@ static __always_inline void establish(struct live *live, const struct tcp_sock *
 		live->handshake_rtt_us = rtt;
 }
 
+/* From a socket that was closed, not shut down, nothing is taken any more. */
+static __always_inline void note_close(struct live *live, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (!tp || sk->sk_shutdown != SHUTDOWN_MASK)
+		return;
+	live->closed = true;
+	live->data_segs_in = tp->data_segs_in;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int set_state(const __u64 *args)
 {
@@ -89,6 +100,8 @@ int set_state(const __u64 *args)
 		establish(live, bpf_skc_to_tcp_sock(sk));
 		break;
 	case TCP_FIN_WAIT1:
+		note_close(live, sk);
+		/* fallthrough */
 	case TCP_LAST_ACK:
 		live->fin_sent_ns = bpf_ktime_get_boot_ns();
 		if (!(live->flags & FLAG_PEER_FIN_FIRST))

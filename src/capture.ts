@@ -15,7 +15,7 @@ import { Limiter } from "./limiter.ts";
 import { Nesting } from "./nesting.ts";
 import { networkNamespaces } from "./network_namespaces.ts";
 import { readProcLink } from "./procfs.ts";
-import { BSS, LIMIT, RECORD, RODATA } from "./record_layout.ts";
+import { BSS, FLAG, LIMIT, RECORD, RODATA } from "./record_layout.ts";
 import { WallClock } from "./wall_clock.ts";
 
 /** What to capture. An empty list lets everything through. */
@@ -93,7 +93,6 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   readonly #reportOpenOnExit: boolean;
   #stopping = false;
   #disposed = false;
-  #postponed = 0n; // of the kernel program's counter: what is known to wait, or no longer does
   #unseen = 0;
   #releaseDue = false;
   #releaseTimer: ReturnType<typeof setTimeout> | undefined;
@@ -200,7 +199,6 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
         yield* this.#end();
         return;
       }
-      this.#watchPostponed();
       if (this.#releaseDue) {
         this.#releaseDue = false;
         yield* this.#walk("release_waiting");
@@ -274,11 +272,8 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   }
 
   /** Sees to it that reports that wait for their sockets' close are handed over in time. */
-  #watchPostponed(): void {
-    const postponed = this.#counter(BSS.postponed);
-    if (postponed === this.#postponed || this.#releaseTimer !== undefined) return;
-    this.#postponed = postponed;
-    this.#releaseTimer = setTimeout(() => {
+  #releaseLater(): void {
+    this.#releaseTimer ??= setTimeout(() => {
       this.#releaseTimer = undefined;
       this.#releaseDue = true;
       this.#wake();
@@ -312,8 +307,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     const count = this.#ring.read(words, RECORD.size);
     if (count === 0) return undefined;
     this.#nesting.apply(words, count);
-    this.#stampWallTime(words, count);
-    return new SessionBatch(new Uint8Array(words.buffer, 0, count * RECORD.size));
+    const proper = dropAnnounced(words, count);
+    if (proper < count) this.#releaseLater();
+    this.#stampWallTime(words, proper);
+    return new SessionBatch(new Uint8Array(words.buffer, 0, proper * RECORD.size));
   }
 
   #stampWallTime(words: Int32Array<ArrayBuffer>, count: number): void {
@@ -352,6 +349,19 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       };
     });
   }
+}
+
+/** Takes out announcements of records that follow later. @returns number of records left */
+function dropAnnounced(words: Int32Array, count: number): number {
+  const length = RECORD.size / 4;
+  let left = 0;
+  for (let i = 0; i < count; i++) {
+    const at = i * length;
+    if ((words[at + RECORD.flags / 4] ?? 0) & FLAG.ANNOUNCED) continue;
+    if (left < i) words.copyWithin(left * length, at, at + length);
+    left++;
+  }
+  return left;
 }
 
 /** Tells the kernel program what was open before it: sockets' owners, and who opened them. */

@@ -59,7 +59,9 @@ function afterHandshake(session: Session): Ending {
   if (hasClosed(session)) {
     return { by: first ?? (session.lastState === "last_ack" ? "peer" : "local"), reason: "fin" };
   }
-  switch (session.errno) {
+  // no reset came, one was sent: nobody was left to take what the peer sent
+  const refused = session.errno === errno.ECONNRESET && session.has(FLAG.REFUSED_DATA);
+  switch (refused ? 0 : session.errno) {
     case 0:
       return { by: first ?? "local", reason: "aborted" };
     case errno.ECONNABORTED:

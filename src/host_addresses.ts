@@ -7,7 +7,7 @@ import { readProc } from "./procfs.ts";
 
 const LOOPBACK = new Networks(["127.0.0.0/8", "::1"]);
 const RESCAN_MS = 30_000;
-const NEWCOMER_MS = 1000;
+const MOST_SCANNING = 0.05; // of the time, while namespaces come and go
 const MOST_SEEN = 65_536;
 
 /** Tells whether a peer is on this host. */
@@ -16,6 +16,7 @@ export class HostAddresses {
   readonly #seen = new Set<string | number>(); // at this host's end of a session
   readonly #namespaces = new Set<number>();
   #scanned = -Infinity;
+  #scanMs = 0; // how long it took
 
   /** Takes note of the addresses of this host's ends. Makes text of the rarer IPv6 ones alone. */
   observe(batch: SessionBatch): void {
@@ -35,13 +36,14 @@ export class HostAddresses {
     if (LOOPBACK.has(address, family)) return true;
     if (this.#seen.has(family === "ipv4" ? parseIpv4(address) : address)) return true;
     const age = performance.now() - this.#scanned;
-    const newcomer = !this.#namespaces.has(netns) && age > NEWCOMER_MS;
+    const newcomer = !this.#namespaces.has(netns) && age > this.#scanMs / MOST_SCANNING;
     if (age > RESCAN_MS || newcomer) this.#scan();
     return this.#listed.has(address);
   }
 
   /** One process of each namespace tells its addresses, through /proc. */
   #scan(): void {
+    const began = performance.now();
     this.#listed.clear();
     this.#namespaces.clear();
     for (const { inode, pid } of networkNamespaces()) {
@@ -54,6 +56,7 @@ export class HostAddresses {
       }
     }
     this.#scanned = performance.now();
+    this.#scanMs = this.#scanned - began;
   }
 }
 

@@ -1,8 +1,12 @@
 /** Keeps the server's end of a session within the client's, where both are on this host. */
 import { RECORD, ROLE } from "./record_layout.ts";
+import { TCP_STATES } from "./session.ts";
 
 const SLOTS = 4096; // sessions remembered; a power of two
 const WORDS = 4; // of a slot: two that tell the session, and the client's end
+const TOLERANCE_NS = 100_000; // what docs/span.md promises of times
+const CLOSING = TCP_STATES.indexOf("closing");
+const LAST_ACK = TCP_STATES.indexOf("last_ack");
 
 /**
  * Where the client closes first, the server's socket closes microseconds later, when the client's
@@ -11,36 +15,69 @@ const WORDS = 4; // of a slot: two that tell the session, and the client's end
  */
 export class Nesting {
   readonly #slots = new Uint32Array(SLOTS * WORDS);
+  #words = new Int32Array();
+  #at = 0; // of the record, in words
+  #sum = 0; // of its initial sequence numbers: they tell the session, as an unordered pair
+  #difference = 0; // exclusive or
 
   /** Sets back the ends of servers' sessions among the first `count` records in `words`. */
-  apply(words: Int32Array, count: number): void {
-    const slots = this.#slots;
+  apply(words: Int32Array<ArrayBuffer>, count: number): void {
+    this.#words = words;
     for (let i = 0; i < count; i++) {
-      const at = i * RECORD.size / 4;
-      const word = (field: number) => words[at + field / 4] ?? 0;
-      const role = word(RECORD.role & ~3) >>> (RECORD.role % 4 * 8) & 0xff;
-      if (role === ROLE.UNKNOWN || word(RECORD.interim) !== 0) continue;
-      // the initial sequence numbers, as an unordered pair
-      const passive = role === ROLE.PASSIVE ? 1 : 0;
-      const local = word(RECORD.snd_una) - word(RECORD.bytes_acked) - passive;
-      const peer = word(RECORD.rcv_nxt) - word(RECORD.bytes_received) - 1;
-      const sum = local + peer >>> 0;
-      const difference = (local ^ peer) >>> 0;
-      const slot = (difference & SLOTS - 1) * WORDS;
-      const low = word(RECORD.end_ns) >>> 0;
-      const high = word(RECORD.end_ns + 4) >>> 0;
-      if (role === ROLE.ACTIVE) {
-        slots[slot] = sum;
-        slots[slot + 1] = difference;
-        slots[slot + 2] = low;
-        slots[slot + 3] = high;
-      } else if (slots[slot] === sum && slots[slot + 1] === difference) {
-        const clientLow = slots[slot + 2] ?? 0;
-        const clientHigh = slots[slot + 3] ?? 0;
-        if (clientHigh > high || clientHigh === high && clientLow >= low) continue;
-        words[at + RECORD.end_ns / 4] = clientLow;
-        words[at + RECORD.end_ns / 4 + 1] = clientHigh;
-      }
+      this.#at = i * RECORD.size / 4;
+      if (this.#word(RECORD.interim) !== 0) continue;
+      const role = this.#byte(RECORD.role);
+      if (role === ROLE.ACTIVE) this.#remember();
+      else if (role === ROLE.PASSIVE) this.#setBack();
     }
+  }
+
+  #remember(): void {
+    const slots = this.#slots;
+    const at = this.#identify(0);
+    slots[at] = this.#sum;
+    slots[at + 1] = this.#difference;
+    slots[at + 2] = this.#word(RECORD.end_ns);
+    slots[at + 3] = this.#word(RECORD.end_ns + 4);
+  }
+
+  #setBack(): void {
+    const slots = this.#slots;
+    const at = this.#identify(1);
+    if (slots[at] !== this.#sum || slots[at + 1] !== this.#difference) return;
+    const low = slots[at + 2] ?? 0;
+    const high = slots[at + 3] ?? 0;
+    const end = high * 2 ** 32 + low; // a boot clock of 104 days is exact, longer ones nearly
+    const late = this.#time(RECORD.end_ns) - end;
+    if (late <= 0) return;
+    // what came afterwards was not the client's end, but another packet
+    if (end < this.#time(RECORD.established_ns)) return;
+    if (end < this.#time(RECORD.fin_sent_ns) || end < this.#time(RECORD.fin_received_ns)) return;
+    // a process sees when a reset arrives, but not when its own FIN is acknowledged
+    const state = this.#byte(RECORD.last_state);
+    if (state !== LAST_ACK && state !== CLOSING && late > TOLERANCE_NS) return;
+    this.#words[this.#at + RECORD.end_ns / 4] = low;
+    this.#words[this.#at + RECORD.end_ns / 4 + 1] = high;
+  }
+
+  /** @param passive 1 where this end accepted. @returns index of the session's slot */
+  #identify(passive: 0 | 1): number {
+    const local = this.#word(RECORD.snd_una) - this.#word(RECORD.bytes_acked) - passive;
+    const peer = this.#word(RECORD.rcv_nxt) - this.#word(RECORD.bytes_received) - 1;
+    this.#sum = local + peer >>> 0;
+    this.#difference = (local ^ peer) >>> 0;
+    return (this.#difference & SLOTS - 1) * WORDS;
+  }
+
+  #time(field: number): number {
+    return this.#word(field + 4) * 2 ** 32 + this.#word(field);
+  }
+
+  #word(field: number): number {
+    return (this.#words[this.#at + (field >> 2)] ?? 0) >>> 0;
+  }
+
+  #byte(field: number): number {
+    return this.#word(field & ~3) >>> (field & 3) * 8 & 0xff;
   }
 }

@@ -80,6 +80,8 @@ export const FLAG = {
   PEER_FIN_FIRST: 128,
   RESTORED: 256,
   ALL_READ: 512,
+  ANNOUNCED: 1024,
+  REFUSED_DATA: 2048,
 } as const;
 
 /** Offsets of the settings in `.rodata`. */
@@ -105,12 +107,11 @@ export const LIMIT = {
 
 /** Size of `.bss` in bytes, and offsets of its counters. */
 export const BSS = {
-  size: 76,
+  size: 68,
   lost_ring_full: 0,
   lost_storage_failed: 8,
   begun: 16,
   ended: 24,
   still_open: 32,
-  postponed: 40,
-  last_round: 48,
+  last_round: 40,
 } as const;

@@ -39,7 +39,7 @@ export interface Endpoint {
 export type Amount = number | readonly [low: number, high: number];
 
 /** tcpspan.owner.source. */
-export type OwnerSource = "connect" | "recv" | "close" | "listen" | "unknown";
+export type OwnerSource = "connect" | "recv" | "close" | "fd_table" | "listen" | "unknown";
 
 /** An event of the span. */
 export interface ExpectedEvent {

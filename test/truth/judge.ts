@@ -62,8 +62,11 @@ export function judgeTrace(
     faults.push(outside("start", "the client's or later", clientStart - serverStart));
   }
   if (serverEnd !== undefined && clientEnd !== undefined && serverEnd > clientEnd) {
-    // what an abort does to the other end comes after it
-    if (!server.outlivesClient && client.closeReason !== "aborted") {
+    // what an abort does to the other end comes after it; and a client that closed is gone when its
+    // FIN is acknowledged: whether the server's comes with that is a matter of microseconds
+    const abandoned = client.lastState === "fin_wait2" &&
+      !hasEvent(clientSpan, "tcpspan.fin.received");
+    if (!server.outlivesClient && !abandoned && client.closeReason !== "aborted") {
       faults.push(outside("end", "the client's or earlier", serverEnd - clientEnd));
     }
   }
@@ -228,6 +231,10 @@ function judgeOrder(span: JsonSpan): Fault[] {
       found: showTime(time),
     }];
   });
+}
+
+function hasEvent({ events }: JsonSpan, name: string): boolean {
+  return Array.isArray(events) && events.some((event) => event.name === name);
 }
 
 /** Of payload, as its two decimals show it. */

@@ -38,9 +38,16 @@ function ends(...batches: readonly (readonly Partial<RecordFields>[])[]): bigint
   });
 }
 
+// the server was established, got the client's FIN and sent its own before
+const BEFORE = {
+  wall_offset_ns: 0n,
+  established_ns: END - 9n,
+  fin_received_ns: END - 8n,
+  fin_sent_ns: END - 7n,
+};
 const client = { ...CLIENT, end_ns: END - 1n, wall_offset_ns: 0n };
-const late = { ...SERVER, end_ns: END + 30_000n, wall_offset_ns: 0n };
-const early = { ...SERVER, end_ns: END - 30_000n, wall_offset_ns: 0n };
+const late = { ...SERVER, ...BEFORE, end_ns: END + 30_000n };
+const early = { ...SERVER, ...BEFORE, end_ns: END - 30_000n };
 
 Deno.test("apply() ends a server's session with its client's where that came before", () => {
   assert.deepEqual(ends([client, late]), [END - 1n, END - 1n]);
@@ -57,6 +64,21 @@ Deno.test("apply() leaves a server's session alone that ends first", () => {
 Deno.test("apply() leaves alone what is another's session", () => {
   const other = { ...late, snd_una: 5, rcv_nxt: 6 };
   assert.deepEqual(ends([client, other]), [END - 1n, END + 30_000n]);
+});
+
+Deno.test("apply() leaves a server's session alone that did something after its client's end", () => {
+  for (const field of ["established_ns", "fin_received_ns", "fin_sent_ns"] as const) {
+    assert.deepEqual(ends([client, { ...late, [field]: END }]), [END - 1n, END + 30_000n], field);
+  }
+});
+
+Deno.test("apply() sets a reset back by what its process can't see: 100 µs", () => {
+  const reset = { ...late, last_state: "established", fin_sent_ns: 0n } as const;
+  assert.deepEqual(ends([client, reset]), [END - 1n, END - 1n]);
+  const seen = { ...reset, end_ns: END + 100_000n };
+  assert.deepEqual(ends([client, seen]), [END - 1n, END + 100_000n]);
+  const unseen = { ...late, end_ns: END + 100_000n }; // the acknowledgement of its own FIN
+  assert.deepEqual(ends([client, unseen]), [END - 1n, END - 1n]);
 });
 
 Deno.test("apply() leaves reports of open sessions alone, and takes no end from them", () => {

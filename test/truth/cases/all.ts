@@ -2,5 +2,16 @@
 import type { Case } from "../case.ts";
 import { BYTES } from "./bytes.ts";
 import { ENDS } from "./ends.ts";
+import { EXISTING } from "./existing.ts";
+import { OWNERS } from "./owner.ts";
+import { PLACES } from "./places.ts";
+import { TIMES } from "./times.ts";
 
-export const CASES: readonly Case[] = [...BYTES, ...ENDS];
+export const CASES: readonly Case[] = [
+  ...OWNERS,
+  ...EXISTING,
+  ...BYTES,
+  ...ENDS,
+  ...TIMES,
+  ...PLACES,
+];
