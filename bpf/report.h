@@ -199,10 +199,12 @@ static __always_inline void announce(const struct record *held)
 static __always_inline bool should_wait(const struct sock *sk, const struct tcp_sock *tp,
 					const struct live *live, __u32 flags)
 {
+	__u32 fin = (sk->__sk_common.skc_flags & (1UL << SOCK_DONE)) != 0;
+
 	if (!sk->sk_socket || (flags & FLAG_BACKSTOP))
 		return false;
 	return live->owner.source < OWNER_FD_TABLE ||
-	       (!(flags & FLAG_ALL_READ) && tp->rcv_nxt != tp->copied_seq);
+	       (!(flags & FLAG_ALL_READ) && (__u32)(tp->rcv_nxt - tp->copied_seq) > fin);
 }
 
 /* Writes the record of a session that ended, if the filters let it through. */

@@ -118,8 +118,9 @@ int set_state(const __u64 *args)
 	case TCP_CLOSE:
 		if (live->reported)
 			break;
-		/* a child of a listener whose creation failed was never a session */
-		if (old_state == TCP_SYN_RECV && live->role == ROLE_PASSIVE) {
+		/* a child of a listener whose creation failed was never a session;
+		 * one of TCP Fast Open can be accepted before its handshake is over */
+		if (old_state == TCP_SYN_RECV && live->role == ROLE_PASSIVE && !sk->sk_socket) {
 			finish(live);
 			break;
 		}
