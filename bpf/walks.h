@@ -68,11 +68,14 @@ int seed_role(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
+/* Once a session has been reported, it is at each walk: they are an interval apart, nearly. */
 static __always_inline bool is_due(const struct live *live, __u64 now)
 {
-	__u64 since = live->interim_ns ? live->interim_ns : start_of(live, now);
-
-	return interim_ns && now - since >= interim_ns;
+	if (!interim_ns)
+		return false;
+	if (live->interim_ns)
+		return now - live->interim_ns >= interim_ns / 2;
+	return now - start_of(live, now) >= interim_ns;
 }
 
 /*

@@ -85,7 +85,7 @@ export class ProcessResources {
   #describe(session: Session, pid: number | undefined): Resource {
     const alive = pid !== undefined && isSameProcess(pid, session.processStartBootNs);
     const cgroup = this.#cgroupOf(session, alive ? readProc(`${pid}/cgroup`) : undefined);
-    const path = alive ? readProcLink(`${pid}/exe`)?.replace(/ \(deleted\)$/, "") : undefined;
+    const path = alive ? executablePath(pid, session.executable) : undefined;
     const executable = session.executable || path?.replace(/.*\//, "") || "";
     const created = session.processStartUnixNs;
     const commandLine = alive && this.#settings.commandLine
@@ -139,6 +139,12 @@ export class ProcessResources {
     }
     return this.#users.get(uid) ?? String(uid);
   }
+}
+
+/** Undefined where the process has executed something else since the kernel named it `name`. */
+function executablePath(pid: number, name: string): string | undefined {
+  const path = readProcLink(`${pid}/exe`)?.replace(/ \(deleted\)$/, "");
+  return path?.replace(/.*\//, "").startsWith(name) ? path : undefined;
 }
 
 function readFile(path: string): string | undefined {

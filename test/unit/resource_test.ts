@@ -63,6 +63,13 @@ Deno.test("of() adds what /proc tells of a process that runs", () => {
   assert.equal(attributes["process.executable.name"], "deno");
 });
 
+Deno.test("of() tells no path of what a process has executed since", () => {
+  const attributes = attributesOf({ ...fieldsOf(Deno.pid), owner_exe: "bash" });
+  assert.equal(attributes["process.executable.path"], undefined);
+  assert.equal(attributes["process.executable.name"], "bash");
+  assert.equal(attributes["process.pid"], Deno.pid);
+});
+
 Deno.test("of() takes nothing from another process that got the number", () => {
   const fields = fieldsOf(Deno.pid);
   const earlier = BigInt(fields.owner_process_start_ns ?? 0) - TICK_NS;
