@@ -58,6 +58,7 @@ enum {
 #define SHUTDOWN_MASK 3        /* include/net/sock.h: both directions */
 #define PF_KTHREAD 0x00200000  /* include/linux/sched.h */
 #define MAX_PID_NS_LEVEL 32    /* include/linux/pid_namespace.h */
+#define PROC_PID_INIT_INO 0xEFFFFFFCU /* include/linux/proc_ns.h */
 
 enum sock_flags { /* include/net/sock.h */
 	SOCK_DEAD,
@@ -237,6 +238,7 @@ struct css_set {
 
 struct task_struct {
 	unsigned int flags;
+	int tgid;
 	__u64 start_boottime;
 	struct task_struct *group_leader;
 	struct signal_struct *signal;

@@ -9,10 +9,15 @@
  */
 static __always_inline __u32 visible_pid(const struct task_struct *task)
 {
-	struct pid *pid = task->signal->pids[PIDTYPE_TGID];
-	__u64 first = (__u64)pid + field_offset(struct pid, numbers);
-	__u32 level = pid->level;
+	struct pid *pid;
+	__u64 first;
+	__u32 level;
 
+	if (pid_namespace == PROC_PID_INIT_INO)
+		return task->tgid;
+	pid = task->signal->pids[PIDTYPE_TGID];
+	first = (__u64)pid + field_offset(struct pid, numbers);
+	level = pid->level;
 	for (__u32 i = 0; i < MAX_PID_NS_LEVEL; i++) {
 		struct pid_namespace *ns = NULL;
 		__u32 inode = 0, nr = 0;
@@ -49,7 +54,7 @@ static __always_inline void set_owner(struct owner *owner, const struct task_str
 	owner->source = source;
 	owner->process_start_ns = start;
 	owner->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
-	bpf_probe_read_kernel_str(owner->comm, sizeof(owner->comm), task->comm);
+	bpf_probe_read_kernel(owner->comm, sizeof(owner->comm), task->comm);
 	if (mm) {
 		const unsigned char *name = mm->exe_file->f_path.dentry->d_name.name;
 

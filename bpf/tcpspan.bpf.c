@@ -62,6 +62,8 @@ int set_state(const __u64 *args)
 		return 0;
 	if (new_state == TCP_CLOSE && (old_state == TCP_LISTEN || old_state == TCP_CLOSE))
 		return 0;
+	if (new_state == TCP_FIN_WAIT2) /* FIN_WAIT1 and an acknowledgement: the counters tell */
+		return 0;
 
 	live = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!live) {
@@ -133,6 +135,16 @@ int set_state(const __u64 *args)
 	return 0;
 }
 
+/* The state before a CLOSE that was missed, as far as it is known. */
+static __always_inline __u8 last_state(struct sock *sk, const struct live *live)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (live->last_state == TCP_FIN_WAIT1 && tp && tp->snd_una == tp->write_seq)
+		return TCP_FIN_WAIT2;
+	return live->last_state;
+}
+
 /*
  * A program that a softirq interrupts makes the inner run on that CPU be
  * skipped. This hook has a guard of its own, and follows every CLOSE: it
@@ -154,7 +166,7 @@ int destroy_sock(const __u64 *args)
 		return 0;
 	if (live->role == ROLE_UNKNOWN && !report_existing)
 		return 0;
-	report(sk, live, live->last_state, FLAG_BACKSTOP);
+	report(sk, live, last_state(sk, live), FLAG_BACKSTOP);
 	return 0;
 }
 
