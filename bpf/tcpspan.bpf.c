@@ -105,7 +105,9 @@ int set_state(const __u64 *args)
 		note_close(live, sk);
 		/* fallthrough */
 	case TCP_LAST_ACK:
-		live->fin_sent_ns = bpf_ktime_get_boot_ns();
+		/* close() after shutdown() sets the state once more: tcp_close_state() */
+		if (old_state != new_state)
+			live->fin_sent_ns = bpf_ktime_get_boot_ns();
 		if (!(live->flags & FLAG_PEER_FIN_FIRST))
 			live->flags |= FLAG_LOCAL_FIN_FIRST;
 		if (owned)
@@ -115,7 +117,8 @@ int set_state(const __u64 *args)
 		live->flags |= FLAG_PEER_FIN_FIRST;
 		/* fallthrough */
 	case TCP_CLOSING:
-		live->fin_received_ns = bpf_ktime_get_boot_ns();
+		if (old_state != new_state)
+			live->fin_received_ns = bpf_ktime_get_boot_ns();
 		break;
 	case TCP_CLOSE:
 		if (live->reported)

@@ -213,3 +213,20 @@ Deno.test("capture() reports a session that nobody accepted when its listener cl
   const { by, reason, error } = endingOf(ends.server);
   assert.deepEqual([by, reason, error], ["local", "aborted", undefined]);
 });
+
+Deno.test("finSentUnixNs is when shutdown() queued the FIN, also where close() comes before its acknowledgement", async () => {
+  await using scene = await Scene.open();
+  const { client, server, trace, port } = scene;
+  await scene.connect();
+  const sent = await client.sendUntilFull("s"); // the FIN waits behind it
+  const shut = await client.shutdown("s");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await client.close("s");
+  await server.receive("s", sent);
+  await server.receiveFin("s");
+  await server.close("s");
+  const { finSentUnixNs } = (await trace.pair(port)).client;
+  assert.ok(finSentUnixNs !== undefined);
+  const margin = 100_000n;
+  assertWithin("FIN", finSentUnixNs, shut.wall_before_ns - margin, shut.wall_after_ns + margin);
+});
