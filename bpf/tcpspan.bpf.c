@@ -74,6 +74,9 @@ int set_state(const __u64 *args)
 		adopt(live);
 	owned = sk->sk_lock.owned;
 	live->last_state = new_state;
+	/* the event of the peer's FIN may have been missed */
+	if (old_state == TCP_CLOSE_WAIT && !(live->flags & FLAG_LOCAL_FIN_FIRST))
+		live->flags |= FLAG_PEER_FIN_FIRST;
 
 	switch (new_state) {
 	case TCP_SYN_SENT:

@@ -51,14 +51,8 @@ function ofAttempt(session: Session): Ending {
 }
 
 function afterHandshake(session: Session): Ending {
-  const first = session.has(FLAG.PEER_FIN_FIRST)
-    ? "peer"
-    : session.has(FLAG.LOCAL_FIN_FIRST)
-    ? "local"
-    : undefined;
-  if (hasClosed(session)) {
-    return { by: first ?? (session.lastState === "last_ack" ? "peer" : "local"), reason: "fin" };
-  }
+  const first = firstFin(session);
+  if (hasClosed(session)) return { by: first ?? "local", reason: "fin" };
   // no reset came, one was sent: nobody was left to take what the peer sent
   const refused = session.errno === errno.ECONNRESET && session.has(FLAG.REFUSED_DATA);
   switch (refused ? 0 : session.errno) {
@@ -88,6 +82,16 @@ function afterHandshake(session: Session): Ending {
     default:
       return fail(first ?? "kernel", "error", session.errno, "the connection failed");
   }
+}
+
+/** Whose FIN was the first, where there was one. */
+function firstFin(session: Session): "local" | "peer" | undefined {
+  if (session.has(FLAG.PEER_FIN_FIRST)) return "peer";
+  if (session.has(FLAG.LOCAL_FIN_FIRST)) return "local";
+  // the events of the FINs were not seen
+  return session.lastState === "close_wait" || session.lastState === "last_ack"
+    ? "peer"
+    : undefined;
 }
 
 /** Whether both ends have closed, or this one and its process is gone; sk_err may be a stale one. */

@@ -160,7 +160,20 @@ export class Session {
 
   /** The state before CLOSE; of a session that is open, its state. */
   get lastState(): TcpState {
-    return TCP_STATES[this.#bytes[this.#offset + RECORD.last_state] ?? 0] ?? "unknown";
+    const state = TCP_STATES[this.#bytes[this.#offset + RECORD.last_state] ?? 0] ?? "unknown";
+    return this.has(FLAG.BACKSTOP) ? this.#furthest(state) : state;
+  }
+
+  /**
+   * Where CLOSE was not seen, what came right before may not have been either: then `seen` is older
+   * than the state before CLOSE, which the sequence numbers tell.
+   */
+  #furthest(seen: TcpState): TcpState {
+    const peerFin = this.has(FLAG.SOCK_DONE);
+    if (seen === "established" && peerFin) return "close_wait";
+    if (seen !== "fin_wait1") return seen;
+    if (this.#u32(RECORD.snd_una) === this.#u32(RECORD.write_seq)) return "fin_wait2";
+    return peerFin ? "closing" : seen;
   }
 
   /** Whether all flags of `mask` (FLAG) are set. */

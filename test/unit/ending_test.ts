@@ -44,6 +44,23 @@ const ROWS: Row[] = [
     reason: "fin",
   },
   {
+    name: "FIN by local first, of which FIN_WAIT1 alone was seen",
+    fields: { last_state: "fin_wait1", flags: LOCAL | FLAG.SOCK_DONE | FLAG.BACKSTOP, shutdown: 3 },
+    by: "local",
+    reason: "fin",
+  },
+  {
+    name: "FIN by peer first, which was not seen, and its reset",
+    fields: {
+      last_state: "established",
+      flags: OBSERVED | FLAG.SOCK_DONE | FLAG.BACKSTOP,
+      err: errno.EPIPE,
+    },
+    by: "peer",
+    reason: "reset",
+    error: "connection_reset",
+  },
+  {
     name: "simultaneous close",
     fields: { last_state: "closing", flags: LOCAL | FLAG.SOCK_DONE },
     by: "local",

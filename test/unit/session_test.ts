@@ -173,6 +173,23 @@ for (const [name, fields, established] of MISSED) {
   });
 }
 
+const FIN_UNACKED = { snd_una: 1000, write_seq: 1001 };
+const BEFORE_CLOSE: [seen: TcpState, fields: Partial<RecordFields>, last: TcpState][] = [
+  ["fin_wait1", {}, "fin_wait2"],
+  ["fin_wait1", FIN_UNACKED, "fin_wait1"],
+  ["fin_wait1", { ...FIN_UNACKED, flags: FLAG.SOCK_DONE }, "closing"],
+  ["established", {}, "established"],
+  ["established", { flags: FLAG.SOCK_DONE }, "close_wait"],
+  ["last_ack", {}, "last_ack"],
+];
+
+for (const [seen, { flags = 0, ...fields }, last] of BEFORE_CLOSE) {
+  Deno.test(`lastState is ${last} after ${seen}, ${JSON.stringify({ ...fields, flags })}, where CLOSE was missed`, () => {
+    const session = makeSession({ ...fields, last_state: seen, flags: flags | FLAG.BACKSTOP });
+    assert.equal(session.lastState, last);
+  });
+}
+
 Deno.test("times are those of the boot clock plus one offset to the wall clock", () => {
   const session = makeSession({
     wall_offset_ns: 1_000_000_000_000n,
