@@ -1,16 +1,20 @@
 /** Holds the spans against the ledgers: nothing missing, nothing twice, every field right. */
 import { compare, type Host, type Mismatch } from "./expect.ts";
-import { KNOWN_FAULTS } from "./known.ts";
 import type { JoinedEnd } from "./ledger.ts";
-import { numberOf, type Span, textOf, unixNs } from "./spans.ts";
+import { eventsOf, numberOf, type Span, textOf, unixNs } from "./spans.ts";
 
 const SHOWN = 20; // faults of a kind, in full
 
-/** Ids of an end's span. */
-interface Ids {
+/** What of an end's span is compared with that of the other end. */
+interface Found {
   readonly trace: string;
   readonly span: string;
   readonly parent: string;
+  /** Nanoseconds since the epoch. */
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly finReceived: boolean;
+  readonly lastState: string;
 }
 
 /** What came of it. */
@@ -22,13 +26,14 @@ export interface Verdict {
   /** The first faults of each kind, in full. */
   readonly faults: readonly string[];
   readonly faultCount: number;
-  /** Fields that known faults explain, by fault. */
-  readonly known: ReadonlyMap<string, number>;
+  /** Ends without a span: faults, unless the tracer has counted them. */
+  readonly missing: readonly string[];
 }
 
 /** Of one path and role. */
 export interface PathCount {
   ends: number;
+  missing: number;
   faults: number;
 }
 
@@ -39,12 +44,12 @@ export class Judge {
   readonly #byCookie = new Map<number, JoinedEnd[]>();
   /** Ends that no process has had: only their addresses are known. */
   readonly #byAddresses = new Map<string, JoinedEnd[]>();
-  readonly #found = new Map<JoinedEnd, Ids>();
+  readonly #found = new Map<JoinedEnd, Found>();
   readonly #spanIds = new Set<string>();
   readonly #paths = new Map<string, PathCount>();
   readonly #kinds = new Map<string, number>();
-  readonly #known = new Map<string, number>();
   readonly #faults: string[] = [];
+  readonly #missing: string[] = [];
   #spans = 0;
   #faultCount = 0;
 
@@ -70,17 +75,21 @@ export class Judge {
       this.#fault("twice", end, span);
       return;
     }
-    const ids = {
+    const found = {
       trace: textOf(span, "trace_id"),
       span: textOf(span, "span_id"),
       parent: textOf(span, "parent_span_id"),
+      start: unixNs(textOf(span, "start")),
+      end: unixNs(textOf(span, "end")),
+      finReceived: eventsOf(span).has("tcpspan.fin.received"),
+      lastState: textOf(span, "tcpspan.state.last"),
     };
-    this.#found.set(end, ids);
+    this.#found.set(end, found);
     const mismatches = compare(end, span, this.#host);
-    if (this.#spanIds.has(ids.span)) {
-      mismatches.push({ field: "span_id", expected: "an id of its own", found: ids.span });
+    if (this.#spanIds.has(found.span)) {
+      mismatches.push({ field: "span_id", expected: "an id of its own", found: found.span });
     }
-    this.#spanIds.add(ids.span);
+    this.#spanIds.add(found.span);
     for (const mismatch of mismatches) this.#wrong(end, mismatch, span);
   }
 
@@ -88,18 +97,20 @@ export class Judge {
   finish(): Verdict {
     const traces = new Map<string, string>();
     for (const end of this.#ends) {
-      const ids = this.#found.get(end);
-      if (ids === undefined) {
-        this.#fault("missing", end, undefined);
+      const found = this.#found.get(end);
+      if (found === undefined) {
+        this.#path(end).missing++;
+        this.#missing.push(describeFault(`${end.path}, ${end.role}: missing`, end));
         continue;
       }
       const session = `${end.session}/${end.attempt}`;
-      const other = traces.get(ids.trace) ?? session;
+      const other = traces.get(found.trace) ?? session;
       if (other !== session) {
         this.#wrong(end, { field: "trace_id", expected: "its own", found: `that of ${other}` });
       }
-      traces.set(ids.trace, session);
-      this.#compareIds(end, ids);
+      traces.set(found.trace, session);
+      this.#compareIds(end, found);
+      this.#compareNesting(end, found);
     }
     return {
       ends: this.#ends.length,
@@ -107,7 +118,7 @@ export class Judge {
       paths: this.#paths,
       faults: this.#faults,
       faultCount: this.#faultCount,
-      known: this.#known,
+      missing: this.#missing,
     };
   }
 
@@ -125,7 +136,7 @@ export class Judge {
   }
 
   /** Both ends are in one trace, which no other session is in; the server's span is the child. */
-  #compareIds(end: JoinedEnd, ids: Ids): void {
+  #compareIds(end: JoinedEnd, ids: Found): void {
     const peer = end.peer === undefined ? undefined : this.#found.get(end.peer);
     if (end.role === "client") {
       if (ids.parent !== "") {
@@ -133,7 +144,7 @@ export class Judge {
       }
       return;
     }
-    if (peer === undefined) return; // reported as missing
+    if (peer === undefined) return; // missing
     if (ids.trace !== peer.trace) {
       this.#wrong(end, { field: "trace_id", expected: peer.trace, found: ids.trace });
     }
@@ -142,12 +153,33 @@ export class Judge {
     }
   }
 
-  #wrong(end: JoinedEnd, mismatch: Mismatch, span?: Span): void {
-    const known = KNOWN_FAULTS.find(({ fits }) => fits(end, mismatch));
-    if (known !== undefined) {
-      this.#known.set(known.name, (this.#known.get(known.name) ?? 0) + 1);
-      return;
+  /**
+   * The server's span is within the client's, where the client had the server's FIN. Where the FINs
+   * crossed neither closed first: each end is over with the acknowledgement of its own.
+   */
+  #compareNesting(end: JoinedEnd, server: Found): void {
+    const client = end.peer === undefined ? undefined : this.#found.get(end.peer);
+    if (end.role === "client" || client === undefined) return;
+    const early = client.start - server.start;
+    if (early > 0n) {
+      this.#wrong(end, {
+        field: "start",
+        expected: "after its client's",
+        found: `${early} ns before`,
+      });
     }
+    const late = server.end - client.end;
+    const crossed = server.lastState === "closing" && client.lastState === "closing";
+    if (late > 0n && client.finReceived && !crossed && end.peer?.how !== "aborted") {
+      this.#wrong(end, {
+        field: "end",
+        expected: "before its client's",
+        found: `${late} ns after, from ${server.lastState} and ${client.lastState}`,
+      });
+    }
+  }
+
+  #wrong(end: JoinedEnd, mismatch: Mismatch, span?: Span): void {
     const { field, expected, found } = mismatch;
     this.#fault(`wrong ${field}`, end, span, `expected ${expected}, found ${found}`);
   }
@@ -159,30 +191,36 @@ export class Judge {
     const count = (this.#kinds.get(full) ?? 0) + 1;
     this.#kinds.set(full, count);
     if (count > SHOWN) return;
-    const lines = [what === "" ? full : `${full}: ${what}`];
-    if (end !== undefined) lines.push(`  written down: ${withoutPeer(end)}`);
-    if (end?.peer !== undefined) lines.push(`  other end:    ${withoutPeer(end.peer)}`);
-    if (span !== undefined) lines.push(`  span:         ${JSON.stringify(span)}`);
-    this.#faults.push(lines.join("\n"));
+    this.#faults.push(describeFault(what === "" ? full : `${full}: ${what}`, end, span));
   }
 
   #path({ path, role }: JoinedEnd): PathCount {
     const key = `${path} ${role}`;
-    const count = this.#paths.get(key) ?? { ends: 0, faults: 0 };
+    const count = this.#paths.get(key) ?? { ends: 0, missing: 0, faults: 0 };
     this.#paths.set(key, count);
     return count;
   }
 }
 
-/** A verdict for people: a table by path, what is known, and the first faults. */
-export function describe(verdict: Verdict): string {
-  const rows = [...verdict.paths].sort(([a], [b]) => a < b ? -1 : 1)
-    .map(([path, { ends, faults }]) =>
-      `  ${path.padEnd(26)} ${String(ends).padStart(8)} ends ${String(faults).padStart(6)} faults`
-    );
-  const known = [...verdict.known].map(([name, count]) => `  known: ${name}: ${count} fields`);
-  const summary = `${verdict.ends} ends, ${verdict.spans} spans, ${verdict.faultCount} faults`;
-  return [summary, ...rows, ...known, ...verdict.faults].join("\n");
+/** A verdict for people: a table by path, and the first faults. */
+export function describe({ ends, spans, missing, faultCount, faults, paths }: Verdict): string {
+  const rows = [...paths].sort(([a], [b]) => a < b ? -1 : 1).map(([path, count]) =>
+    [
+      `  ${path.padEnd(26)} ${String(count.ends).padStart(8)} ends`,
+      `${String(count.missing).padStart(4)} missing`,
+      `${String(count.faults).padStart(4)} faults`,
+    ].join(" ")
+  );
+  const summary = `${ends} ends, ${spans} spans, ${missing.length} missing, ${faultCount} faults`;
+  return [summary, ...rows, ...missing.slice(0, SHOWN), ...faults].join("\n");
+}
+
+function describeFault(what: string, end?: JoinedEnd, span?: Span): string {
+  const lines = [what];
+  if (end !== undefined) lines.push(`  written down: ${withoutPeer(end)}`);
+  if (end?.peer !== undefined) lines.push(`  other end:    ${withoutPeer(end.peer)}`);
+  if (span !== undefined) lines.push(`  span:         ${JSON.stringify(span)}`);
+  return lines.join("\n");
 }
 
 function withoutPeer(end: JoinedEnd): string {

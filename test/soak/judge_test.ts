@@ -76,6 +76,24 @@ Deno.test("the judge finds an end without a span, and a span without an end", ()
   assert.deepEqual(kinds(judge([CLIENT], [spanOf(CLIENT), spanOf(SERVER)])), ["unexpected"]);
 });
 
+Deno.test("the judge finds a server's span that outlasts its client's, which had its FIN", () => {
+  const end = "1970-01-01T00:00:00.006000000Z";
+  const client = spanOf(CLIENT);
+  const events = [...client["events"] as unknown[], { name: "tcpspan.fin.received", time: end }];
+  const server = { ...spanOf(SERVER), end: "1970-01-01T00:00:00.006000001Z" };
+  assert.deepEqual(kinds(judge([CLIENT, SERVER], [{ ...client, end, events }, server])), [
+    "fin, server: wrong end: expected before its client's, found 1 ns after, from last_ack and fin_wait2",
+  ]);
+  assert.deepEqual(kinds(judge([CLIENT, SERVER], [client, server])), []);
+});
+
+Deno.test("the judge finds a server's span that begins before its client's", () => {
+  const server = { ...spanOf(SERVER), start: "1970-01-01T00:00:00.000999999Z" };
+  assert.deepEqual(kinds(judge([CLIENT, SERVER], [spanOf(CLIENT), server])), [
+    "fin, server: wrong start: expected after its client's, found 1 ns before",
+  ]);
+});
+
 Deno.test("the judge finds an end with two spans", () => {
   const spans = [spanOf(CLIENT), spanOf(SERVER), spanOf(SERVER)];
   assert.deepEqual(kinds(judge([CLIENT, SERVER], spans)), ["fin, server: twice"]);
@@ -121,8 +139,8 @@ function judge(ends: readonly End[], spans: readonly Span[]): Verdict {
   return judge.finish();
 }
 
-function kinds({ faults }: Verdict): string[] {
-  return faults.map((fault) => fault.split("\n")[0] ?? "");
+function kinds({ missing, faults }: Verdict): string[] {
+  return [...missing, ...faults].map((fault) => fault.split("\n")[0] ?? "");
 }
 
 /** A right span of one of the two ends. */

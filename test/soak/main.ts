@@ -1,7 +1,7 @@
 /** `deno task soak`: minutes of random sessions, every one checked. */
 import { parseArgs } from "node:util";
 import { describe } from "./judge.ts";
-import { soak } from "./run.ts";
+import { objections, soak } from "./run.ts";
 import { randomSeed } from "./seed.ts";
 
 const { values } = parseArgs({
@@ -9,6 +9,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "180" },
     rate: { type: "string", default: "1000" },
     seed: { type: "string" },
+    rps: { type: "boolean", default: false },
   },
 });
 const seed = values.seed === undefined ? randomSeed() : BigInt(values.seed);
@@ -19,11 +20,13 @@ const result = await soak({
   seed,
   seconds,
   rate,
+  steer: values.rps,
   progress: (sessions) => console.error(`soak: ${sessions} sessions`),
 });
 console.log(`seed ${seed}: ${result.sessions} sessions in ${result.seconds.toFixed(1)} s`);
 console.log(describe(result));
-for (const warning of [...result.warnings, ...result.notes]) {
-  console.log(`tcpspan said: ${warning}`);
-}
-Deno.exitCode = result.faultCount === 0 && result.warnings.length === 0 ? 0 : 1;
+const { unseen, other, skippedRuns } = result.losses;
+console.log(`counted: ${unseen} unseen, ${other} lost otherwise, ${skippedRuns} runs skipped`);
+const wrong = objections(result);
+for (const objection of wrong) console.log(`wrong: ${objection}`);
+Deno.exitCode = wrong.length === 0 ? 0 : 1;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "end.h"
 
 #define MAX_THREADS 256
+#define MOST_ATTEMPTS 20
 #define TOGETHER 3 /* at most, of sessions that one process is killed with */
 
 /* One thread of a client: one plan at a time. */
@@ -79,11 +81,43 @@ static int connect_to(struct end *end, const char *text, int port)
 	return result ? errno : 0;
 }
 
+/* Writes down an attempt that was refused. */
+static void write_refusal(struct end *end)
+{
+	end->facts.path = ENDING_NAMES[REFUSED];
+	/* what nobody has chosen is the address connected to: it is on this host */
+	memcpy(end->facts.local_address, end->facts.peer_address, sizeof(end->facts.peer_address));
+	end->facts.how = WAS_REFUSED;
+	end->facts.end_low = end->facts.open_before;
+	end->facts.end_high = end->facts.open_after;
+	write_down(&end->facts);
+}
+
+/*
+ * Connects to a server. Where packets of a loopback interface go to other CPUs,
+ * a SYN may meet what is left of the session that had its port before, and be
+ * refused: that is an attempt of its own.
+ */
+static struct end connect_to_server(int fd, struct slot *slot, int *error)
+{
+	for (;;) {
+		struct end end = make_end(fd, CLIENT, slot);
+		struct plan plan = slot->plan;
+
+		*error = connect_to(&end, target_of(&plan),
+				    shared->listener_ports[listener_of(&plan)]);
+		if (*error != ECONNREFUSED || slot->attempt >= MOST_ATTEMPTS)
+			return end;
+		read_cookie(&end);
+		write_refusal(&end);
+		prepare(slot, slot->session, slot->attempt + 1, &plan);
+	}
+}
+
 static struct end open_session(int fd, struct slot *slot)
 {
-	struct end end = make_end(fd, CLIENT, slot);
-	int error = connect_to(&end, target_of(&slot->plan),
-			       shared->listener_ports[listener_of(&slot->plan)]);
+	int error;
+	struct end end = connect_to_server(fd, slot, &error);
 
 	errno = error;
 	if (error)
@@ -100,18 +134,12 @@ static void be_refused(int fd, struct slot *slot)
 	bool bound = slot->plan.bound && slot->attempt == 1;
 
 	read_socket(&end);
-	end.facts.path = ENDING_NAMES[REFUSED];
 	if (!bound)
 		end.facts.local_port = 0; /* the kernel forgets the one that it gave */
 	if (connect_to(&end, target_of(&slot->plan), shared->refusing_ports[slot->plan.ipv6]) !=
 	    ECONNREFUSED)
 		die("session %u was not refused", slot->session);
-	/* what nobody has chosen is the address connected to: it is on this host */
-	memcpy(end.facts.local_address, end.facts.peer_address, sizeof(end.facts.peer_address));
-	end.facts.how = WAS_REFUSED;
-	end.facts.end_low = end.facts.open_before;
-	end.facts.end_high = end.facts.open_after;
-	write_down(&end.facts);
+	write_refusal(&end);
 }
 
 static void set_blocking(int fd, bool blocking)
@@ -143,6 +171,7 @@ static void stay_unaccepted(int fd, struct slot *slot)
 	struct end client = make_end(fd, CLIENT, slot);
 	struct end server = make_end(-1, SERVER, slot);
 	int listener = make_socket(plan->ipv6, true);
+	struct pollfd ready = { .fd = listener, .events = POLLIN };
 
 	bind_anywhere(listener, plan->ipv6);
 	if (listen(listener, 1))
@@ -161,6 +190,9 @@ static void stay_unaccepted(int fd, struct slot *slot)
 	memcpy(server.facts.listener_comm, client.facts.comm, sizeof(client.facts.comm));
 	server.facts.how = NEVER_ACCEPTED;
 
+	/* the handshake's last packet may be on its way still */
+	if (poll(&ready, 1, PATIENCE_MS) != 1)
+		die("session %u: nothing to accept", slot->session);
 	server.facts.end_low = now();
 	if (close(listener))
 		die("cannot close");
@@ -174,14 +206,13 @@ static void stay_unaccepted(int fd, struct slot *slot)
 /* Closes as soon as connect() is back, which it is before all of the handshake. */
 static void connect_and_close(int fd, struct slot *slot)
 {
-	struct end end = make_end(fd, CLIENT, slot);
 	struct tcp_info info;
 	socklen_t length = sizeof(info);
+	struct end end;
 	int error;
 
 	set_blocking(fd, false);
-	error = connect_to(&end, target_of(&slot->plan),
-			   shared->listener_ports[listener_of(&slot->plan)]);
+	end = connect_to_server(fd, slot, &error);
 	errno = error;
 	if (error && error != EINPROGRESS)
 		die("session %u cannot connect", slot->session);
@@ -324,7 +355,8 @@ static unsigned run_session(struct worker *worker, uint32_t number, uint32_t str
 	}
 	if (plan.disconnect_before) {
 		connect_and_use(fd, slot);
-		plan = make_plan(options.seed, number, ++attempt, worker->may_fork);
+		attempt = slot->attempt + 1;
+		plan = make_plan(options.seed, number, attempt, worker->may_fork);
 		prepare(slot, number, attempt, &plan);
 	}
 	switch (plan.ending) {

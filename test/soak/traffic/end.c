@@ -51,14 +51,20 @@ static int read_address(const struct sockaddr_in6 *from, char *text)
 	return ntohs(from->sin6_port);
 }
 
-void read_socket(struct end *end)
+void read_cookie(struct end *end)
 {
-	struct sockaddr_in6 address;
 	socklen_t length = sizeof(end->facts.cookie);
 
 	if (getsockopt(end->fd, SOL_SOCKET, SO_COOKIE, &end->facts.cookie, &length))
 		die("cannot read a cookie");
-	length = sizeof(address);
+}
+
+void read_socket(struct end *end)
+{
+	struct sockaddr_in6 address;
+	socklen_t length = sizeof(address);
+
+	read_cookie(end);
 	if (getsockname(end->fd, (struct sockaddr *)&address, &length))
 		die("cannot read a local address");
 	end->facts.local_port = read_address(&address, end->facts.local_address);

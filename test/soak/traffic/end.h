@@ -14,6 +14,7 @@ struct end {
 /* Begins with what the plan says of it. */
 struct end make_end(int fd, enum side side, struct slot *slot);
 /* Takes cookie and addresses from the socket. */
+void read_cookie(struct end *end);
 void read_socket(struct end *end);
 /* Whether this end acts first. */
 bool is_first(const struct end *end);

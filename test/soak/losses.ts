@@ -1,0 +1,32 @@
+/** What the tracer says at its end of what it has lost. */
+
+/** Sessions and attempts that it saw and did not report, and what else it said. */
+export interface Losses {
+  /** The kernel ran no program at their end. */
+  readonly unseen: number;
+  /** Of the ring, of the sockets' state, of the exporter. */
+  readonly other: number;
+  /** State changes that were not seen: their sessions are reported from what followed. */
+  readonly skippedRuns: number;
+  /** What is about no loss. */
+  readonly warnings: readonly string[];
+}
+
+const LOST = /lost (\d+) sessions?: (.*)/;
+const SKIPPED = /(\d+) state changes were not seen/;
+
+/** @param lines that the tracer wrote to stderr after its first one */
+export function readLosses(lines: readonly string[]): Losses {
+  let [unseen, other, skippedRuns] = [0, 0, 0];
+  const warnings: string[] = [];
+  for (const line of lines) {
+    const [, lost, where] = LOST.exec(line) ?? [];
+    const skipped = SKIPPED.exec(line)?.[1];
+    if (lost !== undefined && where === "the kernel ran no program at their end") {
+      unseen += Number(lost);
+    } else if (lost !== undefined) other += Number(lost);
+    else if (skipped !== undefined) skippedRuns += Number(skipped);
+    else warnings.push(line);
+  }
+  return { unseen, other, skippedRuns, warnings };
+}
