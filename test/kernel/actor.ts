@@ -61,6 +61,8 @@ export interface SocketOptions {
 
 /** Part of TCP_INFO, and what waits in either direction (SIOCOUTQ, SIOCINQ). */
 export interface SocketInfo {
+  /** TCPI_OPT_* */
+  readonly options: number;
   readonly rtt_us: number;
   readonly min_rtt_us: number;
   readonly total_retrans: number;
@@ -186,6 +188,11 @@ export class Actor implements AsyncDisposable {
     return reply;
   }
 
+  /** Connects and closes with a reset, at once. */
+  connectAndAbort(name: string, target: Target): Promise<EndTruth & { closed: Stamps }> {
+    return this.#do("connect_and_abort", { name, ...target });
+  }
+
   /** connect(2) with AF_UNSPEC. */
   disconnect(name: string): Promise<Stamps> {
     return this.#do("disconnect", { name });
@@ -210,13 +217,53 @@ export class Actor implements AsyncDisposable {
     return this.#do("send_fast_open", { name, address, port, bytes });
   }
 
+  /** sendfile(2). */
+  sendFile(name: string, bytes: number): Promise<Stamps> {
+    return this.#do("send_file", { name, bytes });
+  }
+
+  /** splice(2) through a pipe, from a file or to one. */
+  splice(name: string, bytes: number, direction: "send" | "receive"): Promise<Stamps> {
+    return this.#do("splice", { name, bytes, send: direction === "send" });
+  }
+
+  /** Sends and receives at the same time. */
+  async exchange(name: string, send: number, receive: number): Promise<Stamps> {
+    const reply = await this.#do<Stamps & { bytes: number }>("exchange", { name, send, receive });
+    assert.equal(reply.bytes, receive, "the peer closed early");
+    return reply;
+  }
+
+  /** The same, without waiting for an answer to the SYN. */
+  startFastOpen(
+    name: string,
+    address: string,
+    port: number,
+    bytes: number,
+  ): Promise<OwnEndTruth & Stamps & { bytes: number }> {
+    return this.#do("send_fast_open", { name, address, port, bytes, wait: false });
+  }
+
+  /** The same, where it fails. */
+  async failToFastOpen(
+    name: string,
+    address: string,
+    port: number,
+    bytes: number,
+  ): Promise<Failure> {
+    const reply = await this.#ask<Failure>("send_fast_open", { name, address, port, bytes });
+    assert.notEqual(reply.errno, 0, "sendto was to fail");
+    return reply;
+  }
+
   /** Writes until the buffers of both ends are full. @returns the number of bytes */
   async sendUntilFull(name: string): Promise<number> {
     return (await this.#do<{ bytes: number }>("send_until_full", { name })).bytes;
   }
 
-  async receive(name: string, bytes: number): Promise<Stamps> {
-    const reply = await this.#do<Stamps & { bytes: number }>("receive", { name, bytes });
+  /** @param flags of recv(2) */
+  async receive(name: string, bytes: number, flags = 0): Promise<Stamps> {
+    const reply = await this.#do<Stamps & { bytes: number }>("receive", { name, bytes, flags });
     assert.equal(reply.bytes, bytes, "the peer closed early");
     return reply;
   }
@@ -254,6 +301,11 @@ export class Actor implements AsyncDisposable {
     return this.#do("close", { name, linger_zero: true });
   }
 
+  /** Closes with SO_LINGER: waits until the peer has acknowledged all, for that time at most. */
+  linger(name: string, seconds: number): Promise<Stamps> {
+    return this.#do("close", { name, linger: seconds });
+  }
+
   info(name: string): Promise<SocketInfo> {
     return this.#do("info", { name });
   }
@@ -268,6 +320,16 @@ export class Actor implements AsyncDisposable {
   /** Waits until the socket is in CLOSE. */
   untilClosed(name: string): Promise<Stamps> {
     return this.#do("wait_closed", { name });
+  }
+
+  /** Sets the wall clock forward or back, which is undone exactly after `forMs`. */
+  stepClock(seconds: number, forMs: number): Promise<Stamps> {
+    return this.#do("step_clock", { seconds, for_ms: forMs });
+  }
+
+  /** Waits until the steps of the wall clock are undone. */
+  async waitForClock(): Promise<void> {
+    await this.#do("wait_for_clock", {});
   }
 
   /** Starts to note the sequence numbers of SYNs of one IPv4 port. */

@@ -32,6 +32,7 @@ CHUNK = b"x" * 65536
 
 sockets = {}
 sniffers = {}
+steps = []
 
 
 def boot_ns():
@@ -177,6 +178,12 @@ def disconnect(command):
     return {**stamps(), "errno": ctypes.get_errno() if result else 0}
 
 
+def connect_and_abort(command):
+    """A session of microseconds: connects, and closes with SO_LINGER and a time of 0."""
+    truth = connect(command)
+    return {**truth, "closed": close({"name": command["name"], "linger_zero": True})}
+
+
 def connect_in_thread(command):
     """As connect, in a second thread with a name of its own."""
     result = {}
@@ -213,11 +220,59 @@ def send(command):
 def send_fast_open(command):
     """Connects and sends in one, with data in the SYN where a cookie is at hand (RFC 7413)."""
     sock = sockets[command["name"]]
+    wait = command.get("wait", True)
+    flags = socket.MSG_FASTOPEN | (0 if wait else socket.MSG_DONTWAIT)
+    target = (command["address"], command["port"])
     with Stamps() as stamps:
-        count = sock.sendto(
-            CHUNK[: command["bytes"]], socket.MSG_FASTOPEN, (command["address"], command["port"])
-        )
-    return {**stamps(), **end_of(sock), "bytes": count}
+        count = sock.sendto(CHUNK[: command["bytes"]], flags, target)
+    return {**stamps(), **(end_of if wait else own_end_of)(sock), "bytes": count}
+
+
+def send_file(command):
+    """sendfile(2): the pages of a file, which nobody copies."""
+    sock = sockets[command["name"]]
+    left = command["bytes"]
+    with memory_file(left) as source, Stamps() as stamps:
+        while left > 0:
+            left -= os.sendfile(sock.fileno(), source.fileno(), command["bytes"] - left, left)
+    return stamps()
+
+
+def memory_file(size):
+    file = os.fdopen(os.memfd_create("payload"), "wb")
+    file.truncate(size)
+    return file
+
+
+def splice(command):
+    """splice(2) of as many bytes as told, through a pipe, to a file or, with "send", from one."""
+    sock = sockets[command["name"]].fileno()
+    pipe_out, pipe_in = os.pipe()
+    left = command["bytes"]
+    with memory_file(left) as file, Stamps() as stamps:
+        ends = (file.fileno(), sock) if command.get("send") else (sock, file.fileno())
+        while left > 0:
+            inside = count = os.splice(ends[0], pipe_in, left)
+            while inside > 0:
+                inside -= os.splice(pipe_out, ends[1], inside)
+            left -= count
+    os.close(pipe_out)
+    os.close(pipe_in)
+    return stamps()
+
+
+def exchange(command):
+    """Sends and receives at the same time."""
+    name = command["name"]
+    received = {}
+    reader = threading.Thread(
+        target=lambda: received.update(receive({"name": name, "bytes": command["receive"]}))
+    )
+    with Stamps() as stamps:
+        reader.start()
+        send({"name": name, "bytes": command["send"]})
+        reader.join()
+    return {**stamps(), "bytes": received["bytes"]}
 
 
 def send_until_full(command):
@@ -239,13 +294,17 @@ def send_until_full(command):
 
 
 def receive(command):
-    """Exactly as many bytes as told, or until the peer's FIN where no number is given."""
+    """
+    Exactly as many bytes as told, or until the peer's FIN where no number is given. With "flags" of
+    recv(2), such as MSG_PEEK.
+    """
     sock = sockets[command["name"]]
     wanted = command.get("bytes")
+    flags = command.get("flags", 0)
     count = 0
     with Stamps() as stamps:
         while wanted is None or count < wanted:
-            data = sock.recv(1 << 20 if wanted is None else min(1 << 20, wanted - count))
+            data = sock.recv(1 << 20 if wanted is None else min(1 << 20, wanted - count), flags)
             if not data:
                 break
             count += len(data)
@@ -259,9 +318,11 @@ def shutdown(command):
 
 
 def close(command):
+    """With SO_LINGER and a time of 0, or of as many seconds as told."""
     sock = sockets.pop(command["name"])
-    if command.get("linger_zero"):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    linger = 0 if command.get("linger_zero") else command.get("linger")
+    if linger is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, linger))
     with Stamps() as stamps:
         sock.close()
     return stamps()
@@ -279,6 +340,7 @@ def info(command):
         return struct.unpack("i", fcntl.ioctl(sock, request, b"\0" * 4))[0]
 
     return {
+        "options": raw[5],
         "rtt_us": u32(68),
         "min_rtt_us": u32(148),
         "total_retrans": u32(100),
@@ -295,6 +357,44 @@ def wait_closed(command):
     with Stamps() as stamps:
         while sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_CLOSE:
             time.sleep(0.0002)
+    return stamps()
+
+
+def step_clock(command):
+    """
+    Sets the wall clock forward or back, and undoes it exactly after a while: the machine is not
+    left with a wrong one, whatever becomes of the test.
+    """
+
+    def step(seconds):
+        with Stamps() as stamps:
+            check(libc.clock_adjtime(time.CLOCK_REALTIME, timex(seconds)))
+        return stamps()
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    forth = step(command["seconds"])
+    undo = threading.Timer(command["for_ms"] / 1000, step, [-command["seconds"]])
+    undo.start()
+    steps.append(undo)
+    return forth
+
+
+def timex(seconds):
+    """struct timex (include/uapi/linux/timex.h) that adds to the clock."""
+    adj_setoffset = 0x0100
+    return struct.pack("=I68xqq120x", adj_setoffset, seconds, 0)
+
+
+def check(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "it failed")
+
+
+def wait_for_clock(_):
+    """Until the steps of the wall clock are undone."""
+    with Stamps() as stamps:
+        while steps:
+            steps.pop().join()
     return stamps()
 
 
@@ -342,16 +442,22 @@ COMMANDS = {
     "start_connect": start_connect,
     "finish_connect": finish_connect,
     "connect_in_thread": connect_in_thread,
+    "connect_and_abort": connect_and_abort,
     "disconnect": disconnect,
     "accept": accept,
     "send": send,
     "send_fast_open": send_fast_open,
+    "send_file": send_file,
+    "splice": splice,
+    "exchange": exchange,
     "send_until_full": send_until_full,
     "receive": receive,
     "shutdown": shutdown,
     "close": close,
     "info": info,
     "wait_closed": wait_closed,
+    "step_clock": step_clock,
+    "wait_for_clock": wait_for_clock,
     "sniff": sniff,
     "sniffed": sniffed,
     "fork": fork,

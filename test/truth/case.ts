@@ -17,6 +17,8 @@ interface AnyCase {
 
 /** A case that can be played. */
 export interface PossibleCase extends AnyCase {
+  /** Whether it would disturb others: it is played after them, and nothing beside it. */
+  readonly alone?: boolean;
   /** Makes sessions that are to be open when the tracers start. */
   readonly before?: (stage: Stage) => Promise<unknown>;
   /** Makes sessions and ends them all. @returns each end that must be reported, and no other */

@@ -32,6 +32,8 @@ export interface EndOptions {
 const LARGEST_SEGMENT = 65_483;
 /** Less than any MSS here. */
 const SMALLEST_SEGMENT = 1000;
+/** MSG_PEEK and MSG_WAITALL. */
+const PEEK_ALL = 0x102;
 
 /** A socket of an actor. What it does is stamped, counted, and turned into the truth by `ended()`. */
 export class End {
@@ -132,6 +134,46 @@ export class End {
     return failure;
   }
 
+  /** Connects with sendto(2) and MSG_FASTOPEN; accepts. @returns the server's end */
+  async connectFast(listener: Listener, bytes: number): Promise<End> {
+    const [truth, server] = await Promise.all([
+      this.actor.sendFastOpen(this.socket, listener.address, listener.port, bytes),
+      listener.accept(),
+    ]);
+    this.#opened = around(truth);
+    this.connected(truth, this.#opened);
+    this.wrote(truth.bytes);
+    this.meet(server, this.#opened);
+    return server;
+  }
+
+  /** Sends a SYN with data, without waiting for an answer. */
+  async startFast(to: Endpoint, bytes: number): Promise<void> {
+    this.#peerEndpoint = { address: to.address, port: to.port };
+    const truth = await this.actor.startFastOpen(this.socket, to.address, to.port, bytes);
+    this.#learn(truth);
+    this.#opened = around(truth);
+    this.wrote(truth.bytes);
+  }
+
+  /** A SYN with data that is answered with an error. */
+  async failFast(to: Endpoint, bytes: number): Promise<void> {
+    this.#peerEndpoint = to;
+    const failure = await this.actor.failToFastOpen(this.socket, to.address, to.port, bytes);
+    this.#opened = around(failure);
+    this.#broke = { ...this.#opened, errno: failure.errno };
+    this.wrote(bytes);
+  }
+
+  /** Connects and aborts at once; nobody accepts. */
+  async connectAndAbort(to: Endpoint): Promise<void> {
+    const target = { family: this.#options.family, address: to.address, port: to.port };
+    const truth = await this.actor.connectAndAbort(this.socket, target);
+    this.#opened = around(truth);
+    this.connected(truth, this.#opened);
+    this.#closed = around(truth.closed);
+  }
+
   /** Sends a SYN, without waiting for an answer. */
   async startConnect(to: Endpoint): Promise<void> {
     this.#peerEndpoint = to;
@@ -226,9 +268,46 @@ export class End {
     return bytes;
   }
 
-  async receive(bytes: number): Promise<void> {
-    await this.actor.receive(this.socket, bytes);
+  /** sendfile(2) */
+  async sendFile(bytes: number): Promise<void> {
+    await this.actor.sendFile(this.socket, bytes);
+    this.wrote(bytes);
+  }
+
+  /** @param flags of recv(2), not MSG_PEEK */
+  async receive(bytes: number, flags = 0): Promise<void> {
+    await this.actor.receive(this.socket, bytes, flags);
     this.#received += bytes;
+  }
+
+  /** Looks at bytes without taking them. */
+  async peek(bytes: number): Promise<void> {
+    await this.actor.receive(this.socket, bytes, PEEK_ALL);
+  }
+
+  /** splice(2) from a file, and to one at the other end. */
+  async splice(bytes: number): Promise<void> {
+    await Promise.all([
+      this.actor.splice(this.socket, bytes, "send"),
+      this.other.actor.splice(this.other.socket, bytes, "receive"),
+    ]);
+    this.wrote(bytes, bytes);
+    this.other.#received += bytes;
+    await this.untilAcknowledged();
+  }
+
+  /** Both ends send at the same time, and receive it all. */
+  async exchange(bytes: number, ofOther: number): Promise<void> {
+    const { other } = this;
+    await Promise.all([
+      this.actor.exchange(this.socket, bytes, ofOther),
+      other.actor.exchange(other.socket, ofOther, bytes),
+    ]);
+    this.wrote(bytes);
+    other.wrote(ofOther);
+    this.#received += ofOther;
+    other.#received += bytes;
+    await Promise.all([this.untilAcknowledged(), other.untilAcknowledged()]);
   }
 
   /** Sends, and has the other end receive it all and acknowledge it. */
@@ -284,6 +363,12 @@ export class End {
     this.#closed = around(await this.actor.abort(this.socket));
   }
 
+  /** Closes with SO_LINGER and a time of some seconds. */
+  async linger(seconds: number): Promise<void> {
+    this.#closed = around(await this.actor.linger(this.socket, seconds));
+    this.#finSent ??= this.#closed;
+  }
+
   /** connect(2) with AF_UNSPEC. */
   async disconnect(): Promise<void> {
     this.#closed = around(await this.actor.disconnect(this.socket));
@@ -320,7 +405,9 @@ export class End {
     const established = this.#established;
     const end = special.end ?? this.#end(lastState, closeReason);
     const start = special.start ?? this.opened;
-    const lifeUs = Number((end.to - start.from) / 1000n) + 100;
+    const opened = this.#opened ?? start; // a round trip may begin before a server's start
+    const lifeUs = Number((end.to - (opened.from < start.from ? opened : start).from) / 1000n) +
+      100;
     const opening = established === undefined
       ? 0
       : Number((established.to - start.from) / 1000n) + 100;

@@ -66,14 +66,17 @@ export async function runCases(
   const tcplife = wanted ? tools.use(await startTcplife()) : undefined;
 
   const feed = new SpanFeed(tcpspan.stdout);
-  await parallel(plays, AT_ONCE, async (play) => {
-    const { played, stage } = play;
-    stage.tracing = tracing;
-    await attempt(play, async () => play.ends = await played.act(stage));
-    await arrival(feed, play);
-    await stage.endActors();
-    progress(played.name);
-  });
+  const playAll = (some: readonly Play[], atOnce: number) =>
+    parallel(some, atOnce, async (play) => {
+      const { played, stage } = play;
+      stage.tracing = tracing;
+      await attempt(play, async () => play.ends = await played.act(stage));
+      await arrival(feed, play);
+      await stage.endActors();
+      progress(played.name);
+    });
+  await playAll(plays.filter(({ played }) => !played.alone), AT_ONCE);
+  await playAll(plays.filter(({ played }) => played.alone), 1);
   await pause(SETTLE_MS);
   const { status, stderr } = await tcpspan.stop("SIGINT");
   assert.equal(status, 0, stderr);

@@ -180,24 +180,33 @@ export class Stage implements AsyncDisposable {
 
   /** From now on TCP packets over the wire are lost where they arrive. */
   async cut(...sides: readonly Side[]): Promise<void> {
+    await this.#lose("", sides);
+  }
+
+  /** From now on one in `oneOf` of the TCP packets over the wire is lost, at random. */
+  async thin(oneOf: number, ...sides: readonly Side[]): Promise<void> {
+    await this.#lose(`numgen random mod ${oneOf} 0`, sides);
+  }
+
+  async #lose(which: string, sides: readonly Side[]): Promise<void> {
     await Promise.all(
       (sides.length === 0 ? ["near", "far"] as const : sides).map((side) =>
         this[side].run(
           "nft",
           "add table inet cut; add chain inet cut in { type filter hook input priority 0; }; " +
-            'add rule inet cut in iifname "eth0" meta l4proto tcp counter drop',
+            `add rule inet cut in iifname "eth0" meta l4proto tcp ${which} counter drop`,
         )
       ),
     );
   }
 
-  /** How many TCP packets were lost on a side since it was `cut()`. */
+  /** How many TCP packets were lost on a side since it was `cut()` or `thin()`. */
   async lost(side: Side): Promise<number> {
     const rules = await this[side].run("nft", "list", "table", "inet", "cut");
     return Number(/packets (\d+)/.exec(rules)?.[1] ?? 0);
   }
 
-  /** Undoes `cut()`, or the rejects of `reject()`. */
+  /** Undoes `cut()` and `thin()`, or the rejects of `reject()`. */
   async mend(...sides: readonly Side[]): Promise<void> {
     await Promise.all(
       (sides.length === 0 ? ["near", "far"] as const : sides).map((side) =>
