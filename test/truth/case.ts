@@ -95,6 +95,8 @@ export interface ExpectedEnd {
   /** Undefined where it never was, or before the tracer. */
   readonly established: Window | undefined;
   readonly end: Window;
+  /** How far somebody had set the wall clock ahead when it ended; all times of a span are by that. */
+  readonly clockAheadNs?: bigint;
   readonly events: readonly ExpectedEvent[];
 
   /** The same for both ends of one session; undefined for what is in a trace of its own. */

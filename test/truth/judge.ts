@@ -142,7 +142,7 @@ function ownerOf(expected: ExpectedEnd, host: HostTruth): Record<string, Check> 
     "process.pid": is(owner.pid),
     "process.executable.name": is(owner.exe),
     "process.executable.path": ownerMayBeGone ? optional(path) : path,
-    "process.creation.time": during(creationOf(owner, host)),
+    "process.creation.time": during(creationOf(owner, host, expected.clockAheadNs)),
     "process.owner": is(host.users.get(owner.uid) ?? String(owner.uid)),
     "thread.name": is(thread),
     ...(host.container === undefined ? {} : { "container.id": is(host.container) }),
@@ -150,8 +150,8 @@ function ownerOf(expected: ExpectedEnd, host: HostTruth): Record<string, Check> 
 }
 
 /** A tick is 10 ms, and the time is shown cut to milliseconds. */
-function creationOf(owner: ProcessTruth, host: HostTruth) {
-  const from = host.bootUnixNs + BigInt(owner.start_ticks) * 10_000_000n;
+function creationOf(owner: ProcessTruth, host: HostTruth, clockAheadNs = 0n) {
+  const from = host.bootUnixNs + clockAheadNs + BigInt(owner.start_ticks) * 10_000_000n;
   return { from: from - 1_000_000n, to: from + 10_000_000n };
 }
 

@@ -1,5 +1,6 @@
 /** Sessions during which somebody sets the wall clock. */
 import type { Case, ExpectedEnd } from "../../case.ts";
+import { End } from "../../end.ts";
 import { pause, type Stage } from "../../stage.ts";
 import type { Window } from "../../window.ts";
 import { clientCloses } from "../bytes/finish.ts";
@@ -20,20 +21,23 @@ export const STEPS: Case[] = [
       return await clientCloses(session);
     },
   })),
-  ...[3, -3].map((seconds): Case => ({
-    name: `a session ends while the wall clock is ${way(seconds)} three seconds`,
-    section: "times",
-    alone: true,
-    act: async (stage) => {
-      const session = await stage.connect();
-      const ends = await stepped(stage, seconds, async () => {
-        await pause(TOLD_MS);
-        return await clientCloses(session);
-      });
-      // one clock for all times of a span: that of its end
-      return ends.map((end) => openedOnClock(end, seconds));
-    },
-  })),
+  ...[3, -3].flatMap((seconds) =>
+    ([["ends while", TOLD_MS], ["ends as soon as", 0]] as const).map(([when, ms]): Case => ({
+      name: `a session ${when} the wall clock is ${way(seconds)} three seconds`,
+      section: "times",
+      alone: true,
+      act: async (stage) => {
+        const session = await stage.connect();
+        await session.client.transfer(10);
+        const ends = await stepped(stage, seconds, async () => {
+          await pause(ms);
+          return await clientCloses(session);
+        });
+        const clockAheadNs = BigInt(seconds) * 1_000_000_000n;
+        return ends.map((end) => ({ ...openedBefore(end, clockAheadNs), clockAheadNs }));
+      },
+    }))
+  ),
   {
     name: "a session begins while the wall clock is forward three seconds",
     section: "times",
@@ -46,7 +50,32 @@ export const STEPS: Case[] = [
         return await stage.join(client, listener);
       });
       await pause(TOLD_MS);
-      return (await clientCloses(session)).map((end) => openedOnClock(end, -3));
+      return (await clientCloses(session)).map((end) => openedBefore(end, -3_000_000_000n));
+    },
+  },
+  {
+    name: "sessions end all the time while the wall clock is forward three seconds",
+    section: "times",
+    alone: true,
+    act: async (stage) => {
+      const listener = await stage.listen({ loopback: true });
+      const actor = await stage.actor("near", { comm: "truth-client" });
+      const ends: ExpectedEnd[] = [];
+      const make = async (what: string) => {
+        for (let i = 0; i < 10; i++) {
+          const client = await stage.client({ actor, address: "127.0.0.1", what: `${what} ${i}` });
+          await client.connectAndAbort(listener);
+          const server = End.unaccepted(client, listener);
+          ends.push(client.ended("established", "local", "aborted"));
+          ends.push(server.ended("established", "peer", "reset"));
+        }
+      };
+      await make("client before");
+      await actor.stepClock(3, STEPPED_MS); // the same process: it makes no session meanwhile
+      await make("client");
+      await actor.waitForClock();
+      await make("client after");
+      return ends;
     },
   },
   {
@@ -71,19 +100,16 @@ async function stepped<T>(stage: Stage, seconds: number, work: () => Promise<T>)
   }
 }
 
-/** The end of a session that began when the clock was `seconds` behind that of its end. */
-function openedOnClock(end: ExpectedEnd, seconds: number): ExpectedEnd {
-  const shift = ({ from, to }: Window): Window => {
-    const ns = BigInt(seconds) * 1_000_000_000n;
-    return { from: from + ns, to: to + ns };
-  };
+/** An end of a session that began when the clock was `ns` behind that of its end. */
+function openedBefore(end: ExpectedEnd, ns: bigint): ExpectedEnd {
+  const shift = ({ from, to }: Window): Window => ({ from: from + ns, to: to + ns });
   const { established } = end;
-  const lifeUs = Number((end.end.to - shift(end.start).from) / 1000n) + 100;
+  const start = shift(end.start);
   return {
     ...end,
-    start: shift(end.start),
+    start,
     established: established === undefined ? undefined : shift(established),
-    rttUs: [1, lifeUs],
+    rttUs: [1, Number((end.end.to - start.from) / 1000n) + 100],
     events: end.events.map((event) =>
       event.name === "tcpspan.established" ? { ...event, within: shift(event.within) } : event
     ),
