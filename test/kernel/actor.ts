@@ -30,13 +30,18 @@ export interface Stamps {
 export interface OwnEndTruth {
   readonly local_address: string;
   readonly local_port: number;
+  readonly local_zone: Zone | null;
   readonly cookie: bigint;
 }
+
+/** The interface of a link-local address. */
+export type Zone = readonly [index: number, name: string];
 
 /** A connected socket as its process sees it. */
 export interface EndTruth extends OwnEndTruth, Stamps {
   readonly peer_address: string;
   readonly peer_port: number;
+  readonly peer_zone: Zone | null;
 }
 
 /** An action that failed. */
@@ -91,8 +96,8 @@ export interface ActorOptions {
   /** The kernel's name of it. */
   readonly comm?: string;
   readonly uid?: number;
-  /** Folder of a cgroup v2 to join. */
-  readonly cgroup?: string;
+  /** Folder of a cgroup to join, or one for each of some hierarchies. */
+  readonly cgroup?: string | readonly string[];
   /** Words in front of the command line, such as `ip netns exec NAME`. */
   readonly under?: readonly string[];
 }
@@ -131,7 +136,7 @@ export class Actor implements AsyncDisposable {
       PROGRAM,
       `--comm=${comm}`,
       ...(uid === undefined ? [] : [`--uid=${uid}`]),
-      ...(cgroup === undefined ? [] : [`--cgroup=${cgroup}`]),
+      ...[cgroup ?? []].flat().map((folder) => `--cgroup=${folder}`),
     ];
     const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn();
     const lines = child.stdout.pipeThrough(new TextLineStream()).getReader();
@@ -156,7 +161,12 @@ export class Actor implements AsyncDisposable {
   }
 
   /** setsockopt(2), by the numbers of the kernel's headers. */
-  async setOption(name: string, level: number, option: number, value: number): Promise<void> {
+  async setOption(
+    name: string,
+    level: number,
+    option: number,
+    value: number | string,
+  ): Promise<void> {
     await this.#do("set_option", { name, level, option, value });
   }
 

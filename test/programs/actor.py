@@ -91,15 +91,38 @@ def describe():
     }
 
 
+def zone(name):
+    """Number and name of the interface of a link-local address: sin6_scope_id of ipv6(7)."""
+    index = name[3] if len(name) == 4 else 0
+    return [index, socket.if_indextoname(index)] if index else None
+
+
 def own_end_of(sock):
-    address, port = sock.getsockname()[:2]
+    name = sock.getsockname()
     cookie = struct.unpack("Q", sock.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))[0]
-    return {"local_address": address, "local_port": port, "cookie": str(cookie)}
+    return {
+        "local_address": name[0],
+        "local_port": name[1],
+        "local_zone": zone(name),
+        "cookie": str(cookie),
+    }
 
 
 def end_of(sock):
-    address, port = sock.getpeername()[:2]
-    return {**own_end_of(sock), "peer_address": address, "peer_port": port}
+    name = sock.getpeername()
+    return {
+        **own_end_of(sock),
+        "peer_address": name[0],
+        "peer_port": name[1],
+        "peer_zone": zone(name),
+    }
+
+
+def target_of(command):
+    """Python takes a zone as a number of its own alone."""
+    address, _, interface = command["address"].partition("%")
+    target = (address, command["port"])
+    return (*target, 0, socket.if_nametoindex(interface)) if interface else target
 
 
 def make_socket(command):
@@ -129,9 +152,11 @@ def prepare(command):
 
 
 def set_option(command):
-    """setsockopt(2) with an int, by the numbers of the kernel's headers."""
+    """setsockopt(2) with an int or text, by the numbers of the kernel's headers."""
     sock = sockets[command["name"]]
-    sock.setsockopt(command["level"], command["option"], command["value"])
+    value = command["value"]
+    value = value.encode() if isinstance(value, str) else value
+    sock.setsockopt(command["level"], command["option"], value)
     return {}
 
 
@@ -142,7 +167,7 @@ def connect(command):
         sock = sockets[command["name"]] = make_socket(command)
         if command.get("source"):
             sock.bind((command["source"], 0))
-    target = (command["address"], command["port"])
+    target = target_of(command)
     with Stamps() as stamps:
         code = sock.connect_ex(target)
     return {**stamps(), "errno": code, **({} if code else end_of(sock))}
@@ -472,10 +497,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--comm", default="actor")
     parser.add_argument("--uid", type=int)
-    parser.add_argument("--cgroup")
+    parser.add_argument("--cgroup", action="append", default=[])
     arguments = parser.parse_args()
-    if arguments.cgroup:
-        with open(f"{arguments.cgroup}/cgroup.procs", "w") as members:
+    for cgroup in arguments.cgroup:
+        with open(f"{cgroup}/cgroup.procs", "w") as members:
             members.write(str(os.getpid()))
     with open("/proc/self/comm", "w") as comm:
         comm.write(arguments.comm)

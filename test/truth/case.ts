@@ -40,6 +40,14 @@ export interface Endpoint {
 /** A number that is known, or its bounds, both included. */
 export type Amount = number | readonly [low: number, high: number];
 
+/** What a process's cgroup says of it; the rest is that it has none. */
+export interface CgroupTruth {
+  /** service.name, where it is not the executable's. */
+  readonly service?: string;
+  readonly container?: string;
+  readonly pod?: string;
+}
+
 /** tcpspan.owner.source. */
 export type OwnerSource = "connect" | "recv" | "close" | "fd_table" | "listen" | "unknown";
 
@@ -72,6 +80,8 @@ export interface ExpectedEnd {
   readonly ownerSource: OwnerSource | readonly OwnerSource[];
   /** Whether the process may be gone when its first session is read, and with it what /proc knows. */
   readonly ownerMayBeGone: boolean;
+  /** That of the tests by default. */
+  readonly cgroup?: CgroupTruth;
 
   readonly txBytes: Amount;
   readonly rxBytes: Amount;

@@ -8,6 +8,7 @@ import type {
   ProcessTruth,
   SocketFamily,
   SocketInfo,
+  Zone,
 } from "../kernel/actor.ts";
 import type { Endpoint, ExpectedEnd, ExpectedEvent, OwnerSource } from "./case.ts";
 import { errorTypeOf } from "./errno.ts";
@@ -28,6 +29,8 @@ export interface EndOptions {
   readonly peer?: Endpoint;
 }
 
+/** The tracer's network namespace, whose interfaces it can name. */
+const OWN_NETNS = Deno.statSync("/proc/self/ns/net").ino;
 /** Largest payload of a segment: of loopback's MTU. Packets of many segments count as those. */
 const LARGEST_SEGMENT = 65_483;
 /** Less than any MSS here. */
@@ -105,10 +108,14 @@ export class End {
     return known(this.#broke, this.what, "error");
   }
 
-  /** Connects to a listener, and accepts there. @returns the server's end */
-  async connect(listener: Listener): Promise<End> {
+  /**
+   * Connects to a listener, and accepts there.
+   * @param address where it is that of a listener on all addresses
+   * @returns the server's end
+   */
+  async connect(listener: Listener, address = listener.address): Promise<End> {
     const [truth, server] = await Promise.all([
-      this.connectAlone(listener),
+      this.connectAlone({ address, port: listener.port }),
       listener.accept(),
     ]);
     this.meet(server, around(truth));
@@ -191,7 +198,8 @@ export class End {
   /** Takes note of a connection that was made some other way. */
   connected(truth: EndTruth, established: Window): void {
     this.#learn(truth);
-    this.#peerEndpoint = { address: plain(truth.peer_address), port: truth.peer_port };
+    const address = this.#told(truth.peer_address, truth.peer_zone);
+    this.#peerEndpoint = { address, port: truth.peer_port };
     this.#established = established;
   }
 
@@ -244,7 +252,7 @@ export class End {
     };
   }
 
-  async setOption(option: SocketOption, value: number): Promise<void> {
+  async setOption(option: SocketOption, value: number | string): Promise<void> {
     const [level, number] = OPTION[option];
     await this.actor.setOption(this.socket, level, number, value);
   }
@@ -459,7 +467,15 @@ export class End {
 
   #learn(truth: OwnEndTruth): void {
     this.#cookie = truth.cookie;
-    this.#local = { address: plain(truth.local_address), port: truth.local_port };
+    const address = this.#told(truth.local_address, truth.local_zone);
+    this.#local = { address, port: truth.local_port };
+  }
+
+  /** As docs/span.md has addresses: IPv4 as such, and the zone by the name that the tracer knows. */
+  #told(address: string, zone: Zone | null): string {
+    if (zone === null) return address.replace(/^::ffff:(?=\d+\.)/, "");
+    const [index, name] = zone;
+    return `${address}%${this.#process.netns === OWN_NETNS ? name : index}`;
   }
 
   #ofPeer<T>(fact: (peer: End) => T): T | undefined {
@@ -550,11 +566,6 @@ export class End {
 /** How many segments carried `bytes`, whatever was merged or split. */
 function segments(bytes: number, writes: number): readonly [number, number] {
   return [Math.ceil(bytes / LARGEST_SEGMENT), Math.ceil(bytes / SMALLEST_SEGMENT) + writes];
-}
-
-/** Without the scope of a link-local address, and of an IPv4 address in an IPv6 socket that alone. */
-function plain(address: string): string {
-  return address.replace(/%.*/, "").replace(/^::ffff:(?=\d+\.)/, "");
 }
 
 function known<T>(value: T | undefined, what: string, missing: string): T {

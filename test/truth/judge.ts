@@ -81,9 +81,9 @@ export function judgeRow(expected: ExpectedEnd, row: TcplifeRow): Fault[] {
   const checks: Record<string, Check> = {
     PID: is(pid),
     COMM: is(comm),
-    LADDR: is(local.address),
+    LADDR: is(withoutZone(local.address)),
     LPORT: is(local.port),
-    RADDR: is(peer.address),
+    RADDR: is(withoutZone(peer.address)),
     RPORT: is(peer.port),
     TX_KB: kilobytes(expected.txBytes),
     RX_KB: kilobytes(expected.rxBytes),
@@ -133,11 +133,12 @@ function membersOf(expected: ExpectedEnd, host: HostTruth): Record<string, Check
 }
 
 function ownerOf(expected: ExpectedEnd, host: HostTruth): Record<string, Check> {
-  const { owner, thread, ownerMayBeGone } = expected;
+  const { owner, thread, ownerMayBeGone, cgroup = host } = expected;
   if (owner === "none") return { "service.name": is("unknown_service") };
+  const { pod } = expected.cgroup ?? {};
   const path = is(owner.exe_path);
   return {
-    "service.name": is(host.service ?? owner.exe),
+    "service.name": is(cgroup.service ?? owner.exe),
     "service.instance.id": like(/^[\da-f]{8}-[\da-f]{4}-5[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/),
     "process.pid": is(owner.pid),
     "process.executable.name": is(owner.exe),
@@ -145,7 +146,8 @@ function ownerOf(expected: ExpectedEnd, host: HostTruth): Record<string, Check> 
     "process.creation.time": during(creationOf(owner, host, expected.clockAheadNs)),
     "process.owner": is(host.users.get(owner.uid) ?? String(owner.uid)),
     "thread.name": is(thread),
-    ...(host.container === undefined ? {} : { "container.id": is(host.container) }),
+    ...(cgroup.container === undefined ? {} : { "container.id": is(cgroup.container) }),
+    ...(pod === undefined ? {} : { "k8s.pod.uid": is(pod) }),
   };
 }
 
@@ -235,6 +237,11 @@ function judgeOrder(span: JsonSpan): Fault[] {
 
 function hasEvent({ events }: JsonSpan, name: string): boolean {
   return Array.isArray(events) && events.some((event) => event.name === name);
+}
+
+/** tcplife shows none. */
+function withoutZone(address: string): string {
+  return address.replace(/%.*/, "");
 }
 
 /** Of payload, as its two decimals show it. */

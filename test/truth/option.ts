@@ -5,6 +5,7 @@ export const OPTION = {
   SNDBUF: [1, 7],
   RCVBUF: [1, 8],
   ZEROCOPY: [1, 60],
+  BINDTODEVICE: [1, 25],
   TCP_NODELAY: [6, 1],
   TCP_CORK: [6, 3],
   TCP_KEEPIDLE: [6, 4],

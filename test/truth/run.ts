@@ -28,6 +28,7 @@ export interface RunOptions {
   readonly progress?: (name: string) => void;
 }
 
+const OWN_NETNS = Deno.statSync("/proc/self/ns/net").ino;
 const AT_ONCE = 6;
 const ARRIVAL_MS = 3000; // of spans, after all ends
 const SETTLE_MS = 300; // for spans that must not come
@@ -107,10 +108,10 @@ async function arrival(feed: SpanFeed, { stage, ends }: Play): Promise<void> {
   }
 }
 
-/** Of namespaces that were deleted somebody else may have the inodes by now. */
+/** Of namespaces that were deleted somebody else may have the inodes by now; and all are in one's own. */
 function spansOf(feed: SpanFeed, stage: Stage) {
   return feed.of(stage.netns).filter((span) =>
-    stage.ownsAddress(span["network.local.address"]) ||
+    (span["tcpspan.netns"] !== OWN_NETNS && stage.ownsAddress(span["network.local.address"])) ||
     stage.ownsPort(Number(span["network.local.port"])) ||
     stage.ownsPort(Number(span["network.peer.port"]))
   );

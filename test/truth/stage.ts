@@ -3,6 +3,7 @@ import { strict as assert } from "node:assert";
 import { Actor, type ActorOptions, type SocketFamily } from "../kernel/actor.ts";
 import { type Addresses, Namespace } from "../kernel/host.ts";
 import type { Endpoint } from "./case.ts";
+import { CgroupFolder } from "./cgroup.ts";
 import { End } from "./end.ts";
 import { Listener } from "./listener.ts";
 import type { Window } from "./window.ts";
@@ -37,6 +38,8 @@ export interface ClientHow {
   readonly side?: Side;
   /** Binds the socket to a port, which an attempt that fails must be known by. */
   readonly bound?: boolean | number;
+  /** Local address to bind to. */
+  readonly source?: string;
   /** Local address that a bound socket has or will get; that of the wire by default. */
   readonly address?: string;
   /** Local address and port that it is known by although it is not bound. */
@@ -73,8 +76,8 @@ export class Stage implements AsyncDisposable {
     this.netns = [near.inode, far.inode];
   }
 
-  /** Inodes of the namespaces, which no other case has. */
-  readonly netns: readonly number[];
+  /** Inodes of the namespaces, which no other case has, except for that of the tests. */
+  readonly netns: number[];
 
   /** @param index of the case: it makes addresses and ports its own */
   static async open(index: number): Promise<Stage> {
@@ -113,6 +116,20 @@ export class Stage implements AsyncDisposable {
       (own.includes(address) || /^(127\.|::1?$|0\.0\.0\.0$|fe80:)/.test(address));
   }
 
+  /** One more namespace, joined to nothing or to that of the tests; a process enters it by `under`. */
+  async namespace(joined: "alone" | "to the tests"): Promise<Namespace> {
+    const made = joined === "alone" ? Namespace.alone() : Namespace.make();
+    const namespace = this.#resources.use(await made);
+    await namespace.ip("link", "set", "lo", "up");
+    this.netns.push(namespace.inode);
+    return namespace;
+  }
+
+  /** A cgroup at a path below the root of a hierarchy: v2 by default. @returns the folder */
+  cgroup(path: string, hierarchy?: string): string {
+    return this.#resources.use(new CgroupFolder(path, hierarchy)).path;
+  }
+
   /** Starts a process. */
   async actor(side: Side, options: ActorOptions = {}): Promise<Actor> {
     const { under = [] } = options;
@@ -142,6 +159,7 @@ export class Stage implements AsyncDisposable {
     const { cookie } = await actor.prepare(socket, {
       family,
       ...(port === 0 ? {} : { source_port: port }),
+      ...(how.source === undefined ? {} : { source: how.source }),
     });
     const address = how.address ?? this.addresses[side][family === "ipv6" ? "ipv6" : "ipv4"];
     return new End({
@@ -164,9 +182,9 @@ export class Stage implements AsyncDisposable {
     return await this.join(client, listener);
   }
 
-  /** Connects a client to a listener. */
-  async join(client: End, listener: Listener): Promise<Session> {
-    const session = { client, server: await client.connect(listener) };
+  /** Connects a client to a listener, by an address of a listener on all addresses. */
+  async join(client: End, listener: Listener, address?: string): Promise<Session> {
+    const session = { client, server: await client.connect(listener, address) };
     this.#sessions.push(session);
     return session;
   }

@@ -60,6 +60,10 @@ export function judgeSpans(
 /** @param rows with the case's ports */
 export function judgeRows(ends: readonly ExpectedEnd[], rows: readonly TcplifeRow[]): Verdict {
   const { pairs, extra } = match(ends, rows, [
+    // two namespaces may have the same addresses and ports
+    (end, row) =>
+      row.pid === ownerPid(end) && row.localPort === end.local.port &&
+      row.peerPort === end.peer.port,
     ({ local, peer }, row) =>
       row.localAddress === local.address && row.localPort === local.port &&
       row.peerAddress === peer.address && row.peerPort === peer.port,
