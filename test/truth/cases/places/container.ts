@@ -140,6 +140,17 @@ export const CONTAINERS: Case[] = [
       },
     },
   ]),
+  {
+    name: "two processes that are gone, of containers made one just after the other",
+    section: "places",
+    act: async (stage) => {
+      const [first, second] = [newIds(), newIds()];
+      const a = await between(stage, stage.cgroup(`/docker/${first.id}`));
+      const ends = await die(stage, a, container(first));
+      const b = await between(stage, stage.cgroup(`/docker/${second.id}`));
+      return [...ends, ...await die(stage, b, container(second), "second client")];
+    },
+  },
   ...onV1("a live process in a container of cgroup v1", async (stage) => {
     const { id } = newIds();
     const session = await between(stage, stage.cgroup(`/docker/${id}`, CONTROLLER));
