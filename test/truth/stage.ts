@@ -113,7 +113,8 @@ export class Stage implements AsyncDisposable {
     const { near, far } = this.addresses;
     const own = [near.ipv4, near.ipv6, far.ipv4, far.ipv6];
     return typeof address === "string" &&
-      (own.includes(address) || /^(127\.|::1?$|0\.0\.0\.0$|fe80:)/.test(address));
+      (own.includes(address) ||
+        /^(127\.|192\.0\.2\.|::1?$|::ffff:|0\.0\.0\.0$|fe80:)/.test(address));
   }
 
   /** One more namespace, joined to nothing or to that of the tests; a process enters it by `under`. */
