@@ -54,6 +54,9 @@ export interface ListenOptions {
   /** Picked by the kernel by default. */
   readonly port?: number;
   readonly backlog?: number;
+  /** SO_REUSEPORT. */
+  readonly reuse_port?: boolean;
+  readonly mptcp?: boolean;
 }
 
 /** A socket that is to connect later. */
@@ -62,6 +65,7 @@ export interface SocketOptions {
   /** Local address and port to bind to. */
   readonly source?: string;
   readonly source_port?: number;
+  readonly mptcp?: boolean;
 }
 
 /** Part of TCP_INFO, and what waits in either direction (SIOCOUTQ, SIOCINQ). */
@@ -106,14 +110,21 @@ type Command = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** The process. Sockets go by names of the test's choice. */
 export class Actor implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
+  readonly #child: Deno.ChildProcess | undefined;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #lines: ReadableStreamDefaultReader<string>;
+  /** Name of a second thread that acts from now on; undefined for the first. */
+  thread: string | undefined;
 
-  private constructor(child: Deno.ChildProcess, lines: ReadableStreamDefaultReader<string>) {
+  /** @param child if it is one of this process, and not of another actor */
+  private constructor(
+    input: WritableStream<Uint8Array>,
+    output: ReadableStream<Uint8Array<ArrayBuffer>>,
+    child?: Deno.ChildProcess,
+  ) {
     this.#child = child;
-    this.#input = child.stdin.getWriter();
-    this.#lines = lines;
+    this.#input = input.getWriter();
+    this.#lines = output.pipeThrough(new TextLineStream()).getReader();
   }
 
   /** The process as it was at its start. */
@@ -139,8 +150,7 @@ export class Actor implements AsyncDisposable {
       ...[cgroup ?? []].flat().map((folder) => `--cgroup=${folder}`),
     ];
     const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn();
-    const lines = child.stdout.pipeThrough(new TextLineStream()).getReader();
-    const actor = new Actor(child, lines);
+    const actor = new Actor(child.stdin, child.stdout, child);
     actor.process = await actor.#read<ProcessTruth>("start");
     return actor;
   }
@@ -180,6 +190,13 @@ export class Actor implements AsyncDisposable {
     return this.#do("finish_connect", { name });
   }
 
+  /** Waits until `startConnect()` has failed. */
+  async failToFinishConnect(name: string): Promise<Failure> {
+    const reply = await this.#ask<Failure>("finish_connect", { name });
+    assert.notEqual(reply.errno, 0, "connect was to fail");
+    return reply;
+  }
+
   /** Takes a port without listening, so that it refuses connections. */
   async reservePort(family: SocketFamily, address: string): Promise<number> {
     const command = { name: "reserved", family, address, listen: false };
@@ -187,8 +204,7 @@ export class Actor implements AsyncDisposable {
   }
 
   connect(name: string, target: Target): Promise<EndTruth> {
-    const command = target.thread === undefined ? "connect" : "connect_in_thread";
-    return this.#do(command, { name, ...target });
+    return this.#do("connect", { name, ...target });
   }
 
   /** A connect that fails. */
@@ -362,16 +378,62 @@ export class Actor implements AsyncDisposable {
     await this.#do("leave", {});
   }
 
+  /** A child process with copies of all sockets, which acts beside this one. */
+  async split(comm?: string): Promise<Actor> {
+    return await atMeetingPoint(async (path) => {
+      using control = Deno.listen({ transport: "unix", path });
+      const [connection] = await Promise.all([
+        control.accept(),
+        this.#do("split", { control: path, comm }),
+      ]);
+      const actor = new Actor(connection.writable, connection.readable);
+      actor.process = await actor.#read<ProcessTruth>("split");
+      return actor;
+    });
+  }
+
+  /** execve(2): the same process runs another executable, a copy of Python, with all sockets. */
+  async execute(program: string, comm: string): Promise<void> {
+    this.process = await this.#ask<ProcessTruth>("execute", { program, comm });
+  }
+
+  /** setuid(2). */
+  async setUser(uid: number): Promise<void> {
+    this.process = (await this.#do<{ process: ProcessTruth }>("set_user", { uid })).process;
+  }
+
+  /** Hands a copy of a socket to another process by SCM_RIGHTS. */
+  async pass(name: string, to: Actor): Promise<void> {
+    await atMeetingPoint(async (path) => {
+      await Promise.all([
+        to.#do("take", { name, path }),
+        this.#do("pass_on", { name, path }),
+      ]);
+    });
+  }
+
+  /** Whether a listener has a session to accept, or a socket something to read. */
+  async isReady(name: string): Promise<boolean> {
+    return (await this.#do<{ ready: boolean }>("is_ready", { name })).ready;
+  }
+
   /** SIGKILL. */
   async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#child.status;
+    if (this.#child === undefined) Deno.kill(this.process.pid, "SIGKILL");
+    else this.#child.kill("SIGKILL");
+    await this.#lines.read(); // what it ends with
+    await this.#child?.status;
+  }
+
+  /** Has the process end by itself, and close what it has open. */
+  async exit(): Promise<void> {
+    await this[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#input.close().catch(() => {}); // a killed one has none
     await this.#lines.cancel();
-    await this.#child.status;
+    await this.#child?.status;
   }
 
   async #do<Reply>(name: string, command: Command): Promise<Reply> {
@@ -381,7 +443,7 @@ export class Actor implements AsyncDisposable {
   }
 
   async #ask<Reply>(name: string, command: Command): Promise<Reply> {
-    const line = `${JSON.stringify({ do: name, ...command })}\n`;
+    const line = `${JSON.stringify({ do: name, thread: this.thread, ...command })}\n`;
     await this.#input.write(new TextEncoder().encode(line));
     return await this.#read<Reply>(name);
   }
@@ -390,6 +452,16 @@ export class Actor implements AsyncDisposable {
     const { value } = await this.#lines.read();
     assert.ok(value !== undefined, `the process ended instead of answering ${command}`);
     return JSON.parse(value, revive);
+  }
+}
+
+/** Gives `work` a path for a Unix socket. */
+async function atMeetingPoint<T>(work: (path: string) => Promise<T>): Promise<T> {
+  const path = `/tmp/tcpspan-${crypto.randomUUID()}`;
+  try {
+    return await work(path);
+  } finally {
+    await Deno.remove(path).catch(() => {}); // a listener of Deno's has done it
   }
 }
 

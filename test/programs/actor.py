@@ -22,8 +22,10 @@ import sys
 import termios
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 SO_COOKIE = 57
+IPPROTO_MPTCP = 262
 TCP_CLOSE = 7  # include/net/tcp_states.h
 SIOCINQ = termios.FIONREAD
 SIOCOUTQ = termios.TIOCOUTQ
@@ -127,7 +129,8 @@ def target_of(command):
 
 def make_socket(command):
     family = socket.AF_INET if command["family"] == "ipv4" else socket.AF_INET6
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    protocol = IPPROTO_MPTCP if command.get("mptcp") else socket.IPPROTO_TCP
+    sock = socket.socket(family, socket.SOCK_STREAM, protocol)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, command["family"] == "ipv6")
     return sock
@@ -136,6 +139,7 @@ def make_socket(command):
 def listen(command):
     """Also reserves a port that refuses connections, with "listen": false."""
     sock = sockets[command["name"]] = make_socket(command)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, command.get("reuse_port", False))
     sock.bind((command["address"], command.get("port", 0)))
     with Stamps() as stamps:
         if command.get("listen", True):
@@ -209,26 +213,16 @@ def connect_and_abort(command):
     return {**truth, "closed": close({"name": command["name"], "linger_zero": True})}
 
 
-def connect_in_thread(command):
-    """As connect, in a second thread with a name of its own."""
-    result = {}
-
-    def run():
-        with open(f"/proc/self/task/{threading.get_native_id()}/comm", "w") as comm:
-            comm.write(command["thread"])
-        result.update(connect(command))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    return result
-
-
 def accept(command):
     with Stamps() as stamps:
         sock, _ = sockets[command["listener"]].accept()
     sockets[command["name"]] = sock
     return {**stamps(), **end_of(sock)}
+
+
+def is_ready(command):
+    """Whether a listener has a session to accept, or a socket something to read."""
+    return {"ready": bool(select.select([sockets[command["name"]]], [], [], 0)[0])}
 
 
 def send(command):
@@ -459,6 +453,59 @@ def fork(_):
     return None  # the child has answered
 
 
+def split(command):
+    """A child with copies of all sockets, which takes its commands from a Unix socket."""
+    if os.fork() == 0:
+        control = socket.socket(socket.AF_UNIX)
+        control.connect(command["control"])
+        os.dup2(control.fileno(), 0)
+        os.dup2(control.fileno(), 1)
+        control.close()
+        name_thread(command.get("comm", describe()["comm"]))
+        return describe()
+    return {}
+
+
+def execute(command):
+    """execve(2) of this program by another executable, which gets the sockets."""
+    held = {name: os.dup(sock.fileno()) for name, sock in sockets.items()}
+    for descriptor in held.values():
+        os.set_inheritable(descriptor, True)
+    arguments = [f"--comm={command['comm']}", f"--sockets={json.dumps(held)}"]
+    home = {"PYTHONHOME": sys.prefix}  # a copy does not find it
+    program = command["program"]
+    os.execve(program, [program, os.path.abspath(__file__), *arguments], {**os.environ, **home})
+
+
+def set_user(command):
+    os.setgroups([])
+    os.setgid(command["uid"])
+    os.setuid(command["uid"])
+    return {"process": describe()}
+
+
+def pass_on(command):
+    """SCM_RIGHTS: a copy of the socket to who waits in take()."""
+    deadline = time.monotonic() + COMMAND_LIMIT_S
+    with socket.socket(socket.AF_UNIX) as way:
+        while way.connect_ex(command["path"]) != 0 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        socket.send_fds(way, [b"s"], [sockets[command["name"]].fileno()])
+        way.recv(1)  # until it has arrived
+    return {}
+
+
+def take(command):
+    with socket.socket(socket.AF_UNIX) as meeting:
+        meeting.bind(command["path"])
+        meeting.listen()
+        way, _ = meeting.accept()
+        with way:
+            descriptor = socket.recv_fds(way, 1, 1)[1][0]
+    sockets[command["name"]] = socket.socket(fileno=descriptor)
+    return {}
+
+
 COMMANDS = {
     "listen": listen,
     "prepare": prepare,
@@ -466,7 +513,6 @@ COMMANDS = {
     "connect": connect,
     "start_connect": start_connect,
     "finish_connect": finish_connect,
-    "connect_in_thread": connect_in_thread,
     "connect_and_abort": connect_and_abort,
     "disconnect": disconnect,
     "accept": accept,
@@ -486,7 +532,27 @@ COMMANDS = {
     "sniff": sniff,
     "sniffed": sniffed,
     "fork": fork,
+    "is_ready": is_ready,
+    "split": split,
+    "execute": execute,
+    "set_user": set_user,
+    "pass_on": pass_on,
+    "take": take,
 }
+
+
+def name_thread(name):
+    with open("/proc/thread-self/comm", "w") as comm:
+        comm.write(name)
+
+
+def act(command):
+    """In a second thread, where a name for it is given."""
+    action = COMMANDS[command["do"]]
+    if command.get("thread") is None:
+        return action(command)
+    with ThreadPoolExecutor(1, initializer=name_thread, initargs=[command["thread"]]) as pool:
+        return pool.submit(action, command).result()
 
 
 def reply(message):
@@ -502,12 +568,11 @@ def main():
     for cgroup in arguments.cgroup:
         with open(f"{cgroup}/cgroup.procs", "w") as members:
             members.write(str(os.getpid()))
-    with open("/proc/self/comm", "w") as comm:
-        comm.write(arguments.comm)
+    name_thread(arguments.comm)
+    for name, descriptor in json.loads(arguments.sockets).items():
+        sockets[name] = socket.socket(fileno=descriptor)
     if arguments.uid is not None:
-        os.setgroups([])
-        os.setgid(arguments.uid)
-        os.setuid(arguments.uid)
+        set_user({"uid": arguments.uid})
     reply(describe())
     for line in sys.stdin:
         command = json.loads(line)
@@ -517,7 +582,7 @@ def main():
         signal.alarm(COMMAND_LIMIT_S)
         try:
             with Stamps() as stamps:
-                result = COMMANDS[command["do"]](command)
+                result = act(command)
         except OSError as error:
             result = {**stamps(), "errno": error.errno}
         signal.alarm(0)

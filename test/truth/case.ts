@@ -73,6 +73,7 @@ export interface ExpectedEnd {
   readonly cookie: bigint | undefined;
   readonly startObserved: boolean;
 
+  /** Its `exe` is empty where nobody can know it any more. */
   readonly owner: ProcessTruth | "none";
   /** The kernel's name of the thread that acted. */
   readonly thread: string;

@@ -42,8 +42,8 @@ const PEEK_ALL = 0x102;
 export class End {
   readonly what: string;
   readonly role: "client" | "server";
-  readonly actor: Actor;
   readonly socket: string;
+  #actor: Actor;
   readonly #options: EndOptions;
   #process: ProcessTruth;
   #cookie: bigint | undefined;
@@ -55,7 +55,7 @@ export class End {
   #finSent: Window | undefined;
   #closed: Window | undefined;
   #broke: (Window & { readonly errno: number }) | undefined;
-  #killed = false;
+  #gone = false;
   #accepted = true;
   #writes = 0;
   #sent = 0;
@@ -65,12 +65,22 @@ export class End {
     this.#options = options;
     this.what = options.what;
     this.role = options.role;
-    this.actor = options.actor;
+    this.#actor = options.actor;
     this.socket = options.socket;
     this.#process = options.actor.process;
     this.#cookie = options.cookie;
     this.#local = options.local;
     this.#peerEndpoint = options.peer;
+  }
+
+  /** Who acts on it. */
+  get actor(): Actor {
+    return this.#actor;
+  }
+
+  /** From now on a process acts on it that has a copy of it. */
+  goesTo(actor: Actor): void {
+    this.#actor = actor;
   }
 
   /** The local address and port, as soon as they are known. */
@@ -193,6 +203,12 @@ export class End {
   async finishConnect(): Promise<void> {
     const truth = await this.actor.finishConnect(this.socket);
     this.connected(truth, across(this.opened, around(truth)));
+  }
+
+  /** Waits until the connect that `startConnect()` began is refused. */
+  async failToFinish(): Promise<void> {
+    const failure = await this.actor.failToFinishConnect(this.socket);
+    this.#broke = { ...around(failure), errno: failure.errno };
   }
 
   /** Takes note of a connection that was made some other way. */
@@ -386,12 +402,20 @@ export class End {
   async kill(): Promise<void> {
     this.#closed = await timed(() => this.actor.kill());
     this.#finSent ??= this.#closed;
-    this.#killed = true;
+    this.#gone = true;
   }
 
-  /** Takes note of an end that something else made, such as `ss -K`. */
-  closedWithin(window: Window): void {
+  /** Its process ends by itself, and closes it. */
+  async exit(): Promise<void> {
+    this.#closed = await timed(() => this.actor.exit());
+    this.#finSent ??= this.#closed;
+    this.#gone = true;
+  }
+
+  /** Takes note of an end that something else made, such as `ss -K`, and whether with a FIN. */
+  closedWithin(window: Window, withFin = false): void {
     this.#closed = window;
+    if (withFin) this.#finSent = window;
   }
 
   /** The other end. */
@@ -410,7 +434,9 @@ export class End {
     closeReason: string,
     special: Partial<ExpectedEnd> = {},
   ): ExpectedEnd {
-    const established = this.#established;
+    // of a handshake before the tracer nothing is known
+    const established = special.established ??
+      (special.startObserved === false ? undefined : this.#established);
     const end = special.end ?? this.#end(lastState, closeReason);
     const start = special.start ?? this.opened;
     const opened = this.#opened ?? start; // a round trip may begin before a server's start
@@ -438,7 +464,7 @@ export class End {
       owner: this.#process,
       thread: this.#process.comm,
       ownerSource: this.#ownerSource(),
-      ownerMayBeGone: this.#killed,
+      ownerMayBeGone: this.#gone,
       txBytes,
       rxBytes,
       unackedBytes: 0,
@@ -446,7 +472,7 @@ export class End {
       txSegments: segments(this.#sent, this.#writes),
       rxSegments: this.#peer === undefined ? 0 : segments(this.#peer.#sent, this.#peer.#writes),
       retransmits: 0,
-      rttUs: established === undefined ? undefined : [1, lifeUs],
+      rttUs: this.#established === undefined ? undefined : [1, lifeUs],
       handshakeUs: established === undefined ? undefined : [1, opening],
       lastState,
       closeBy,
@@ -456,7 +482,7 @@ export class End {
       established,
       end,
       events: special.events ?? this.#events(lastState, closeReason, end, established),
-      session: established === undefined || client === undefined
+      session: this.#established === undefined || client === undefined
         ? undefined
         : `${client.local.address} ${client.local.port} ${this.opened.from}`,
       parent: this.role === "server" ? "client" : "none",
@@ -497,7 +523,7 @@ export class End {
         if (lastState === "last_ack") return this.finSent;
         // an orphan goes with the acknowledgement of its FIN; others with the peer's FIN
         if (
-          this.#closed !== undefined && (peerFin === undefined || this.#closed.to < peerFin.from)
+          this.#closed !== undefined && (peerFin === undefined || this.#closed.from < peerFin.from)
         ) {
           return across(this.#closed, peerFin, peerClosed);
         }

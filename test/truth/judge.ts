@@ -138,10 +138,10 @@ function ownerOf(expected: ExpectedEnd, host: HostTruth): Record<string, Check> 
   const { pod } = expected.cgroup ?? {};
   const path = is(owner.exe_path);
   return {
-    "service.name": is(cgroup.service ?? owner.exe),
+    "service.name": is(cgroup.service ?? (owner.exe || thread)),
     "service.instance.id": like(/^[\da-f]{8}-[\da-f]{4}-5[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/),
     "process.pid": is(owner.pid),
-    "process.executable.name": is(owner.exe),
+    ...(owner.exe === "" ? {} : { "process.executable.name": is(owner.exe) }),
     "process.executable.path": ownerMayBeGone ? optional(path) : path,
     "process.creation.time": during(creationOf(owner, host, expected.clockAheadNs)),
     "process.owner": is(host.users.get(owner.uid) ?? String(owner.uid)),

@@ -28,6 +28,11 @@ export class Listener implements Endpoint {
     return end;
   }
 
+  /** The same listener in another process that has a copy of it. */
+  in(actor: Actor): Listener {
+    return new Listener(actor, this.family, this.address, this.port, this.socket);
+  }
+
   /** Closes it, and with it all that it did not accept. */
   async close() {
     return around(await this.actor.close(this.socket));

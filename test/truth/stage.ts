@@ -1,7 +1,7 @@
 /** A case's own place: network namespaces, processes in them, and troubles on the wire. */
 import { strict as assert } from "node:assert";
 import { Actor, type ActorOptions, type SocketFamily } from "../kernel/actor.ts";
-import { type Addresses, Namespace } from "../kernel/host.ts";
+import { type Addresses, Namespace, run } from "../kernel/host.ts";
 import type { Endpoint } from "./case.ts";
 import { CgroupFolder } from "./cgroup.ts";
 import { End } from "./end.ts";
@@ -27,6 +27,10 @@ export interface ListenHow {
   readonly comm?: string;
   readonly backlog?: number;
   readonly port?: number;
+  /** SO_REUSEPORT. */
+  readonly shared?: boolean;
+  /** Multipath TCP (RFC 8684). */
+  readonly mptcp?: boolean;
 }
 
 /** How to make a socket that connects. All of it has a default. */
@@ -42,6 +46,8 @@ export interface ClientHow {
   readonly source?: string;
   /** Local address that a bound socket has or will get; that of the wire by default. */
   readonly address?: string;
+  /** Multipath TCP (RFC 8684). */
+  readonly mptcp?: boolean;
   /** Local address and port that it is known by although it is not bound. */
   readonly local?: Endpoint;
 }
@@ -139,6 +145,27 @@ export class Stage implements AsyncDisposable {
     return actor;
   }
 
+  /** Has a process split off a child, with copies of all its sockets. */
+  async split(parent: Actor, comm?: string): Promise<Actor> {
+    const child = await parent.split(comm);
+    this.#actors.push(child);
+    return child;
+  }
+
+  /** A copy of Python, for a process to run. @param name of the executable */
+  async program(name: string): Promise<string> {
+    const folder = await Deno.makeTempDir({ prefix: "tcpspan-truth-" });
+    this.#resources.defer(() => Deno.remove(folder, { recursive: true }));
+    const python = await run(
+      "python3",
+      "-c",
+      "import os; print(os.path.realpath('/proc/self/exe'))",
+    );
+    const path = `${folder}/${name}`;
+    await Deno.copyFile(python.trim(), path);
+    return path;
+  }
+
   async listen(how: ListenHow = {}): Promise<Listener> {
     const { family = "ipv4", loopback = false, comm = "truth-server", backlog = 128 } = how;
     const address = how.address ?? this.#address(family, loopback);
@@ -147,6 +174,8 @@ export class Stage implements AsyncDisposable {
     const port = await actor.listen(socket, family, address, {
       backlog,
       port: how.port ?? this.port(),
+      reuse_port: how.shared ?? false,
+      mptcp: how.mptcp ?? false,
     });
     return new Listener(actor, family, address, port, socket);
   }
@@ -159,6 +188,7 @@ export class Stage implements AsyncDisposable {
     const port = bound === true ? this.port() : bound === false ? 0 : bound;
     const { cookie } = await actor.prepare(socket, {
       family,
+      mptcp: how.mptcp ?? false,
       ...(port === 0 ? {} : { source_port: port }),
       ...(how.source === undefined ? {} : { source: how.source }),
     });

@@ -1,4 +1,13 @@
 /** What was open before the tracers. */
 import type { Case } from "../case.ts";
+import { ATTEMPTS } from "./existing/attempt.ts";
+import { LISTENERS } from "./existing/listener.ts";
+import { SESSIONS } from "./existing/session.ts";
+import { SHARED } from "./existing/shared.ts";
 
-export const EXISTING: Case[] = [];
+export const EXISTING: Case[] = [
+  ...SESSIONS,
+  ...LISTENERS,
+  ...ATTEMPTS,
+  ...SHARED,
+];
