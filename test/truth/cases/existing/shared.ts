@@ -29,6 +29,19 @@ export const SHARED: Case[] = [
       return await finish(session, { client: { ...closed, ...of(child) }, server: closed });
     };
   }),
+  existing("a prefork worker has an idle session", async (stage) => {
+    const listener = await stage.listen();
+    const worker = await stage.split(listener.actor, "truth-worker");
+    const { client, server } = await stage.join(await stage.client(), listener.in(worker));
+    return async (old) => {
+      await client.abort();
+      await server.receiveError();
+      return [
+        client.ended("established", "local", "aborted", old),
+        server.ended("established", "peer", "reset", old), // left open
+      ];
+    };
+  }),
   existing("a client's socket was passed by SCM_RIGHTS, and idle since", async (stage) => {
     const { client, server } = await stage.connect();
     const taker = await stage.actor("near", { comm: "truth-taker" });

@@ -1,5 +1,6 @@
 /** Processes that become another program, or another user's. */
 import type { Case } from "../../case.ts";
+import { pause } from "../../stage.ts";
 import { finish, of } from "./finish.ts";
 
 const NAMELESS = 54321;
@@ -35,6 +36,22 @@ export const CHANGES: Case[] = [
         ...await finish(second),
         ...await finish(session, { client: { ownerMayBeGone: true } }),
       ];
+    },
+  },
+  {
+    name: "a client connects again as another program of the same name",
+    section: "owner",
+    act: async (stage) => {
+      const first = await stage.connect();
+      const { actor } = first.client;
+      const ends = await finish(first);
+      await pause(200); // its span is made of what /proc knows then
+      await actor.execute(await stage.program(actor.process.exe), "truth-after");
+      const second = await stage.join(
+        await stage.client({ actor, what: "second client" }),
+        await stage.listen(),
+      );
+      return [...ends, ...await finish(second)];
     },
   },
   {

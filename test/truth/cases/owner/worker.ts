@@ -75,6 +75,21 @@ export const WORKERS: Case[] = [
     },
   },
   {
+    name: "a prefork worker never used its socket, is reset, and its parent is gone",
+    section: "owner",
+    act: async (stage) => {
+      const { client, server, parent } = await prefork(stage);
+      await parent.exit();
+      await client.abort();
+      await server.untilGone();
+      const listened: Partial<ExpectedEnd> = { ...of(parent), ownerSource: "listen" };
+      return [
+        client.ended("established", "local", "aborted"),
+        server.ended("established", "peer", "reset", { ...listened, ownerMayBeGone: true }),
+      ];
+    },
+  },
+  {
     name: "a server never used its socket, is reset, and leaves it open",
     section: "owner",
     act: async (stage) => {
