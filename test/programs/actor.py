@@ -564,6 +564,7 @@ def main():
     parser.add_argument("--comm", default="actor")
     parser.add_argument("--uid", type=int)
     parser.add_argument("--cgroup", action="append", default=[])
+    parser.add_argument("--sockets", default="{}")
     arguments = parser.parse_args()
     for cgroup in arguments.cgroup:
         with open(f"{cgroup}/cgroup.procs", "w") as members:
