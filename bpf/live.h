@@ -41,10 +41,10 @@ static __always_inline bool is_tcp(const struct sock *sk)
 /* Starts a session, or another attempt on the same socket. Keeps the owner. */
 static __always_inline void begin(struct live *live, __u8 role, __u32 flags)
 {
-	live->counted = role != ROLE_LISTENER;
+	live->start_ns = bpf_ktime_get_boot_ns();
+	live->counted = role != ROLE_LISTENER && (!count_until || live->start_ns <= count_until);
 	if (live->counted)
 		__sync_fetch_and_add(&begun, 1);
-	live->start_ns = bpf_ktime_get_boot_ns();
 	live->established_ns = 0;
 	live->fin_sent_ns = 0;
 	live->fin_received_ns = 0;
@@ -64,6 +64,7 @@ static __always_inline void finish(struct live *live)
 	live->reported = true;
 	if (live->counted)
 		__sync_fetch_and_add(&ended, 1);
+	live->counted = false;
 }
 
 /* A child still has its listener's state where the events of its birth were missed. */

@@ -57,7 +57,8 @@ struct owner {
 };
 
 struct record {
-	__s64 wall_offset_ns;     /* CLOCK_REALTIME - CLOCK_BOOTTIME at the end; set by user space */
+	__s64 wall_offset_ns;     /* CLOCK_REALTIME - CLOCK_BOOTTIME at the end; user space makes it so
+				   * of CLOCK_TAI - CLOCK_BOOTTIME, or of 0 before Linux 6.1 */
 	__u64 start_ns;           /* SYN_SENT, or SYN_RECV of an accepted socket */
 	__u64 established_ns;
 	__u64 fin_sent_ns;

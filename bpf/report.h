@@ -134,7 +134,8 @@ static __always_inline void fill(struct record *record, struct sock *sk, const s
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 
-	record->wall_offset_ns = 0;
+	record->wall_offset_ns = LINUX_KERNEL_VERSION >= KERNEL_VERSION(6, 1, 0) ?
+					 bpf_ktime_get_tai_ns() - now : 0;
 	record->end_ns = now;
 	record->start_ns = start_of(live, now);
 	record->established_ns = live->established_ns;

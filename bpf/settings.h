@@ -23,9 +23,11 @@ const volatile __u64 tracer_start_ns = 0; /* CLOCK_BOOTTIME */
 /* In .bss, which user space maps. */
 __u64 lost_ring_full = 0;
 __u64 lost_storage_failed = 0;
+__u64 count_until = 0; /* set by user space: sessions that begin later are left out of these */
 __u64 begun = 0;       /* sessions and attempts whose begin was seen */
 __u64 ended = 0;       /* of those, whose end was seen */
 __u64 still_open = 0;  /* of those, counted by a walk */
+__u64 least_wait_ns = 0; /* set by user space: reports that wait for less are let alone */
 __u64 last_round = 0;  /* set by user space: when the last reports of open sessions began */
 
 #endif

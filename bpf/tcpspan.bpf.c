@@ -141,16 +141,6 @@ int set_state(const __u64 *args)
 	return 0;
 }
 
-/* The state before a CLOSE that was missed, as far as it is known. */
-static __always_inline __u8 last_state(struct sock *sk, const struct live *live)
-{
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-
-	if (live->last_state == TCP_FIN_WAIT1 && tp && tp->snd_una == tp->write_seq)
-		return TCP_FIN_WAIT2;
-	return live->last_state;
-}
-
 /*
  * A program that a softirq interrupts makes the inner run on that CPU be
  * skipped. This hook has a guard of its own, and follows every CLOSE: it
@@ -172,7 +162,7 @@ int destroy_sock(const __u64 *args)
 		return 0;
 	if (live->role == ROLE_UNKNOWN && !report_existing)
 		return 0;
-	report(sk, live, last_state(sk, live), FLAG_BACKSTOP);
+	report(sk, live, live->last_state, FLAG_BACKSTOP);
 	return 0;
 }
 

@@ -12,7 +12,7 @@ static __always_inline struct live *existing(struct sock *sk)
 {
 	__u8 state = sk->__sk_common.skc_state;
 
-	if (!is_tcp(sk) || state == TCP_CLOSE || state == TCP_SYN_SENT ||
+	if (!is_tcp(sk) || state == TCP_CLOSE ||
 	    (state != TCP_LISTEN && !report_existing))
 		return NULL;
 	return bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -139,8 +139,10 @@ int count_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct live *live = ctx->value;
 
-	if (live && live->counted && !live->reported)
+	if (live && live->counted) {
+		live->counted = false; /* its end is not counted any more */
 		__sync_fetch_and_add(&still_open, 1);
+	}
 	return 0;
 }
 
@@ -151,7 +153,7 @@ int release_waiting(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct record *held = ctx->value;
 	struct sock *sk = ctx->sk;
 
-	if (!held || !sk)
+	if (!held || !sk || bpf_ktime_get_boot_ns() - held->end_ns < least_wait_ns)
 		return 0;
 	release(held, sk);
 	bpf_seq_write(ctx->meta->seq, "r", 1);

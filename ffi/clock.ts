@@ -3,6 +3,7 @@ import { check, libc } from "./libc.ts";
 
 const CLOCK_REALTIME = 0;
 const CLOCK_BOOTTIME = 7;
+const CLOCK_TAI = 11;
 const TFD_CLOEXEC = 0o2000000;
 const TFD_NONBLOCK = 0o4000;
 const TFD_TIMER_ABSTIME = 1;
@@ -37,6 +38,12 @@ export function wallOffsetNs(): bigint {
     }
   }
   return best;
+}
+
+/** CLOCK_TAI − CLOCK_REALTIME in nanoseconds: whole seconds, 0 where nobody told the kernel of TAI. */
+export function taiOffsetNs(): bigint {
+  const difference = now(CLOCK_TAI) - now(CLOCK_REALTIME);
+  return (difference + 500_000_000n) / 1_000_000_000n * 1_000_000_000n;
 }
 
 /** A descriptor that becomes readable when the wall clock is set (timerfd_create(2)). */

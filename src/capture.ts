@@ -67,6 +67,8 @@ const RING_HEADER = 8; // bytes in front of each record
 const COALESCE_MS = 50;
 // A report that waits for its socket's close is handed over after as long: the process may hang.
 const MOST_WAIT_MS = 1000;
+const LEAST_WAIT_NS = 900_000_000n; // of those that are handed over then
+const SETTLE_MS = 2;
 // How often a busy reader looks for other events: a step of the clock, a reader of stdout that left.
 const LOOK_MS = 500;
 
@@ -95,6 +97,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   #disposed = false;
   #unseen = 0;
   #releaseDue = false;
+  #releaseAgain = false;
   #releaseTimer: ReturnType<typeof setTimeout> | undefined;
   #interimDue = false;
   #wakeSleeper: () => void = () => {};
@@ -148,6 +151,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.#clockSteps = clockSteps;
     this.#poller = new Poller(interests);
     this.#counters = counters;
+    this.#set(BSS.least_wait_ns, LEAST_WAIT_NS);
     this.#reportOpenOnExit = options.reportOpenOnExit ?? false;
     const disposables = onFailure.move();
     this.#resources.defer(() => disposables.dispose());
@@ -222,25 +226,30 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   /** What is left when the capture stops. */
   async *#end(): AsyncGenerator<SessionBatch, void, void> {
     if (this.#reportOpenOnExit) {
-      new DataView(this.#counters.buffer).setBigUint64(BSS.last_round, bootTimeNs(), true);
+      this.#set(BSS.last_round, bootTimeNs());
       // sockets that come and go make a walk pass some over: until there is nothing new
       while (yield* this.#walk("report_open"));
     }
+    await this.#balance();
+    if (this.#disposed) return;
+    this.#set(BSS.least_wait_ns, 0n); // nothing has time to wait
     yield* this.#walk("release_waiting");
     if (this.#disposed) return;
     this.#object.detach(); // upstream first: what is read now is all
-    this.#balance();
     yield* this.#walk("release_waiting");
     yield* this.#read();
   }
 
-  /** Finds out how many sessions have vanished: neither ended nor open. */
-  #balance(): void {
+  /** Finds out how many of the sessions begun until now have vanished: neither ended nor open. */
+  async #balance(): Promise<void> {
+    this.#set(BSS.count_until, bootTimeNs());
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS)); // programs that run just now
+    if (this.#disposed) return;
     using open = this.#object.walk("count_open");
     open.next(1); // to the end, as it writes nothing
     const missing = this.#counter(BSS.begun) - this.#counter(BSS.ended) -
       this.#counter(BSS.still_open);
-    this.#unseen = Math.max(0, Number(missing)); // below 0 where sockets vanish meanwhile
+    this.#unseen = Math.max(0, Number(missing));
   }
 
   /** All that is in the ring. @returns whether there was something */
@@ -273,11 +282,22 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
 
   /** Sees to it that reports that wait for their sockets' close are handed over in time. */
   #releaseLater(): void {
-    this.#releaseTimer ??= setTimeout(() => {
+    if (this.#releaseTimer !== undefined) {
+      this.#releaseAgain = true;
+      return;
+    }
+    this.#releaseTimer = setTimeout(() => {
       this.#releaseTimer = undefined;
       this.#releaseDue = true;
       this.#wake();
+      if (!this.#releaseAgain) return;
+      this.#releaseAgain = false; // those announced since have not waited long enough
+      this.#releaseLater();
     }, MOST_WAIT_MS);
+  }
+
+  #set(offset: number, value: bigint): void {
+    new DataView(this.#counters.buffer).setBigUint64(offset, value, true);
   }
 
   #counter(offset: number): bigint {
@@ -313,12 +333,14 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     return new SessionBatch(new Uint8Array(words.buffer, 0, proper * RECORD.size));
   }
 
+  /** Puts the wall clock's offset in the place of what the kernel program knows of it. */
   #stampWallTime(words: Int32Array<ArrayBuffer>, count: number): void {
     const view = new DataView(words.buffer);
-    const { offset, since } = this.#clock;
     for (let at = 0; at < count * RECORD.size; at += RECORD.size) {
-      const end = view.getBigUint64(at + RECORD.end_ns, true);
-      const ns = end >= since ? offset : this.#clock.offsetAt(end);
+      const tai = view.getBigInt64(at + RECORD.wall_offset_ns, true);
+      const ns = tai === 0n
+        ? this.#clock.offsetAt(view.getBigUint64(at + RECORD.end_ns, true))
+        : this.#clock.offsetOfTai(tai);
       view.setBigInt64(at + RECORD.wall_offset_ns, ns, true);
     }
   }

@@ -19,11 +19,19 @@ const SERVICE = /\/([^/]+)\.service(?=\/|$)/;
 /** Reads the names from `/proc/PID/cgroup`. */
 export function parseCgroups(text: string): CgroupNames {
   const paths = text.split("\n").map((line) => line.split(":").slice(2).join(":"));
+  const containerId = first(paths, CONTAINER);
+  // a path without the container, in another hierarchy, is that of its runtime
+  const own = containerId === undefined ? paths : paths.filter((path) => CONTAINER.test(path));
   return {
-    containerId: first(paths, CONTAINER),
+    containerId,
     podUid: first(paths, POD)?.replaceAll("_", "-"),
-    service: first(paths.map(ownPart), SERVICE),
+    service: first(own.map(ownPart), SERVICE),
   };
+}
+
+/** Those of the cgroup v2 hierarchy alone, to which cgroup ids belong. */
+export function parseCgroup2(text: string): CgroupNames {
+  return parseCgroups(/^0::.*$/m.exec(text)?.[0] ?? "");
 }
 
 /** Where a service may be the process's own: a container lies under the service of its runtime. */

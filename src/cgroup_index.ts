@@ -4,12 +4,14 @@ import { type CgroupNames, parseCgroups } from "./cgroup.ts";
 import { readProc } from "./procfs.ts";
 
 const MOST_KNOWN = 16_384;
-const RESCAN_MS = 1000;
+const MOST_SCANNING = 0.05; // of the time, while cgroups come and go
+const NOTHING: CgroupNames = { containerId: undefined, podUid: undefined, service: undefined };
 
 /** The names of cgroups (v2), learnt from processes that live and from the cgroup file system. */
 export class CgroupIndex {
   readonly #known = new Map<bigint, CgroupNames>();
   #scanned = -Infinity;
+  #scanMs = 0; // how long it took
 
   /** Takes note of what a living process in cgroup `id` told. */
   learn(id: bigint, names: CgroupNames): void {
@@ -20,10 +22,13 @@ export class CgroupIndex {
   /** The names of cgroup `id`, as bpf_get_current_cgroup_id gives it; undefined if it is unknown. */
   find(id: bigint): CgroupNames | undefined {
     const known = this.#known.get(id);
-    if (known !== undefined || performance.now() - this.#scanned < RESCAN_MS) return known;
+    const began = performance.now();
+    if (known !== undefined || began - this.#scanned < this.#scanMs / MOST_SCANNING) return known;
     const root = mountPoint();
     if (root !== undefined) this.#scan(root, "/");
     this.#scanned = performance.now();
+    this.#scanMs = this.#scanned - began;
+    if (!this.#known.has(id)) this.learn(id, NOTHING); // it has gone
     return this.#known.get(id);
   }
 

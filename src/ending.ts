@@ -89,9 +89,15 @@ function firstFin(session: Session): "local" | "peer" | undefined {
   if (session.has(FLAG.PEER_FIN_FIRST)) return "peer";
   if (session.has(FLAG.LOCAL_FIN_FIRST)) return "local";
   // the events of the FINs were not seen
-  return session.lastState === "close_wait" || session.lastState === "last_ack"
-    ? "peer"
-    : undefined;
+  switch (session.lastState) {
+    case "close_wait":
+    case "last_ack":
+      return "peer";
+    case "fin_wait1":
+    case "fin_wait2":
+      return "local";
+  }
+  return undefined;
 }
 
 /** Whether both ends have closed, or this one and its process is gone; sk_err may be a stale one. */

@@ -107,11 +107,13 @@ export const LIMIT = {
 
 /** Size of `.bss` in bytes, and offsets of its counters. */
 export const BSS = {
-  size: 68,
+  size: 84,
   lost_ring_full: 0,
   lost_storage_failed: 8,
-  begun: 16,
-  ended: 24,
-  still_open: 32,
-  last_round: 40,
+  count_until: 16,
+  begun: 24,
+  ended: 32,
+  still_open: 40,
+  least_wait_ns: 48,
+  last_round: 56,
 } as const;

@@ -16,7 +16,7 @@ import {
   ATTR_PROCESS_PID,
 } from "@opentelemetry/semantic-conventions/incubating";
 import { createHash } from "node:crypto";
-import { type CgroupNames, parseCgroups } from "./cgroup.ts";
+import { type CgroupNames, parseCgroup2, parseCgroups } from "./cgroup.ts";
 import { CgroupIndex } from "./cgroup_index.ts";
 import { isSameProcess, readProc, readProcEnv, readProcLink } from "./procfs.ts";
 import { formatRfc3339 } from "./rfc3339.ts";
@@ -34,6 +34,7 @@ export interface ResourceSettings {
 
 interface Entry {
   readonly pid: number | undefined;
+  readonly uid: number | undefined;
   readonly executable: string;
   readonly resource: Resource;
 }
@@ -68,17 +69,17 @@ export class ProcessResources {
     if (session.ownerSource === "unknown") {
       return this.#unknown ??= this.#resource({ [ATTR_SERVICE_NAME]: "unknown_service" });
     }
-    const { pid, processStartBootNs: start, executable } = session;
+    const { pid, uid, processStartBootNs: start, executable } = session;
     const known = this.#entries.get(start);
-    if (known !== undefined && known.pid === pid && known.executable === executable) {
-      return known.resource;
-    }
+    const isKnown = known !== undefined && known.pid === pid && known.uid === uid &&
+      known.executable === executable;
+    if (isKnown) return known.resource;
     const resource = this.#describe(session, pid);
     if (this.#entries.size >= CAPACITY) {
       const [oldest] = this.#entries.keys();
       if (oldest !== undefined) this.#entries.delete(oldest);
     }
-    this.#entries.set(start, { pid, executable, resource });
+    this.#entries.set(start, { pid, uid, executable, resource });
     return resource;
   }
 
@@ -115,7 +116,7 @@ export class ProcessResources {
   #cgroupOf(session: Session, text: string | undefined): CgroupNames | undefined {
     if (text === undefined) return this.#cgroups.find(session.cgroupId);
     const names = parseCgroups(text);
-    this.#cgroups.learn(session.cgroupId, names);
+    this.#cgroups.learn(session.cgroupId, parseCgroup2(text));
     return names;
   }
 

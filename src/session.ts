@@ -112,6 +112,7 @@ export class Session {
   get handshakeUs(): number | undefined {
     if (this.role === "passive") return this.handshakeRttUs || undefined;
     if (this.role !== "active" || !this.#seen(RECORD.established_ns)) return undefined;
+    if (this.has(FLAG.RESTORED) || !this.startObserved) return undefined;
     const sent = this.#view.getBigUint64(this.#offset + RECORD.start_ns, true);
     const done = this.#view.getBigUint64(this.#offset + RECORD.established_ns, true);
     return Number((done - sent) / 1000n);

@@ -1,5 +1,5 @@
 /** From the kernel's clock to the wall clock, across steps. */
-import { bootTimeNs, wallOffsetNs } from "../ffi/clock.ts";
+import { bootTimeNs, taiOffsetNs, wallOffsetNs } from "../ffi/clock.ts";
 
 interface Offset {
   /** Nanoseconds of the boot clock from which it holds. */
@@ -7,6 +7,7 @@ interface Offset {
   readonly ns: bigint;
 }
 
+const SLACK_NS = 1_000_000n; // an interrupt between two readings
 const HISTORY = 16; // a session is read within seconds of its end
 
 /**
@@ -14,10 +15,12 @@ const HISTORY = 16; // a session is read within seconds of its end
  * when somebody sets the wall clock.
  */
 export class WallClock {
+  #taiOffset = taiOffsetNs();
   readonly #history: Offset[] = [{ since: 0n, ns: wallOffsetNs() }];
 
   /** Takes note of a step that has just happened. */
   step(): void {
+    this.#taiOffset = taiOffsetNs();
     this.#history.unshift({ since: bootTimeNs(), ns: wallOffsetNs() });
     this.#history.length = Math.min(this.#history.length, HISTORY);
   }
@@ -26,6 +29,24 @@ export class WallClock {
   offsetAt(bootNs: bigint): bigint {
     const found = this.#history.find(({ since }) => since <= bootNs) ?? this.#history.at(-1);
     return found?.ns ?? 0n;
+  }
+
+  /**
+   * The offset in nanoseconds that held when CLOCK_TAI − CLOCK_BOOTTIME was about `tai`, which the
+   * kernel program reads one clock after the other. Finds steps that nobody has told of yet.
+   */
+  offsetOfTai(tai: bigint): bigint {
+    return this.#near(tai - this.#taiOffset) ?? this.#afterStep(tai);
+  }
+
+  #afterStep(tai: bigint): bigint {
+    this.step();
+    const about = tai - this.#taiOffset;
+    return this.#near(about) ?? about;
+  }
+
+  #near(about: bigint): bigint | undefined {
+    return this.#history.find(({ ns }) => ns - about < SLACK_NS && about - ns < SLACK_NS)?.ns;
   }
 
   /** The offset in nanoseconds that holds now. */

@@ -21,6 +21,8 @@ export interface PossibleCase extends AnyCase {
   readonly alone?: boolean;
   /** Makes sessions that are to be open when the tracers start. */
   readonly before?: (stage: Stage) => Promise<unknown>;
+  /** What tcpspan cannot tell yet: fields that may be wrong, and why. docs/truth.md shows them. */
+  readonly known?: { readonly fields: readonly string[]; readonly why: string };
   /** Makes sessions and ends them all. @returns each end that must be reported, and no other */
   readonly act: (stage: Stage) => Promise<ExpectedEnd[]>;
 }
