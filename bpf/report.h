@@ -182,15 +182,16 @@ static __always_inline struct record *reserve(void)
 }
 
 /* Tells the reader of a report that waits: of the times in it, and that there is one. */
-static __always_inline void announce(const struct record *held)
+static __always_inline bool announce(const struct record *held)
 {
 	struct record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 
 	if (!record)
-		return;
+		return false;
 	*record = *held;
 	record->flags |= FLAG_ANNOUNCED;
 	bpf_ringbuf_submit(record, 0);
+	return true;
 }
 
 /*
@@ -227,9 +228,11 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 		record = bpf_sk_storage_get(&waiting, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 		if (record) {
 			fill(record, sk, tp, live, last_state, flags);
-			live->waiting = true;
-			announce(record);
-			return;
+			if (announce(record)) {
+				live->waiting = true;
+				return;
+			}
+			bpf_sk_storage_delete(&waiting, sk); /* nobody would ask for it */
 		}
 	}
 	if (!wants_owner(&live->owner))

@@ -38,6 +38,17 @@ static __always_inline void establish(struct live *live, const struct tcp_sock *
 		live->handshake_rtt_us = rtt;
 }
 
+/*
+ * A child of a listener whose creation failed was never a session. One of TCP
+ * Fast Open can be used before its handshake is over.
+ */
+static __always_inline bool is_failed_child(const struct sock *sk, const struct live *live,
+					    __u8 state)
+{
+	return state == TCP_SYN_RECV && live->role == ROLE_PASSIVE && !sk->sk_socket &&
+	       live->owner.source <= OWNER_LISTEN;
+}
+
 /* From a socket that was closed, not shut down, nothing is taken any more. */
 static __always_inline void note_close(struct live *live, struct sock *sk)
 {
@@ -126,9 +137,7 @@ int set_state(const __u64 *args)
 	case TCP_CLOSE:
 		if (live->reported)
 			break;
-		/* a child of a listener whose creation failed was never a session;
-		 * one of TCP Fast Open can be accepted before its handshake is over */
-		if (old_state == TCP_SYN_RECV && live->role == ROLE_PASSIVE && !sk->sk_socket) {
+		if (is_failed_child(sk, live, old_state)) {
 			finish(live);
 			break;
 		}
@@ -162,6 +171,10 @@ int destroy_sock(const __u64 *args)
 		return 0;
 	if (live->role == ROLE_UNKNOWN && !report_existing)
 		return 0;
+	if (is_failed_child(sk, live, live->last_state)) {
+		finish(live);
+		return 0;
+	}
 	report(sk, live, live->last_state, FLAG_BACKSTOP);
 	return 0;
 }
@@ -172,8 +185,10 @@ int destroy_sock(const __u64 *args)
  */
 static __always_inline int learn_user(struct sock *sk)
 {
+	/* what was over before the start is read without being a session any more */
+	bool create = report_existing && sk->__sk_common.skc_state != TCP_CLOSE;
 	struct live *live = bpf_sk_storage_get(&sockets, sk, NULL,
-					       report_existing ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+					       create ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 
 	if (!live)
 		return 0;

@@ -16,7 +16,14 @@ export function inNetworkNamespace<Result>(path: string, act: () => Result): Res
   try {
     return act();
   } finally {
-    enter(own.fd);
+    goBack(own.fd);
+  }
+}
+
+/** No SystemError, which callers may pass over: everything that follows would be amiss. */
+function goBack(fd: number): void {
+  if (libc().setns(fd, CLONE_NEWNET) < 0) {
+    throw new Error("cannot return to the own network namespace");
   }
 }
 

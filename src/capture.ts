@@ -205,7 +205,8 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       }
       if (this.#releaseDue) {
         this.#releaseDue = false;
-        yield* this.#walk("release_waiting");
+        // a walk passes over some of what it takes away: until there is nothing
+        if (yield* this.#walk("release_waiting")) this.#releaseLater();
       }
       if (this.#interimDue) {
         this.#interimDue = false;
@@ -236,7 +237,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     yield* this.#walk("release_waiting");
     if (this.#disposed) return;
     this.#object.detach(); // upstream first: what is read now is all
-    yield* this.#walk("release_waiting");
+    while (yield* this.#walk("release_waiting"));
     yield* this.#read();
   }
 
@@ -272,6 +273,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   *#walk(program: string): Generator<SessionBatch, boolean, void> {
     if (this.#disposed) return false;
     let found = false;
+    yield* this.#read(); // room for what it makes
     using walk = this.#object.walk(program);
     while (!this.#disposed && walk.next(MOST_AT_ONCE) > 0) {
       found = true;

@@ -51,7 +51,7 @@ export class Nesting {
     const late = this.#time(RECORD.end_ns) - end;
     if (late <= 0) return;
     // what came afterwards was not the client's end, but another packet
-    if (end < this.#time(RECORD.established_ns)) return;
+    if (end < this.#time(RECORD.start_ns) || end < this.#time(RECORD.established_ns)) return;
     if (end < this.#time(RECORD.fin_sent_ns) || end < this.#time(RECORD.fin_received_ns)) return;
     // a process sees when a reset arrives, but not when its own FIN is acknowledged
     const state = this.#byte(RECORD.last_state);
