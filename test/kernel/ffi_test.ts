@@ -3,7 +3,7 @@ import { strict as assert } from "node:assert";
 import { BpfObject } from "../../ffi/bpf_object.ts";
 import { Btf } from "../../ffi/btf.ts";
 import { bootTimeNs, ClockStepEvent, wallOffsetNs } from "../../ffi/clock.ts";
-import { libbpf, LibbpfError } from "../../ffi/libbpf.ts";
+import { LibbpfError } from "../../ffi/libbpf.ts";
 import { Poller } from "../../ffi/poller.ts";
 import { Ring } from "../../ffi/ring.ts";
 import { RECORD } from "../../src/record_layout.ts";
@@ -14,7 +14,7 @@ const ELF = await Deno.readFile(new URL("../../bpf/tcpspan.bpf.o", import.meta.u
 const RING_SIZE = 64 * 1024;
 
 Deno.test("BpfObject and Ring close everything that they opened", () => {
-  libbpf(); // stays open
+  load()[Symbol.dispose](); // opens what stays open: libraries, what libbpf keeps
   const before = { descriptors: descriptors(), mappings: mappings("bpf-map") };
   for (let i = 0; i < 5; i++) {
     using object = load();
