@@ -14,11 +14,11 @@ struct live {
 	__u32 handshake_rtt_us;
 	__u32 flags;      /* enum record_flags, those known before the end */
 	__u32 interim;    /* reports of the session while open */
-	__u32 data_segs_in; /* when its process closed it, if that sent the FIN */
+	__u32 data_segs_in; /* when both directions were shut down, if that sent the FIN */
 	__u8 role;
 	__u8 last_state;  /* the state entered last, for the backstop */
 	bool counted;       /* in begun */
-	bool closed;        /* its process closed it, which sent the FIN */
+	bool closed;        /* both directions are shut down, which sent the FIN */
 	bool reported;
 	bool waiting;       /* its report waits for its close */
 	bool last_reported; /* in the last round */

@@ -244,8 +244,11 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 	bpf_ringbuf_submit(record, 0); /* wakes the reader only when it has caught up and sleeps */
 }
 
-/* Hands over a report that waited. Whoever deletes it is the one who may. */
-static __always_inline void release(const struct record *held, struct sock *sk)
+/*
+ * Hands over a report that waited. Whoever deletes it is the one who may. If the
+ * ring has no room it is lost, unless it can wait on.
+ */
+static __always_inline void release(const struct record *held, struct sock *sk, bool can_wait)
 {
 	struct record *record;
 
@@ -253,9 +256,13 @@ static __always_inline void release(const struct record *held, struct sock *sk)
 		bpf_sk_storage_delete(&waiting, sk);
 		return;
 	}
-	record = reserve();
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (record)
 		*record = *held;
+	else if (can_wait)
+		return;
+	else
+		__sync_fetch_and_add(&lost_ring_full, 1);
 	if (bpf_sk_storage_delete(&waiting, sk) == 0) {
 		if (record)
 			bpf_ringbuf_submit(record, 0);
@@ -282,7 +289,7 @@ static __always_inline void settle(struct sock *sk, bool closing)
 		held->copied_seq = tp->copied_seq;
 		held->flags |= FLAG_ALL_READ;
 	}
-	release(held, sk);
+	release(held, sk, false);
 }
 
 #endif

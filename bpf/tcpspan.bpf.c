@@ -49,7 +49,7 @@ static __always_inline bool is_failed_child(const struct sock *sk, const struct 
 	       live->owner.source <= OWNER_LISTEN;
 }
 
-/* From a socket that was closed, not shut down, nothing is taken any more. */
+/* Data that comes once both directions are shut down is refused with a reset. */
 static __always_inline void note_close(struct live *live, struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);

@@ -155,7 +155,7 @@ int release_waiting(struct bpf_iter__bpf_sk_storage_map *ctx)
 
 	if (!held || !sk || bpf_ktime_get_boot_ns() - held->end_ns < least_wait_ns)
 		return 0;
-	release(held, sk);
+	release(held, sk, least_wait_ns != 0);
 	bpf_seq_write(ctx->meta->seq, "r", 1);
 	return 0;
 }
