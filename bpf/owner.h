@@ -52,6 +52,7 @@ static __always_inline void set_owner(struct owner *owner, const struct task_str
 	owner->pid = pid;
 	owner->uid = task->cred->uid.val;
 	owner->source = source;
+	owner->exec_id = task->self_exec_id;
 	owner->process_start_ns = start;
 	owner->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 	bpf_probe_read_kernel(owner->comm, sizeof(owner->comm), task->comm);

@@ -19,6 +19,7 @@ export const RECORD = {
   owner_comm: 96,
   owner_exe: 112,
   owner_source: 176,
+  owner_exec_id: 180,
   netns: 184,
   snd_una: 188,
   write_seq: 192,

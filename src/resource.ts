@@ -15,10 +15,12 @@ import {
   ATTR_PROCESS_OWNER,
   ATTR_PROCESS_PID,
 } from "@opentelemetry/semantic-conventions/incubating";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { type CgroupNames, parseCgroup2, parseCgroups } from "./cgroup.ts";
 import { CgroupIndex } from "./cgroup_index.ts";
 import { isSameProcess, readProc, readProcEnv, readProcLink } from "./procfs.ts";
+import { TEXT_LENGTH } from "./record_layout.ts";
 import { formatRfc3339 } from "./rfc3339.ts";
 import type { Session } from "./session.ts";
 
@@ -35,6 +37,7 @@ export interface ResourceSettings {
 interface Entry {
   readonly pid: number | undefined;
   readonly uid: number | undefined;
+  readonly execId: number;
   readonly executable: string;
   readonly resource: Resource;
 }
@@ -69,17 +72,17 @@ export class ProcessResources {
     if (session.ownerSource === "unknown") {
       return this.#unknown ??= this.#resource({ [ATTR_SERVICE_NAME]: "unknown_service" });
     }
-    const { pid, uid, processStartBootNs: start, executable } = session;
+    const { pid, uid, execId, processStartBootNs: start, executable } = session;
     const known = this.#entries.get(start);
     const isKnown = known !== undefined && known.pid === pid && known.uid === uid &&
-      known.executable === executable;
+      known.execId === execId && known.executable === executable;
     if (isKnown) return known.resource;
     const resource = this.#describe(session, pid);
     if (this.#entries.size >= CAPACITY) {
       const [oldest] = this.#entries.keys();
       if (oldest !== undefined) this.#entries.delete(oldest);
     }
-    this.#entries.set(start, { pid, uid, executable, resource });
+    this.#entries.set(start, { pid, uid, execId, executable, resource });
     return resource;
   }
 
@@ -89,10 +92,11 @@ export class ProcessResources {
     const path = alive ? executablePath(pid, session.executable) : undefined;
     const executable = session.executable || path?.replace(/.*\//, "") || "";
     const created = session.processStartUnixNs;
-    const commandLine = alive && this.#settings.commandLine
+    const runsStill = pid !== undefined && path !== undefined;
+    const commandLine = runsStill && this.#settings.commandLine
       ? readProc(`${pid}/cmdline`)?.replaceAll("\0", " ").trim()
       : undefined;
-    const ownName = alive && this.#settings.fromProcessEnv
+    const ownName = runsStill && this.#settings.fromProcessEnv
       ? readProcEnv(pid, "OTEL_SERVICE_NAME")
       : undefined;
     return this.#resource({
@@ -145,7 +149,9 @@ export class ProcessResources {
 /** Undefined where the process has executed something else since the kernel named it `name`. */
 function executablePath(pid: number, name: string): string | undefined {
   const path = readProcLink(`${pid}/exe`)?.replace(/ \(deleted\)$/, "");
-  return path?.replace(/.*\//, "").startsWith(name) ? path : undefined;
+  const found = path?.replace(/.*\//, "") ?? "";
+  const isCut = Buffer.byteLength(name) >= TEXT_LENGTH.exe - 1;
+  return name === "" || found === name || (isCut && found.startsWith(name)) ? path : undefined;
 }
 
 function readFile(path: string): string | undefined {

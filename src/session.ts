@@ -357,6 +357,11 @@ export class Session {
     return this.#text(RECORD.owner_exe, TEXT_LENGTH.exe);
   }
 
+  /** Tells apart what the owner executed, one program after the other. */
+  get execId(): number {
+    return this.#u32(RECORD.owner_exec_id);
+  }
+
   get ownerSource(): OwnerSource {
     return OWNER_SOURCES[this.#bytes[this.#offset + RECORD.owner_source] ?? 0] ?? "unknown";
   }

@@ -30,6 +30,7 @@ const NUMBERS_64 = [
 const NUMBERS_32 = [
   "owner_pid",
   "owner_uid",
+  "owner_exec_id",
   "netns",
   "snd_una",
   "write_seq",
@@ -114,6 +115,7 @@ export function makeRecord(fields: Partial<RecordFields> = {}): Uint8Array<Array
     owner_cgroup_id: 7n,
     owner_pid: 1234,
     owner_uid: 1000,
+    owner_exec_id: 1,
     owner_comm: "curl",
     owner_exe: "curl",
     owner_source: OWNER.CONNECT,

@@ -64,10 +64,30 @@ Deno.test("of() adds what /proc tells of a process that runs", () => {
 });
 
 Deno.test("of() tells no path of what a process has executed since", () => {
-  const attributes = attributesOf({ ...fieldsOf(Deno.pid), owner_exe: "bash" });
-  assert.equal(attributes["process.executable.path"], undefined);
-  assert.equal(attributes["process.executable.name"], "bash");
-  assert.equal(attributes["process.pid"], Deno.pid);
+  for (const before of ["bash", "de", "denoise"]) {
+    const settings = { commandLine: true };
+    const attributes = attributesOf({ ...fieldsOf(Deno.pid), owner_exe: before }, settings);
+    assert.equal(attributes["process.executable.path"], undefined);
+    assert.equal(attributes["process.command_line"], undefined);
+    assert.equal(attributes["process.executable.name"], before);
+    assert.equal(attributes["process.pid"], Deno.pid);
+  }
+});
+
+Deno.test("of() knows the path of an executable whose name the kernel cut", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/${"sleeper".padEnd(80, "-")}`;
+  await Deno.copyFile("/bin/sleep", path);
+  const child = new Deno.Command(path, { args: ["60"] }).spawn();
+  try {
+    const cut = path.slice(folder.length + 1).slice(0, 63);
+    const attributes = attributesOf({ ...fieldsOf(child.pid), owner_exe: cut });
+    assert.equal(attributes["process.executable.path"], path);
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("of() takes nothing from another process that got the number", () => {
@@ -140,7 +160,7 @@ for (const value of ["", undefined]) {
 
 Deno.test("process.command_line is told only where the settings ask for it", async () => {
   await using sleeper = await start({}, "sleep 60.5");
-  const fields = fieldsOf(sleeper.pid);
+  const fields = { ...fieldsOf(sleeper.pid), owner_exe: "sleep" };
   assert.equal(attributesOf(fields)["process.command_line"], undefined);
   assert.equal(attributesOf(fields, { commandLine: true })["process.command_line"], "sleep 60.5");
 });
@@ -177,6 +197,7 @@ const OTHERS: Record<string, Partial<RecordFields>> = {
   "pid": { owner_pid: NO_PROCESS + 1 },
   "start": { owner_process_start_ns: 2n },
   "executable": { owner_exe: "after-exec" },
+  "execution": { owner_exec_id: 2 },
 };
 
 for (const [difference, fields] of Object.entries(OTHERS)) {

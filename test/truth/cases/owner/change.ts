@@ -41,10 +41,6 @@ export const CHANGES: Case[] = [
   {
     name: "a client connects again as another program of the same name",
     section: "owner",
-    known: {
-      fields: ["process.executable.path"],
-      why: "the path is read once for a process and a name of its executable",
-    },
     act: async (stage) => {
       const first = await stage.connect();
       const { actor } = first.client;
