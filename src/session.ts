@@ -153,10 +153,12 @@ export class Session {
   get established(): boolean {
     if (this.#seen(RECORD.established_ns)) return true;
     const state = this.lastState;
-    if (state !== "syn_sent" && state !== "syn_recv" && state !== "unknown") return true;
-    // of the backstop: the state is the last one that was seen, not the last one
-    return this.has(FLAG.BACKSTOP) &&
-      (this.#u64(RECORD.bytes_acked) > 0 || this.#u64(RECORD.bytes_received) > 0);
+    return state !== "syn_sent" && state !== "syn_recv" && state !== "unknown";
+  }
+
+  /** Whether the peer acknowledged something, if only the SYN, or sent data. */
+  get #hasTransferred(): boolean {
+    return this.#u64(RECORD.bytes_acked) > 0 || this.#u64(RECORD.bytes_received) > 0;
   }
 
   /** The state before CLOSE; of a session that is open, its state. */
@@ -171,7 +173,11 @@ export class Session {
    */
   #furthest(seen: TcpState): TcpState {
     const peerFin = this.has(FLAG.SOCK_DONE);
-    if (seen === "established" && peerFin) return "close_wait";
+    const inHandshake = seen === "syn_sent" || seen === "syn_recv";
+    const isChild = seen === "listen"; // a listener's state, which it was made with
+    if (seen === "established" || isChild || (inHandshake && this.#hasTransferred)) {
+      return peerFin ? "close_wait" : "established";
+    }
     if (seen !== "fin_wait1") return seen;
     if (this.#u32(RECORD.snd_una) === this.#u32(RECORD.write_seq)) return "fin_wait2";
     return peerFin ? "closing" : seen;

@@ -173,6 +173,10 @@ for (const [name, fields, established] of MISSED) {
   });
 }
 
+function show(fields: Partial<RecordFields>): string {
+  return JSON.stringify(fields, (_, value) => typeof value === "bigint" ? Number(value) : value);
+}
+
 const FIN_UNACKED = { snd_una: 1000, write_seq: 1001 };
 const BEFORE_CLOSE: [seen: TcpState, fields: Partial<RecordFields>, last: TcpState][] = [
   ["fin_wait1", {}, "fin_wait2"],
@@ -181,10 +185,15 @@ const BEFORE_CLOSE: [seen: TcpState, fields: Partial<RecordFields>, last: TcpSta
   ["established", {}, "established"],
   ["established", { flags: FLAG.SOCK_DONE }, "close_wait"],
   ["last_ack", {}, "last_ack"],
+  ["listen", {}, "established"],
+  ["listen", { flags: FLAG.SOCK_DONE }, "close_wait"],
+  ["syn_recv", { bytes_received: 5n }, "established"],
+  ["syn_sent", { bytes_acked: 1n, flags: FLAG.SOCK_DONE }, "close_wait"],
+  ["syn_sent", { bytes_acked: 0n, bytes_received: 0n }, "syn_sent"],
 ];
 
 for (const [seen, { flags = 0, ...fields }, last] of BEFORE_CLOSE) {
-  Deno.test(`lastState is ${last} after ${seen}, ${JSON.stringify({ ...fields, flags })}, where CLOSE was missed`, () => {
+  Deno.test(`lastState is ${last} after ${seen}, ${show({ ...fields, flags })}, where CLOSE was missed`, () => {
     const session = makeSession({ ...fields, last_state: seen, flags: flags | FLAG.BACKSTOP });
     assert.equal(session.lastState, last);
   });
