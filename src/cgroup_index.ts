@@ -19,7 +19,7 @@ export class CgroupIndex {
     this.#known.set(id, names);
   }
 
-  /** The names of cgroup `id`, as bpf_get_current_cgroup_id gives it; undefined if it is unknown. */
+  /** The names of cgroup `id`, its folder's inode; undefined if it is unknown. */
   find(id: bigint): CgroupNames | undefined {
     const known = this.#known.get(id);
     const began = performance.now();
@@ -32,7 +32,6 @@ export class CgroupIndex {
     return this.#known.get(id);
   }
 
-  /** A cgroup's id is its folder's inode. */
   #scan(root: string, path: string): void {
     try {
       const { ino } = statSync(root + path, { bigint: true });

@@ -48,14 +48,4 @@ export class WallClock {
   #near(about: bigint): bigint | undefined {
     return this.#history.find(({ ns }) => ns - about < SLACK_NS && about - ns < SLACK_NS)?.ns;
   }
-
-  /** The offset in nanoseconds that holds now. */
-  get offset(): bigint {
-    return this.#history[0]?.ns ?? 0n;
-  }
-
-  /** Nanoseconds of the boot clock since which `offset` holds. */
-  get since(): bigint {
-    return this.#history[0]?.since ?? 0n;
-  }
 }
