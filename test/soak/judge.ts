@@ -26,6 +26,8 @@ export interface Verdict {
   /** The first faults of each kind, in full. */
   readonly faults: readonly string[];
   readonly faultCount: number;
+  /** Of these, times that are late. */
+  readonly lateCount: number;
   /** Ends without a span: faults, unless the tracer has counted them. */
   readonly missing: readonly string[];
 }
@@ -52,6 +54,7 @@ export class Judge {
   readonly #missing: string[] = [];
   #spans = 0;
   #faultCount = 0;
+  #lateCount = 0;
 
   constructor(ends: readonly JoinedEnd[], host: Host) {
     this.#ends = ends;
@@ -118,6 +121,7 @@ export class Judge {
       paths: this.#paths,
       faults: this.#faults,
       faultCount: this.#faultCount,
+      lateCount: this.#lateCount,
       missing: this.#missing,
     };
   }
@@ -181,6 +185,7 @@ export class Judge {
 
   #wrong(end: JoinedEnd, mismatch: Mismatch, span?: Span): void {
     const { field, expected, found } = mismatch;
+    if (mismatch.isLate === true) this.#lateCount++;
     this.#fault(`wrong ${field}`, end, span, `expected ${expected}, found ${found}`);
   }
 
