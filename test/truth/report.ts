@@ -86,10 +86,10 @@ function table(results: readonly CaseResult[]): string[] {
   ];
 }
 
-function rows({ played: { name }, broken, tcplife, tcpspan }: CaseResult): string[] {
+function rows({ played: { name, known }, broken, tcplife, tcpspan }: CaseResult): string[] {
   if (broken !== undefined) return [row(name, "", "", `not played: ${broken}`)];
   const lines = tcpspan.ends.map((end, i) =>
-    row(i === 0 ? name : "", end.expected.what, verdict(tcplife?.ends[i]), verdict(end))
+    row(i === 0 ? name : "", end.expected.what, verdict(tcplife?.ends[i]), verdict(end, known?.why))
   );
   const extra = [tcplife, tcpspan].map((of) =>
     of?.extra.map(({ found }) => found).join("; ") ?? ""
@@ -105,10 +105,11 @@ function row(...cells: readonly string[]): string {
   } |`;
 }
 
-function verdict(end: EndVerdict | undefined): string {
+function verdict(end: EndVerdict | undefined, why?: string): string {
   if (end === undefined) return "";
   if (end.missing) return "**missing**";
-  return end.faults.length === 0 ? "right" : end.faults.map(tell).join("; ");
+  if (end.faults.length === 0) return "right";
+  return end.faults.map(tell).join("; ") + (why === undefined ? "" : `: ${why}`);
 }
 
 function tell({ field, expected, found }: Fault): string {

@@ -255,6 +255,16 @@ export class Stage implements AsyncDisposable {
     return Number(/packets (\d+)/.exec(rules)?.[1] ?? 0);
   }
 
+  /** How many segments were sent again, on both sides: on a machine that stands still they are. */
+  async sentAgain(): Promise<number> {
+    const counts = await Promise.all((["near", "far"] as const).map(async (side) => {
+      // TcpRetransSegs; 0 in a namespace that has gone, or whose name has
+      const table = await this[side].run("nstat", "-az", "TcpRetransSegs").catch(() => "");
+      return Number(/TcpRetransSegs\s+(\d+)/.exec(table)?.[1] ?? 0);
+    }));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   /** Undoes `cut()` and `thin()`, or the rejects of `reject()`. */
   async mend(...sides: readonly Side[]): Promise<void> {
     await Promise.all(

@@ -1,8 +1,19 @@
 /** What never reached its reader. */
 import type { Case } from "../../case.ts";
+import type { End } from "../../end.ts";
 import { pause } from "../../stage.ts";
 import { across, timed } from "../../window.ts";
 import { clientCloses, counted } from "./finish.ts";
+
+/** Waits until nothing has come for a while. @returns what came and was not read */
+async function quiet(server: End): Promise<number> {
+  let [before, now] = [-1, (await server.info()).unread];
+  while (before !== now) {
+    await pause(500); // a closed window is probed after 200 ms
+    [before, now] = [now, (await server.info()).unread];
+  }
+  return now;
+}
 
 export const UNREAD: Case[] = [
   {
@@ -108,9 +119,9 @@ export const UNREAD: Case[] = [
     act: async (stage) => {
       const { client, server } = await stage.connect({ loopback: true, address: "127.0.0.1" });
       await client.sendUntilFull();
-      const { unsent_or_unacked: unackedBytes } = await client.info();
+      const rxBytes = await quiet(server);
       const [ofClient, ofServer] = [await counted(client), await counted(server)];
-      const rxBytes = (await server.info()).unread;
+      const { unsent_or_unacked: unackedBytes } = await client.info();
       await client.abort();
       await server.untilGone();
       await server.close();

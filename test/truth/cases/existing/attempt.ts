@@ -1,8 +1,18 @@
 /** Sockets that were not connected yet when the tracers started. */
 import type { Case, ExpectedEnd } from "../../case.ts";
+import type { Stage } from "../../stage.ts";
 import { across, untilNow } from "../../window.ts";
 import { finish } from "../owner/finish.ts";
 import { existing } from "./existing.ts";
+
+const MOST_SYNS = 127; // of the sysctl
+
+/** Leaves SYNs unanswered, and has one sent each second: other cases may take their time first. */
+async function silence(stage: Stage): Promise<void> {
+  await stage.near.sysctl("ipv4.tcp_syn_linear_timeouts", MOST_SYNS);
+  await stage.near.sysctl("ipv4.tcp_syn_retries", MOST_SYNS);
+  await stage.cut("far");
+}
 
 export const ATTEMPTS: Case[] = [
   existing("a bound socket that connects afterwards", async (stage) => {
@@ -27,7 +37,7 @@ export const ATTEMPTS: Case[] = [
   existing("a SYN is on its way at the start, and answered afterwards", async (stage) => {
     const listener = await stage.listen();
     const client = await stage.client();
-    await stage.cut("far");
+    await silence(stage);
     await client.startConnect(listener);
     return async (old) => {
       await stage.mend("far"); // it is sent again
@@ -40,7 +50,7 @@ export const ATTEMPTS: Case[] = [
         client: {
           ...old,
           ownerSource: "recv",
-          retransmits: [1, 20],
+          retransmits: [1, MOST_SYNS],
           established,
           handshakeUs: undefined, // nobody saw when the SYN was sent
         },
@@ -50,7 +60,7 @@ export const ATTEMPTS: Case[] = [
   }),
   existing("a SYN is on its way at the start, and refused afterwards", async (stage) => {
     const client = await stage.client({ bound: true });
-    await stage.cut("far");
+    await silence(stage);
     await client.startConnect({ address: stage.addresses.far.ipv4, port: stage.port() });
     return async (old) => {
       await stage.mend("far");
@@ -58,7 +68,7 @@ export const ATTEMPTS: Case[] = [
       await client.close();
       const special: Partial<ExpectedEnd> = {
         ...old,
-        retransmits: [1, 20],
+        retransmits: [1, MOST_SYNS],
         ownerSource: ["fd_table", "close"],
       };
       return [client.ended("syn_sent", "peer", "refused", special)];
@@ -68,24 +78,26 @@ export const ATTEMPTS: Case[] = [
     "a SYN is on its way at the start, and refused afterwards; the socket stays open",
     async (stage) => {
       const client = await stage.client({ bound: true });
-      await stage.cut("far");
+      await silence(stage);
       await client.startConnect({ address: stage.addresses.far.ipv4, port: stage.port() });
       return async (old) => {
         await stage.mend("far");
         await client.failToFinish();
-        return [client.ended("syn_sent", "peer", "refused", { ...old, retransmits: [1, 20] })];
+        return [
+          client.ended("syn_sent", "peer", "refused", { ...old, retransmits: [1, MOST_SYNS] }),
+        ];
       };
     },
   ),
   existing("a SYN is on its way at the start, and given up afterwards", async (stage) => {
     const client = await stage.client({ bound: true });
-    await stage.cut("far");
+    await silence(stage);
     await client.startConnect({ address: stage.addresses.far.ipv4, port: stage.port() });
     return async (old) => {
       await client.close();
       const special: Partial<ExpectedEnd> = {
         ...old,
-        retransmits: [0, 20],
+        retransmits: [0, MOST_SYNS],
         ownerSource: ["fd_table", "close"],
       };
       return [client.ended("syn_sent", "local", "aborted", special)];
