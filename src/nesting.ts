@@ -5,6 +5,7 @@ import { TCP_STATES } from "./session.ts";
 const SLOTS = 4096; // sessions remembered; a power of two
 const WORDS = 4; // of a slot: two that tell the session, and the client's end
 const TOLERANCE_NS = 100_000; // what docs/span.md promises of times
+const MOST_UNSEEN_NS = 10_000_000; // for the acknowledgement of a FIN, which no process sees
 const CLOSING = TCP_STATES.indexOf("closing");
 const LAST_ACK = TCP_STATES.indexOf("last_ack");
 
@@ -53,9 +54,10 @@ export class Nesting {
     // what came afterwards was not the client's end, but another packet
     if (end < this.#time(RECORD.start_ns) || end < this.#time(RECORD.established_ns)) return;
     if (end < this.#time(RECORD.fin_sent_ns) || end < this.#time(RECORD.fin_received_ns)) return;
-    // a process sees when a reset arrives, but not when its own FIN is acknowledged
+    // a process sees when a reset or an error arrives, but not when its own FIN is acknowledged
     const state = this.#byte(RECORD.last_state);
-    if (state !== LAST_ACK && state !== CLOSING && late > TOLERANCE_NS) return;
+    const unseen = (state === LAST_ACK || state === CLOSING) && this.#byte(RECORD.err) === 0;
+    if (late > (unseen ? MOST_UNSEEN_NS : TOLERANCE_NS)) return;
     this.#words[this.#at + RECORD.end_ns / 4] = low;
     this.#words[this.#at + RECORD.end_ns / 4 + 1] = high;
   }

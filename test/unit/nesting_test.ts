@@ -1,5 +1,6 @@
 /** A server's session ends within its client's. */
 import { strict as assert } from "node:assert";
+import { constants } from "node:os";
 import { Nesting } from "../../src/nesting.ts";
 import { RECORD, ROLE } from "../../src/record_layout.ts";
 import { Session } from "../../src/session.ts";
@@ -79,6 +80,13 @@ Deno.test("apply() sets a reset back by what its process can't see: 100 µs", ()
   assert.deepEqual(ends([client, seen]), [END - 1n, END + 100_000n]);
   const unseen = { ...late, end_ns: END + 100_000n }; // the acknowledgement of its own FIN
   assert.deepEqual(ends([client, unseen]), [END - 1n, END - 1n]);
+});
+
+Deno.test("apply() leaves alone an end on a slow path, or after a FIN that was never acknowledged", () => {
+  const slow = { ...late, end_ns: END + 10_000_000n };
+  assert.deepEqual(ends([client, slow]), [END - 1n, END + 10_000_000n]);
+  const timedOut = { ...late, end_ns: END + 100_000n, err: constants.errno.ETIMEDOUT };
+  assert.deepEqual(ends([client, timedOut]), [END - 1n, END + 100_000n]);
 });
 
 Deno.test("apply() leaves reports of open sessions alone, and takes no end from them", () => {
