@@ -8,6 +8,7 @@ interface Offset {
 }
 
 const SLACK_NS = 1_000_000n; // an interrupt between two readings
+const MOST_STILL_NS = 1_000_000_000n; // of a virtual CPU
 const HISTORY = 16; // a session is read within seconds of its end
 
 /**
@@ -32,17 +33,22 @@ export class WallClock {
   }
 
   /**
-   * The offset in nanoseconds that held when CLOCK_TAI − CLOCK_BOOTTIME was about `tai`, which the
-   * kernel program reads one clock after the other. Finds steps that nobody has told of yet.
+   * The offset in nanoseconds that held at `bootNs`, when CLOCK_TAI − CLOCK_BOOTTIME was about
+   * `tai`: the kernel program reads one clock after the other. Finds steps that nobody has told of
+   * yet.
    */
-  offsetOfTai(tai: bigint): bigint {
-    return this.#near(tai - this.#taiOffset) ?? this.#afterStep(tai);
+  offsetOfTai(tai: bigint, bootNs: bigint): bigint {
+    return this.#near(tai - this.#taiOffset) ?? this.#afterStep(tai, bootNs);
   }
 
-  #afterStep(tai: bigint): bigint {
+  #afterStep(tai: bigint, bootNs: bigint): bigint {
     this.step();
     const about = tai - this.#taiOffset;
-    return this.#near(about) ?? about;
+    const known = this.#near(about);
+    if (known !== undefined) return known;
+    // the program stood still between the clocks, or a step was taken back before it was seen
+    const late = about - this.offsetAt(bootNs);
+    return late > 0n && late < MOST_STILL_NS ? about - late : about;
   }
 
   #near(about: bigint): bigint | undefined {

@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { bootTimeNs, wallOffsetNs } from "../../ffi/clock.ts";
+import { bootTimeNs, taiOffsetNs, wallOffsetNs } from "../../ffi/clock.ts";
 import { WallClock } from "../../src/wall_clock.ts";
 
 const TOLERANCE_NS = 100_000n; // what docs/span.md promises
@@ -47,3 +47,22 @@ Deno.test("a clock that is stepped without end forgets the oldest steps", () => 
   assertNear(clock.offsetAt(0n), wallOffsetNs()); // the oldest that is kept
   assertNear(clock.offsetAt(bootTimeNs()), wallOffsetNs());
 });
+
+const GAPS: [name: string, gapNs: bigint, offsetNs: bigint][] = [
+  ["takes a program that stood still between two clocks for what it is", 20_000_000n, 0n],
+  ["finds a step forward that was taken back unseen", 3_000_000_000n, 3_000_000_000n],
+  ["finds a step back that was taken back unseen", -3_000_000_000n, -3_000_000_000n],
+];
+
+for (const [name, gapNs, offsetNs] of GAPS) {
+  Deno.test(`offsetOfTai() ${name}`, () => {
+    const clock = new WallClock();
+    const found = clock.offsetOfTai(taiBootOffset() + gapNs, bootTimeNs());
+    assertNear(found - offsetNs, wallOffsetNs());
+  });
+}
+
+/** CLOCK_TAI − CLOCK_BOOTTIME, as the kernel program measures it. */
+function taiBootOffset(): bigint {
+  return wallOffsetNs() + taiOffsetNs();
+}
