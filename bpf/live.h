@@ -91,4 +91,13 @@ static __always_inline __u8 infer_role(const struct tcp_sock *tp, __u8 state)
 	return syn == 1 ? ROLE_ACTIVE : syn == 0 ? ROLE_PASSIVE : ROLE_UNKNOWN;
 }
 
+/* The same without the lock: counters that move between two looks tell nothing. */
+static __always_inline __u8 infer_role_unlocked(const struct tcp_sock *tp, __u8 state)
+{
+	__u8 role = infer_role(tp, state);
+
+	barrier();
+	return role == infer_role(tp, state) ? role : ROLE_UNKNOWN;
+}
+
 #endif

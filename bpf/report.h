@@ -246,29 +246,31 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 
 /*
  * Hands over a report that waited. Whoever deletes it is the one who may. If the
- * ring has no room it is lost, unless it can wait on.
+ * ring has no room it is lost, unless it can wait on. Whether it made a record.
  */
-static __always_inline void release(const struct record *held, struct sock *sk, bool can_wait)
+static __always_inline bool release(const struct record *held, struct sock *sk, bool can_wait)
 {
 	struct record *record;
 
 	if (!wants_owner(&held->owner)) {
 		bpf_sk_storage_delete(&waiting, sk);
-		return;
+		return false;
 	}
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (record)
 		*record = *held;
 	else if (can_wait)
-		return;
+		return false;
 	else
 		__sync_fetch_and_add(&lost_ring_full, 1);
 	if (bpf_sk_storage_delete(&waiting, sk) == 0) {
 		if (record)
 			bpf_ringbuf_submit(record, 0);
-	} else if (record) {
-		bpf_ringbuf_discard(record, 0);
+		return record != NULL;
 	}
+	if (record)
+		bpf_ringbuf_discard(record, 0);
+	return false;
 }
 
 /*

@@ -194,6 +194,12 @@ static __always_inline int learn_user(struct sock *sk)
 		return 0;
 	adopt(live);
 	learn_owner(&live->owner, sk, OWNER_RECV);
+	if (live->waiting) {
+		struct record *held = bpf_sk_storage_get(&waiting, sk, NULL, 0);
+
+		if (held)
+			learn_owner(&held->owner, sk, OWNER_RECV);
+	}
 	return 0;
 }
 

@@ -44,7 +44,10 @@ int seed_owner(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* Learns who opened, while the iterator holds the socket's lock. One network namespace a time. */
+/*
+ * Learns who opened. One network namespace a time. The iterator holds the
+ * socket's lock since Linux 5.15.
+ */
 SEC("iter/tcp")
 int seed_role(struct bpf_iter__tcp *ctx)
 {
@@ -64,7 +67,7 @@ int seed_role(struct bpf_iter__tcp *ctx)
 	if (!live || live->role != ROLE_UNKNOWN)
 		return 0;
 	state = sk->__sk_common.skc_state;
-	live->role = state == TCP_LISTEN ? ROLE_LISTENER : infer_role(tp, state);
+	live->role = state == TCP_LISTEN ? ROLE_LISTENER : infer_role_unlocked(tp, state);
 	return 0;
 }
 
@@ -77,6 +80,8 @@ static __always_inline bool is_due(const struct live *live, __u64 now)
 		return now - live->interim_ns >= interim_ns / 2;
 	return now - start_of(live, now) >= interim_ns;
 }
+
+#define MOST_TRIES 4
 
 /*
  * Reports a session that is open: one whose trace id is known for good, which it
@@ -91,7 +96,7 @@ int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct record *record;
 	struct tcp_sock *tp;
-	bool consistent = false;
+	bool consistent = false, is_last = last_round != 0;
 	__u8 state;
 
 	if (!live || !sk || live->reported || live->role == ROLE_LISTENER)
@@ -99,7 +104,7 @@ int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 	state = sk->__sk_common.skc_state;
 	if (state == TCP_CLOSE || state == TCP_LISTEN)
 		return 0;
-	if (last_round) {
+	if (is_last) {
 		if (live->last_reported || live->start_ns > last_round)
 			return 0;
 	} else if (state == TCP_SYN_SENT || state == TCP_SYN_RECV ||
@@ -109,24 +114,30 @@ int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp || !wants_address(sk, tp) || !wants_owner(&live->owner))
 		return 0;
-	record = reserve();
+	record = is_last ? reserve() : bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record)
 		return 0;
-	/* the lock is not held here: take the counters again if they moved */
-	for (int i = 0; i < 4 && !consistent; i++) {
+	/* the lock is not held here: take the counters again if they moved, or do not fit */
+	for (int i = 0; i < MOST_TRIES && !consistent; i++) {
+		state = sk->__sk_common.skc_state;
 		fill(record, sk, tp, live, state, 0);
 		barrier();
 		consistent = record->snd_una == tp->snd_una && record->bytes_acked == tp->bytes_acked &&
 			     record->rcv_nxt == tp->rcv_nxt &&
-			     record->bytes_received == tp->bytes_received;
+			     record->bytes_received == tp->bytes_received &&
+			     state == sk->__sk_common.skc_state &&
+			     (record->role == infer_role(tp, state) || i == MOST_TRIES - 1);
 	}
+	if (state == TCP_CLOSE || state == TCP_LISTEN) /* its end tells */
+		consistent = false;
 	if (!consistent) {
 		bpf_ringbuf_discard(record, 0);
 		return 0;
 	}
-	live->start_ns = record->start_ns; /* part of the ids of a session that cannot be joined */
+	if (!live->start_ns) /* part of the ids of a session that cannot be joined */
+		live->start_ns = record->start_ns;
 	live->interim_ns = record->end_ns;
-	live->last_reported = last_round != 0;
+	live->last_reported = is_last;
 	record->interim = ++live->interim;
 	bpf_ringbuf_submit(record, 0);
 	bpf_seq_write(ctx->meta->seq, "r", 1);
@@ -152,11 +163,17 @@ int release_waiting(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct record *held = ctx->value;
 	struct sock *sk = ctx->sk;
+	struct live *live;
 
-	if (!held || !sk || bpf_ktime_get_boot_ns() - held->end_ns < least_wait_ns)
+	if (!held || !sk)
 		return 0;
-	release(held, sk, least_wait_ns != 0);
-	bpf_seq_write(ctx->meta->seq, "r", 1);
+	live = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	if (!live || !live->waiting) /* it is just being written */
+		return 0;
+	if (bpf_ktime_get_boot_ns() - held->end_ns < least_wait_ns)
+		return 0;
+	if (release(held, sk, least_wait_ns != 0))
+		bpf_seq_write(ctx->meta->seq, "r", 1);
 	return 0;
 }
 

@@ -13,7 +13,7 @@ import { HostError } from "./errors.ts";
 import { HOOKS, presentHooks, requireHost } from "./host.ts";
 import { Limiter } from "./limiter.ts";
 import { Nesting } from "./nesting.ts";
-import { networkNamespaces } from "./network_namespaces.ts";
+import { networkNamespaceOf, networkNamespaces } from "./network_namespaces.ts";
 import { readProcLink } from "./procfs.ts";
 import { BSS, FLAG, LIMIT, RECORD, RODATA } from "./record_layout.ts";
 import { WallClock } from "./wall_clock.ts";
@@ -60,9 +60,10 @@ const AF: Record<"ipv4" | "ipv6", number> = { ipv4: 2, ipv6: 10 };
 const OBJECT = new URL("../bpf/tcpspan.bpf.o", import.meta.url);
 const DEFAULT_RING = 16 * 1024 * 1024; // bytes
 const MAX_BATCH = 4096; // sessions
-const MOST_AT_ONCE = 512; // records that a walk makes before the ring is read: they fit the smallest
+const MOST_AT_ONCE = 512; // records that a walk makes before the ring is read
+const WALK_PAUSE_MS = 5; // between them, so that exporters keep pace
 const MOST_INTERVAL_MS = 2 ** 31 - 1; // of setInterval
-const RING_HEADER = 8; // bytes in front of each record
+const STRIDE = RECORD.size + 8; // of a record in the ring, which has a header
 // Under load the ring is read at this interval; a reader that has caught up sleeps without a timer.
 const COALESCE_MS = 50;
 // A report that waits for its socket's close is handed over after as long: the process may hang.
@@ -205,8 +206,8 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       }
       if (this.#releaseDue) {
         this.#releaseDue = false;
-        // a walk passes over some of what it takes away: until there is nothing
-        if (yield* this.#walk("release_waiting")) this.#releaseLater();
+        // a walk passes over some when it takes others away: until there is nothing
+        while (yield* this.#walk("release_waiting"));
       }
       if (this.#interimDue) {
         this.#interimDue = false;
@@ -270,14 +271,16 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
    * Has an iterator program fill the ring, and reads it in between, so that it never overflows.
    * @returns whether the program made a record
    */
-  *#walk(program: string): Generator<SessionBatch, boolean, void> {
+  async *#walk(program: string): AsyncGenerator<SessionBatch, boolean, void> {
     if (this.#disposed) return false;
+    const most = Math.min(MOST_AT_ONCE, Math.floor(this.#ring.size / 2 / STRIDE));
     let found = false;
     yield* this.#read(); // room for what it makes
     using walk = this.#object.walk(program);
-    while (!this.#disposed && walk.next(MOST_AT_ONCE) > 0) {
+    while (!this.#disposed && walk.next(most) > 0) {
       found = true;
       yield* this.#read();
+      await new Promise((resolve) => setTimeout(resolve, WALK_PAUSE_MS));
     }
     return found;
   }
@@ -323,7 +326,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
 
   /** The finished records at the head of the ring, at most MAX_BATCH; undefined if there are none. */
   #drain(): SessionBatch | undefined {
-    const waiting = Math.ceil(this.#ring.waiting / (RECORD.size + RING_HEADER));
+    const waiting = Math.ceil(this.#ring.waiting / STRIDE);
     if (waiting === 0) return undefined;
     const words = new Int32Array(Math.min(waiting, MAX_BATCH) * RECORD.size / 4);
     const count = this.#ring.read(words, RECORD.size);
@@ -342,7 +345,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       const tai = view.getBigInt64(at + RECORD.wall_offset_ns, true);
       const ns = tai === 0n
         ? this.#clock.offsetAt(view.getBigUint64(at + RECORD.end_ns, true))
-        : this.#clock.offsetOfTai(tai);
+        : this.#clock.offsetOfTai(tai, view.getBigUint64(at + RECORD.end_ns, true));
       view.setBigInt64(at + RECORD.wall_offset_ns, ns, true);
     }
   }
@@ -394,7 +397,11 @@ function seed(object: BpfObject): void {
   using owners = object.walk("seed_owner");
   owners.next(1); // to the end, as it writes nothing
   object.attachIterator("seed_role");
-  for (const { pid } of networkNamespaces()) {
+  using own = object.walk("seed_role");
+  own.next(1);
+  const ownInode = networkNamespaceOf("self");
+  for (const { inode, pid } of networkNamespaces()) {
+    if (inode === ownInode) continue;
     try {
       using roles = inNetworkNamespace(`/proc/${pid}/ns/net`, () => object.walk("seed_role"));
       roles.next(1);

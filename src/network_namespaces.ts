@@ -8,12 +8,17 @@ export interface NetworkNamespace {
   readonly pid: string;
 }
 
+/** Inode of the network namespace of process `pid`, or `self`; 0 if nobody tells. */
+export function networkNamespaceOf(pid: string): number {
+  return Number(/\d+/.exec(readProcLink(`${pid}/ns/net`) ?? "")?.[0] ?? 0);
+}
+
 /** Those that have a process of this pid namespace in them, each once. */
 export function* networkNamespaces(): Generator<NetworkNamespace, void, void> {
   const seen = new Set<number>();
   for (const { name } of Deno.readDirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    const inode = Number(/\d+/.exec(readProcLink(`${name}/ns/net`) ?? "")?.[0] ?? 0);
+    const inode = networkNamespaceOf(name);
     if (inode === 0 || seen.has(inode)) continue;
     seen.add(inode);
     yield { inode, pid: name };
