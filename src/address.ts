@@ -12,27 +12,83 @@ export function parseIpv4(text: string): number {
 
 /** Text of 16 bytes as RFC 5952 has it: lower case, the longest run of zero groups as `::`. */
 export function formatIpv6(bytes: Uint8Array, offset = 0): string {
-  const group = (i: number) => (bytes[offset + 2 * i] ?? 0) << 8 | (bytes[offset + 2 * i + 1] ?? 0);
+  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const end = writeIpv6(source, offset, formatted, 0);
+  let text = "";
+  for (let i = 0; i < end; i++) text += String.fromCharCode(formatted.getUint8(i));
+  return text;
+}
+
+const formatted = new DataView(new ArrayBuffer(40));
+
+/**
+ * Writes what `formatIpv4` makes of an address, as ASCII. A byte behind it is overwritten too.
+ * @param address the 32 bits in host order
+ * @returns where it ends
+ */
+export function writeIpv4(address: number, target: DataView, at: number): number {
+  at = writeOctet(address >>> 24, target, at);
+  at = writeOctet(address >>> 16 & 0xff, target, at);
+  at = writeOctet(address >>> 8 & 0xff, target, at);
+  return writeOctet(address & 0xff, target, at) - 1;
+}
+
+/** Digits and a dot of each octet as they lie in memory, and how many bytes that is. */
+const OCTETS = new Int32Array(256);
+const OCTET_LENGTHS = new Uint8Array(256);
+for (let octet = 0; octet < 256; octet++) {
+  const text = `${octet}.`;
+  OCTET_LENGTHS[octet] = text.length;
+  let word = 0;
+  for (let i = 0; i < text.length; i++) word |= text.charCodeAt(i) << 8 * i;
+  OCTETS[octet] = word;
+}
+
+function writeOctet(octet: number, target: DataView, at: number): number {
+  target.setInt32(at, OCTETS[octet] ?? 0, true);
+  return at + (OCTET_LENGTHS[octet] ?? 0);
+}
+
+const COLON = 0x3a;
+
+/**
+ * Writes what `formatIpv6` makes of the 16 bytes at `offset`, as ASCII; a byte behind it may be
+ * overwritten.
+ * @returns where it ends
+ */
+export function writeIpv6(source: DataView, offset: number, target: DataView, at: number): number {
   let start = -1;
   let length = 1; // a single zero group is not shortened
   for (let i = 0; i < 8; i++) {
     let j = i;
-    while (j < 8 && group(j) === 0) j++;
+    while (j < 8 && source.getUint16(offset + 2 * j) === 0) j++;
     if (j - i > length) {
       start = i;
       length = j - i;
     }
     i = Math.max(i, j - 1);
   }
-  let text = "";
   for (let i = 0; i < 8; i++) {
     if (i === start) {
-      text += "::";
+      target.setUint16(at, COLON << 8 | COLON);
+      at += 2;
       i += length - 1;
     } else {
-      if (text !== "" && !text.endsWith("::")) text += ":";
-      text += group(i).toString(16);
+      if (i > 0 && i !== start + length) target.setUint8(at++, COLON);
+      at = writeGroup(source.getUint16(offset + 2 * i), target, at);
     }
   }
-  return text;
+  return at;
+}
+
+function writeGroup(group: number, target: DataView, at: number): number {
+  if (group >= 0x1000) target.setUint8(at++, hexDigit(group >>> 12));
+  if (group >= 0x100) target.setUint8(at++, hexDigit(group >>> 8 & 15));
+  if (group >= 0x10) target.setUint8(at++, hexDigit(group >>> 4 & 15));
+  target.setUint8(at, hexDigit(group & 15));
+  return at + 1;
+}
+
+function hexDigit(value: number): number {
+  return value < 10 ? 0x30 + value : 0x57 + value;
 }

@@ -11,6 +11,9 @@ export interface Ending {
   readonly error?: { readonly type: string; readonly message: string };
 }
 
+/** An ending by each of those who may have ended it first. */
+type Endings = Readonly<Record<Ending["by"], Ending>>;
+
 const { errno } = constants;
 
 const ERROR_TYPES: Record<number, string> = {
@@ -21,7 +24,31 @@ const ERROR_TYPES: Record<number, string> = {
   [errno.ENETUNREACH]: "network_unreachable",
 };
 
-/** The ending of `session`. Both of the local end's own aborts and orderly closes are no failures. */
+const FIN = endings("fin");
+const ABORTED = endings("aborted");
+const NO_PORT = failures("error", errno.EADDRNOTAVAIL, "no local port was free");
+const REFUSED = failures("refused", errno.ECONNREFUSED, "the peer refused the connection");
+const NO_ANSWER = failures("timeout", errno.ETIMEDOUT, "the peer did not answer the SYN");
+const ATTEMPT_RESET = failures("reset", errno.ECONNRESET, "the peer reset the connection attempt");
+const NO_HOST = failures("unreachable", errno.EHOSTUNREACH, "the host cannot be reached");
+const NO_NETWORK = failures("unreachable", errno.ENETUNREACH, "the network cannot be reached");
+const RESET = failures("reset", errno.ECONNRESET, "the peer reset the connection");
+const DATA_UNACKED = failures("timeout", errno.ETIMEDOUT, "the peer acknowledged no more data");
+const FIN_UNACKED = failures("timeout", errno.ETIMEDOUT, "the peer did not acknowledge the FIN");
+const SILENT = failures("timeout", errno.ETIMEDOUT, "the peer stopped answering keepalives");
+const HOST_LOST = failures("timeout", errno.EHOSTUNREACH, "the host could no longer be reached");
+const NETWORK_LOST = failures(
+  "timeout",
+  errno.ENETUNREACH,
+  "the network could no longer be reached",
+);
+const attemptFailures = new Map<number, Endings>();
+const otherFailures = new Map<number, Endings>();
+
+/**
+ * The ending of `session`: the same object for the same ending. Both of the local end's own aborts
+ * and orderly closes are no failures.
+ */
 export function endingOf(session: Session): Ending {
   return session.established ? afterHandshake(session) : ofAttempt(session);
 }
@@ -29,58 +56,47 @@ export function endingOf(session: Session): Ending {
 function ofAttempt(session: Session): Ending {
   switch (session.errno) {
     case 0:
-      if ((session.shutdown & 2) === 0 && session.localPort === 0) {
-        return fail("kernel", "error", errno.EADDRNOTAVAIL, "no local port was free");
-      }
-      return { by: "local", reason: "aborted" };
+      return (session.shutdown & 2) === 0 && session.localPort === 0
+        ? NO_PORT.kernel
+        : ABORTED.local;
     case errno.ECONNABORTED:
-      return { by: "kernel", reason: "aborted" };
+      return ABORTED.kernel;
     case errno.ECONNREFUSED:
-      return fail("peer", "refused", session.errno, "the peer refused the connection");
+      return REFUSED.peer;
     case errno.ETIMEDOUT:
-      return fail("kernel", "timeout", session.errno, "the peer did not answer the SYN");
+      return NO_ANSWER.kernel;
     case errno.ECONNRESET:
-      return fail("peer", "reset", session.errno, "the peer reset the connection attempt");
+      return ATTEMPT_RESET.peer;
     case errno.EHOSTUNREACH:
-      return fail("kernel", "unreachable", session.errno, "the host cannot be reached");
+      return NO_HOST.kernel;
     case errno.ENETUNREACH:
-      return fail("kernel", "unreachable", session.errno, "the network cannot be reached");
+      return NO_NETWORK.kernel;
     default:
-      return fail("kernel", "error", session.errno, "the connection attempt failed");
+      return rare(attemptFailures, session.errno, "the connection attempt failed").kernel;
   }
 }
 
 function afterHandshake(session: Session): Ending {
   const first = firstFin(session);
-  if (hasClosed(session)) return { by: first ?? "local", reason: "fin" };
+  if (hasClosed(session)) return FIN[first ?? "local"];
   // no reset came, one was sent: nobody was left to take what the peer sent
   const refused = session.errno === errno.ECONNRESET && session.has(FLAG.REFUSED_DATA);
   switch (refused ? 0 : session.errno) {
     case 0:
-      return { by: first ?? "local", reason: "aborted" };
+      return ABORTED[first ?? "local"];
     case errno.ECONNABORTED:
-      return { by: first ?? "kernel", reason: "aborted" };
+      return ABORTED[first ?? "kernel"];
     case errno.ECONNRESET:
     case errno.EPIPE: // what the kernel makes of a reset after the peer's FIN
-      return fail(first ?? "peer", "reset", errno.ECONNRESET, "the peer reset the connection");
+      return RESET[first ?? "peer"];
     case errno.ETIMEDOUT:
-      return fail(first ?? "kernel", "timeout", session.errno, unanswered(session));
+      return unanswered(session)[first ?? "kernel"];
     case errno.EHOSTUNREACH:
-      return fail(
-        first ?? "kernel",
-        "timeout",
-        session.errno,
-        "the host could no longer be reached",
-      );
+      return HOST_LOST[first ?? "kernel"];
     case errno.ENETUNREACH:
-      return fail(
-        first ?? "kernel",
-        "timeout",
-        session.errno,
-        "the network could no longer be reached",
-      );
+      return NETWORK_LOST[first ?? "kernel"];
     default:
-      return fail(first ?? "kernel", "error", session.errno, "the connection failed");
+      return rare(otherFailures, session.errno, "the connection failed")[first ?? "kernel"];
   }
 }
 
@@ -120,20 +136,25 @@ function hasClosed(session: Session): boolean {
   }
 }
 
-function unanswered(session: Session): string {
-  if (session.unackedBytes > 0) return "the peer acknowledged no more data";
-  return session.finSent
-    ? "the peer did not acknowledge the FIN"
-    : "the peer stopped answering keepalives";
+function unanswered(session: Session): Endings {
+  if (session.unackedBytes > 0) return DATA_UNACKED;
+  return session.finSent ? FIN_UNACKED : SILENT;
 }
 
-function fail(
-  by: Ending["by"],
-  reason: Ending["reason"],
-  code: number,
-  message: string,
-): Ending {
-  return { by, reason, error: { type: errorType(code), message } };
+function endings(reason: Ending["reason"], error?: Ending["error"]): Endings {
+  const by = (by: Ending["by"]): Ending => error ? { by, reason, error } : { by, reason };
+  return { local: by("local"), peer: by("peer"), kernel: by("kernel") };
+}
+
+function failures(reason: Ending["reason"], code: number, message: string): Endings {
+  return endings(reason, { type: errorType(code), message });
+}
+
+/** Failures of an errno that nothing is known of. */
+function rare(known: Map<number, Endings>, code: number, message: string): Endings {
+  let found = known.get(code);
+  if (found === undefined) known.set(code, found = failures("error", code, message));
+  return found;
 }
 
 function errorType(code: number): string {

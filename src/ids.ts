@@ -1,18 +1,41 @@
 /** Trace and span ids: functions of the session, the same at both ends and at every retry. */
 import { createHash } from "node:crypto";
+import { RECORD } from "./record_layout.ts";
 import type { Session } from "./session.ts";
 import { SipHash } from "./siphash.ts";
 
-/** The ids of one session end, in lower-case hex. */
+/** A trace or span id. Its owner writes another into it for the next session. */
+export class Id {
+  /** Its bytes, in words of the machine's order. */
+  readonly words: Int32Array<ArrayBuffer>;
+
+  /** @param words 4 of a trace id, 2 of a span id */
+  constructor(words: 2 | 4) {
+    this.words = new Int32Array(words);
+  }
+
+  /** Lower-case hex. */
+  get hex(): string {
+    return new Uint8Array(this.words.buffer).toHex();
+  }
+
+  /** Takes the hash that was computed last. W3C Trace Context: an id of zeros is invalid. */
+  take(hash: SipHash): void {
+    const { words } = this;
+    let all = 0;
+    for (let i = 0; i < words.length; i++) all |= words[i] = hash.words[i] ?? 0;
+    if (all === 0) words[0] = 1;
+  }
+}
+
+/** The ids of the session end that was identified last. */
 export interface Ids {
-  /** 32 digits. */
-  readonly traceId: string;
-  /** 16 digits. */
-  readonly spanId: string;
-  /** Of a report of a session that is still open, whose own span id `spanId` is kept for its end. */
-  readonly reportId: string | undefined;
-  /** The other end's span id, 16 digits; undefined where there is no other end or none is known. */
-  readonly peerSpanId: string | undefined;
+  readonly trace: Id;
+  readonly span: Id;
+  /** Of a report of a session that is still open, whose own span id `span` is kept for its end. */
+  readonly report: Id | undefined;
+  /** The other end's span id; undefined where there is no other end or none is known. */
+  readonly peer: Id | undefined;
 }
 
 /**
@@ -20,69 +43,88 @@ export interface Ids {
  * secret: who knows them can inject into it.
  */
 export class IdHasher {
-  readonly #hash: SipHash;
-  readonly #pair = new DataView(new ArrayBuffer(8));
-  readonly #attempt = new DataView(new ArrayBuffer(20));
-  readonly #end = new DataView(new ArrayBuffer(20));
-  readonly #report = new DataView(new ArrayBuffer(24));
+  readonly #ids: HashedIds;
 
   /** @param key the site's `trace.key`; empty for the fixed default */
   constructor(key: string) {
     const digest = createHash("sha256").update(`tcpspan ${key}`).digest();
-    this.#hash = new SipHash(new Uint8Array(digest.subarray(0, 16)));
+    this.#ids = new HashedIds(new SipHash(new Uint8Array(digest.subarray(0, 16))));
   }
 
-  /** The ids of `session`. */
+  /** The ids of `session`, in one object that holds until the next call. */
   identify(session: Session): Ids {
-    const numbers = session.initialSequenceNumbers;
-    if (numbers === undefined) {
-      // one end alone knows of it
-      const own = session.established ? 0 : session.attemptSequenceNumber;
-      this.#attempt.setUint32(0, own, true);
-      this.#attempt.setBigUint64(4, session.cookie, true);
-      this.#attempt.setBigUint64(12, session.startBootNs, true);
-      const traceId = this.#traceId(this.#attempt);
-      const reportId = this.#reportId(own, session.interim);
-      return { traceId, spanId: this.#spanId(own), reportId, peerSpanId: undefined };
-    }
-    const { local, peer } = numbers;
-    this.#pair.setUint32(0, Math.min(local, peer), true);
-    this.#pair.setUint32(4, Math.max(local, peer), true);
-    const traceId = this.#traceId(this.#pair);
-    const spanId = this.#spanId(local);
-    const reportId = this.#reportId(local, session.interim);
-    // a socket connected to itself is its own peer
-    const peerSpanId = local === peer ? undefined : this.#spanId(peer);
-    return { traceId, spanId, reportId, peerSpanId };
-  }
-
-  #traceId(input: DataView<ArrayBuffer>): string {
-    this.#hash.hash128(new Uint8Array(input.buffer));
-    const id = nonZero(this.#hash.output);
-    new Uint8Array(this.#end.buffer).set(id);
-    return id.toHex();
-  }
-
-  /** Of the end whose initial number is `number`, in the trace computed last. */
-  #spanId(number: number): string {
-    this.#end.setUint32(16, number, true);
-    this.#hash.hash64(new Uint8Array(this.#end.buffer));
-    return nonZero(this.#hash.output.subarray(0, 8)).toHex();
-  }
-
-  /** Of the `interim`th report of the end whose initial number is `number`; undefined for 0. */
-  #reportId(number: number, interim: number): string | undefined {
-    if (interim === 0) return undefined;
-    new Uint8Array(this.#report.buffer).set(new Uint8Array(this.#end.buffer));
-    this.#report.setUint32(16, number, true);
-    this.#report.setUint32(20, interim, true);
-    this.#hash.hash64(new Uint8Array(this.#report.buffer));
-    return nonZero(this.#hash.output.subarray(0, 8)).toHex();
+    this.#ids.identify(session);
+    return this.#ids;
   }
 }
 
-/** W3C Trace Context: an id of zeros is invalid. */
-function nonZero(id: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  if (id.every((byte) => byte === 0)) id[0] = 1;
-  return id;
+/** Computes the other end's id only when it is asked for: few spans name it. */
+class HashedIds implements Ids {
+  readonly trace = new Id(4);
+  readonly span = new Id(2);
+  readonly #report = new Id(2);
+  readonly #peer = new Id(2);
+  readonly #hash: SipHash;
+  readonly #pair = new DataView(new ArrayBuffer(8));
+  readonly #attempt = new DataView(new ArrayBuffer(20));
+  readonly #end = new DataView(new ArrayBuffer(20)); // a trace id and an end's number
+  readonly #reported = new DataView(new ArrayBuffer(24)); // and the report's
+  #own = 0;
+  #other = 0; // the same as #own where there is no other end
+  #interim = 0;
+
+  constructor(hash: SipHash) {
+    this.#hash = hash;
+  }
+
+  identify(session: Session): void {
+    if (session.joinable) this.#identifyPair(session);
+    else this.#identifyAlone(session);
+    this.trace.take(this.#hash);
+    for (let i = 0; i < 4; i++) this.#end.setInt32(4 * i, this.trace.words[i] ?? 0, true);
+    this.#hashEnd(this.#own, this.span);
+    this.#interim = session.interim;
+  }
+
+  get report(): Id | undefined {
+    if (this.#interim === 0) return undefined;
+    for (let i = 0; i < 4; i++) this.#reported.setInt32(4 * i, this.trace.words[i] ?? 0, true);
+    this.#reported.setInt32(16, this.#own, true);
+    this.#reported.setInt32(20, this.#interim, true);
+    this.#hash.hash64(this.#reported);
+    this.#report.take(this.#hash);
+    return this.#report;
+  }
+
+  get peer(): Id | undefined {
+    if (this.#own === this.#other) return undefined;
+    this.#hashEnd(this.#other, this.#peer);
+    return this.#peer;
+  }
+
+  #identifyPair(session: Session): void {
+    const local = this.#own = session.localInitialNumber;
+    // a socket connected to itself is its own peer
+    const peer = this.#other = session.peerInitialNumber;
+    this.#pair.setUint32(0, Math.min(local, peer), true);
+    this.#pair.setUint32(4, Math.max(local, peer), true);
+    this.#hash.hash128(this.#pair);
+  }
+
+  /** One end alone knows of it. */
+  #identifyAlone(session: Session): void {
+    const own = this.#own = this.#other = session.established ? 0 : session.attemptSequenceNumber;
+    this.#attempt.setUint32(0, own, true);
+    this.#attempt.setInt32(4, session.word(RECORD.cookie), true);
+    this.#attempt.setInt32(8, session.word(RECORD.cookie + 4), true);
+    this.#attempt.setInt32(12, session.word(RECORD.start_ns), true);
+    this.#attempt.setInt32(16, session.word(RECORD.start_ns + 4), true);
+    this.#hash.hash128(this.#attempt);
+  }
+
+  #hashEnd(number: number, id: Id): void {
+    this.#end.setUint32(16, number, true);
+    this.#hash.hash64(this.#end);
+    id.take(this.#hash);
+  }
 }

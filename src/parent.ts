@@ -31,8 +31,7 @@ export class ParentRule {
   /** Whether the span of `session`, a server's, has a parent. */
   hasParent(session: Session): boolean {
     if (this.#parent !== "auto") return this.#parent === "always";
-    const { peerAddress, family } = session;
-    return this.#peers.has(peerAddress, family) ||
-      this.#host.has(peerAddress, family, session.netns);
+    if (this.#host.hasPeer(session)) return true;
+    return !this.#peers.empty && this.#peers.has(session.peerAddress, session.family);
   }
 }

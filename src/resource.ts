@@ -19,6 +19,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { type CgroupNames, parseCgroup2, parseCgroups } from "./cgroup.ts";
 import { CgroupIndex } from "./cgroup_index.ts";
+import { ProcessTable } from "./process_table.ts";
 import { isSameProcess, readProc, readProcEnv, readProcLink } from "./procfs.ts";
 import { TEXT_LENGTH } from "./record_layout.ts";
 import { formatRfc3339 } from "./rfc3339.ts";
@@ -34,14 +35,6 @@ export interface ResourceSettings {
   readonly fromProcessEnv: boolean;
 }
 
-interface Entry {
-  readonly pid: number | undefined;
-  readonly uid: number | undefined;
-  readonly execId: number;
-  readonly executable: string;
-  readonly resource: Resource;
-}
-
 const CAPACITY = 16_384; // processes remembered, about 1 kB each
 
 /**
@@ -52,7 +45,7 @@ export class ProcessResources {
   readonly #settings: ResourceSettings;
   readonly #host: Attributes;
   readonly #hostId: string;
-  readonly #entries = new Map<bigint, Entry>(); // by the process's start
+  readonly #processes = new ProcessTable<Resource>(CAPACITY);
   readonly #users = new Map<number, string>();
   readonly #cgroups = new CgroupIndex();
   #unknown: Resource | undefined;
@@ -72,18 +65,8 @@ export class ProcessResources {
     if (session.ownerSource === "unknown") {
       return this.#unknown ??= this.#resource({ [ATTR_SERVICE_NAME]: "unknown_service" });
     }
-    const { pid, uid, execId, processStartBootNs: start, executable } = session;
-    const known = this.#entries.get(start);
-    const isKnown = known !== undefined && known.pid === pid && known.uid === uid &&
-      known.execId === execId && known.executable === executable;
-    if (isKnown) return known.resource;
-    const resource = this.#describe(session, pid);
-    if (this.#entries.size >= CAPACITY) {
-      const [oldest] = this.#entries.keys();
-      if (oldest !== undefined) this.#entries.delete(oldest);
-    }
-    this.#entries.set(start, { pid, uid, execId, executable, resource });
-    return resource;
+    return this.#processes.get(session) ??
+      this.#processes.add(session, this.#describe(session, session.pid));
   }
 
   #describe(session: Session, pid: number | undefined): Resource {

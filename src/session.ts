@@ -1,6 +1,7 @@
 /** One end of a TCP session: a view on its record. */
-import { formatIpv4, formatIpv6 } from "./address.ts";
+import { formatIpv4, formatIpv6, writeIpv4, writeIpv6 } from "./address.ts";
 import { FLAG, OWNER, RECORD, ROLE, TEXT_LENGTH } from "./record_layout.ts";
+import { UnixTime } from "./unix_time.ts";
 
 /** States of include/net/tcp_states.h by number, as `tcpspan.state.last` spells them. */
 export const TCP_STATES = [
@@ -25,21 +26,23 @@ export type TcpState = typeof TCP_STATES[number];
 /** `active` opened with connect(), `passive` was accepted. */
 export type Role = "active" | "passive" | "unknown";
 
-/** How the owning process was learnt: `tcpspan.owner.source`. */
-export type OwnerSource = "connect" | "recv" | "close" | "fd_table" | "listen" | "unknown";
+/** `enum owner_source` by number, as `tcpspan.owner.source` spells it. */
+export const OWNER_SOURCES = ["unknown", "listen", "fd_table", "close", "recv", "connect"] as const;
 
-const OWNER_SOURCES: Record<number, OwnerSource> = {
-  [OWNER.LISTEN]: "listen",
-  [OWNER.FD_TABLE]: "fd_table",
-  [OWNER.CLOSE]: "close",
-  [OWNER.RECV]: "recv",
-  [OWNER.CONNECT]: "connect",
-};
+/** How the owning process was learnt: `tcpspan.owner.source`. */
+export type OwnerSource = typeof OWNER_SOURCES[number];
 
 const AF_INET = 2; // include/linux/socket.h
 const NO_RTT = 0xffffffff;
 
 const decoder = new TextDecoder();
+
+// for one statement at a time
+const scratch = new UnixTime();
+const sent = new UnixTime();
+
+/** An end of a session: the one whose record it is, and the one that it is connected to. */
+export type End = "local" | "peer";
 
 /** The initial sequence numbers of both ends, each 32 bits. */
 export interface InitialSequenceNumbers {
@@ -70,31 +73,59 @@ export class Session {
 
   /** Wall-clock time of the first SYN: sent by the active end; for the passive end, its SYN-ACK. */
   get startUnixNs(): bigint {
-    const start = this.#wall(RECORD.start_ns);
-    if (this.role !== "passive" || !this.startObserved || this.handshakeRttUs === 0) return start;
-    // SYN_RECV comes with the handshake's last packet; the round trip is measured at ESTABLISHED
-    const sent = this.#wall(RECORD.established_ns) - BigInt(this.handshakeRttUs) * 1000n;
-    return sent < start ? sent : start;
+    this.readStart(scratch);
+    return scratch.ns;
   }
 
   /** When the connection was established, or undefined if it never was or that was not seen. */
   get establishedUnixNs(): bigint | undefined {
-    return this.#wallIfSeen(RECORD.established_ns);
+    return this.readEstablished(scratch) ? scratch.ns : undefined;
   }
 
   /** When this end's FIN was queued. */
   get finSentUnixNs(): bigint | undefined {
-    return this.#wallIfSeen(RECORD.fin_sent_ns);
+    return this.readFinSent(scratch) ? scratch.ns : undefined;
   }
 
   /** When the peer's FIN arrived, where that changed the state. */
   get finReceivedUnixNs(): bigint | undefined {
-    return this.#wallIfSeen(RECORD.fin_received_ns);
+    return this.readFinReceived(scratch) ? scratch.ns : undefined;
   }
 
   /** When the socket entered CLOSE. */
   get endUnixNs(): bigint {
-    return this.#wall(RECORD.end_ns);
+    this.readEnd(scratch);
+    return scratch.ns;
+  }
+
+  /** Sets `time` to `startUnixNs`. */
+  readStart(time: UnixTime): void {
+    this.#readWall(RECORD.start_ns, time);
+    if (this.role !== "passive" || !this.startObserved || this.handshakeRttUs === 0) return;
+    // SYN_RECV comes with the handshake's last packet; the round trip is measured at ESTABLISHED
+    this.#readWall(RECORD.established_ns, sent);
+    sent.subtract(this.handshakeRttUs * 1000);
+    if (sent.isBefore(time)) time.copy(sent);
+  }
+
+  /** Sets `time` to `establishedUnixNs`; false where that is undefined. */
+  readEstablished(time: UnixTime): boolean {
+    return this.#readWallIfSeen(RECORD.established_ns, time);
+  }
+
+  /** Sets `time` to `finSentUnixNs`; false where that is undefined. */
+  readFinSent(time: UnixTime): boolean {
+    return this.#readWallIfSeen(RECORD.fin_sent_ns, time);
+  }
+
+  /** Sets `time` to `finReceivedUnixNs`; false where that is undefined. */
+  readFinReceived(time: UnixTime): boolean {
+    return this.#readWallIfSeen(RECORD.fin_received_ns, time);
+  }
+
+  /** Sets `time` to `endUnixNs`. */
+  readEnd(time: UnixTime): void {
+    this.#readWall(RECORD.end_ns, time);
   }
 
   /** From `startUnixNs` to `endUnixNs`. */
@@ -105,7 +136,7 @@ export class Session {
   /** tcplife's interval in whole microseconds: from ESTABLISHED where there was one. */
   get lifeUs(): number {
     const from = this.#seen(RECORD.established_ns) ? RECORD.established_ns : RECORD.start_ns;
-    return Math.floor(this.#since(from) / 1000);
+    return Math.floor(this.#between(from, RECORD.end_ns) / 1000);
   }
 
   /** From SYN to ESTABLISHED (active), or the SYN-ACK's round trip (passive), if known. */
@@ -113,9 +144,7 @@ export class Session {
     if (this.role === "passive") return this.handshakeRttUs || undefined;
     if (this.role !== "active" || !this.#seen(RECORD.established_ns)) return undefined;
     if (this.has(FLAG.RESTORED) || !this.startObserved) return undefined;
-    const sent = this.#view.getBigUint64(this.#offset + RECORD.start_ns, true);
-    const done = this.#view.getBigUint64(this.#offset + RECORD.established_ns, true);
-    return Number((done - sent) / 1000n);
+    return Math.trunc(this.#between(RECORD.start_ns, RECORD.established_ns) / 1000);
   }
 
   /** The SYN-ACK's round trip; 0 if there was no sample. */
@@ -204,11 +233,17 @@ export class Session {
   }
 
   get localAddress(): string {
-    return this.#address(RECORD.local_address);
+    return this.address("local");
   }
 
   get peerAddress(): string {
-    return this.#address(RECORD.peer_address);
+    return this.address("peer");
+  }
+
+  /** The text of an address. */
+  address(end: End): string {
+    const at = this.#offset + addressOf(end);
+    return this.family === "ipv4" ? formatIpv4(this.#bytes, at) : formatIpv6(this.#bytes, at);
   }
 
   /** Index of the network interface that the socket is bound to; 0 if it is bound to none. */
@@ -216,9 +251,23 @@ export class Session {
     return this.#u32(RECORD.ifindex);
   }
 
-  /** The local IPv4 address as 32 bits in host order; meaningless for IPv6. */
-  get localIpv4(): number {
-    return this.#view.getUint32(this.#offset + RECORD.local_address, false);
+  /**
+   * Word 0 to 3 of an address as a signed number: 127.0.0.1 has 0x7f000001 in its word 0, and nothing
+   * in the others.
+   */
+  addressWord(end: End, index: number): number {
+    return this.#view.getInt32(this.#offset + addressOf(end) + 4 * index, false);
+  }
+
+  /**
+   * Writes the text of an address, at most 39 bytes of ASCII, at `at`. What follows is overwritten,
+   * up to byte 40.
+   * @returns where the text ends
+   */
+  writeAddress(end: End, target: DataView, at: number): number {
+    return this.family === "ipv4"
+      ? writeIpv4(this.addressWord(end, 0), target, at)
+      : writeIpv6(this.#view, this.#offset + addressOf(end), target, at);
   }
 
   /** The local address in network order: 4 or 16 bytes of the record itself. */
@@ -317,15 +366,25 @@ export class Session {
    * sure.
    */
   get initialSequenceNumbers(): InitialSequenceNumbers | undefined {
-    const role = this.role;
-    if (!this.established || role === "unknown") return undefined;
-    if (this.has(FLAG.REPAIR) || this.has(FLAG.RESTORED)) return undefined;
-    const acked = this.#u64(RECORD.bytes_acked) + (role === "passive" ? 1 : 0);
-    const received = this.#u64(RECORD.bytes_received) + 1;
-    return {
-      local: wrap(this.#u32(RECORD.snd_una) - acked),
-      peer: wrap(this.#u32(RECORD.rcv_nxt) - received),
-    };
+    if (!this.joinable) return undefined;
+    return { local: this.localInitialNumber, peer: this.peerInitialNumber };
+  }
+
+  /** Whether the initial sequence numbers are known for sure. */
+  get joinable(): boolean {
+    return this.established && this.role !== "unknown" && !this.has(FLAG.REPAIR) &&
+      !this.has(FLAG.RESTORED);
+  }
+
+  /** This end's initial sequence number, where `joinable`. */
+  get localInitialNumber(): number {
+    const acked = this.#u64(RECORD.bytes_acked) + (this.role === "passive" ? 1 : 0);
+    return wrap(this.#u32(RECORD.snd_una) - acked);
+  }
+
+  /** The other end's initial sequence number, where `joinable`. */
+  get peerInitialNumber(): number {
+    return wrap(this.#u32(RECORD.rcv_nxt) - (this.#u64(RECORD.bytes_received) + 1));
   }
 
   /** The initial sequence number of an attempt that was never established; 0 if no SYN left. */
@@ -353,6 +412,11 @@ export class Session {
     return this.ownerSource === "unknown" ? undefined : this.#u32(RECORD.owner_uid);
   }
 
+  /** `cookie` as a number: exact up to 2^53. */
+  get cookieNumber(): number {
+    return this.#u64(RECORD.cookie);
+  }
+
   /** The kernel's comm of the thread that acted; may hold any byte, decoded as UTF-8. */
   get comm(): string {
     return this.#text(RECORD.owner_comm, TEXT_LENGTH.comm);
@@ -363,13 +427,24 @@ export class Session {
     return this.#text(RECORD.owner_exe, TEXT_LENGTH.exe);
   }
 
-  /** Tells apart what the owner executed, one program after the other. */
-  get execId(): number {
-    return this.#u32(RECORD.owner_exec_id);
+  /**
+   * Writes `comm` at `at` where it is ASCII.
+   * @returns where it ends; -1 if it is not ASCII, and what was written worth nothing
+   */
+  writeAsciiComm(target: DataView, at: number): number {
+    const start = this.#offset + RECORD.owner_comm;
+    for (let i = 0; i < TEXT_LENGTH.comm; i++) {
+      const byte = this.#bytes[start + i] ?? 0;
+      if (byte === 0) return at + i;
+      if (byte >= 0x80) return -1;
+      target.setUint8(at + i, byte);
+    }
+    return at + TEXT_LENGTH.comm;
   }
 
   get ownerSource(): OwnerSource {
-    return OWNER_SOURCES[this.#bytes[this.#offset + RECORD.owner_source] ?? 0] ?? "unknown";
+    return OWNER_SOURCES[this.#bytes[this.#offset + RECORD.owner_source] ?? OWNER.UNKNOWN] ??
+      "unknown";
   }
 
   /** Id of the owner's cgroup (v2): the inode of its folder. */
@@ -384,26 +459,33 @@ export class Session {
 
   /** When the owner was started; undefined without an owner. */
   get processStartUnixNs(): bigint | undefined {
-    return this.#wallIfSeen(RECORD.owner_process_start_ns);
+    return this.#readWallIfSeen(RECORD.owner_process_start_ns, scratch) ? scratch.ns : undefined;
   }
 
-  #wall(field: number): bigint {
-    return this.#view.getBigInt64(this.#offset + field, true) +
-      this.#view.getBigInt64(this.#offset + RECORD.wall_offset_ns, true);
+  /** 32 bits of the record as they are, at an offset of `RECORD`: to compare, and to hash. */
+  word(field: number): number {
+    return this.#view.getInt32(this.#offset + field, true);
+  }
+
+  #readWall(field: number, time: UnixTime): void {
+    time.set(this.word(field), this.word(field + 4));
+    time.add(this.word(RECORD.wall_offset_ns), this.word(RECORD.wall_offset_ns + 4));
   }
 
   #seen(field: number): boolean {
     return this.#u32(field) !== 0 || this.#u32(field + 4) !== 0;
   }
 
-  #wallIfSeen(field: number): bigint | undefined {
-    return this.#seen(field) ? this.#wall(field) : undefined;
+  #readWallIfSeen(field: number, time: UnixTime): boolean {
+    if (!this.#seen(field)) return false;
+    this.#readWall(field, time);
+    return true;
   }
 
-  /** Nanoseconds from the time in `field` to the end; exact up to 104 days. */
-  #since(field: number): number {
-    const high = this.#u32(RECORD.end_ns + 4) - this.#u32(field + 4);
-    return high * 2 ** 32 + this.#u32(RECORD.end_ns) - this.#u32(field);
+  /** Nanoseconds from one time to another; exact up to 104 days. */
+  #between(from: number, to: number): number {
+    const high = this.#u32(to + 4) - this.#u32(from + 4);
+    return high * 2 ** 32 + this.#u32(to) - this.#u32(from);
   }
 
   #u16(field: number): number {
@@ -424,11 +506,6 @@ export class Session {
     return this.#bytes.subarray(at, at + (this.family === "ipv4" ? 4 : 16));
   }
 
-  #address(field: number): string {
-    const at = this.#offset + field;
-    return this.family === "ipv4" ? formatIpv4(this.#bytes, at) : formatIpv6(this.#bytes, at);
-  }
-
   #text(field: number, length: number): string {
     const start = this.#offset + field;
     const end = this.#bytes.indexOf(0, start);
@@ -436,6 +513,10 @@ export class Session {
       this.#bytes.subarray(start, end === -1 ? start + length : Math.min(end, start + length)),
     );
   }
+}
+
+function addressOf(end: End): number {
+  return end === "local" ? RECORD.local_address : RECORD.peer_address;
 }
 
 /** Modulo 2^32; the sequence space wraps, counters of bytes do not. */

@@ -1,17 +1,16 @@
 /**
- * SipHash-2-4 (Aumasson and Bernstein, 2012) with 64 and 128 bits of output, on 32-bit halves: no
- * BigInt on the way.
+ * SipHash-2-4 (Aumasson and Bernstein, 2012) with 64 and 128 bits of output. A 64-bit word is a low
+ * and a high half of 32 bits, because V8 keeps those in registers and BigInt not: `a` and `A` are v0
+ * of the paper, and so on to `d` and `D`, v3.
  */
 
-// v0 … v3 as pairs of low and high word
-const v = new Int32Array(8);
-
-/** A keyed hash. One call at a time: the result lies in `output` until the next. */
+/** A keyed hash. One call at a time: the result lies in `words` until the next. */
 export class SipHash {
   readonly #key: Int32Array;
-  readonly #words = new Int32Array(4);
-  /** The last hash: 16 bytes after `hash128`, 8 after `hash64`. */
-  readonly output: Uint8Array<ArrayBuffer> = new Uint8Array(this.#words.buffer);
+  /** The last hash in the machine's byte order: four words after `hash128`, two after `hash64`. */
+  readonly words: Int32Array<ArrayBuffer> = new Int32Array(4);
+  /** The bytes of `words`. */
+  readonly output: Uint8Array<ArrayBuffer> = new Uint8Array(this.words.buffer);
 
   /** @param key 16 bytes */
   constructor(key: Uint8Array) {
@@ -20,95 +19,87 @@ export class SipHash {
   }
 
   /** Leaves 16 bytes in `output`. */
-  hash128(input: Uint8Array): void {
-    this.#absorb(input, 0xee);
-    v[4] = word(4) ^ 0xee;
-    this.#finish(0);
-    v[2] = word(2) ^ 0xdd;
-    this.#finish(2);
+  hash128(input: DataView): void {
+    this.#hash(input, 0xee, 0xee);
   }
 
   /** Leaves 8 bytes in `output`. */
-  hash64(input: Uint8Array): void {
-    this.#absorb(input, 0);
-    v[4] = word(4) ^ 0xff;
-    this.#finish(0);
+  hash64(input: DataView): void {
+    this.#hash(input, 0, 0xff);
   }
 
-  #absorb(input: Uint8Array, variant: number): void {
-    const [k0 = 0, k1 = 0, k2 = 0, k3 = 0] = this.#key;
-    v[0] = k0 ^ 0x70736575;
-    v[1] = k1 ^ 0x736f6d65;
-    v[2] = k2 ^ 0x6e646f6d ^ variant;
-    v[3] = k3 ^ 0x646f7261;
-    v[4] = k0 ^ 0x6e657261;
-    v[5] = k1 ^ 0x6c796765;
-    v[6] = k2 ^ 0x79746573;
-    v[7] = k3 ^ 0x74656462;
-    const whole = input.length & ~7;
-    for (let i = 0; i < whole; i += 8) block(littleEndian(input, i), littleEndian(input, i + 4));
-    block(
-      littleEndian(input, whole),
-      littleEndian(input, whole + 4) & 0xffffff | input.length << 24,
-    );
+  /** @param variant what v1 begins with. @param last what v2 takes in before the last rounds */
+  #hash(input: DataView, variant: number, last: number): void {
+    const { words } = this;
+    const k0 = this.#key[0] ?? 0, k1 = this.#key[1] ?? 0;
+    const k2 = this.#key[2] ?? 0, k3 = this.#key[3] ?? 0;
+    let a = k0 ^ 0x70736575, A = k1 ^ 0x736f6d65;
+    let b = k2 ^ 0x6e646f6d ^ variant, B = k3 ^ 0x646f7261;
+    let c = k0 ^ 0x6e657261, C = k1 ^ 0x6c796765;
+    let d = k2 ^ 0x79746573, D = k3 ^ 0x74656462;
+    const length = input.byteLength;
+    const whole = length & ~7;
+    // a turn for each block, for the block with the rest and the length, and for each output word
+    const end = whole + (variant === 0 ? 8 : 16);
+    for (let at = 0; at <= end; at += 8) {
+      let m = 0, M = 0;
+      let rounds = 2;
+      if (at < whole) {
+        m = input.getInt32(at, true);
+        M = input.getInt32(at + 4, true);
+      } else if (at === whole) {
+        m = rest(input, at);
+        M = rest(input, at + 4) | length << 24;
+      } else {
+        rounds = 4;
+        if (at === whole + 8) {
+          c ^= last;
+        } else {
+          words[0] = a ^ b ^ c ^ d;
+          words[1] = A ^ B ^ C ^ D;
+          b ^= 0xdd;
+        }
+      }
+      d ^= m;
+      D ^= M;
+      for (let i = 0; i < rounds; i++) {
+        // A carry is worked out of the bits: a comparison would be a branch that is wrong half of
+        // the time. Rotations by 32 bits swap names: (w, W) and (x, X) are the sums before them.
+        const w = (a + b) | 0;
+        const W = (A + B + ((a & b | (a | b) & ~w) >>> 31)) | 0;
+        let low = (b << 13 | B >>> 19) ^ w;
+        B = (B << 13 | b >>> 19) ^ W;
+        b = low;
+        const x = (c + d) | 0;
+        const X = (C + D + ((c & d | (c | d) & ~x) >>> 31)) | 0;
+        low = (d << 16 | D >>> 16) ^ x;
+        D = (D << 16 | d >>> 16) ^ X;
+        d = low;
+        a = (W + d) | 0;
+        A = (w + D + ((W & d | (W | d) & ~a) >>> 31)) | 0;
+        low = (d << 21 | D >>> 11) ^ a;
+        D = (D << 21 | d >>> 11) ^ A;
+        d = low;
+        C = (x + b) | 0;
+        c = (X + B + ((x & b | (x | b) & ~C) >>> 31)) | 0;
+        low = (b << 17 | B >>> 15) ^ C;
+        B = (B << 17 | b >>> 15) ^ c;
+        b = low;
+      }
+      a ^= m;
+      A ^= M;
+    }
+    const at = variant === 0 ? 0 : 2;
+    words[at] = a ^ b ^ c ^ d;
+    words[at + 1] = A ^ B ^ C ^ D;
   }
-
-  #finish(at: number): void {
-    for (let i = 0; i < 4; i++) round();
-    this.#words[at] = word(0) ^ word(2) ^ word(4) ^ word(6);
-    this.#words[at + 1] = word(1) ^ word(3) ^ word(5) ^ word(7);
-  }
 }
 
-function word(index: number): number {
-  return v[index] ?? 0;
-}
-
-/** Four bytes as a word; those beyond the end count as 0. */
-function littleEndian(bytes: Uint8Array, at: number): number {
-  return (bytes[at] ?? 0) | (bytes[at + 1] ?? 0) << 8 | (bytes[at + 2] ?? 0) << 16 |
-    (bytes[at + 3] ?? 0) << 24;
-}
-
-function block(low: number, high: number): void {
-  v[6] = word(6) ^ low;
-  v[7] = word(7) ^ high;
-  round();
-  round();
-  v[0] = word(0) ^ low;
-  v[1] = word(1) ^ high;
-}
-
-function add(to: number, from: number): void {
-  const low = (word(to) >>> 0) + (word(from) >>> 0);
-  v[to] = low;
-  v[to + 1] = word(to + 1) + word(from + 1) + (low > 0xffffffff ? 1 : 0);
-}
-
-/** Rotates pair `a` left by `bits` (under 32), then xors pair `b` into it. */
-function rotateXor(a: number, bits: number, b: number): void {
-  const low = word(a);
-  const high = word(a + 1);
-  v[a] = (low << bits | high >>> 32 - bits) ^ word(b);
-  v[a + 1] = (high << bits | low >>> 32 - bits) ^ word(b + 1);
-}
-
-/** Rotates a pair by 32 bits. */
-function swap(a: number): void {
-  const low = word(a);
-  v[a] = word(a + 1);
-  v[a + 1] = low;
-}
-
-function round(): void {
-  add(0, 2);
-  rotateXor(2, 13, 0);
-  swap(0);
-  add(4, 6);
-  rotateXor(6, 16, 4);
-  add(0, 6);
-  rotateXor(6, 21, 0);
-  add(4, 2);
-  rotateXor(2, 17, 4);
-  swap(4);
+/** The bytes from `at` to the end, four at most, as the low ones of a word. */
+function rest(input: DataView, at: number): number {
+  const left = input.byteLength - at;
+  if (left >= 4) return input.getInt32(at, true);
+  let word = 0;
+  for (let i = 0; i < left; i++) word |= input.getUint8(at + i) << 8 * i;
+  return word;
 }

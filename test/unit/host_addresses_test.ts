@@ -1,6 +1,9 @@
 import { strict as assert } from "node:assert";
 import { networkInterfaces } from "node:os";
+import { formatIpv6 } from "../../src/address.ts";
 import { HostAddresses, parseFibTrie, parseIfInet6 } from "../../src/host_addresses.ts";
+import type { Session } from "../../src/session.ts";
+import { makeBatch, makeSession } from "../fixtures.ts";
 
 const FIB_TRIE = `Main:
   +-- 0.0.0.0/0 3 0 5
@@ -33,21 +36,29 @@ Deno.test("parseIfInet6() finds the addresses, as RFC 5952 writes them", () => {
 fe800000000000004cd22ffffe6ac8c4 02 40 20 80     eth0
 20010db8000000000000000000000007 02 40 00 80     eth0
 `;
-  assert.deepEqual(parseIfInet6(text), ["::1", "fe80::4cd2:2fff:fe6a:c8c4", "2001:db8::7"]);
+  assert.deepEqual(parseIfInet6(text).map((bytes) => formatIpv6(bytes)), [
+    "::1",
+    "fe80::4cd2:2fff:fe6a:c8c4",
+    "2001:db8::7",
+  ]);
   assert.deepEqual(parseIfInet6(""), []);
 });
 
-const LOOPBACK: [address: string, family: "ipv4" | "ipv6", here: boolean][] = [
-  ["127.0.0.1", "ipv4", true],
-  ["127.200.1.2", "ipv4", true], // all of 127/8 is loopback
-  ["::1", "ipv6", true],
-  ["192.0.2.1", "ipv4", false], // RFC 5737, RFC 3849: nobody's
-  ["2001:db8::1", "ipv6", false],
+const LOOPBACK: [address: string, here: boolean][] = [
+  ["127.0.0.1", true],
+  ["127.200.1.2", true], // all of 127/8 is loopback
+  ["::1", true],
+  ["192.0.2.1", false], // RFC 5737, RFC 3849: nobody's
+  ["128.0.0.1", false],
+  ["::2", false],
+  ["1::1", false],
+  ["7f00::", false], // its first byte is 127
+  ["2001:db8::1", false],
 ];
 
-for (const [address, family, here] of LOOPBACK) {
+for (const [address, here] of LOOPBACK) {
   Deno.test(`${address} is ${here ? "" : "not "}on this host`, () => {
-    assert.equal(new HostAddresses().has(address, family, ownNamespace()), here);
+    assert.equal(new HostAddresses().hasPeer(sessionWith(address)), here);
   });
 }
 
@@ -55,10 +66,26 @@ Deno.test("each address of each interface is on this host", () => {
   const addresses = new HostAddresses();
   const interfaces = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
   assert.ok(interfaces.length > 0);
-  for (const { address, family } of interfaces) {
-    assert.ok(addresses.has(address, family === "IPv4" ? "ipv4" : "ipv6", ownNamespace()), address);
+  for (const { address } of interfaces) {
+    assert.ok(addresses.hasPeer(sessionWith(address)), address);
   }
 });
+
+Deno.test("the address of this end of a session is on this host", () => {
+  for (const address of ["198.51.100.201", "198.51.100.202", "2001:db8::201"]) {
+    const addresses = new HostAddresses();
+    addresses.observe(
+      makeBatch({ local_address: "198.51.100.201" }, { local_address: "2001:db8::201" }),
+    );
+    assert.equal(addresses.hasPeer(sessionWith(address)), address !== "198.51.100.202", address);
+  }
+});
+
+/** A session with `address` in the test's own namespace. */
+function sessionWith(address: string): Session {
+  const local = address.includes(":") ? "2001:db8::9" : "192.0.2.9";
+  return makeSession({ local_address: local, peer_address: address, netns: ownNamespace() });
+}
 
 function ownNamespace(): number {
   return Number(/\d+/.exec(Deno.readLinkSync("/proc/self/ns/net"))?.[0]);
