@@ -5,6 +5,7 @@
 import type { z } from "zod";
 import type { SessionBatch } from "./batch.ts";
 import type { Session } from "./session.ts";
+import type { SpanSource } from "./span_sink.ts";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 
 /** How one export ended, in the terms of the OTLP specification. */
@@ -65,6 +66,8 @@ export interface ExporterContext {
   readonly env: (name: string) => string | undefined;
   /** The session as an OpenTelemetry span. */
   readonly toSpan: (session: Session) => ReadableSpan;
+  /** The same spans, for who writes them without an object for each. */
+  readonly spans: SpanSource;
   /** Tells the user something; the exporter's id is put in front. */
   readonly warn: (message: string) => void;
   /** Ends the program cleanly, as when the reader of stdout has gone. */

@@ -70,6 +70,7 @@ async function openExporters(
       baseDirectory,
       env,
       toSpan: (session) => spans.toSpan(session),
+      spans,
       warn: (message) => say(`${id}: ${message}`),
       stop,
     });

@@ -1,5 +1,11 @@
 /** What exporters are given, for tests of one exporter alone. */
 import type { ExporterContext } from "../src/exporter.ts";
+import { IdHasher } from "../src/ids.ts";
+import { ParentRule } from "../src/parent.ts";
+import { PortRange } from "../src/port_range.ts";
+import { ProcessResources } from "../src/resource.ts";
+import { SpanMapper } from "../src/span.ts";
+import type { SpanSource } from "../src/span_sink.ts";
 import { toTestSpan } from "./otlp_spans.ts";
 
 /** A context that makes test spans and keeps the warnings. */
@@ -7,11 +13,31 @@ export interface TestContext extends ExporterContext {
   readonly warnings: string[];
 }
 
+/** The spans that the program makes, with every kind of value in their resources. */
+export function makeSpanMapper(): SpanMapper {
+  const attributes = {
+    "test.text": 'zwölf "Boxkämpfer" \u{1f94a}\n',
+    "test.empty": "",
+    "test.large": Number.MAX_SAFE_INTEGER,
+    "test.negative": -1,
+    "test.double": 0.5,
+    "test.true": true,
+    "test.list": ["a", "b"],
+  };
+  return new SpanMapper(
+    new IdHasher("test"),
+    new ProcessResources({ attributes, commandLine: false, fromProcessEnv: false }),
+    new ParentRule({ parent: "auto", peers: ["10.0.0.0/8"] }),
+    new PortRange(32768, 60999),
+  );
+}
+
 /** The context of the exporter `id`, whose config lies in `baseDirectory`. */
 export function makeContext(
   id: string,
   baseDirectory: string,
   toSpan: ExporterContext["toSpan"] = toTestSpan,
+  spans: SpanSource = makeSpanMapper(),
 ): TestContext {
   const warnings: string[] = [];
   return {
@@ -19,6 +45,7 @@ export function makeContext(
     baseDirectory,
     env: () => undefined,
     toSpan,
+    spans,
     warn: (message) => warnings.push(message),
     stop: () => {},
     warnings,

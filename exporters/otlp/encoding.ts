@@ -8,12 +8,16 @@ import {
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { SessionBatch } from "../../src/batch.ts";
 import type { ExporterContext } from "../../src/exporter.ts";
+import type { SpanSource } from "../../src/span_sink.ts";
 import { members } from "./members.ts";
+import { TraceRequestEncoder } from "./protobuf/request.ts";
 
 /** How requests and answers are written. */
 export interface OtlpEncoding {
   /** An ExportTraceServiceRequest with a span for each session. */
   readonly encode: (batch: SessionBatch) => Uint8Array;
+  /** Takes back what `encode` gave when nobody reads it any more; nothing has to be given back. */
+  readonly recycle: (body: Uint8Array) => void;
   /** What an ExportTraceServiceResponse says was refused; nothing if it cannot be read. */
   readonly readPartialSuccess: (answer: Uint8Array) => PartialSuccess;
 }
@@ -24,23 +28,28 @@ export interface PartialSuccess {
   readonly message: string;
 }
 
-/** The official serializers; `json` or binary protobuf. */
-export function otlpEncoding(
-  format: "protobuf" | "json",
-  toSpan: ExporterContext["toSpan"],
-): OtlpEncoding {
-  const serializer: ISerializer<ReadableSpan[], IExportTraceServiceResponse> = format === "json"
-    ? JsonTraceSerializer
-    : ProtobufTraceSerializer;
+/** Binary protobuf, by tcpspan's own encoder. */
+export function protobufEncoding(spans: SpanSource): OtlpEncoding {
+  const encoder = new TraceRequestEncoder(spans);
+  return {
+    encode: (batch) => encoder.encode(batch),
+    recycle: (body) => encoder.recycle(body),
+    readPartialSuccess: (answer) => partialSuccess(ProtobufTraceSerializer, answer),
+  };
+}
+
+/** JSON, by the official serializer. */
+export function jsonEncoding(toSpan: ExporterContext["toSpan"]): OtlpEncoding {
   return {
     encode: (batch) => {
-      const body = serializer.serializeRequest(Array.from(batch, toSpan));
+      const body = JsonTraceSerializer.serializeRequest(Array.from(batch, toSpan));
       if (body === undefined) {
         throw new TypeError("cannot encode spans: the serializer gave nothing");
       }
       return body;
     },
-    readPartialSuccess: (answer) => partialSuccess(serializer, answer),
+    recycle: () => {},
+    readPartialSuccess: (answer) => partialSuccess(JsonTraceSerializer, answer),
   };
 }
 

@@ -29,8 +29,12 @@ export class OtlpExporter implements Exporter {
     const { encoding, transport, timeout, maxBytes } = this.#options;
     const body = encoding.encode(batch);
     if (body.length <= maxBytes || batch.length <= 1) {
-      return this.#outcome(await transport.send(body, timeout, signal), batch.length);
+      const response = await transport.send(body, timeout, signal);
+      // what failed may still be on its way, on a connection that is being closed
+      if (response.status === "success") encoding.recycle(body);
+      return this.#outcome(response, batch.length);
     }
+    encoding.recycle(body);
     const middle = Math.ceil(batch.length / 2);
     return await this.#exportHalves(
       batch.slice(0, middle),

@@ -51,14 +51,17 @@ async function open(settings: OtlpSettings, context: ExporterContext): Promise<E
     compression,
     tls: await readTls(tls, context.baseDirectory),
   };
-  const [{ OtlpExporter }, { otlpEncoding }, { Reasons }, transport] = await Promise.all([
-    import("./exporter.ts"),
-    import("./encoding.ts"),
-    import("./reason.ts"),
-    openTransport(protocol, options),
-  ]);
+  const [{ OtlpExporter }, { jsonEncoding, protobufEncoding }, { Reasons }, transport] =
+    await Promise.all([
+      import("./exporter.ts"),
+      import("./encoding.ts"),
+      import("./reason.ts"),
+      openTransport(protocol, options),
+    ]);
   return new OtlpExporter({
-    encoding: otlpEncoding(protocol === "http/json" ? "json" : "protobuf", context.toSpan),
+    encoding: protocol === "http/json"
+      ? jsonEncoding(context.toSpan)
+      : protobufEncoding(context.spans),
     transport,
     reasons: new Reasons(options),
     timeout,

@@ -1,0 +1,121 @@
+/** The own encoder of binary protobuf, beside the official serializer of the same spans. */
+import { Buffer } from "node:buffer";
+import { strict as assert } from "node:assert";
+import { constants } from "node:os";
+import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
+import fc from "fast-check";
+import { TraceRequestEncoder } from "../../exporters/otlp/protobuf/request.ts";
+import { SessionBatch } from "../../src/batch.ts";
+import { FLAG, OWNER, ROLE } from "../../src/record_layout.ts";
+import { TCP_STATES } from "../../src/session.ts";
+import { makeSpanMapper } from "../exporter_context.ts";
+import { makeBatch, type RecordFields } from "../fixtures.ts";
+import { decodeTraceRequest } from "../otlp_protobuf.ts";
+
+const spans = makeSpanMapper();
+
+/** Fails unless the own encoder writes the bytes that the official one does. */
+function assertSame(batch: SessionBatch, encoder = new TraceRequestEncoder(spans)): void {
+  spans.observe(batch);
+  const own = encoder.encode(batch);
+  const official = ProtobufTraceSerializer.serializeRequest(
+    Array.from(batch, (session) => spans.toSpan(session)),
+  ) ?? new Uint8Array();
+  if (Buffer.compare(own, official) === 0) return;
+  assert.deepEqual(decodeTraceRequest(own), decodeTraceRequest(official)); // says where
+  assert.fail("the same spans in other bytes");
+}
+
+const u32 = fc.oneof(
+  fc.nat({ max: 0xffffffff }),
+  fc.constantFrom(0, 1, 127, 128, 16383, 16384, 2 ** 31, 0xffffffff),
+);
+const counter = fc.oneof(
+  fc.bigInt({ min: 0n, max: 2n ** 53n }),
+  fc.bigInt({ min: 0n, max: 70_000n }),
+  fc.constantFrom(0n, 1n, 127n, 128n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 53n, 2n ** 64n - 1n),
+);
+/** Nanoseconds of a clock, near multiples of 2^32 too, where a carry is. */
+const time = fc.oneof(
+  fc.bigInt({ min: 1n, max: 2n ** 60n }),
+  fc.tuple(fc.bigInt({ min: 1n, max: 2n ** 24n }), fc.bigInt({ min: -2n, max: 2n }))
+    .map(([turns, offset]) => (turns << 32n) + offset),
+);
+const timeOrNever = fc.oneof(fc.constant(0n), time);
+const port = fc.oneof(fc.nat({ max: 65535 }), fc.constantFrom(0, 9, 10, 443, 32767, 32768, 65535));
+const ipv4 = fc.oneof(
+  fc.uint8Array({ minLength: 4, maxLength: 4 }),
+  fc.constantFrom("127.0.0.1", "0.0.0.0", "255.255.255.255", "10.1.2.3"),
+);
+const ipv6 = fc.oneof(
+  fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  fc.array(fc.constantFrom(0, 0, 1, 0xabc), { minLength: 8, maxLength: 8 })
+    .map((groups) => Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 0xff]))),
+  fc.constantFrom("::", "::1", "fe80::1", "febf::2", "fec0::1", "2001:db8::1:0:0:1"),
+);
+const name = (length: number) =>
+  fc.oneof(
+    fc.constantFrom("curl", "", "näginx", "\u{feff}bom", "a\u{1f94a}b"),
+    fc.stringMatching(/^[ -~]{0,15}$/),
+    fc.uint8Array({ maxLength: length }),
+  );
+const flags = fc.array(fc.constantFrom(...Object.values(FLAG)))
+  .map((chosen) => chosen.reduce((sum, flag) => sum | flag, 0));
+
+/** Few processes, so that some share a resource. */
+const owner = fc.record({
+  owner_source: fc.constantFrom(...Object.values(OWNER), 6, 255),
+  owner_pid: fc.constantFrom(0, 2 ** 22 + 1, 2 ** 22 + 2),
+  owner_process_start_ns: fc.constantFrom(1n, 2n, 2n ** 32n + 1n),
+  owner_exe: fc.constantFrom("curl", "worker", "", Uint8Array.of(0xff, 0xfe)),
+  owner_comm: name(16),
+  owner_uid: fc.constantFrom(0, 1000),
+});
+const ends = fc.oneof(
+  fc.record({ family: fc.constant(2), local_address: ipv4, peer_address: ipv4 }),
+  fc.record({ family: fc.constant(10), local_address: ipv6, peer_address: ipv6 }),
+);
+const rest = fc.record({
+  // the official serializer knows no times before 1970
+  wall_offset_ns: fc.bigInt({ min: 2n ** 44n, max: 2n ** 62n }),
+  start_ns: time,
+  established_ns: timeOrNever,
+  fin_sent_ns: timeOrNever,
+  fin_received_ns: timeOrNever,
+  end_ns: time,
+  cookie: counter,
+  bytes_acked: counter,
+  bytes_received: counter,
+  netns: u32,
+  snd_una: u32,
+  write_seq: u32,
+  rcv_nxt: u32,
+  copied_seq: u32,
+  data_segs_in: u32,
+  data_segs_out: u32,
+  total_retrans: u32,
+  srtt_us: u32,
+  rtt_min_us: u32,
+  handshake_rtt_us: u32,
+  flags,
+  interim: fc.constantFrom(0, 0, 0, 1, 70_000),
+  ifindex: fc.constantFrom(0, 1, 2 ** 31),
+  local_port: port,
+  peer_port: port,
+  err: fc.oneof(fc.constant(0), fc.constantFrom(...Object.values(constants.errno)), fc.nat(65535)),
+  last_state: fc.constantFrom(...TCP_STATES),
+  role: fc.constantFrom(ROLE.UNKNOWN, ROLE.ACTIVE, ROLE.PASSIVE),
+  shutdown: fc.nat({ max: 3 }),
+}, { requiredKeys: ["wall_offset_ns"] });
+const fields: fc.Arbitrary<Partial<RecordFields>> = fc.tuple(owner, ends, rest)
+  .map(([owner, ends, rest]) => ({ ...owner, ...ends, ...rest }));
+
+Deno.test("encode() writes the bytes of the official serializer, whatever the records hold", () => {
+  const encoder = new TraceRequestEncoder(spans);
+  fc.assert(
+    fc.property(fc.array(fields, { minLength: 1, maxLength: 12 }), (records) => {
+      assertSame(makeBatch(...records), encoder);
+    }),
+    { numRuns: 3000 },
+  );
+});
