@@ -376,15 +376,18 @@ export class Session {
       !this.has(FLAG.RESTORED);
   }
 
-  /** This end's initial sequence number, where `joinable`. */
+  /**
+   * This end's initial sequence number, where `joinable`. The sequence space wraps at 2^32, counters
+   * of bytes do not.
+   */
   get localInitialNumber(): number {
-    const acked = this.#u64(RECORD.bytes_acked) + (this.role === "passive" ? 1 : 0);
-    return wrap(this.#u32(RECORD.snd_una) - acked);
+    const syn = this.role === "passive" ? 1 : 0;
+    return this.word(RECORD.snd_una) - this.word(RECORD.bytes_acked) - syn >>> 0;
   }
 
   /** The other end's initial sequence number, where `joinable`. */
   get peerInitialNumber(): number {
-    return wrap(this.#u32(RECORD.rcv_nxt) - (this.#u64(RECORD.bytes_received) + 1));
+    return this.word(RECORD.rcv_nxt) - this.word(RECORD.bytes_received) - 1 >>> 0;
   }
 
   /** The initial sequence number of an attempt that was never established; 0 if no SYN left. */
@@ -517,9 +520,4 @@ export class Session {
 
 function addressOf(end: End): number {
   return end === "local" ? RECORD.local_address : RECORD.peer_address;
-}
-
-/** Modulo 2^32; the sequence space wraps, counters of bytes do not. */
-function wrap(sequence: number): number {
-  return (sequence % 2 ** 32 + 2 ** 32) % 2 ** 32;
 }

@@ -4,7 +4,16 @@ import { otlpExporter } from "../exporters/otlp/otlp.ts";
 import { otlpSettings } from "../exporters/otlp/settings.ts";
 import type { SessionBatch } from "../src/batch.ts";
 import type { ExportOutcome } from "../src/exporter.ts";
-import { makeContext } from "./exporter_context.ts";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import type { Session } from "../src/session.ts";
+import { makeContext, makeSpanMapper } from "./exporter_context.ts";
+
+const spans = makeSpanMapper();
+
+/** The span that the exporter sends of `session`. */
+export function toSpan(session: Session): ReadableSpan {
+  return spans.toSpan(session);
+}
 
 /** An open exporter; disposing of it shuts it down. */
 export interface OpenOtlp extends AsyncDisposable {
@@ -13,7 +22,7 @@ export interface OpenOtlp extends AsyncDisposable {
 
 /** @param settings as in the config file, under `exporters.otlp` */
 export async function openOtlp(settings: object, baseDirectory = "/"): Promise<OpenOtlp> {
-  const context = makeContext("otlp/test", baseDirectory);
+  const context = makeContext("otlp/test", baseDirectory, toSpan, spans);
   const exporter = await otlpExporter.open(otlpSettings.parse(settings), context);
   deepStrictEqual(context.warnings, []);
   return {

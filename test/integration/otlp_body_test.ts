@@ -4,15 +4,15 @@ import { OTLPTraceExporter as GrpcExporter } from "@opentelemetry/exporter-trace
 import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
+import { VERSION } from "../../src/version.ts";
 import { makeBatch } from "../fixtures.ts";
-import { exportOnce, openOtlp } from "../open_otlp.ts";
+import { exportOnce, openOtlp, toSpan } from "../open_otlp.ts";
 import { GrpcReceiver } from "../otlp_grpc_receiver.ts";
 import { decodeTraceRequest } from "../otlp_protobuf.ts";
 import { OtlpReceiver } from "../otlp_receiver.ts";
-import { toTestSpan } from "../otlp_spans.ts";
 
 const BATCH = makeBatch({ owner_pid: 2 }, { owner_pid: 3, peer_port: 8080 }, { owner_pid: 4 });
-const SPANS = Array.from(BATCH, (session) => toTestSpan(session));
+const SPANS = Array.from(BATCH, (session) => toSpan(session));
 
 /** What a destination received. */
 interface Received {
@@ -198,7 +198,7 @@ function expected(spans: readonly ReadableSpan[]): unknown {
     resourceSpans: [...new Set(spans.map(({ resource }) => resource))].map((resource) => ({
       resource: { attributes: attributes(resource.attributes) },
       scopeSpans: [{
-        scope: { name: "tcpspan", version: "1.2.3" },
+        scope: { name: "tcpspan", version: VERSION },
         spans: spans.filter((span) => span.resource === resource).map(expectedSpan),
         schemaUrl: "https://opentelemetry.io/schemas/1.45.0",
       }],

@@ -263,7 +263,7 @@ Deno.test("otlp over HTTP gives up on a server that never answers", async () => 
 
 Deno.test("otlp over HTTP gives up on a server that does not read", async () => {
   await using server = await RawServer.start((socket) => void socket.pause());
-  const large = makeBatch(...Array.from({ length: 20_000 }, () => ({})));
+  const large = makeBatch(...Array.from({ length: 12_000 }, () => ({})));
   await isBounded(server, "no complete answer within 300ms", large, 3000);
 });
 
@@ -361,7 +361,7 @@ Deno.test("otlp over HTTP stops when it is told to", async () => {
 });
 
 Deno.test("otlp sends a batch in parts where one body would be too large", async () => {
-  const count = 20_000; // some 25 MiB in JSON
+  const count = 12_000; // some 25 MiB in JSON
   let rejecting = false;
   await using receiver = await OtlpReceiver.start((response, { headers }) => {
     const body = rejecting ? '{"partialSuccess":{"rejectedSpans":1,"errorMessage":"one"}}' : "{}";
@@ -389,12 +389,12 @@ Deno.test("otlp sends a batch in parts where one body would be too large", async
 });
 
 Deno.test("otlp counts the parts of a batch that were refused", async () => {
-  const batch = makeBatch(...Array.from({ length: 20_000 }, () => ({})));
+  const batch = makeBatch(...Array.from({ length: 12_000 }, () => ({})));
   const rows: readonly [first: number, second: number, outcome: ExportOutcome][] = [
     [400, 400, { status: "failure", reason: "cannot send to %: HTTP 400 Bad Request" }],
     [400, 200, {
       status: "success",
-      rejected: 10_000,
+      rejected: 6000,
       message: "cannot send to %: HTTP 400 Bad Request",
     }],
     [200, 503, { status: "retryable", reason: "cannot send to %: HTTP 503 Service Unavailable" }],

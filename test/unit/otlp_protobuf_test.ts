@@ -5,7 +5,8 @@ import { constants } from "node:os";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import fc from "fast-check";
 import { TraceRequestEncoder } from "../../exporters/otlp/protobuf/request.ts";
-import { SessionBatch } from "../../src/batch.ts";
+import { SPAN_LIMIT } from "../../exporters/otlp/protobuf/span_writer.ts";
+import type { SessionBatch } from "../../src/batch.ts";
 import { FLAG, OWNER, ROLE } from "../../src/record_layout.ts";
 import { TCP_STATES } from "../../src/session.ts";
 import { makeSpanMapper } from "../exporter_context.ts";
@@ -118,4 +119,56 @@ Deno.test("encode() writes the bytes of the official serializer, whatever the re
     }),
     { numRuns: 3000 },
   );
+});
+
+Deno.test("encode() groups the spans of many processes, and lengths take as many bytes as they need", () => {
+  const encoder = new TraceRequestEncoder(spans);
+  // of one group from a span to more than 2^14 bytes, and one of more than 2^21
+  for (const count of [1, 2, 13, 14, 15, 16, 17, 18, 19, 20, 30, 1000, 2500]) {
+    const records = Array.from({ length: count }, (_, i) => ({ owner_pid: 2 ** 22 + i % 3 }));
+    assertSame(makeBatch(...records), encoder);
+  }
+});
+
+Deno.test("encode() of 4096 sessions stays under 20 MiB, and no span has more than SPAN_LIMIT", () => {
+  const largest: Partial<RecordFields> = {
+    local_address: "fe80:1111:1111:1111:1111:1111:1111:1111",
+    peer_address: "fe80:1111:1111:1111:1111:1111:1111:1112",
+    ifindex: 0xffffffff,
+    local_port: 32767,
+    peer_port: 32767,
+    bytes_acked: 2n ** 53n,
+    bytes_received: 2n ** 53n,
+    cookie: 2n ** 53n,
+    owner_comm: new Uint8Array(16).fill(0xff),
+    last_state: "established",
+    err: constants.errno.ECONNRESET,
+    fin_received_ns: 1n,
+    fin_sent_ns: 1n,
+  };
+  const encoder = new TraceRequestEncoder(spans);
+  const one = encoder.encode(makeBatch(largest)).length;
+  const two = encoder.encode(makeBatch(largest, largest)).length;
+  assert.ok(two - one < SPAN_LIMIT / 2, `${two - one} bytes`);
+  const { length } = encoder.encode(makeBatch(...Array.from({ length: 4096 }, () => largest)));
+  assert.ok(length < 20 * 1024 * 1024, `${length} bytes`);
+});
+
+Deno.test("encode() leaves alone what was not given back, and writes over what was", () => {
+  const encoder = new TraceRequestEncoder(spans);
+  const batch = makeBatch({ owner_comm: "one" }, { owner_comm: "two" });
+  const held = encoder.encode(batch);
+  const copy = held.slice();
+  for (let i = 0; i < 5; i++) encoder.encode(makeBatch({ peer_port: i }));
+  assert.deepEqual(held, copy);
+  encoder.recycle(held);
+  assert.equal(encoder.encode(batch).buffer, held.buffer);
+  assert.deepEqual(held, copy);
+});
+
+Deno.test("encode() takes a batch that is larger than the buffer it gets", () => {
+  const encoder = new TraceRequestEncoder(spans);
+  encoder.recycle(encoder.encode(makeBatch({})));
+  const records = Array.from({ length: 500 }, (_, i) => ({ owner_pid: 2 ** 22 + i }));
+  assertSame(makeBatch(...records), encoder);
 });
