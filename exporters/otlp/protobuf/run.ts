@@ -1,6 +1,7 @@
 /** Bytes that many spans have. */
 
 const WORD = 8;
+const AT_ONCE = 5; // words, enough for most attributes
 
 /**
  * A run of constant bytes that is copied eight at a time, which for a few dozen of them is several
@@ -12,7 +13,7 @@ export class Run {
 
   constructor(bytes: Uint8Array) {
     this.length = bytes.length;
-    const padded = new Uint8Array(Math.ceil(bytes.length / WORD) * WORD);
+    const padded = new Uint8Array(WORD * Math.max(AT_ONCE, Math.ceil(bytes.length / WORD)));
     padded.set(bytes);
     this.#words = new Float64Array(padded.buffer);
     // a number may change its bits on the way if it is none; text and field tags never look so
@@ -21,10 +22,21 @@ export class Run {
     }
   }
 
-  /** Up to seven bytes behind it are overwritten too. @returns where it ends */
+  /**
+   * Bytes behind it are overwritten too, up to byte 40, or up to seven of them.
+   * @returns where it ends
+   */
   copyTo(target: DataView, at: number): number {
     const words = this.#words;
-    for (let i = 0; i < words.length; i++) target.setFloat64(at + WORD * i, words[i] ?? 0, true);
+    // without a loop, whose end would be guessed wrong where lengths differ from call to call
+    target.setFloat64(at, words[0] ?? 0, true);
+    target.setFloat64(at + WORD, words[1] ?? 0, true);
+    target.setFloat64(at + 2 * WORD, words[2] ?? 0, true);
+    target.setFloat64(at + 3 * WORD, words[3] ?? 0, true);
+    target.setFloat64(at + 4 * WORD, words[4] ?? 0, true);
+    for (let i = AT_ONCE; i < words.length; i++) {
+      target.setFloat64(at + WORD * i, words[i] ?? 0, true);
+    }
     return at + this.length;
   }
 }

@@ -47,6 +47,9 @@ export class SpanWriter implements SpanSink {
   #begun = 0;
   #flags = 0;
   #inAttributes = false;
+  // the addresses of the span, which most spans have twice
+  readonly #local = { at: 0, length: 0 };
+  readonly #peer = { at: 0, length: 0 };
 
   /** Writes to `target` from now on, which has room for SPAN_LIMIT bytes whenever a span begins. */
   attach(target: DataView, at: number): void {
@@ -71,6 +74,7 @@ export class SpanWriter implements SpanSink {
     this.at = writeTime(8, head.end, target, at);
     const remote = head.parent !== undefined && head.parentIsRemote ? FLAGS_IS_REMOTE : 0;
     this.#inAttributes = true;
+    this.#local.length = this.#peer.length = 0;
     this.#flags = TraceFlags.SAMPLED | FLAGS_HAS_IS_REMOTE | remote;
   }
 
@@ -104,7 +108,15 @@ export class SpanWriter implements SpanSink {
       return;
     }
     const at = this.#textPrefix(key);
-    this.#endText(at, session.writeAddress(end, this.#target, at));
+    const written = end === "local" ? this.#local : this.#peer;
+    if (written.length > 0) {
+      this.#endText(at, copyText(written, this.#target, at));
+      return;
+    }
+    const textEnd = session.writeAddress(end, this.#target, at);
+    written.at = at;
+    written.length = textEnd - at;
+    this.#endText(at, textEnd);
   }
 
   comm(key: AttributeKey, session: Session): void {
@@ -216,6 +228,16 @@ function writeId(field: number, id: Id, target: DataView, at: number): number {
   target.setUint8(at + 1, words.length * 4);
   for (let i = 0; i < words.length; i++) target.setInt32(at + 2 + 4 * i, words[i] ?? 0, true);
   return at + 2 + words.length * 4;
+}
+
+/** Up to three bytes behind it are overwritten too. @returns where it ends */
+function copyText(
+  { at: from, length }: { readonly at: number; readonly length: number },
+  target: DataView,
+  at: number,
+): number {
+  for (let i = 0; i < length; i += 4) target.setInt32(at + i, target.getInt32(from + i));
+  return at + length;
 }
 
 function writeNameWithPort(port: number, target: DataView, at: number): number {
