@@ -59,14 +59,12 @@ const COLON = 0x3a;
 export function writeIpv6(source: DataView, offset: number, target: DataView, at: number): number {
   let start = -1;
   let length = 1; // a single zero group is not shortened
-  for (let i = 0; i < 8; i++) {
-    let j = i;
-    while (j < 8 && source.getUint16(offset + 2 * j) === 0) j++;
-    if (j - i > length) {
-      start = i;
-      length = j - i;
+  for (let i = 0, zeros = 0; i < 8; i++) {
+    zeros = source.getUint16(offset + 2 * i) === 0 ? zeros + 1 : 0;
+    if (zeros > length) {
+      length = zeros;
+      start = i + 1 - zeros;
     }
-    i = Math.max(i, j - 1);
   }
   for (let i = 0; i < 8; i++) {
     if (i === start) {
@@ -90,5 +88,5 @@ function writeGroup(group: number, target: DataView, at: number): number {
 }
 
 function hexDigit(value: number): number {
-  return value < 10 ? 0x30 + value : 0x57 + value;
+  return 0x30 + value + (9 - value >> 31 & 0x27); // without a branch: 0x61 is "a"
 }
