@@ -6,11 +6,12 @@ import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import fc from "fast-check";
 import { TraceRequestEncoder } from "../../exporters/otlp/protobuf/request.ts";
 import { SPAN_LIMIT } from "../../exporters/otlp/protobuf/span_writer.ts";
-import type { SessionBatch } from "../../src/batch.ts";
+import { SessionBatch } from "../../src/batch.ts";
+import { Nesting } from "../../src/nesting.ts";
 import { FLAG, OWNER, ROLE } from "../../src/record_layout.ts";
 import { TCP_STATES } from "../../src/session.ts";
 import { makeSpanMapper } from "../exporter_context.ts";
-import { makeBatch, type RecordFields } from "../fixtures.ts";
+import { INITIAL_SEQUENCE_NUMBERS, makeBatch, type RecordFields } from "../fixtures.ts";
 import { decodeTraceRequest } from "../otlp_protobuf.ts";
 
 const spans = makeSpanMapper();
@@ -63,14 +64,17 @@ const name = (length: number) =>
 const flags = fc.array(fc.constantFrom(...Object.values(FLAG)))
   .map((chosen) => chosen.reduce((sum, flag) => sum | flag, 0));
 
+const ownNetns = Number(/\d+/.exec(Deno.readLinkSync("/proc/self/ns/net"))?.[0]);
+
 /** Few processes, so that some share a resource. */
 const owner = fc.record({
   owner_source: fc.constantFrom(...Object.values(OWNER), 6, 255),
   owner_pid: fc.constantFrom(0, 2 ** 22 + 1, 2 ** 22 + 2),
   owner_process_start_ns: fc.constantFrom(1n, 2n, 2n ** 32n + 1n),
-  owner_exe: fc.constantFrom("curl", "worker", "", Uint8Array.of(0xff, 0xfe)),
+  owner_exe: fc.constantFrom("curl", "curl\0r", "worker", "", Uint8Array.of(0xff, 0xfe)),
   owner_comm: name(16),
   owner_uid: fc.constantFrom(0, 1000),
+  owner_exec_id: fc.constantFrom(1, 2),
 });
 const ends = fc.oneof(
   fc.record({ family: fc.constant(2), local_address: ipv4, peer_address: ipv4 }),
@@ -87,7 +91,8 @@ const rest = fc.record({
   cookie: counter,
   bytes_acked: counter,
   bytes_received: counter,
-  netns: u32,
+  // of its own alone does the tracer know the names of interfaces, which are zones
+  netns: fc.oneof(fc.constant(ownNetns), u32),
   snd_una: u32,
   write_seq: u32,
   rcv_nxt: u32,
@@ -119,6 +124,117 @@ Deno.test("encode() writes the bytes of the official serializer, whatever the re
     }),
     { numRuns: 3000 },
   );
+});
+
+const OPEN: Partial<RecordFields> = {
+  last_state: "established",
+  fin_sent_ns: 0n,
+  fin_received_ns: 0n,
+  flags: FLAG.START_OBSERVED,
+};
+
+for (const role of [ROLE.ACTIVE, ROLE.PASSIVE, ROLE.UNKNOWN]) {
+  Deno.test(`encode() writes reports of an open session of role ${role}, then its final span`, () => {
+    const batch = makeBatch(
+      { ...OPEN, role, interim: 1 },
+      // an error that the socket still holds is no ending
+      { ...OPEN, role, interim: 2, err: constants.errno.ECONNRESET },
+      // reports go on while it closes
+      { role, interim: 70_000 },
+      { ...OPEN, role, interim: 70_001, flags: 0 },
+      { role },
+    );
+    const final = spans.toSpan(batch.at(4));
+    for (let i = 0; i < 4; i++) {
+      const report = spans.toSpan(batch.at(i));
+      assert.equal(report.attributes["tcpspan.interim"], true);
+      if (role !== ROLE.UNKNOWN && i < 2) {
+        assert.equal(report.spanContext().traceId, final.spanContext().traceId);
+      }
+    }
+    assertSame(batch);
+  });
+}
+
+Deno.test("encode() writes zones: names in the tracer's own namespace, numbers in others", () => {
+  const linkLocal = { local_address: "fe80::1", peer_address: "fe80::2" };
+  const batch = makeBatch(
+    { ...linkLocal, ifindex: 1, netns: ownNetns },
+    { ...linkLocal, ifindex: 1, netns: ownNetns, role: ROLE.PASSIVE },
+    { ...linkLocal, ifindex: 1, netns: ownNetns, role: ROLE.UNKNOWN, interim: 3, ...OPEN },
+    { ...linkLocal, ifindex: 0xffffffff, netns: ownNetns }, // it has gone
+    { ...linkLocal, ifindex: 1, netns: 1 },
+    { ...linkLocal, ifindex: 0, netns: ownNetns },
+    { ...linkLocal, local_address: "2001:db8::1", ifindex: 1, netns: ownNetns },
+  );
+  const addresses = Array.from(batch, (session) => {
+    const { attributes } = spans.toSpan(session);
+    return `${attributes["network.local.address"]} ${attributes["network.peer.address"]}`;
+  });
+  assert.deepEqual(addresses, [
+    "fe80::1%lo fe80::2%lo",
+    "fe80::1%lo fe80::2%lo",
+    "fe80::1%lo fe80::2%lo",
+    "fe80::1%4294967295 fe80::2%4294967295",
+    "fe80::1%1 fe80::2%1",
+    "fe80::1 fe80::2",
+    "2001:db8::1 fe80::2%lo",
+  ]);
+  assertSame(batch);
+});
+
+Deno.test("encode() names the parent of a server whose client is here, in whatever namespace", () => {
+  const server = { role: ROLE.PASSIVE, local_address: "192.0.2.1", netns: 2 };
+  const batch = makeBatch(
+    { local_address: "192.0.2.9", peer_address: "192.0.2.1", netns: 1 },
+    { ...server, peer_address: "192.0.2.9" }, // seen above
+    { ...server, peer_address: "10.9.9.9" }, // among the peers
+    { ...server, peer_address: "198.51.100.1" },
+    { ...server, peer_address: "198.51.100.1", netns: ownNetns },
+    { ...server, ...OPEN, peer_address: "198.51.100.1", interim: 1 },
+    { ...server, peer_address: "192.0.2.9", flags: FLAG.RESTORED }, // its client's id is unknown
+  );
+  spans.observe(batch);
+  const isRemote = Array.from(batch, (s) => spans.toSpan(s).parentSpanContext?.isRemote);
+  assert.deepEqual(isRemote, [undefined, true, true, undefined, undefined, false, undefined]);
+  assertSame(batch);
+});
+
+Deno.test("encode() ends a server's span with its client's where that set it back", () => {
+  const { local, peer } = INITIAL_SEQUENCE_NUMBERS;
+  const end = 7n << 32n;
+  const before = { start_ns: end - 9n, established_ns: end - 8n, wall_offset_ns: 1n << 60n };
+  const { bytes } = makeBatch(
+    {
+      ...before,
+      bytes_acked: 1002n,
+      bytes_received: 2001n,
+      fin_sent_ns: end - 7n,
+      fin_received_ns: 0n,
+      end_ns: end - 1n,
+    },
+    {
+      ...before,
+      role: ROLE.PASSIVE,
+      last_state: "last_ack",
+      bytes_acked: 2001n,
+      bytes_received: 1001n,
+      snd_una: peer + 2002,
+      rcv_nxt: local + 1002,
+      fin_received_ns: end - 6n,
+      fin_sent_ns: end - 5n,
+      end_ns: end + 30_000n,
+      flags: FLAG.START_OBSERVED | FLAG.SOCK_DONE | FLAG.PEER_FIN_FIRST,
+    },
+  );
+  const words = new Int32Array(bytes.slice().buffer);
+  new Nesting().apply(words, 2);
+  const batch = new SessionBatch(new Uint8Array(words.buffer));
+  assert.equal(batch.at(1).endUnixNs, (1n << 60n) + end - 1n);
+  const [client, server] = Array.from(batch, (session) => spans.toSpan(session));
+  assert.deepEqual(server?.endTime, client?.endTime);
+  assert.equal(server?.parentSpanContext?.spanId, client?.spanContext().spanId);
+  assertSame(batch);
 });
 
 Deno.test("encode() groups the spans of many processes, and lengths take as many bytes as they need", () => {
