@@ -1,0 +1,107 @@
+/** The load generator, load/, in a network namespace of its own, where nobody else talks. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { compile } from "../test/compile.ts";
+import { Process } from "../test/e2e/process.ts";
+import { Namespace, run } from "../test/kernel/host.ts";
+
+const SOURCES = fileURLToPath(new URL("load/", import.meta.url));
+
+/** Short sessions: connect, 64 bytes there and back, close. One of the limits ends it. */
+export interface ChurnOptions {
+  /** That connect, each to another one. */
+  readonly threads: number;
+  readonly seconds?: number;
+  readonly sessions?: number;
+  /** Sessions a second, of all threads; as fast as they can without it. */
+  readonly rate?: number;
+  /** Whether to end sessions with RST rather than FIN. */
+  readonly reset?: boolean;
+  /** The CPU that all of it is kept on. */
+  readonly cpu?: number;
+}
+
+/** What came of it. A session has two ends. */
+export interface Churned {
+  readonly sessions: number;
+  /** Attempts without an answer. */
+  readonly failed: number;
+  readonly seconds: number;
+}
+
+/** Makes loads. Disposing ends them all. */
+export class Load implements AsyncDisposable {
+  readonly #program: string;
+  readonly #namespace: Namespace;
+
+  private constructor(program: string, namespace: Namespace) {
+    this.#program = program;
+    this.#namespace = namespace;
+  }
+
+  /** Compiles the program, in `folder`. */
+  static async prepare(folder: string): Promise<Load> {
+    const program = join(folder, "load");
+    await compile(SOURCES, program);
+    const namespace = await Namespace.alone();
+    await namespace.ip("link", "set", "lo", "up");
+    await namespace.sysctl("ipv4.ip_local_port_range", "10000 65000");
+    await namespace.sysctl("ipv4.tcp_max_tw_buckets", 4096); // the same for the first round as later
+    return new Load(program, namespace);
+  }
+
+  /** Inode of the network namespace. */
+  get netns(): number {
+    return this.#namespace.inode;
+  }
+
+  /** Takes the network namespace away at once, where nothing can be waited for. */
+  abandon(): void {
+    new Deno.Command("ip", { args: ["netns", "del", this.#namespace.name] }).outputSync();
+  }
+
+  async churn(options: ChurnOptions): Promise<Churned> {
+    const { threads, seconds, sessions, rate, reset, cpu } = options;
+    const numbers = {
+      threads,
+      ...(seconds === undefined ? {} : { seconds }),
+      ...(sessions === undefined ? {} : { sessions }),
+      ...(rate === undefined ? {} : { rate }),
+    };
+    const flags = reset === true ? ["--rst"] : [];
+    const inFront = cpu === undefined ? [] : ["taskset", "--cpu-list", `${cpu}`];
+    return await this.#result("churn", numbers, flags, inFront);
+  }
+
+  /** Transfers through one connection as fast as it goes. @returns bytes a second */
+  async bulk(seconds: number): Promise<number> {
+    const told: { bytes: number; seconds: number } = await this.#result("bulk", { seconds });
+    return told.bytes / told.seconds;
+  }
+
+  /** Opens sockets, and holds them until it is disposed of; a byte here and there, a second. */
+  async hold(sockets: number, messages: number): Promise<AsyncDisposable> {
+    const [program = "", ...args] = this.#namespace.under;
+    const options = ["--sockets", `${sockets}`, "--messages", `${messages}`];
+    const process = new Process([program, ...args, this.#program, "steady", ...options]);
+    await process.stdout.waitForLines(1, (line) => line.startsWith("{"));
+    return process;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#namespace.remove();
+  }
+
+  /** Runs a part of the program to its end. */
+  async #result<T>(
+    part: string,
+    options: Readonly<Record<string, number>>,
+    flags: readonly string[] = [],
+    inFront: readonly string[] = [],
+  ): Promise<T> {
+    const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]);
+    const [program = "", ...args] = [...this.#namespace.under, ...inFront, this.#program, part];
+    const printed = await run(program, ...args, ...words, ...flags);
+    return JSON.parse(printed);
+  }
+}

@@ -1,0 +1,42 @@
+/** How long and how often is measured. */
+export interface Scale {
+  /** Pairs of measurements, interleaved. */
+  readonly rounds: number;
+  /** Of one load of short sessions. */
+  readonly churnSeconds: number;
+  /** Of 100,000 session ends a second. */
+  readonly lossSeconds: number;
+  /** Session ends during which memory is watched. */
+  readonly memoryEnds: number;
+  readonly idleSeconds: number;
+  /** Starts that are timed. */
+  readonly starts: number;
+  /** Open before the start. */
+  readonly sockets: number;
+  /** Of one transfer at full speed. */
+  readonly bulkSeconds: number;
+}
+
+/** Some minutes. */
+export const FULL: Scale = {
+  rounds: 5,
+  churnSeconds: 3,
+  lossSeconds: 10,
+  memoryEnds: 5_000_000,
+  idleSeconds: 20,
+  starts: 7,
+  sockets: 100_000,
+  bulkSeconds: 3,
+};
+
+/** About a minute, and too short to believe. */
+export const QUICK: Scale = {
+  rounds: 2,
+  churnSeconds: 1,
+  lossSeconds: 2,
+  memoryEnds: 250_000,
+  idleSeconds: 4,
+  starts: 2,
+  sockets: 100_000,
+  bulkSeconds: 1,
+};

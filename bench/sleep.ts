@@ -1,0 +1,4 @@
+/** Resolves after as many milliseconds. */
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
