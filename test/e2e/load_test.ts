@@ -1,0 +1,51 @@
+/** Correctness under load: each end of each session is delivered, and delivered once. */
+import assert from "node:assert/strict";
+import { Load } from "../../bench/load.ts";
+import { Sink } from "../../bench/sink.ts";
+import { settle } from "../../bench/tracer.ts";
+import { makeTempFolder } from "../temp_folder.ts";
+import { startTcpspan } from "./tcpspan.ts";
+
+/** Of each kind; their rates keep a machine with two cores busy, and do not overload it. */
+const ORDERLY = { threads: 4, sessions: 100_000, rate: 8_000 };
+const RESET = { threads: 4, sessions: 50_000, rate: 4_000, reset: true };
+
+const SETTLE_MS = 30_000; // on a machine that has other things to do
+
+Deno.test("of 300,000 session ends, 24,000 a second, each is delivered to OTLP once", async () => {
+  await using folder = await makeTempFolder();
+  await using load = await Load.prepare(folder.path);
+  await using sink = await Sink.start(folder.path);
+  await sink.reset(load.netns);
+  await using tool = await startTcpspan([], {
+    config: `
+      exporters:
+        otlp:
+          endpoint: http://127.0.0.1:${sink.port}
+          sending_queue: { queue_size: 1000000 }
+    `,
+  });
+  const churned = await Promise.all([load.churn(ORDERLY), load.churn(RESET)]);
+  await settle(tool, SETTLE_MS);
+  const { status, stderr } = await tool.stop("SIGINT");
+  const { matching, distinct } = await sink.count();
+
+  assert.deepEqual(churned.map(({ sessions, failed }) => [sessions, failed]), [
+    [ORDERLY.sessions, 0],
+    [RESET.sessions, 0],
+  ]);
+  const made = 2 * (ORDERLY.sessions + RESET.sessions);
+  assert.equal(status, 0, stderr);
+  assert.equal(matching, distinct, "a span was delivered twice");
+  // what the kernel itself passed over is told, and is all that may be missing
+  const expected = distinct === made
+    ? []
+    : [`${made - distinct} the kernel ran no program at their end`];
+  assert.deepEqual(losses(stderr), expected);
+});
+
+/** Numbers of lost sessions and where they were lost, as the last lines tell. */
+function losses(stderr: string): string[] {
+  return [...stderr.matchAll(/^tcpspan: lost (\d+) sessions?(?: until now)?: (.*)$/gm)]
+    .map(([, count, place]) => `${count} ${place}`);
+}
