@@ -9,8 +9,8 @@ const DISCARD = 1 << 30;
 
 /**
  * The consumer's side of a `BPF_MAP_TYPE_RINGBUF`, as kernel/bpf/ringbuf.c lays it out: a page with
- * the consumer's position, a page with the producer's, and the data, mapped twice in a row so that
- * no record wraps. There is one consumer: open it once.
+ * the consumer's position, a page with the producer's, and the data, in which a record may go on at the
+ * beginning. There is one consumer: open it once.
  */
 export class Ring implements Disposable {
   readonly #consumerPage: Mapping;
@@ -26,16 +26,21 @@ export class Ring implements Disposable {
     const page = libc().getpagesize();
     this.#consumerPage = new Mapping(fd, page, "read-write");
     try {
-      this.#producerPages = new Mapping(fd, page + 2 * size, "read", page);
+      this.#producerPages = new Mapping(fd, page + size, "read", page);
     } catch (error) {
       this.#consumerPage[Symbol.dispose]();
       throw error;
     }
     this.#consumer = new BigUint64Array(this.#consumerPage.buffer, 0, 1);
     this.#producer = new BigUint64Array(this.#producerPages.buffer, 0, 1);
-    this.#data = new Int32Array(this.#producerPages.buffer, page, 2 * size / 4);
+    this.#data = new Int32Array(this.#producerPages.buffer, page, size / 4);
     this.#mask = size - 1;
     this.#position = Number(Atomics.load(this.#consumer, 0));
+  }
+
+  /** Bytes that were read since the ring was made, headers included; exact to 2^53. */
+  get consumed(): number {
+    return this.#position;
   }
 
   /** Bytes that wait to be read, headers and unfinished records included. */
@@ -63,9 +68,7 @@ export class Ring implements Disposable {
       if (header & BUSY) break;
       const length = header & ~(BUSY | DISCARD);
       if (!(header & DISCARD) && length === recordSize) {
-        const from = at + (HEADER_SIZE >> 2);
-        const to = count * words;
-        for (let i = 0; i < words; i++) target[to + i] = data[from + i] ?? 0;
+        this.#copy(at + (HEADER_SIZE >> 2), target, count * words, words);
         count++;
       }
       position += HEADER_SIZE + (length + 7 & ~7);
@@ -75,6 +78,15 @@ export class Ring implements Disposable {
       Atomics.store(this.#consumer, 0, BigInt(position));
     }
     return count;
+  }
+
+  /** Copies `count` words that begin at `from`, or at the beginning if that is the end. */
+  #copy(from: number, target: Int32Array, to: number, count: number): void {
+    const data = this.#data;
+    const first = Math.min(count, Math.max(data.length - from, 0));
+    for (let i = 0; i < first; i++) target[to + i] = data[from + i] ?? 0;
+    const rest = from + first - data.length;
+    for (let i = first; i < count; i++) target[to + i] = data[rest + i - first] ?? 0;
   }
 
   [Symbol.dispose](): void {
