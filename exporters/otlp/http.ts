@@ -118,8 +118,12 @@ export class HttpTransport implements OtlpTransport {
       response.on("error", reject);
       response.on("close", () => reject(new Error("connection closed amid the answer")));
     });
-    if (signal?.aborted) abort();
-    else request.end(body);
+    if (signal?.aborted) {
+      abort();
+    } else {
+      request.flushHeaders(); // else they are copied together with the body
+      request.end(body);
+    }
     return promise.finally(() => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
