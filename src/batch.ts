@@ -4,20 +4,25 @@ import { Session } from "./session.ts";
 
 /**
  * A number of records, one behind the other, each `RECORD.size` bytes. The unit that travels from
- * the ring to the exporters. Its bytes are never written again once it has been handed on, so that
- * exporters can share it.
+ * the ring to the exporters. Its bytes stay as they are until it is disposed of, which gives its
+ * memory back to whom it came from; without that it is left to the garbage collector.
  */
-export class SessionBatch {
+export class SessionBatch implements Disposable {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #giveBack: ((memory: ArrayBuffer) => void) | undefined;
 
-  /** @param bytes whole records: a length that is a multiple of `RECORD.size` */
-  constructor(bytes: Uint8Array<ArrayBuffer>) {
+  /**
+   * @param bytes whole records: a length that is a multiple of `RECORD.size`
+   * @param giveBack takes the memory when nobody reads it any more
+   */
+  constructor(bytes: Uint8Array<ArrayBuffer>, giveBack?: (memory: ArrayBuffer) => void) {
     if (bytes.length % RECORD.size !== 0) {
       throw new RangeError(
         `cannot make a batch: ${bytes.length} bytes are no multiple of ${RECORD.size}`,
       );
     }
     this.bytes = bytes;
+    this.#giveBack = giveBack;
   }
 
   /** Number of sessions. */
@@ -40,16 +45,7 @@ export class SessionBatch {
     return new SessionBatch(this.bytes.subarray(start * RECORD.size, end * RECORD.size));
   }
 
-  /** The sessions of several batches in one, copied unless there is only one. */
-  static concat(batches: readonly SessionBatch[]): SessionBatch {
-    const [first] = batches;
-    if (first !== undefined && batches.length === 1) return first;
-    const bytes = new Uint8Array(batches.reduce((sum, batch) => sum + batch.bytes.length, 0));
-    let offset = 0;
-    for (const batch of batches) {
-      bytes.set(batch.bytes, offset);
-      offset += batch.bytes.length;
-    }
-    return new SessionBatch(bytes);
+  [Symbol.dispose](): void {
+    this.#giveBack?.(this.bytes.buffer);
   }
 }

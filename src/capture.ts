@@ -64,12 +64,16 @@ const MOST_AT_ONCE = 512; // records that a walk makes before the ring is read
 const WALK_PAUSE_MS = 5; // between them, so that exporters keep pace
 const MOST_INTERVAL_MS = 2 ** 31 - 1; // of setInterval
 const STRIDE = RECORD.size + 8; // of a record in the ring, which has a header
-// Under load the ring is read at this interval; a reader that has caught up sleeps without a timer.
-const COALESCE_MS = 50;
+// Under load the ring is read at intervals; a reader that has caught up sleeps without a timer.
+const LEAST_COALESCE_MS = 10;
+const MOST_COALESCE_MS = 200;
+const COALESCE_FILL = 1 / 16; // of the ring, between two readings
+const MOST_FREE = 2; // buffers for batches that are kept
 // A report that waits for its socket's close is handed over after as long: the process may hang.
 const MOST_WAIT_MS = 1000;
 const LEAST_WAIT_NS = 900_000_000n; // of those that are handed over then
 const SETTLE_MS = 2;
+const SAME_OFFSET_NS = 10_000; // between the readings of two clocks, one like the other
 // How often a busy reader looks for other events: a step of the clock, a reader of stdout that left.
 const LOOK_MS = 500;
 
@@ -89,6 +93,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   readonly #poller: Poller;
   readonly #clock: WallClock;
   readonly #nesting = new Nesting();
+  readonly #free: ArrayBuffer[] = [];
+  readonly #giveBack = (memory: ArrayBuffer) => {
+    if (this.#free.length < MOST_FREE) this.#free.push(memory);
+  };
   readonly #counters: Mapping;
   readonly #include: Networks;
   readonly #exclude: Networks;
@@ -193,6 +201,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   /** Batches of sessions, as they lie in the ring. */
   async *[Symbol.asyncIterator](): AsyncGenerator<SessionBatch, void, void> {
     const look = new Limiter(LOOK_MS);
+    const pace = new Pace(this.#ring.size * COALESCE_FILL);
     let idle = true;
     while (!this.#disposed) {
       if (!this.#stopping && (idle || look.allows())) {
@@ -213,8 +222,9 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
         this.#interimDue = false;
         yield* this.#walk("report_open");
       }
+      const consumed = this.#ring.consumed;
       idle = !(yield* this.#read());
-      if (!idle) await this.#sleep(COALESCE_MS);
+      if (!idle) await this.#sleep(pace.next(this.#ring.consumed - consumed));
     }
   }
 
@@ -263,6 +273,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       found = true;
       const chosen = this.#select(batch);
       if (chosen.length > 0) yield chosen;
+      else chosen[Symbol.dispose]();
     }
     return found;
   }
@@ -326,28 +337,43 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
 
   /** The finished records at the head of the ring, at most MAX_BATCH; undefined if there are none. */
   #drain(): SessionBatch | undefined {
-    const waiting = Math.ceil(this.#ring.waiting / STRIDE);
-    if (waiting === 0) return undefined;
-    const words = new Int32Array(Math.min(waiting, MAX_BATCH) * RECORD.size / 4);
+    if (this.#ring.waiting === 0) return undefined;
+    const memory = this.#free.pop() ?? new ArrayBuffer(MAX_BATCH * RECORD.size);
+    const words = new Int32Array(memory);
     const count = this.#ring.read(words, RECORD.size);
-    if (count === 0) return undefined;
+    if (count === 0) {
+      this.#giveBack(memory);
+      return undefined;
+    }
     this.#nesting.apply(words, count);
     const proper = dropAnnounced(words, count);
     if (proper < count) this.#releaseLater();
     this.#stampWallTime(words, proper);
-    return new SessionBatch(new Uint8Array(words.buffer, 0, proper * RECORD.size));
+    return new SessionBatch(new Uint8Array(memory, 0, proper * RECORD.size), this.#giveBack);
   }
 
   /** Puts the wall clock's offset in the place of what the kernel program knows of it. */
   #stampWallTime(words: Int32Array<ArrayBuffer>, count: number): void {
     const view = new DataView(words.buffer);
-    for (let at = 0; at < count * RECORD.size; at += RECORD.size) {
-      const tai = view.getBigInt64(at + RECORD.wall_offset_ns, true);
-      const ns = tai === 0n
-        ? this.#clock.offsetAt(view.getBigUint64(at + RECORD.end_ns, true))
-        : this.#clock.offsetOfTai(tai, view.getBigUint64(at + RECORD.end_ns, true));
-      view.setBigInt64(at + RECORD.wall_offset_ns, ns, true);
+    const offset = RECORD.wall_offset_ns / 4;
+    let [low, high] = [0, 0]; // of the last one: most are within microseconds of it
+    let ns = 0n;
+    for (let i = 0; i < count; i++) {
+      const at = i * RECORD.size / 4 + offset;
+      const [ofLow, ofHigh] = [words[at] ?? 0, words[at + 1] ?? 0];
+      if (ofHigh !== high || Math.abs(ofLow - low) > SAME_OFFSET_NS || ofHigh === 0) {
+        [low, high] = [ofLow, ofHigh];
+        ns = this.#offsetOf(view, i * RECORD.size);
+      }
+      view.setBigInt64(i * RECORD.size + RECORD.wall_offset_ns, ns, true);
     }
+  }
+
+  /** Nanoseconds from the boot clock to the wall clock, at the end of the record at `at`. */
+  #offsetOf(view: DataView, at: number): bigint {
+    const tai = view.getBigInt64(at + RECORD.wall_offset_ns, true);
+    const end = view.getBigUint64(at + RECORD.end_ns, true);
+    return tai === 0n ? this.#clock.offsetAt(end) : this.#clock.offsetOfTai(tai, end);
   }
 
   /** Those sessions whose peers the networks of the options let through. */
@@ -364,6 +390,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       chosen.set(batch.slice(i, i + 1).bytes, length);
       length += RECORD.size;
     }
+    batch[Symbol.dispose]();
     return new SessionBatch(chosen.slice(0, length));
   }
 
@@ -375,6 +402,25 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
         resolve();
       };
     });
+  }
+}
+
+/** How long the reader sleeps, so that a part of the ring fills up meanwhile at the rate of late. */
+class Pace {
+  readonly #fill: number;
+  #read = performance.now();
+
+  /** @param fill bytes */
+  constructor(fill: number) {
+    this.#fill = fill;
+  }
+
+  /** @param bytes that were read just now. @returns milliseconds until the next time */
+  next(bytes: number): number {
+    const now = performance.now();
+    const perMs = bytes / (now - this.#read);
+    this.#read = now;
+    return Math.min(Math.max(this.#fill / perMs, LEAST_COALESCE_MS), MOST_COALESCE_MS);
   }
 }
 

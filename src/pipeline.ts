@@ -23,7 +23,7 @@ export async function pump(
   const notice = new Limiter(NOTICE_INTERVAL_MS);
   let sessions = 0;
   let told = 0;
-  for await (const batch of capture) {
+  for await (using batch of capture) {
     sessions += batch.length;
     observe(batch);
     for (const queue of queues) queue.push(batch);

@@ -1,9 +1,10 @@
 /** The bounded queue in front of an exporter: batching, retry, and a count of all that is lost. */
 import { unlessAborted } from "./abort.ts";
-import { SessionBatch } from "./batch.ts";
+import type { SessionBatch } from "./batch.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
 import { countSessions } from "./messages.ts";
 import type { Exporter, ExportOutcome, QueueSettings, RetrySettings } from "./exporter.ts";
+import { RecordStore } from "./record_store.ts";
 
 /** Sessions that went through a queue, by what became of them. */
 export interface QueueCounters {
@@ -31,13 +32,12 @@ export class ExporterQueue {
     failed: 0,
     retries: 0,
   };
-  readonly #batches: SessionBatch[] = [];
+  readonly #store: RecordStore;
   readonly #consumers: Promise<void>[];
   readonly #stop = new AbortController(); // cuts short the waits, not the exports
   readonly #abort = new AbortController(); // cuts short the exports
-  #waiting = 0; // sessions in #batches
-  #idle: (() => void)[] = [];
-  readonly #lingering = new Set<() => void>();
+  readonly #idle: (() => void)[] = [];
+  #endLinger: (() => void) | undefined; // of the consumer that waits for a batch to fill up
   #closing: Promise<void> | undefined;
   #failing = false;
   readonly #dropNotice = new Limiter(NOTICE_INTERVAL_MS);
@@ -54,20 +54,19 @@ export class ExporterQueue {
     private readonly settings: QueueSettings,
     private readonly warn: (message: string) => void,
   ) {
+    this.#store = new RecordStore(settings.batchSize, settings.consumers + 1);
     this.#consumers = Array.from({ length: settings.consumers }, () => this.#consume());
   }
 
-  /** Takes as many sessions as fit, the first ones. */
+  /** Takes as many sessions as fit, the first ones; they are copied. */
   push(batch: SessionBatch): void {
-    const room = this.settings.queueSize - this.#waiting;
-    const taken = batch.length > room ? batch.slice(0, room) : batch;
-    if (taken.length < batch.length) this.#drop(batch.length - taken.length);
-    if (taken.length === 0) return;
-    this.#batches.push(taken);
-    this.#waiting += taken.length;
-    this.counters.accepted += taken.length;
-    this.#idle.shift()?.();
-    if (this.#waiting >= this.#enough) { for (const wake of this.#lingering) wake(); }
+    const taken = Math.min(batch.length, this.settings.queueSize - this.#store.length);
+    if (taken < batch.length) this.#drop(batch.length - taken);
+    if (taken === 0) return;
+    this.#store.push(batch, taken);
+    this.counters.accepted += taken;
+    if (this.#endLinger === undefined) this.#idle.shift()?.();
+    else if (this.#store.length >= this.#enough) this.#endLinger();
   }
 
   /**
@@ -80,7 +79,8 @@ export class ExporterQueue {
 
   async #close(timeoutMs: number): Promise<void> {
     this.#stop.abort();
-    for (const wake of [...this.#idle.splice(0), ...this.#lingering]) wake();
+    this.#endLinger?.();
+    for (const wake of this.#idle.splice(0)) wake();
     const timer = setTimeout(() => this.#abort.abort(new Error("no time was left")), timeoutMs);
     await Promise.all(this.#consumers);
     try {
@@ -92,15 +92,15 @@ export class ExporterQueue {
   }
 
   async #consume(): Promise<void> {
-    const { batchSize } = this.settings;
     for (;;) {
-      if (this.#waiting === 0) {
+      if (this.#store.length === 0 || this.#endLinger !== undefined) {
         if (this.#stop.signal.aborted) return;
         await new Promise<void>((resolve) => this.#idle.push(resolve));
         continue;
       }
-      if (this.#waiting < this.#enough) await this.#linger();
-      const batch = this.#take(batchSize);
+      if (this.#store.length < this.#enough) await this.#linger();
+      const batch = this.#store.take();
+      if (this.#store.length > 0) this.#idle.shift()?.();
       if (batch.length > 0) await this.#deliver(batch);
     }
   }
@@ -116,28 +116,12 @@ export class ExporterQueue {
     return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer);
-        this.#lingering.delete(wake);
+        this.#endLinger = undefined;
         resolve();
       };
       const timer = setTimeout(wake, this.settings.linger);
-      this.#lingering.add(wake);
+      this.#endLinger = wake;
     });
-  }
-
-  /** Up to `most` sessions from the head of the queue. */
-  #take(most: number): SessionBatch {
-    const parts: SessionBatch[] = [];
-    let count = 0;
-    while (count < most) {
-      const head = this.#batches.shift();
-      if (head === undefined) break;
-      const part = head.slice(0, most - count);
-      if (part.length < head.length) this.#batches.unshift(head.slice(part.length, head.length));
-      parts.push(part);
-      count += part.length;
-    }
-    this.#waiting -= count;
-    return SessionBatch.concat(parts);
   }
 
   async #deliver(batch: SessionBatch): Promise<void> {
@@ -149,6 +133,7 @@ export class ExporterQueue {
           const rejected = Math.min(outcome.rejected ?? 0, batch.length);
           this.counters.exported += batch.length - rejected;
           this.#recovered();
+          this.#store.recycle(batch);
           if (rejected > 0) {
             this.#lose(rejected, `rejected: ${outcome.message ?? "no reason given"}`);
           } else if (outcome.message !== undefined) {

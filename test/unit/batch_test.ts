@@ -1,5 +1,4 @@
 import { strict as assert } from "node:assert";
-import fc from "fast-check";
 import { SessionBatch } from "../../src/batch.ts";
 import { RECORD } from "../../src/record_layout.ts";
 import { makeBatch } from "../fixtures.ts";
@@ -33,20 +32,13 @@ Deno.test("slice() shows part of a batch on the same bytes", () => {
   assert.deepEqual(pids(part.slice(1, 2)), [3]);
 });
 
-Deno.test("concat() puts the sessions of batches one behind the other", () => {
-  const batches = fc.array(fc.array(fc.integer({ min: 1, max: 1 << 22 }), { maxLength: 5 }));
-  fc.assert(fc.property(batches, (batches) => {
-    const joined = SessionBatch.concat(batches.map((owners) => batchOf(...owners)));
-    assert.deepEqual(pids(joined), batches.flat());
-  }));
-});
-
-Deno.test("concat() of slices takes those sessions alone", () => {
-  const batch = batchOf(1, 2, 3, 4, 5);
-  assert.deepEqual(pids(SessionBatch.concat([batch.slice(3, 5), batch.slice(0, 1)])), [4, 5, 1]);
-});
-
-Deno.test("concat() of one batch copies nothing", () => {
-  const batch = batchOf(1);
-  assert.equal(SessionBatch.concat([batch]), batch);
+Deno.test("a SessionBatch gives its memory back when it is disposed of, once for the whole", () => {
+  const memory = makeBatch({}, {}).bytes.buffer;
+  const given: ArrayBuffer[] = [];
+  {
+    using batch = new SessionBatch(new Uint8Array(memory, 0, RECORD.size), (m) => given.push(m));
+    using _part = batch.slice(0, 1);
+    assert.deepEqual(given, []);
+  }
+  assert.deepEqual(given, [memory]);
 });
