@@ -76,6 +76,11 @@ function layout(elf: Uint8Array<ArrayBuffer>): string {
     constant("LIMIT", "How many entries the settings in `.rodata` have room for.", [
       ["pids", variableSize(btf, ".rodata", "filter_pids") / 4],
     ]),
+    constant("TALLY", "How many `struct tally` there are, and what one is, in bytes.", [
+      ["count", variableSize(btf, ".bss", "tallies") / btf.structSize("tally")],
+      ["size", btf.structSize("tally")],
+      ...offsets(btf, "tally"),
+    ]),
     constant("BSS", "Size of `.bss` in bytes, and offsets of its counters.", [
       ["size", btf.sectionSize(".bss")],
       ...section(btf, ".bss"),

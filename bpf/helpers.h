@@ -18,6 +18,7 @@
 #define __type(name, value) typeof(value) *name
 
 /* Helper functions by number, include/uapi/linux/bpf.h. */
+static __u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
 static __u64 (*bpf_get_socket_cookie)(void *socket) = (void *)46;
 static void *(*bpf_sk_storage_get)(void *map, void *sk, void *value, __u64 flags) = (void *)107;
 static long (*bpf_sk_storage_delete)(void *map, void *sk) = (void *)108;

@@ -17,7 +17,7 @@ struct live {
 	__u32 data_segs_in; /* when both directions were shut down, if that sent the FIN */
 	__u8 role;
 	__u8 last_state;  /* the state entered last, for the backstop */
-	bool counted;       /* in begun */
+	bool counted;       /* in a tally */
 	bool closed;        /* both directions are shut down, which sent the FIN */
 	bool reported;
 	bool waiting;       /* its report waits for its close */
@@ -38,13 +38,18 @@ static __always_inline bool is_tcp(const struct sock *sk)
 	return sk->sk_protocol == IPPROTO_TCP && (family == AF_INET || family == AF_INET6);
 }
 
+static __always_inline void count_open_sessions(__s64 more)
+{
+	__sync_fetch_and_add(&tallies[bpf_get_smp_processor_id() % MAX_CPUS].open, more);
+}
+
 /* Starts a session, or another attempt on the same socket. Keeps the owner. */
 static __always_inline void begin(struct live *live, __u8 role, __u32 flags)
 {
 	live->start_ns = bpf_ktime_get_boot_ns();
 	live->counted = role != ROLE_LISTENER && (!count_until || live->start_ns <= count_until);
 	if (live->counted)
-		__sync_fetch_and_add(&begun, 1);
+		count_open_sessions(1);
 	live->established_ns = 0;
 	live->fin_sent_ns = 0;
 	live->fin_received_ns = 0;
@@ -63,7 +68,7 @@ static __always_inline void finish(struct live *live)
 {
 	live->reported = true;
 	if (live->counted)
-		__sync_fetch_and_add(&ended, 1);
+		count_open_sessions(-1);
 	live->counted = false;
 }
 

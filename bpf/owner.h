@@ -46,16 +46,20 @@ static __always_inline void set_owner(struct owner *owner, const struct task_str
 				      __u32 pid, __u8 source)
 {
 	__u64 start = task->group_leader->start_boottime;
+	__u32 exec_id = task->self_exec_id;
 	bool same = owner->pid == pid && owner->process_start_ns == start;
+	bool named = same && owner->exec_id == exec_id && owner->exe[0];
 	struct mm_struct *mm = task->mm;
 
 	owner->pid = pid;
 	owner->uid = task->cred->uid.val;
 	owner->source = source;
-	owner->exec_id = task->self_exec_id;
+	owner->exec_id = exec_id;
 	owner->process_start_ns = start;
 	owner->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 	bpf_probe_read_kernel(owner->comm, sizeof(owner->comm), task->comm);
+	if (named)
+		return;
 	if (mm) {
 		const unsigned char *name = mm->exe_file->f_path.dentry->d_name.name;
 

@@ -24,10 +24,16 @@ const volatile __u64 tracer_start_ns = 0; /* CLOCK_BOOTTIME */
 __u64 lost_ring_full = 0;
 __u64 lost_storage_failed = 0;
 __u64 count_until = 0; /* set by user space: sessions that begin later are left out of these */
-__u64 begun = 0;       /* sessions and attempts whose begin was seen */
-__u64 ended = 0;       /* of those, whose end was seen */
-__u64 still_open = 0;  /* of those, counted by a walk */
+__u64 still_open = 0;  /* sessions whose begin was seen, counted by a walk */
 __u64 least_wait_ns = 0; /* set by user space: reports that wait for less are let alone */
 __u64 last_round = 0;  /* set by user space: when the last reports of open sessions began */
+
+/* Each CPU counts in a cache line of its own; CPUs beyond the last share them. */
+#define MAX_CPUS 256
+struct tally {
+	__s64 open; /* sessions and attempts whose begin was seen, less those whose end was */
+	__u64 pad[7];
+} __attribute__((aligned(64)));
+struct tally tallies[MAX_CPUS] = {};
 
 #endif

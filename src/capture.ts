@@ -15,7 +15,7 @@ import { Limiter } from "./limiter.ts";
 import { Nesting } from "./nesting.ts";
 import { networkNamespaceOf, networkNamespaces } from "./network_namespaces.ts";
 import { readProcLink } from "./procfs.ts";
-import { BSS, FLAG, LIMIT, RECORD, RODATA } from "./record_layout.ts";
+import { BSS, FLAG, LIMIT, RECORD, RODATA, TALLY } from "./record_layout.ts";
 import { WallClock } from "./wall_clock.ts";
 
 /** What to capture. An empty list lets everything through. */
@@ -259,8 +259,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     if (this.#disposed) return;
     using open = this.#object.walk("count_open");
     open.next(1); // to the end, as it writes nothing
-    const missing = this.#counter(BSS.begun) - this.#counter(BSS.ended) -
-      this.#counter(BSS.still_open);
+    let missing = -this.#counter(BSS.still_open);
+    for (let i = 0; i < TALLY.count; i++) {
+      missing += BigInt.asIntN(64, this.#counter(BSS.tallies + i * TALLY.size + TALLY.open));
+    }
     this.#unseen = Math.max(0, Number(missing));
   }
 

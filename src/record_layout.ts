@@ -106,15 +106,21 @@ export const LIMIT = {
   pids: 64,
 } as const;
 
+/** How many `struct tally` there are, and what one is, in bytes. */
+export const TALLY = {
+  count: 256,
+  size: 64,
+  open: 0,
+} as const;
+
 /** Size of `.bss` in bytes, and offsets of its counters. */
 export const BSS = {
-  size: 84,
+  size: 16468,
   lost_ring_full: 0,
   lost_storage_failed: 8,
   count_until: 16,
-  begun: 24,
-  ended: 32,
-  still_open: 40,
-  least_wait_ns: 48,
-  last_round: 56,
+  still_open: 24,
+  least_wait_ns: 32,
+  last_round: 40,
+  tallies: 64,
 } as const;
