@@ -63,7 +63,17 @@ export class Sink implements AsyncDisposable {
     return await this.#ask("count\n");
   }
 
+  /** Stands still from now on, so that its clients wait, until `goOn`. */
+  standStill(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  goOn(): void {
+    this.#child.kill("SIGCONT");
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.goOn();
     await this.#questions.close();
     await this.#lines.cancel();
     await this.#child.status;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Load } from "../../bench/load.ts";
 import { Sink } from "../../bench/sink.ts";
 import { settle } from "../../bench/tracer.ts";
+import { residentMib } from "../../bench/usage.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 import { startTcpspan } from "./tcpspan.ts";
 
@@ -41,6 +42,42 @@ Deno.test("of a million sessions, both ends of each are delivered to OTLP once",
     ? []
     : [`${made - distinct} the kernel ran no program at their end`];
   assert.deepEqual(losses(stderr), expected);
+});
+
+/** What the queue and its exports may hold, beside what any run takes. */
+const MOST_GROWTH_MIB = 64;
+
+Deno.test("what a destination that stands still leaves no room for is counted, in bounded memory", async () => {
+  await using folder = await makeTempFolder();
+  await using load = await Load.prepare(folder.path);
+  await using sink = await Sink.start(folder.path);
+  await using tool = await startTcpspan([], {
+    config: `
+      exporters:
+        otlp:
+          endpoint: http://127.0.0.1:${sink.port}
+          sending_queue: { queue_size: 20000 }
+    `,
+  });
+  await load.churn({ threads: 4, sessions: 20_000, rate: 10_000 }); // what any run takes
+  await settle(tool);
+  await sink.reset(load.netns);
+  const before = residentMib(tool.pid);
+  sink.standStill();
+  const { sessions } = await load.churn({ threads: 4, sessions: 60_000, rate: 15_000 });
+  const after = residentMib(tool.pid);
+  sink.goOn();
+  await settle(tool, SETTLE_MS);
+  const { stderr } = await tool.stop("SIGINT");
+  const { matching, distinct } = await sink.count();
+
+  assert.equal(matching, distinct, "a span was delivered twice");
+  const lost = losses(stderr.replaceAll(/.* until now: .*/g, ""));
+  const count = lost.reduce((sum, text) => sum + parseInt(text), 0);
+  assert.ok(lost.some((text) => text.endsWith("otlp: its queue was full")), stderr);
+  assert.equal(distinct + count, 2 * sessions, stderr);
+  assert.equal(stderr.match(/until now: its queue is full/g)?.length, 1, "told once a minute");
+  assert.ok(after - before < MOST_GROWTH_MIB, `grew by ${after - before} MiB`);
 });
 
 /** Numbers of lost sessions and where they were lost, as the last lines tell. */
