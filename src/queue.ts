@@ -6,6 +6,8 @@ import { countSessions } from "./messages.ts";
 import type { Exporter, ExportOutcome, QueueSettings, RetrySettings } from "./exporter.ts";
 import { RecordStore } from "./record_store.ts";
 
+const MOST_FREE = 2; // batches for which memory is kept: one that fills up, one on its way
+
 /** Sessions that went through a queue, by what became of them. */
 export interface QueueCounters {
   /** Taken in. */
@@ -54,7 +56,7 @@ export class ExporterQueue {
     private readonly settings: QueueSettings,
     private readonly warn: (message: string) => void,
   ) {
-    this.#store = new RecordStore(settings.batchSize, settings.consumers + 1);
+    this.#store = new RecordStore(settings.batchSize, MOST_FREE);
     this.#consumers = Array.from({ length: settings.consumers }, () => this.#consume());
   }
 

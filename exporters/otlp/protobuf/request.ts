@@ -54,7 +54,10 @@ export class TraceRequestEncoder {
   }
 
   #begin(expected: number): void {
-    const buffer = this.#spare.pop() ?? new ArrayBuffer(expected + 2 * SPAN_LIMIT);
+    const size = expected + 2 * SPAN_LIMIT;
+    const spare = this.#spare.pop();
+    // one that is too small would grow by doubling, and leave its old selves to the collector
+    const buffer = spare !== undefined && spare.byteLength >= size ? spare : new ArrayBuffer(size);
     this.#target = new DataView(buffer);
     this.#writer.attach(this.#target, 0);
   }
