@@ -1,9 +1,8 @@
 /** The command line. */
 import { Command, CommanderError } from "commander";
-import { MAX_DURATION } from "./config/duration.ts";
+import { LARGEST_PID, LARGEST_PORT, MAX_DURATION, MOST_PIDS } from "./config/limits.ts";
 import { didYouMean } from "./config/nearest.ts";
 import { quote } from "./config/quote.ts";
-import { LARGEST_PID, LARGEST_PORT, MOST_PIDS } from "./config/schema.ts";
 import { UsageError } from "./errors.ts";
 
 /** What the flags of a run say; undefined where a flag was not given. */

@@ -1,7 +1,7 @@
 /** Settings of the otlp exporter from the config, the environment and the defaults, in that order. */
 import { resolve } from "node:path";
 import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
-import { MAX_DURATION } from "../../src/config/duration.ts";
+import { MAX_DURATION } from "../../src/config/limits.ts";
 import { quote } from "../../src/config/quote.ts";
 import { UsageError } from "../../src/errors.ts";
 import { isHostPort, isHttpUrl, isLoopback } from "./endpoint.ts";

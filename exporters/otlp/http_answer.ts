@@ -1,7 +1,7 @@
 /** What an answer over HTTP means, by the OTLP specification. */
 import { STATUS_CODES } from "node:http";
 import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
-import { MAX_DURATION } from "../../src/config/duration.ts";
+import { MAX_DURATION } from "../../src/config/limits.ts";
 import type { Reasons } from "./reason.ts";
 import { members } from "./members.ts";
 import { readRpcStatus } from "./rpc_status.ts";

@@ -1,5 +1,5 @@
 /** Reads `google.rpc.Status`, in which OTLP servers tell errors (google/rpc/status.proto). */
-import { MAX_DURATION } from "../../src/config/duration.ts";
+import { MAX_DURATION } from "../../src/config/limits.ts";
 
 const VARINT = 0;
 const FIXED64 = 1;

@@ -1,9 +1,7 @@
 import { z } from "zod";
+import { MAX_DURATION } from "./limits.ts";
 
 const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 3.6e6 };
-
-/** The longest delay that a timer can wait: 2^31 - 1 ms, a little less than 25 days. */
-export const MAX_DURATION = 2 ** 31 - 1;
 
 const EXPECTED = "a duration of at most 24 days, such as 500ms, 30s or 1h30m";
 

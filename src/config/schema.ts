@@ -3,18 +3,13 @@
  * error texts say what is expected; `load.ts` puts in front where it is and what was found.
  */
 import { z } from "zod";
-import { LIMIT } from "../record_layout.ts";
+import { CAPTURE, RESOURCE, TRACE } from "./defaults.ts";
 import { duration } from "./duration.ts";
 import { integer } from "./integer.ts";
+import { LARGEST_PID, LARGEST_PORT, MOST_PIDS } from "./limits.ts";
 import { network } from "./network.ts";
 import { orEmpty, section } from "./section.ts";
 import { size } from "./size.ts";
-
-/** Pids that the kernel program compares with one by one. */
-export const MOST_PIDS = LIMIT.pids;
-/** The largest pid that Linux gives: PID_MAX_LIMIT of include/linux/threads.h. */
-export const LARGEST_PID = 2 ** 22;
-export const LARGEST_PORT = 65535;
 
 function list<Item extends z.ZodType>(item: Item, expected: string) {
   return z.array(item, expected);
@@ -24,13 +19,13 @@ function unique<Item>(items: Item[]): readonly Item[] {
   return [...new Set(items)];
 }
 
-function ports(description: string) {
-  return list(integer(1, LARGEST_PORT, "a port"), "a list of ports").transform(unique).prefault([])
-    .describe(description);
+function ports(fallback: number[]) {
+  return list(integer(1, LARGEST_PORT, "a port"), "a list of ports").transform(unique)
+    .prefault(fallback);
 }
 
-function networks(description: string) {
-  return list(network(), "a list of networks").prefault([]).describe(description);
+function networks(fallback: string[]) {
+  return list(network(), "a list of networks").prefault(fallback);
 }
 
 const PIDS = `a list of at most ${MOST_PIDS} process ids`;
@@ -47,27 +42,31 @@ const INTERIM = "off, or a duration of at least 100ms, such as 30s";
 /** `capture`: which sessions are traced, and how. */
 export const captureSchema = section({
   pids: list(integer(1, LARGEST_PID, "a process id"), PIDS).max(MOST_PIDS, PIDS)
-    .transform(unique).prefault([])
+    .transform(unique).prefault(CAPTURE.pids)
     .describe("Only sessions of these processes; empty for all."),
-  local_ports: ports("Only sessions with one of these local ports; empty for all."),
-  remote_ports: ports("Only sessions with one of these remote ports; empty for all."),
+  local_ports: ports(CAPTURE.local_ports)
+    .describe("Only sessions with one of these local ports; empty for all."),
+  remote_ports: ports(CAPTURE.remote_ports)
+    .describe("Only sessions with one of these remote ports; empty for all."),
   families: list(
     z.enum(["ipv4", "ipv6"], "ipv4 or ipv6"),
     "a list of ipv4 and ipv6",
-  ).min(1, "at least one of ipv4 and ipv6").transform(unique).prefault(["ipv4", "ipv6"])
+  ).min(1, "at least one of ipv4 and ipv6").transform(unique).prefault(CAPTURE.families)
     .describe("Address families; an IPv4 peer of a dual-stack socket is ipv4."),
-  include_cidrs: networks("Only sessions whose peer is in one of these networks; empty for all."),
-  exclude_cidrs: networks("No session whose peer is in one of these networks; wins over include."),
-  ring_buffer: ringBuffer.prefault("16MiB")
+  include_cidrs: networks(CAPTURE.include_cidrs)
+    .describe("Only sessions whose peer is in one of these networks; empty for all."),
+  exclude_cidrs: networks(CAPTURE.exclude_cidrs)
+    .describe("No session whose peer is in one of these networks; wins over include."),
+  ring_buffer: ringBuffer.prefault(`${CAPTURE.ring_buffer / 2 ** 20}MiB`)
     .describe("Buffer between kernel and program: a power of two from 256KiB to 1GiB."),
-  existing: z.boolean("true or false").default(true)
+  existing: z.boolean("true or false").default(CAPTURE.existing)
     .describe("Also sessions that were open before the start."),
   interim: z.union([
     z.literal(["off", false]).transform((): "off" => "off"),
     duration().refine((ms) => ms >= SHORTEST_INTERIM_MS, INTERIM),
-  ], INTERIM).prefault("off")
+  ], INTERIM).prefault(CAPTURE.interim)
     .describe("Reports sessions that last as long, again and again: off, or a duration."),
-  report_open_on_exit: z.boolean("true or false").default(false)
+  report_open_on_exit: z.boolean("true or false").default(CAPTURE.report_open_on_exit)
     .describe("Reports the sessions that are still open when tcpspan stops."),
 }).describe("Which sessions are traced. The flags -p -L -D -4 -6 override it.");
 
@@ -88,21 +87,21 @@ export const resourceSchema = section({
     attribute,
     "a mapping of attribute names to values",
   )).describe("Put on every span; wins over OTEL_RESOURCE_ATTRIBUTES."),
-  command_line: z.boolean("true or false").default(false)
+  command_line: z.boolean("true or false").default(RESOURCE.command_line)
     .describe("Report process.command_line, which may hold secrets."),
-  from_process_env: z.boolean("true or false").default(false)
+  from_process_env: z.boolean("true or false").default(RESOURCE.from_process_env)
     .describe("Take service.name from the observed process's own OTEL_SERVICE_NAME."),
 }).describe("What describes the observed processes.");
 
 /** `trace`: how the two ends of a session find each other. */
 export const traceSchema = section({
-  parent: z.enum(["auto", "always", "never"], "auto, always or never").default("auto")
+  parent: z.enum(["auto", "always", "never"], "auto, always or never").default(TRACE.parent)
     .describe(
       "Whether the server's span is a child of the client's: auto is where the peer is on this " +
         "host or in `peers`.",
     ),
-  peers: networks("Networks whose hosts run tcpspan too."),
-  key: z.string("text").default("")
+  peers: networks(TRACE.peers).describe("Networks whose hosts run tcpspan too."),
+  key: z.string("text").default(TRACE.key)
     .describe("Secret that keys the trace ids; all hosts of a site use the same."),
 }).describe("How the two ends of a session find each other.");
 
