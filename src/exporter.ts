@@ -56,6 +56,14 @@ export interface RetrySettings {
   readonly maxElapsedTime: number;
 }
 
+/** Sessions as spans. */
+export interface Spans {
+  /** The session as an OpenTelemetry span. */
+  readonly toSpan: (session: Session) => ReadableSpan;
+  /** The same spans, for who writes them without an object for each. */
+  readonly source: SpanSource;
+}
+
 /** What exporters are given to work with. */
 export interface ExporterContext {
   /** The exporter's id in the config: `type` or `type/name`. */
@@ -64,17 +72,18 @@ export interface ExporterContext {
   readonly baseDirectory: string;
   /** Reads an environment variable; an empty one counts as unset, as OpenTelemetry has it. */
   readonly env: (name: string) => string | undefined;
-  /** The session as an OpenTelemetry span. */
-  readonly toSpan: (session: Session) => ReadableSpan;
-  /** The same spans, for who writes them without an object for each. */
-  readonly spans: SpanSource;
+  /** Loads what makes spans: one and the same for all exporters that ask. */
+  readonly openSpans: () => Promise<Spans>;
   /** Tells the user something; the exporter's id is put in front. */
   readonly warn: (message: string) => void;
   /** Ends the program cleanly, as when the reader of stdout has gone. */
   readonly stop: () => void;
 }
 
-/** A kind of exporter: its settings, and how to open one. */
+/**
+ * A kind of exporter: its settings, and how to open one. Libraries are imported where they are
+ * needed: a run loads nothing of the types that it does not use, and no schema without a config.
+ */
 export interface ExporterType<Settings> {
   /** The part of the exporter's id before `/`. */
   readonly type: string;
@@ -82,8 +91,10 @@ export interface ExporterType<Settings> {
   readonly summary: string;
   /** Whether it sends spans, so that OTEL_SDK_DISABLED switches it off. */
   readonly sendsSpans: boolean;
-  /** The settings under the exporter's id in the config file. */
-  readonly settings: z.ZodType<Settings>;
+  /** The settings of an exporter that OTEL_TRACES_EXPORTER selects, or nothing at all. */
+  readonly defaults?: Settings;
+  /** Loads the schema of the settings under the exporter's id in the config file. */
+  loadSchema(): Promise<z.ZodType<Settings>>;
   /** The queue in front of it. */
   queue(settings: Settings): QueueSettings;
   /**

@@ -1,5 +1,6 @@
 /** The program: arguments in, exit status out. */
 import { parseArguments, type RunFlags } from "./cli.ts";
+import type { Config } from "./config/load.ts";
 import { HostError, UsageError } from "./errors.ts";
 import type { ExporterType } from "./exporter.ts";
 import { say } from "./messages.ts";
@@ -46,14 +47,14 @@ async function dispatch(
       return usable ? 0 : 1;
     }
     case "config check": {
-      const { loadConfig } = await import("./config/load.ts");
-      const { exporters } = await loadConfig(parsed.file, { env, exporterTypes });
+      const { exporters } = await load(parsed.file, exporterTypes);
       say(`${parsed.file} is valid; exporters: ${exporters.map(({ id }) => id).join(", ")}`);
       return 0;
     }
     case "config schema": {
+      const { loadSchemas } = await import("./config/load.ts");
       const { configJsonSchema } = await import("./config/json_schema.ts");
-      print(`${JSON.stringify(configJsonSchema(exporterTypes), null, 2)}\n`);
+      print(`${JSON.stringify(configJsonSchema(await loadSchemas(exporterTypes)), null, 2)}\n`);
       return 0;
     }
     case "config example": {
@@ -70,13 +71,16 @@ async function runWith(flags: RunFlags, exporterTypes: ExporterTypes): Promise<E
   const { configFile, effectiveSettings } = await import("./settings.ts");
   const { run } = await import("./run.ts");
   const file = configFile(flags, env);
-  const config = file === undefined
-    ? undefined
-    : await (await import("./config/load.ts")).loadConfig(file, { env, exporterTypes });
+  const config = file === undefined ? undefined : await load(file, exporterTypes);
   const settings = effectiveSettings(flags, config, { env, exporterTypes });
   for (const warning of settings.warnings) say(warning);
   await run(settings, { configFile: file, duration: flags.duration, env });
   return 0;
+}
+
+async function load(file: string, exporterTypes: ExporterTypes): Promise<Config> {
+  const { loadConfig, loadSchemas } = await import("./config/load.ts");
+  return await loadConfig(file, { env, schemas: await loadSchemas(exporterTypes) });
 }
 
 function env(name: string): string | undefined {

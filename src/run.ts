@@ -2,16 +2,13 @@
 import { dirname, resolve } from "node:path";
 import { Capture } from "./capture.ts";
 import type { Environment } from "./config/expand.ts";
+import type { ExporterContext, Spans } from "./exporter.ts";
 import { requireHost } from "./host.ts";
-import { IdHasher } from "./ids.ts";
 import { countSessions, say } from "./messages.ts";
-import { ParentRule } from "./parent.ts";
 import { closeAll, describeLosses, pump } from "./pipeline.ts";
-import { PortRange } from "./port_range.ts";
 import { ExporterQueue } from "./queue.ts";
-import { ProcessResources } from "./resource.ts";
 import type { RunSettings } from "./settings.ts";
-import { SpanMapper } from "./span.ts";
+import type { SpanMapper } from "./span.ts";
 
 const STDOUT = 1;
 
@@ -32,15 +29,15 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
   const stop = new AbortController();
   using _signals = onSignals(() => stop.abort());
   requireHost();
-  const spans = new SpanMapper(
-    new IdHasher(settings.trace.key),
-    new ProcessResources(settings.resource),
-    new ParentRule(settings.trace),
-    PortRange.ephemeral(),
-  );
+  let mapper: SpanMapper | undefined;
+  const openSpans = async (): Promise<Spans> => {
+    const { makeSpanMapper } = await import("./span_mapper.ts");
+    const spans = mapper ??= makeSpanMapper(settings);
+    return { toSpan: (session) => spans.toSpan(session), source: spans };
+  };
   const queues: ExporterQueue[] = [];
   try {
-    await openExporters(settings, context, spans, () => stop.abort(), queues);
+    await openExporters(settings, context, openSpans, () => stop.abort(), queues);
     await using sessions = await Capture.open(
       { ...settings.capture, signal: stop.signal },
       settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
@@ -48,7 +45,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     using _timer = after(context.duration, () => stop.abort());
     await Promise.all(queues.map(({ exporter }) => exporter.start?.(stop.signal)));
     say("tracing");
-    const count = await pump(sessions, queues, (batch) => spans.observe(batch));
+    const count = await pump(sessions, queues, (batch) => mapper?.observe(batch));
     summarise(settings, sessions, queues, count);
   } finally {
     await closeAll(queues); // those of a run that failed
@@ -59,7 +56,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
 async function openExporters(
   settings: RunSettings,
   { configFile, env }: RunContext,
-  spans: SpanMapper,
+  openSpans: ExporterContext["openSpans"],
   stop: () => void,
   queues: ExporterQueue[],
 ): Promise<void> {
@@ -69,8 +66,7 @@ async function openExporters(
       id,
       baseDirectory,
       env,
-      toSpan: (session) => spans.toSpan(session),
-      spans,
+      openSpans,
       warn: (message) => say(`${id}: ${message}`),
       stop,
     });

@@ -1,13 +1,12 @@
 /** What a run does: the flags, the config and the environment put together. */
 import type { Attributes } from "@opentelemetry/api";
-import type { z } from "zod";
 import type { CaptureOptions } from "./capture.ts";
 import type { RunFlags } from "./cli.ts";
+import { CAPTURE, RESOURCE, TRACE } from "./config/defaults.ts";
 import type { Environment } from "./config/expand.ts";
 import type { Config, ConfiguredExporter } from "./config/load.ts";
 import { quote } from "./config/quote.ts";
 import { parseResourceAttributes } from "./config/resource_attributes.ts";
-import { captureSchema, resourceSchema, traceSchema } from "./config/schema.ts";
 import { UsageError } from "./errors.ts";
 import type { ExporterType } from "./exporter.ts";
 import type { ParentSettings } from "./parent.ts";
@@ -50,9 +49,9 @@ export function effectiveSettings(
   const warn = (message: string) => warnings.push(message);
   const selected = config?.exporters ?? selectExporters(env, exporterTypes, warn);
   return {
-    capture: captureSettings(flags, config?.capture ?? captureSchema.parse({})),
-    resource: resourceSettings(config?.resource ?? resourceSchema.parse({}), env, warn),
-    trace: config?.trace ?? traceSchema.parse({}),
+    capture: captureSettings(flags, config?.capture ?? CAPTURE),
+    resource: resourceSettings(config?.resource ?? RESOURCE, env, warn),
+    trace: config?.trace ?? TRACE,
     exporters: withoutDisabled(withFormat(selected, flags), env, warn),
     warnings,
   };
@@ -60,7 +59,7 @@ export function effectiveSettings(
 
 function captureSettings(
   flags: RunFlags,
-  capture: z.output<typeof captureSchema>,
+  capture: Config["capture"],
 ): RunSettings["capture"] {
   return {
     pids: flags.pids ?? capture.pids,
@@ -77,7 +76,7 @@ function captureSettings(
 }
 
 function resourceSettings(
-  resource: z.output<typeof resourceSchema>,
+  resource: Config["resource"],
   env: Environment,
   warn: (message: string) => void,
 ): ResourceSettings {
@@ -142,8 +141,8 @@ function selectExporters(
 
 function withDefaults(name: string, types: readonly ExporterType<unknown>[]): ConfiguredExporter {
   const type = types.find(({ type }) => type === name);
-  if (type === undefined) throw new Error(`no exporter type is named ${name}`);
-  return { id: name, type, settings: type.settings.parse({}) };
+  if (type?.defaults === undefined) throw new Error(`no exporter type has defaults for ${name}`);
+  return { id: name, type, settings: type.defaults };
 }
 
 /** The exporters with the flags -T -t -w -s put over the settings of stdout. */
@@ -168,7 +167,7 @@ function withFormat(
   return exporters.map((exporter) =>
     exporter.type.type !== "stdout" ? exporter : {
       ...exporter,
-      settings: exporter.type.settings.parse(Object.assign({}, exporter.settings, over)),
+      settings: Object.assign({}, exporter.settings, over),
     }
   );
 }

@@ -1,5 +1,5 @@
 /** What exporters are given, for tests of one exporter alone. */
-import type { ExporterContext } from "../src/exporter.ts";
+import type { ExporterContext, Spans } from "../src/exporter.ts";
 import { IdHasher } from "../src/ids.ts";
 import { ParentRule } from "../src/parent.ts";
 import { PortRange } from "../src/port_range.ts";
@@ -11,6 +11,7 @@ import { toTestSpan } from "./otlp_spans.ts";
 /** A context that makes test spans and keeps the warnings. */
 export interface TestContext extends ExporterContext {
   readonly warnings: string[];
+  readonly toSpan: Spans["toSpan"];
 }
 
 /** The spans that the program makes, with every kind of value in their resources. */
@@ -36,8 +37,8 @@ export function makeSpanMapper(): SpanMapper {
 export function makeContext(
   id: string,
   baseDirectory: string,
-  toSpan: ExporterContext["toSpan"] = toTestSpan,
-  spans: SpanSource = makeSpanMapper(),
+  toSpan = toTestSpan,
+  source: SpanSource = makeSpanMapper(),
 ): TestContext {
   const warnings: string[] = [];
   return {
@@ -45,7 +46,7 @@ export function makeContext(
     baseDirectory,
     env: () => undefined,
     toSpan,
-    spans,
+    openSpans: () => Promise.resolve({ toSpan, source }),
     warn: (message) => warnings.push(message),
     stop: () => {},
     warnings,

@@ -4,7 +4,7 @@ import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { Buffer } from "node:buffer";
 import type { SessionBatch } from "../../src/batch.ts";
-import type { ExporterContext } from "../../src/exporter.ts";
+import type { Spans } from "../../src/exporter.ts";
 
 /** Bytes that a line stays under, its end included: the Collector's file receiver reads no more. */
 export const LINE_LIMIT = 1024 * 1024;
@@ -18,7 +18,7 @@ const SESSIONS_PER_LINE = 256;
  */
 export function* encodeLines(
   batch: SessionBatch,
-  toSpan: ExporterContext["toSpan"],
+  toSpan: Spans["toSpan"],
 ): Generator<Uint8Array<ArrayBuffer>> {
   for (let start = 0; start < batch.length; start += SESSIONS_PER_LINE) {
     const end = Math.min(start + SESSIONS_PER_LINE, batch.length);

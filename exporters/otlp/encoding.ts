@@ -7,7 +7,7 @@ import {
 } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { SessionBatch } from "../../src/batch.ts";
-import type { ExporterContext } from "../../src/exporter.ts";
+import type { Spans } from "../../src/exporter.ts";
 import type { SpanSource } from "../../src/span_sink.ts";
 import { members } from "./members.ts";
 import { TraceRequestEncoder } from "./protobuf/request.ts";
@@ -39,7 +39,7 @@ export function protobufEncoding(spans: SpanSource): OtlpEncoding {
 }
 
 /** JSON, by the official serializer. */
-export function jsonEncoding(toSpan: ExporterContext["toSpan"]): OtlpEncoding {
+export function jsonEncoding(toSpan: Spans["toSpan"]): OtlpEncoding {
   return {
     encode: (batch) => {
       const body = JsonTraceSerializer.serializeRequest(Array.from(batch, toSpan));

@@ -2,9 +2,10 @@
 import { UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterContext, ExporterType } from "../../src/exporter.ts";
 import type { ResolvedOtlp } from "./environment.ts";
-import { type OtlpSettings, otlpSettings } from "./settings.ts";
+import { DEFAULTS } from "./defaults.ts";
+import { queueSettings } from "./queue.ts";
+import type { OtlpSettings } from "./settings.ts";
 import type { OtlpTransport, TransportOptions } from "./transport.ts";
-import { queueSettings } from "./queue_settings.ts";
 
 const MIB = 1024 * 1024;
 
@@ -20,12 +21,9 @@ export const otlpExporter: ExporterType<OtlpSettings> = {
   type: "otlp",
   summary: "spans to Jaeger, a Collector, or any other OTLP receiver",
   sendsSpans: true,
-  settings: otlpSettings,
-  queue: (settings) =>
-    queueSettings(settings.sending_queue, settings.retry_on_failure, {
-      batchSize: 4096,
-      linger: 200,
-    }),
+  defaults: DEFAULTS,
+  loadSchema: async () => (await import("./settings.ts")).otlpSettings,
+  queue: (settings) => queueSettings(settings, { batchSize: 4096, linger: 200 }),
   open: async (settings, context) => {
     try {
       return await open(settings, context);
@@ -36,7 +34,6 @@ export const otlpExporter: ExporterType<OtlpSettings> = {
   },
 };
 
-/** Loads what the protocol needs now, so that a table on stdout loads nothing of it. */
 async function open(settings: OtlpSettings, context: ExporterContext): Promise<Exporter> {
   const { resolveOtlp } = await import("./environment.ts");
   const { protocol, url, headers, compression, timeout, tls } = resolveOtlp(
@@ -58,10 +55,9 @@ async function open(settings: OtlpSettings, context: ExporterContext): Promise<E
       import("./reason.ts"),
       openTransport(protocol, options),
     ]);
+  const { toSpan, source } = await context.openSpans();
   return new OtlpExporter({
-    encoding: protocol === "http/json"
-      ? jsonEncoding(context.toSpan)
-      : protobufEncoding(context.spans),
+    encoding: protocol === "http/json" ? jsonEncoding(toSpan) : protobufEncoding(source),
     transport,
     reasons: new Reasons(options),
     timeout,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { duration } from "../../src/config/duration.ts";
 import { section } from "../../src/config/section.ts";
+import { DEFAULTS } from "./defaults.ts";
 import { isHostPort, isHttpUrl } from "./endpoint.ts";
 import { HEADER_NAME, HEADER_VALUE } from "./header.ts";
 import { retryOnFailure, sendingQueue } from "./queue_settings.ts";
@@ -51,7 +52,8 @@ export const otlpSettings = z.strictObject({
     z.string().regex(HEADER_NAME, "letters, digits and hyphens"),
     z.string("text").regex(HEADER_VALUE, "text without line breaks"),
     "a mapping of header names to values",
-  ).nullish().transform((headers) => headers ?? undefined).describe("Sent with each export."),
+  ).nullish().transform((headers) => headers ?? undefined).optional()
+    .describe("Sent with each export."),
   compression: z.enum(COMPRESSIONS, "none, gzip or zstd").optional()
     .describe("How exports are compressed; none by default, and no zstd with grpc."),
   timeout: duration().refine((ms) => ms > 0, "a duration above zero").optional()
@@ -60,7 +62,7 @@ export const otlpSettings = z.strictObject({
     ca_file: file("Certificates that the server's is checked against, in PEM form."),
     cert_file: file("The client's own certificate, in PEM form."),
     key_file: file("The key of the client's certificate, in PEM form."),
-    insecure_skip_verify: z.boolean("true or false").default(false)
+    insecure_skip_verify: z.boolean("true or false").default(DEFAULTS.tls.insecure_skip_verify)
       .describe("Accept any certificate of the server."),
   }).describe("Certificates for https."),
   sending_queue: sendingQueue,

@@ -2,7 +2,7 @@
 import { type HrTime, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { SessionBatch } from "../../src/batch.ts";
-import type { ExporterContext } from "../../src/exporter.ts";
+import type { Spans } from "../../src/exporter.ts";
 import { printableJson } from "../../src/printable.ts";
 import { formatRfc3339 } from "../../src/rfc3339.ts";
 import type { StdoutFormat } from "./format.ts";
@@ -16,9 +16,9 @@ import type { StdoutFormat } from "./format.ts";
  */
 export class JsonFormat implements StdoutFormat {
   readonly header = "";
-  readonly #toSpan: ExporterContext["toSpan"];
+  readonly #toSpan: Spans["toSpan"];
 
-  constructor(toSpan: ExporterContext["toSpan"]) {
+  constructor(toSpan: Spans["toSpan"]) {
     this.#toSpan = toSpan;
   }
 

@@ -1,13 +1,16 @@
 import { z } from "zod";
+import { DEFAULTS } from "./defaults.ts";
 
 const expected = "true or false";
 
 /** `exporters.stdout`: rows for people, tcplife's scripts, or JSON readers. */
 export const stdoutSettings = z.strictObject({
-  format: z.enum(["table", "wide", "csv", "json"], "table, wide, csv or json").default("table")
+  format: z.enum(["table", "wide", "csv", "json"], "table, wide, csv or json")
+    .default(DEFAULTS.format)
     .describe("table is tcplife's, wide as with -w, csv as with -s, json one object a line."),
-  time: z.boolean(expected).default(false).describe("The time of day before each row, as -T."),
-  timestamp: z.boolean(expected).default(false)
+  time: z.boolean(expected).default(DEFAULTS.time)
+    .describe("The time of day before each row, as -T."),
+  timestamp: z.boolean(expected).default(DEFAULTS.timestamp)
     .describe("Seconds since the first row before each row, as -t."),
 }).describe("Rows on standard output.");
 

@@ -4,9 +4,9 @@ import type { SessionBatch } from "../../src/batch.ts";
 import { UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../../src/exporter.ts";
 import { CsvFormat } from "./csv.ts";
+import { DEFAULTS } from "./defaults.ts";
 import type { StdoutFormat } from "./format.ts";
-import { JsonFormat } from "./json.ts";
-import { type StdoutSettings, stdoutSettings } from "./settings.ts";
+import type { StdoutSettings } from "./settings.ts";
 import { TableFormat } from "./table.ts";
 
 /** The exporter type `stdout`. */
@@ -14,27 +14,32 @@ export const stdoutExporter: ExporterType<StdoutSettings> = {
   type: "stdout",
   summary: "tcplife's table, CSV, or JSON lines on standard output",
   sendsSpans: false,
-  settings: stdoutSettings,
+  defaults: DEFAULTS,
+  loadSchema: async () => (await import("./settings.ts")).stdoutSettings,
   queue: () => ({ queueSize: 100_000, consumers: 1, batchSize: 4096, linger: 0, retry: undefined }),
-  open: (settings, context) =>
-    Promise.resolve(
-      new StdoutExporter({
-        format: formatOf(settings, context),
-        write: (bytes) => Deno.stdout.write(bytes),
-        stop: context.stop,
-      }),
-    ),
+  open: async (settings, context) =>
+    new StdoutExporter({
+      format: await openFormat(settings, context),
+      write: (bytes) => Deno.stdout.write(bytes),
+      stop: context.stop,
+    }),
 };
 
-function formatOf({ format, time, timestamp }: StdoutSettings, context: ExporterContext) {
+async function openFormat(
+  { format, time, timestamp }: StdoutSettings,
+  context: ExporterContext,
+): Promise<StdoutFormat> {
   switch (format) {
     case "table":
     case "wide":
       return new TableFormat({ wide: format === "wide", time, timestamp });
     case "csv":
       return new CsvFormat({ time, timestamp });
-    case "json":
-      return new JsonFormat(context.toSpan);
+    case "json": {
+      const { JsonFormat } = await import("./json.ts");
+      const { toSpan } = await context.openSpans();
+      return new JsonFormat(toSpan);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 /** The config file's JSON Schema, for editors. */
 import { z } from "zod";
-import type { ExporterType } from "../exporter.ts";
+import type { ExporterSchemas } from "./load.ts";
 import { configSchema } from "./schema.ts";
 
 /** A JSON Schema that is an object. */
@@ -12,13 +12,13 @@ const REFERENCE = "environmentReference";
  * The JSON Schema (draft 2020-12) of config files, from the schema that they are checked with. A
  * reference to the environment may stand where a number, a word or the like is expected.
  */
-export function configJsonSchema(types: readonly ExporterType<unknown>[]): JsonSchema {
+export function configJsonSchema(schemas: ExporterSchemas): JsonSchema {
   const top = toJsonSchema(configSchema);
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "tcpspan config",
     ...top,
-    properties: { ...asObject(top["properties"]), exporters: exportersSchema(types) },
+    properties: { ...asObject(top["properties"]), exporters: exportersSchema(schemas) },
     $defs: {
       [REFERENCE]: {
         description: "A value from the environment: ${env:NAME} or ${env:NAME:-default}.",
@@ -30,13 +30,15 @@ export function configJsonSchema(types: readonly ExporterType<unknown>[]): JsonS
 }
 
 /** Ids select types by what is in front of `/`, but a `module` key makes any id a module. */
-function exportersSchema(types: readonly ExporterType<unknown>[]): JsonSchema {
-  const module = types.find(({ type }) => type === "module");
-  const modules = module === undefined ? false : toJsonSchema(module.settings);
-  const patterns = types.filter((type) => type !== module).map((type) => {
-    const settings = toJsonSchema(type.settings);
-    return [`^${type.type}(/\\S+)?$`, {
-      description: type.summary,
+function exportersSchema(schemas: ExporterSchemas): JsonSchema {
+  const [, module] = schemas.entries().find(([{ type }]) => type === "module") ?? [];
+  const modules = module === undefined ? false : toJsonSchema(module);
+  const patterns = [...schemas].filter(([, schema]) => schema !== module).map((
+    [{ type, summary }, schema],
+  ) => {
+    const settings = toJsonSchema(schema);
+    return [`^${type}(/\\S+)?$`, {
+      description: summary,
       if: { type: "object", properties: { module: true }, required: ["module"] },
       then: modules,
       else: settings["required"] === undefined ? orNull(settings) : settings,

@@ -18,7 +18,7 @@ export interface ConfiguredExporter {
   /** `type` or `type/name`. */
   readonly id: string;
   readonly type: ExporterType<unknown>;
-  /** What the type's settings schema made of the settings. */
+  /** What the type's schema made of the settings. */
   readonly settings: unknown;
 }
 
@@ -28,12 +28,23 @@ export interface Config extends Omit<z.output<typeof configSchema>, "exporters">
   readonly exporters: readonly ConfiguredExporter[];
 }
 
+/** The types that exporter ids select from, with one named `module`, and their settings' schemas. */
+export type ExporterSchemas = ReadonlyMap<ExporterType<unknown>, z.ZodType>;
+
+/** Loads the schema of every type. */
+export async function loadSchemas(
+  types: readonly ExporterType<unknown>[],
+): Promise<ExporterSchemas> {
+  return new Map(
+    await Promise.all(types.map(async (type) => [type, await type.loadSchema()] as const)),
+  );
+}
+
 /** What a config file is read with. */
 export interface ConfigContext {
   /** For `${env:NAME}`. */
   readonly env: Environment;
-  /** The types that exporter ids select from, with one named `module`. */
-  readonly exporterTypes: readonly ExporterType<unknown>[];
+  readonly schemas: ExporterSchemas;
 }
 
 /**
@@ -68,7 +79,7 @@ export function parseConfig(text: string, context: ConfigContext & { file: strin
     if (document.value === null) {
       throw new UsageError(`${file}:1:1: empty: expected a mapping with an exporters section`);
     }
-    const config = check(document, context.exporterTypes);
+    const config = check(document, context.schemas);
     if (document.problems.length === 0 && config !== undefined) return config;
   }
   const lines = document.problems.sort((a, b) => a.offset - b.offset).map((problem) => {
@@ -117,20 +128,17 @@ function readFailure(error: unknown): string {
 }
 
 /** Checks a whole document; adds to its problems. */
-function check(
-  document: ConfigDocument,
-  types: readonly ExporterType<unknown>[],
-): Config | undefined {
+function check(document: ConfigDocument, schemas: ExporterSchemas): Config | undefined {
   const top = checkValue(document, configSchema, document.value, []);
   const found = isMapping(document.value) ? document.value["exporters"] : undefined;
-  const exporters = isMapping(found) ? checkExporters(document, found, types) : [];
+  const exporters = isMapping(found) ? checkExporters(document, found, schemas) : [];
   return top === undefined ? undefined : { ...top, exporters };
 }
 
 function checkExporters(
   document: ConfigDocument,
   found: Readonly<Record<string, unknown>>,
-  types: readonly ExporterType<unknown>[],
+  schemas: ExporterSchemas,
 ): ConfiguredExporter[] {
   const path = ["exporters"];
   const ids = Object.keys(found);
@@ -143,21 +151,21 @@ function checkExporters(
   }
   const exporters: ConfiguredExporter[] = [];
   for (const id of ids) {
-    const type = exporterType(document, id, found[id], types);
-    if (type === undefined) continue;
-    const settings = checkValue(document, type.settings, found[id] ?? {}, ["exporters", id]);
+    const [type, schema] = exporterType(document, id, found[id], schemas) ?? [];
+    if (type === undefined || schema === undefined) continue;
+    const settings = checkValue(document, schema, found[id] ?? {}, ["exporters", id]);
     exporters.push({ id, type, settings });
   }
   return exporters;
 }
 
-/** The type that an id and its settings select. */
+/** The type that an id and its settings select, and its schema. */
 function exporterType(
   document: ConfigDocument,
   id: string,
   settings: unknown,
-  types: readonly ExporterType<unknown>[],
-): ExporterType<unknown> | undefined {
+  schemas: ExporterSchemas,
+): [ExporterType<unknown>, z.ZodType] | undefined {
   const path = ["exporters", id];
   const offset = document.keyOffset(path);
   const [name = ""] = id.split("/", 1);
@@ -166,11 +174,11 @@ function exporterType(
     return undefined;
   }
   if (isMapping(settings) && "module" in settings) {
-    return types.find(({ type }) => type === "module");
+    return schemas.entries().find(([{ type }]) => type === "module");
   }
-  const known = types.find(({ type }) => type === name);
+  const known = schemas.entries().find(([{ type }]) => type === name);
   if (known !== undefined) return known;
-  const names = types.map(({ type }) => type).filter((type) => type !== "module");
+  const names = [...schemas.keys()].map(({ type }) => type).filter((type) => type !== "module");
   document.problems.push({
     offset,
     path,

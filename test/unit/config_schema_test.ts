@@ -4,8 +4,9 @@ import { parse } from "yaml";
 import { exporterTypes } from "../../exporters/registry.ts";
 import { EXAMPLE } from "../../src/config/example.ts";
 import { configJsonSchema, type JsonSchema } from "../../src/config/json_schema.ts";
+import { loadSchemas } from "../../src/config/load.ts";
 
-const schema = configJsonSchema(exporterTypes);
+const schema = configJsonSchema(await loadSchemas(exporterTypes));
 const validate = new Ajv2020({ strictTypes: false, allErrors: true }).compile(schema);
 
 function check(yaml: string): string[] {

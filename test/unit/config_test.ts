@@ -5,11 +5,19 @@ import { exporterTypes } from "../../exporters/registry.ts";
 import { duration } from "../../src/config/duration.ts";
 import { EXAMPLE } from "../../src/config/example.ts";
 import { MAX_DURATION } from "../../src/config/limits.ts";
-import { type Config, LARGEST_FILE, loadConfig, parseConfig } from "../../src/config/load.ts";
+import {
+  type Config,
+  LARGEST_FILE,
+  loadConfig,
+  loadSchemas,
+  parseConfig,
+} from "../../src/config/load.ts";
 import { nearest } from "../../src/config/nearest.ts";
 import { quote } from "../../src/config/quote.ts";
 import { size } from "../../src/config/size.ts";
 import { UsageError } from "../../src/errors.ts";
+
+const schemas = await loadSchemas(exporterTypes);
 
 const VARIABLES: Readonly<Record<string, string>> = {
   PORT: "8080",
@@ -22,7 +30,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
 };
 
 function parse(text: string): Config {
-  return parseConfig(text, { file: "f.yaml", env: (name) => VARIABLES[name], exporterTypes });
+  return parseConfig(text, { file: "f.yaml", env: (name) => VARIABLES[name], schemas });
 }
 
 /** The lines of the error that `text` gives. */
@@ -512,7 +520,7 @@ Deno.test("parseConfig() refuses a text that is too large to be a config", () =>
   ]);
 });
 
-const context = { env: () => undefined, exporterTypes };
+const context = { env: () => undefined, schemas };
 
 Deno.test("loadConfig() reads a file", async () => {
   const file = await Deno.makeTempFile();
@@ -725,12 +733,13 @@ Deno.test("parseConfig() knows an exporter type by its settings alone", () => {
     type: "nats",
     summary: "",
     sendsSpans: false,
-    settings: z.strictObject({ subject: z.string() }),
+    loadSchema: () => assert.fail(),
     queue: () => assert.fail(),
     open: () => assert.fail(),
   };
+  const schemas = new Map([[nats, z.strictObject({ subject: z.string() })]]);
   const parseNats = (text: string) =>
-    parseConfig(text, { file: "f.yaml", env: () => undefined, exporterTypes: [nats] });
+    parseConfig(text, { file: "f.yaml", env: () => undefined, schemas });
   assert.deepEqual(
     parseNats("exporters: { nats: { subject: a } }").exporters[0]?.settings,
     { subject: "a" },

@@ -1,6 +1,7 @@
 /** The otlp exporter as a type: its queue, and what it loads. */
 import { deepStrictEqual } from "node:assert/strict";
 import { otlpExporter } from "../../exporters/otlp/otlp.ts";
+import { otlpSettings } from "../../exporters/otlp/settings.ts";
 import type { QueueSettings } from "../../src/exporter.ts";
 
 Deno.test("otlpExporter.queue() follows sending_queue and retry_on_failure", () => {
@@ -26,6 +27,6 @@ Deno.test("otlpExporter.queue() follows sending_queue and retry_on_failure", () 
     }],
   ];
   for (const [settings, queue] of rows) {
-    deepStrictEqual(otlpExporter.queue(otlpExporter.settings.parse(settings)), queue);
+    deepStrictEqual(otlpExporter.queue(otlpSettings.parse(settings)), queue);
   }
 });

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { exporterTypes } from "../../exporters/registry.ts";
 import { parseArguments, type RunFlags } from "../../src/cli.ts";
-import { parseConfig } from "../../src/config/load.ts";
+import { loadSchemas, parseConfig } from "../../src/config/load.ts";
 import { parseResourceAttributes } from "../../src/config/resource_attributes.ts";
 import { UsageError } from "../../src/errors.ts";
 import { configFile, effectiveSettings, type RunSettings } from "../../src/settings.ts";
+
+const schemas = await loadSchemas(exporterTypes);
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -20,7 +22,7 @@ function settings(args: string, config?: string, variables: Variables = {}): Run
   const env = (name: string) => variables[name];
   const parsed = config === undefined
     ? undefined
-    : parseConfig(config, { file: "f.yaml", env, exporterTypes });
+    : parseConfig(config, { file: "f.yaml", env, schemas });
   return effectiveSettings(flagsOf(args), parsed, { env, exporterTypes });
 }
 

@@ -1,0 +1,103 @@
+/** A SpanExporter of OpenTelemetry JS at work. */
+import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
+import type { SpanExporter } from "@opentelemetry/sdk-trace";
+import type { SessionBatch } from "../../src/batch.ts";
+import type { Exporter, ExporterContext, ExportOutcome, Spans } from "../../src/exporter.ts";
+import { surviveFaults } from "./faults.ts";
+import { firstLine, loadSpanExporter } from "./load.ts";
+import type { ModuleSettings } from "./settings.ts";
+import { toWholeMicroseconds } from "./span.ts";
+
+/** Milliseconds that a SpanExporter may take. */
+export interface ModuleTimeouts {
+  readonly export: number;
+  /** For flush and shutdown together. */
+  readonly shutdown: number;
+}
+
+const TIMEOUTS: ModuleTimeouts = { export: 30_000, shutdown: 3_000 };
+
+/** @throws {UsageError} if the module does not bring a SpanExporter */
+export async function openModule(
+  settings: ModuleSettings,
+  context: ExporterContext,
+): Promise<Exporter> {
+  const exporter = await loadSpanExporter(settings, context.id, context.baseDirectory);
+  const { toSpan } = await context.openSpans();
+  return new ModuleExporter(exporter, { toSpan, warn: context.warn });
+}
+
+/** What a {@linkcode ModuleExporter} works with. */
+export type ModuleContext = Pick<ExporterContext, "warn"> & Pick<Spans, "toSpan">;
+
+/** A SpanExporter as an {@linkcode Exporter}: whatever it does, the program goes on. */
+export class ModuleExporter implements Exporter {
+  readonly #exporter: SpanExporter;
+  readonly #context: ModuleContext;
+  readonly #timeouts: ModuleTimeouts;
+  readonly #faults: Disposable;
+
+  constructor(exporter: SpanExporter, context: ModuleContext, timeouts = TIMEOUTS) {
+    this.#exporter = exporter;
+    this.#context = context;
+    this.#timeouts = timeouts;
+    this.#faults = surviveFaults(context.warn);
+  }
+
+  async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
+    if (batch.length === 0) return { status: "success" }; // some throw on an empty array
+    const spans = Array.from(
+      batch,
+      (session) => toWholeMicroseconds(this.#context.toSpan(session)),
+    );
+    try {
+      const result = await within(
+        this.#timeouts.export,
+        signal,
+        new Promise<ExportResult | undefined>((resolve, reject) => {
+          // void by its type, but some are async and reject
+          const returned: unknown = this.#exporter.export(spans, resolve);
+          Promise.resolve(returned).catch(reject);
+        }),
+      );
+      if (result?.code === ExportResultCode.SUCCESS) return { status: "success" };
+      return {
+        status: "failure",
+        reason: firstLine(result?.error ?? "the exporter gave no reason"),
+      };
+    } catch (error) {
+      return { status: "failure", reason: firstLine(error) };
+    }
+  }
+
+  async shutdown(): Promise<void> {
+    try {
+      await within(this.#timeouts.shutdown, undefined, this.#end());
+    } catch (error) {
+      this.#context.warn(`cannot shut down: ${firstLine(error)}`);
+    } finally {
+      this.#faults[Symbol.dispose]();
+    }
+  }
+
+  async #end(): Promise<void> {
+    try {
+      await this.#exporter.forceFlush?.();
+    } finally {
+      await this.#exporter.shutdown();
+    }
+  }
+}
+
+/** What `work` gives, or an error after `ms` milliseconds or when `signal` aborts. */
+function within<T>(ms: number, signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(new Error("stopped before it had answered"));
+  const timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1000} s`)), ms);
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort);
+  return Promise.race([work, promise]).finally(() => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  });
+}

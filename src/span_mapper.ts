@@ -1,0 +1,17 @@
+/** Puts together what makes spans, apart from the run: not every exporter asks for spans. */
+import { IdHasher } from "./ids.ts";
+import { ParentRule } from "./parent.ts";
+import { PortRange } from "./port_range.ts";
+import { ProcessResources } from "./resource.ts";
+import type { RunSettings } from "./settings.ts";
+import { SpanMapper } from "./span.ts";
+
+/** The mapper of a run. */
+export function makeSpanMapper({ resource, trace }: RunSettings): SpanMapper {
+  return new SpanMapper(
+    new IdHasher(trace.key),
+    new ProcessResources(resource),
+    new ParentRule(trace),
+    PortRange.ephemeral(),
+  );
+}
