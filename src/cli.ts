@@ -4,29 +4,7 @@ import { LARGEST_PID, LARGEST_PORT, MAX_DURATION, MOST_PIDS } from "./config/lim
 import { didYouMean } from "./config/nearest.ts";
 import { quote } from "./config/quote.ts";
 import { UsageError } from "./errors.ts";
-
-/** What the flags of a run say; undefined where a flag was not given. */
-export interface RunFlags {
-  readonly command: "run";
-  /** -c: path of the config file. */
-  readonly config: string | undefined;
-  /** --duration, in milliseconds. */
-  readonly duration: number | undefined;
-  /** -p, without repetitions. */
-  readonly pids: readonly number[] | undefined;
-  /** -L, without repetitions. */
-  readonly localPorts: readonly number[] | undefined;
-  /** -D, without repetitions. */
-  readonly remotePorts: readonly number[] | undefined;
-  /** -4 or -6. */
-  readonly family: "ipv4" | "ipv6" | undefined;
-  /** -w or -s. */
-  readonly format: "wide" | "csv" | undefined;
-  /** -T. */
-  readonly time: true | undefined;
-  /** -t. */
-  readonly timestamp: true | undefined;
-}
+import type { RunFlags } from "./flags.ts";
 
 /** What the command line asks for. */
 export type Arguments =

@@ -1,8 +1,8 @@
 /** The program: arguments in, exit status out. */
-import { parseArguments, type RunFlags } from "./cli.ts";
 import type { Config } from "./config/load.ts";
 import { HostError, UsageError } from "./errors.ts";
 import type { ExporterType } from "./exporter.ts";
+import { NO_FLAGS, type RunFlags } from "./flags.ts";
 import { say } from "./messages.ts";
 import { VERSION } from "./version.ts";
 
@@ -32,7 +32,7 @@ async function dispatch(
   args: readonly string[],
   exporterTypes: ExporterTypes,
 ): Promise<ExitStatus> {
-  const parsed = parseArguments(args);
+  const parsed = args.length === 0 ? NO_FLAGS : (await import("./cli.ts")).parseArguments(args);
   switch (parsed.command) {
     case "help":
       print(parsed.text);

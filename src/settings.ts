@@ -1,7 +1,6 @@
 /** What a run does: the flags, the config and the environment put together. */
 import type { Attributes } from "@opentelemetry/api";
 import type { CaptureOptions } from "./capture.ts";
-import type { RunFlags } from "./cli.ts";
 import { CAPTURE, RESOURCE, TRACE } from "./config/defaults.ts";
 import type { Environment } from "./config/expand.ts";
 import type { Config, ConfiguredExporter } from "./config/load.ts";
@@ -9,6 +8,7 @@ import { quote } from "./config/quote.ts";
 import { parseResourceAttributes } from "./config/resource_attributes.ts";
 import { UsageError } from "./errors.ts";
 import type { ExporterType } from "./exporter.ts";
+import type { RunFlags } from "./flags.ts";
 import type { ParentSettings } from "./parent.ts";
 import type { ResourceSettings } from "./resource.ts";
 

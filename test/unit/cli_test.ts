@@ -1,20 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Arguments, parseArguments, type RunFlags } from "../../src/cli.ts";
+import { type Arguments, parseArguments } from "../../src/cli.ts";
 import { UsageError } from "../../src/errors.ts";
-
-const NO_FLAGS: RunFlags = {
-  command: "run",
-  config: undefined,
-  duration: undefined,
-  pids: undefined,
-  localPorts: undefined,
-  remotePorts: undefined,
-  family: undefined,
-  format: undefined,
-  time: undefined,
-  timestamp: undefined,
-};
+import { NO_FLAGS, type RunFlags } from "../../src/flags.ts";
 
 const RUNS: readonly [args: string, flags: Partial<RunFlags>][] = [
   ["", {}],
