@@ -57,6 +57,14 @@ Deno.test("effectiveSettings() without flags, config and variables is a table of
   ]);
 });
 
+Deno.test("effectiveSettings() without a config is what a config that says nothing gives", () => {
+  assert.deepEqual(settings(""), settings("", "exporters: { stdout: }"));
+  assert.deepEqual(
+    settings("", undefined, { OTEL_TRACES_EXPORTER: "otlp" }),
+    settings("", "exporters: { otlp: }"),
+  );
+});
+
 Deno.test("effectiveSettings() takes everything from the config", () => {
   const { capture, resource, trace } = settings(
     "",
