@@ -19,7 +19,9 @@
 
 /* Helper functions by number, include/uapi/linux/bpf.h. */
 static __u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
+static __u64 (*bpf_get_current_uid_gid)(void) = (void *)15;
 static __u64 (*bpf_get_socket_cookie)(void *socket) = (void *)46;
+static __u64 (*bpf_get_current_cgroup_id)(void) = (void *)80;
 static void *(*bpf_sk_storage_get)(void *map, void *sk, void *value, __u64 flags) = (void *)107;
 static long (*bpf_sk_storage_delete)(void *map, void *sk) = (void *)108;
 static long (*bpf_probe_read_kernel)(void *to, __u32 size, const void *from) = (void *)113;

@@ -42,8 +42,13 @@ static __always_inline void forget_owner(struct owner *owner)
 	__builtin_memset(owner, 0, sizeof(*owner));
 }
 
+/*
+ * Each pointer that is followed from a task makes the verifier of Linux 6.4 and
+ * later search all of the kernel's types several times, milliseconds on each of
+ * the program's paths: where a helper tells as well, it is asked instead.
+ */
 static __always_inline void set_owner(struct owner *owner, const struct task_struct *task,
-				      __u32 pid, __u8 source)
+				      __u32 pid, __u32 uid, __u64 cgroup_id, __u8 source)
 {
 	__u64 start = task->group_leader->start_boottime;
 	__u32 exec_id = task->self_exec_id;
@@ -52,11 +57,11 @@ static __always_inline void set_owner(struct owner *owner, const struct task_str
 	struct mm_struct *mm = task->mm;
 
 	owner->pid = pid;
-	owner->uid = task->cred->uid.val;
+	owner->uid = uid;
 	owner->source = source;
 	owner->exec_id = exec_id;
 	owner->process_start_ns = start;
-	owner->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	owner->cgroup_id = cgroup_id;
 	bpf_probe_read_kernel(owner->comm, sizeof(owner->comm), task->comm);
 	if (named)
 		return;
@@ -86,7 +91,8 @@ static __always_inline void learn_owner(struct owner *owner, const struct sock *
 	pid = visible_pid(task);
 	if (pid == own_pid && source != OWNER_CONNECT && source != OWNER_LISTEN)
 		return;
-	set_owner(owner, task, pid, source);
+	set_owner(owner, task, pid, bpf_get_current_uid_gid(), bpf_get_current_cgroup_id(),
+		  source);
 }
 
 /* Where no process is known to have had the socket, that of its last event has to do. */

@@ -147,7 +147,8 @@ static __always_inline void fill(struct record *record, struct sock *sk, const s
 	record->bytes_acked = tp->bytes_acked;
 	record->bytes_received = tp->bytes_received;
 	record->owner = live->owner;
-	record->netns = sk->__sk_common.skc_net.net->ns.inum;
+	/* by tp, which the verifier does not trust: see set_owner() */
+	record->netns = tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net->ns.inum;
 	record->snd_una = tp->snd_una;
 	record->write_seq = tp->write_seq;
 	record->rcv_nxt = tp->rcv_nxt;

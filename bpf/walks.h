@@ -39,7 +39,8 @@ int seed_owner(struct bpf_iter__task_file *ctx)
 	if (live->role == ROLE_UNKNOWN && socket->sk->__sk_common.skc_state == TCP_LISTEN)
 		live->role = ROLE_LISTENER;
 	pid = visible_pid(task);
-	set_owner(&live->owner, task, pid,
+	set_owner(&live->owner, task, pid, task->cred->uid.val,
+		  task->cgroups->dfl_cgrp->kn->id,
 		  live->role == ROLE_LISTENER ? OWNER_LISTEN : OWNER_FD_TABLE);
 	return 0;
 }
