@@ -1,5 +1,6 @@
 /** Spans in binary protobuf: `message Span` of opentelemetry-proto's trace.proto. */
 import { type Attributes, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
+import { Run } from "../../../src/byte_run.ts";
 import type { Id } from "../../../src/ids.ts";
 import type { End, Session } from "../../../src/session.ts";
 import type {
@@ -13,7 +14,6 @@ import { SPAN_NAME } from "../../../src/span.ts";
 import type { UnixTime } from "../../../src/unix_time.ts";
 import { hasZone, withZone } from "../../../src/zone.ts";
 import { concat, delimited, keyValue, VALUE_TAG } from "./fields.ts";
-import { Run } from "./run.ts";
 
 /** More than a span ever has, and what its last copies overwrite: all of its text is bounded. */
 export const SPAN_LIMIT = 4096;
