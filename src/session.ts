@@ -425,6 +425,14 @@ export class Session {
     return this.#text(RECORD.owner_comm, TEXT_LENGTH.comm);
   }
 
+  /** The bytes of `comm`, of the record itself. */
+  get commBytes(): Uint8Array {
+    const start = this.#offset + RECORD.owner_comm;
+    const bytes = this.#bytes.subarray(start, start + TEXT_LENGTH.comm);
+    const end = bytes.indexOf(0);
+    return end === -1 ? bytes : bytes.subarray(0, end);
+  }
+
   /** Base name of the owner's executable, cut to 63 bytes; empty if unknown. */
   get executable(): string {
     return this.#text(RECORD.owner_exe, TEXT_LENGTH.exe);

@@ -1,6 +1,8 @@
 /** Nanoseconds since 1970 without BigInt: two halves of 32 bits that change in place. */
 
 const WORD = 2 ** 32;
+const HALF_WORD = 2 ** 16;
+const SECOND_NS = 1_000_000_000;
 
 /** A time that others can be written into. */
 export class UnixTime {
@@ -40,6 +42,22 @@ export class UnixTime {
   isBefore(other: UnixTime): boolean {
     return this.high < other.high ||
       this.high === other.high && this.low >>> 0 < other.low >>> 0;
+  }
+
+  /** Whole seconds, towards 0. */
+  get seconds(): number {
+    if (this.high < 0) return Number(this.ns / BigInt(SECOND_NS)); // in the year 2262, or before 1970
+    // by long division: no number of more than 53 bits
+    const high = Math.floor(this.high / SECOND_NS);
+    const middle = (this.high - high * SECOND_NS) * HALF_WORD + (this.low >>> 16);
+    const quotient = Math.floor(middle / SECOND_NS);
+    const low = (middle - quotient * SECOND_NS) * HALF_WORD + (this.low & 0xffff);
+    return high * WORD + quotient * HALF_WORD + Math.floor(low / SECOND_NS);
+  }
+
+  /** Nanoseconds beside whole `seconds`, of a time from 1970 on. */
+  nanosecondsOf(seconds: number): number {
+    return (this.low - Math.imul(seconds, SECOND_NS)) >>> 0; // less than 2^32 are left
   }
 
   /** Nanoseconds. */

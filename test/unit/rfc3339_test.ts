@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { formatRfc3339 } from "../../src/rfc3339.ts";
+import { formatRfc3339, Rfc3339Writer } from "../../src/rfc3339.ts";
+import { UnixTime } from "../../src/unix_time.ts";
 
 const CASES: [unixNs: bigint, digits: number, text: string][] = [
   [0n, 9, "1970-01-01T00:00:00.000000000Z"],
@@ -25,4 +26,19 @@ Deno.test("formatRfc3339() loses no nanosecond", () => {
     const seconds = Date.parse(text.replace(/\.\d+/, "")) / 1000;
     assert.equal(BigInt(seconds) * 1_000_000_000n + BigInt(fraction), unixNs);
   }));
+});
+
+Deno.test("Rfc3339Writer writes what formatRfc3339() makes of any time", () => {
+  const writer = new Rfc3339Writer();
+  const time = new UnixTime();
+  const target = new DataView(new ArrayBuffer(64));
+  const check = (unixNs: bigint) => {
+    time.set(Number(BigInt.asIntN(32, unixNs)), Number(unixNs >> 32n));
+    const end = writer.write(time, target, 0);
+    const text = new TextDecoder().decode(target.buffer.slice(0, end));
+    assert.equal(text, formatRfc3339(unixNs, 9));
+  };
+  const noon = 43_200_000_000_000n;
+  [...CASES.map(([unixNs]) => unixNs), 2n * noon - 1n, 2n * noon].forEach(check);
+  fc.assert(fc.property(fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }), check));
 });
