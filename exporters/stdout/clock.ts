@@ -1,35 +1,72 @@
 /** The columns TIME and TIME(s). */
-import type { SessionBatch } from "../../src/batch.ts";
+import { Run } from "../../src/byte_run.ts";
+import { writeDigits, writeInteger, writeText } from "../../src/digits.ts";
 import { RECORD } from "../../src/record_layout.ts";
 import type { Session } from "../../src/session.ts";
+import { UnixTime } from "../../src/unix_time.ts";
+
+const MINUS = 0x2d;
+const POINT = 0x2e;
+
+const WORD = 2 ** 32;
+const SECOND_US = 1_000_000;
+const EXACT_US = 2 ** 52; // up to here, the nearest millionth to a quotient is the one that was divided
+
+const encoder = new TextEncoder();
 
 /** TIME: the wall clock at a session's end, in the local time zone. */
 export class TimeOfDay {
+  readonly #end = new UnixTime();
   #second: number | undefined;
-  #text = "";
+  #text = new Run(new Uint8Array());
 
-  /** HH:MM:SS */
-  format(session: Session): string {
-    const second = Number(session.endUnixNs / 1_000_000_000n);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#text = new Date(second * 1000).toTimeString().slice(0, 8);
+  /** Writes HH:MM:SS; up to byte 40, what follows is overwritten. @returns where it ends */
+  write(session: Session, target: DataView, at: number): number {
+    session.readEnd(this.#end);
+    const { seconds } = this.#end;
+    if (seconds !== this.#second) {
+      this.#second = seconds;
+      const text = new Date(seconds * 1000).toTimeString().slice(0, 8);
+      this.#text = new Run(encoder.encode(text));
     }
-    return this.#text;
+    return this.#text.copyTo(target, at);
   }
 }
 
 /** TIME(s): seconds from the end of the first session printed to the end of this one. */
 export class SecondsSinceFirst {
-  #firstUs: bigint | undefined;
+  // microseconds of the boot clock, in words of 32 bits: together they may be more than 2^53
+  #firstHigh = 0;
+  #firstLow = 0;
+  #isFirst = true;
 
-  /** Seconds with six decimals; negative for a session that ended before the first one printed. */
-  format(batch: SessionBatch, index: number): string {
+  /**
+   * Writes seconds with six decimals; negative for a session that ended before the first one printed.
+   * @returns where they end
+   */
+  write(session: Session, target: DataView, at: number): number {
     // the boot clock: a step of the wall clock is no time between two rows
-    const { buffer, byteOffset } = batch.bytes;
-    const end = new DataView(buffer, byteOffset + index * RECORD.size + RECORD.end_ns, 8);
-    const us = end.getBigUint64(0, true) / 1000n;
-    this.#firstUs ??= us;
-    return (Number(us - this.#firstUs) / 1e6).toFixed(6);
+    const nsHigh = session.word(RECORD.end_ns + 4) >>> 0;
+    const high = Math.floor(nsHigh / 1000);
+    const low = Math.floor(
+      ((nsHigh - high * 1000) * WORD + (session.word(RECORD.end_ns) >>> 0)) / 1000,
+    );
+    if (this.#isFirst) {
+      this.#isFirst = false;
+      this.#firstHigh = high;
+      this.#firstLow = low;
+    }
+    // the difference of each is exact
+    return writeSeconds((high - this.#firstHigh) * WORD + (low - this.#firstLow), target, at);
   }
+}
+
+function writeSeconds(microseconds: number, target: DataView, at: number): number {
+  const magnitude = Math.abs(microseconds);
+  if (magnitude > EXACT_US) return writeText((microseconds / 1e6).toFixed(6), target, at);
+  if (microseconds < 0) target.setUint8(at++, MINUS);
+  const seconds = Math.floor(magnitude / SECOND_US);
+  at = writeInteger(seconds, target, at);
+  target.setUint8(at, POINT);
+  return writeDigits(magnitude - seconds * SECOND_US, 6, target, at + 1);
 }

@@ -1,9 +1,19 @@
 /** The format `csv`: tcplife -s, quoted as RFC 4180 has it, lines ended by LF. */
 import type { SessionBatch } from "../../src/batch.ts";
+import { writeInteger, writeText } from "../../src/digits.ts";
+import { GrowingBuffer } from "../../src/growing_buffer.ts";
+import { printable } from "../../src/printable.ts";
 import type { Session } from "../../src/session.ts";
 import { SecondsSinceFirst, TimeOfDay } from "./clock.ts";
-import { comm, ipVersion, kilobytes, milliseconds, pid } from "./columns.ts";
-import type { StdoutFormat } from "./format.ts";
+import {
+  ipVersion,
+  kilobytes,
+  pid,
+  ROW_LIMIT,
+  writeMilliseconds,
+  writePlainComm,
+} from "./columns.ts";
+import { LINE_END, type StdoutFormat } from "./format.ts";
 
 /** What stands before the session: `time` as tcplife's -T, `timestamp` as its -t. */
 export interface CsvOptions {
@@ -19,6 +29,7 @@ export class CsvFormat implements StdoutFormat {
   readonly header: string;
   readonly #time: TimeOfDay | undefined;
   readonly #seconds: SecondsSinceFirst | undefined;
+  readonly #buffer = new GrowingBuffer();
 
   constructor({ time, timestamp }: CsvOptions) {
     this.#time = time ? new TimeOfDay() : undefined;
@@ -27,21 +38,46 @@ export class CsvFormat implements StdoutFormat {
       "PID,COMM,IP,LADDR,LPORT,RADDR,RPORT,TX_KB,RX_KB,MS\n";
   }
 
-  format(batch: SessionBatch): string {
+  format(batch: SessionBatch): Uint8Array<ArrayBuffer> {
+    const buffer = this.#buffer;
     const session = batch.at(0);
-    let text = "";
-    for (let i = 0; i < batch.length; i++) text += this.#row(batch, session.moveTo(i), i);
-    return text;
+    let at = 0;
+    for (let i = 0; i < batch.length; i++) {
+      at = this.#writeRow(session.moveTo(i), buffer.reserve(at, ROW_LIMIT), at);
+    }
+    return buffer.bytes.subarray(0, at);
   }
 
-  #row(batch: SessionBatch, session: Session, index: number): string {
-    const time = this.#time === undefined ? "" : `${this.#time.format(session)},`;
-    const seconds = this.#seconds === undefined ? "" : `${this.#seconds.format(batch, index)},`;
-    return `${time}${seconds}${pid(session)},${quoted(comm(batch, index))},${ipVersion(session)},` +
-      `${session.localAddress},${session.localPort},${session.peerAddress},${session.peerPort},` +
-      `${kilobytes(session.txBytes)},${kilobytes(session.rxBytes)},` +
-      `${milliseconds(session.lifeUs)}\n`;
+  #writeRow(session: Session, target: DataView, at: number): number {
+    if (this.#time !== undefined) at = comma(target, this.#time.write(session, target, at));
+    if (this.#seconds !== undefined) at = comma(target, this.#seconds.write(session, target, at));
+    at = comma(target, writeInteger(pid(session), target, at));
+    at = comma(target, writeComm(session, target, at));
+    at = comma(target, writeInteger(ipVersion(session), target, at));
+    at = comma(target, session.writeAddress("local", target, at));
+    at = comma(target, writeInteger(session.localPort, target, at));
+    at = comma(target, session.writeAddress("peer", target, at));
+    at = comma(target, writeInteger(session.peerPort, target, at));
+    at = comma(target, writeInteger(kilobytes(session.txBytes), target, at));
+    at = comma(target, writeInteger(kilobytes(session.rxBytes), target, at));
+    at = writeMilliseconds(session.lifeUs, target, at);
+    target.setUint8(at, LINE_END);
+    return at + 1;
   }
+}
+
+const COMMA = 0x2c;
+
+/** Ends a field. @returns where the next one begins */
+function comma(target: DataView, at: number): number {
+  target.setUint8(at, COMMA);
+  return at + 1;
+}
+
+/** Writes COMM. @returns where it ends */
+function writeComm(session: Session, target: DataView, at: number): number {
+  const end = writePlainComm(session, target, at);
+  return end === -1 ? writeText(quoted(printable(session.commBytes)), target, at) : end;
 }
 
 /** Line ends do not come here: they are escaped. */

@@ -5,6 +5,11 @@ import type { SessionBatch } from "../../src/batch.ts";
 export interface StdoutFormat {
   /** The line above all rows, with its line end; empty where the format has none. */
   readonly header: string;
-  /** One line for each session, each with its line end. */
-  format(batch: SessionBatch): string;
+  /**
+   * One line in UTF-8 for each session, each with its line end. They hold until the next call, which
+   * writes others into the same memory.
+   */
+  format(batch: SessionBatch): Uint8Array<ArrayBuffer>;
 }
+
+export const LINE_END = 0x0a;

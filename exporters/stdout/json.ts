@@ -1,11 +1,8 @@
 /** The format `json`: one span a line. */
-import { type HrTime, SpanKind, SpanStatusCode } from "@opentelemetry/api";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { SessionBatch } from "../../src/batch.ts";
-import type { Spans } from "../../src/exporter.ts";
-import { printableJson } from "../../src/printable.ts";
-import { formatRfc3339 } from "../../src/rfc3339.ts";
+import type { SpanSource } from "../../src/span_sink.ts";
 import type { StdoutFormat } from "./format.ts";
+import { JsonSpanWriter } from "./json_span.ts";
 
 /**
  * Objects with `trace_id`, `span_id`, `parent_span_id` (where there is one), `name`, `kind`
@@ -16,49 +13,21 @@ import type { StdoutFormat } from "./format.ts";
  */
 export class JsonFormat implements StdoutFormat {
   readonly header = "";
-  readonly #toSpan: Spans["toSpan"];
+  readonly #spans: SpanSource;
+  readonly #writer = new JsonSpanWriter();
 
-  constructor(toSpan: Spans["toSpan"]) {
-    this.#toSpan = toSpan;
+  constructor(spans: SpanSource) {
+    this.#spans = spans;
   }
 
-  format(batch: SessionBatch): string {
+  format(batch: SessionBatch): Uint8Array<ArrayBuffer> {
+    const writer = this.#writer;
     const session = batch.at(0);
-    let text = "";
+    writer.clear();
     for (let i = 0; i < batch.length; i++) {
-      text += JSON.stringify(flatten(this.#toSpan(session.moveTo(i)))) + "\n";
+      writer.resource = this.#spans.resourceOf(session.moveTo(i));
+      this.#spans.describe(session, writer);
     }
-    return printableJson(text);
+    return writer.lines;
   }
-}
-
-const STATUS = {
-  [SpanStatusCode.UNSET]: "Unset",
-  [SpanStatusCode.OK]: "Ok",
-  [SpanStatusCode.ERROR]: "Error",
-} as const;
-
-function flatten(span: ReadableSpan): Record<string, unknown> {
-  const { traceId, spanId } = span.spanContext();
-  const { parentSpanContext, status, events } = span;
-  const members = { // JSON has no undefined: such a member is left out
-    trace_id: traceId,
-    span_id: spanId,
-    parent_span_id: parentSpanContext?.spanId,
-    name: span.name,
-    kind: SpanKind[span.kind],
-    status: STATUS[status.code],
-    status_message: status.message,
-    start: rfc3339(span.startTime),
-    end: rfc3339(span.endTime),
-    events: events.length === 0
-      ? undefined
-      : events.map(({ name, time }) => ({ name, time: rfc3339(time) })),
-  };
-  // a member's place is where it first stands, its value the last one
-  return { ...members, ...span.resource.attributes, ...span.attributes, ...members };
-}
-
-function rfc3339([seconds, nanoseconds]: HrTime): string {
-  return formatRfc3339(BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds), 9);
 }

@@ -5,7 +5,7 @@ import { UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../../src/exporter.ts";
 import { CsvFormat } from "./csv.ts";
 import { DEFAULTS } from "./defaults.ts";
-import type { StdoutFormat } from "./format.ts";
+import { LINE_END, type StdoutFormat } from "./format.ts";
 import type { StdoutSettings } from "./settings.ts";
 import { TableFormat } from "./table.ts";
 
@@ -37,8 +37,7 @@ async function openFormat(
       return new CsvFormat({ time, timestamp });
     case "json": {
       const { JsonFormat } = await import("./json.ts");
-      const { toSpan } = await context.openSpans();
-      return new JsonFormat(toSpan);
+      return new JsonFormat((await context.openSpans()).source);
     }
   }
 }
@@ -52,7 +51,6 @@ export interface StdoutExporterOptions {
   readonly stop: () => void;
 }
 
-const LINE_END = 0x0a;
 const FULL_PIPE_WAIT_MS = 5;
 
 const encoder = new TextEncoder();
@@ -77,7 +75,7 @@ export class StdoutExporter implements Exporter {
   /** Prints the header, so that an idle run shows it. @throws {UsageError} if stdout can't be written to */
   async start(signal: AbortSignal): Promise<void> {
     try {
-      await this.#print(this.#format.header, signal);
+      await this.#print([encoder.encode(this.#format.header)], signal);
     } catch (error) {
       if (signal.aborted) return;
       throw new UsageError(cannotWrite(error), { cause: error });
@@ -87,9 +85,10 @@ export class StdoutExporter implements Exporter {
   async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
     if (this.#readerGone) return { status: "success" };
     // what an earlier failure cut off must not swallow the next line
-    const text = (this.#insideLine ? "\n" : "") + this.#format.format(batch);
+    const lineEnd = this.#insideLine ? [Uint8Array.of(LINE_END)] : [];
+    const rows = this.#format.format(batch);
     try {
-      await this.#print(text, signal);
+      await this.#print([...lineEnd, rows], signal);
       return { status: "success" };
     } catch (error) {
       return { status: "failure", reason: cannotWrite(error) };
@@ -100,12 +99,14 @@ export class StdoutExporter implements Exporter {
     // nothing is held back
   }
 
-  async #print(text: string, signal: AbortSignal): Promise<void> {
+  async #print(parts: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
     try {
-      for (let bytes = encoder.encode(text); bytes.length > 0;) {
-        const written = await this.#writeSome(bytes, signal);
-        if (written > 0) this.#insideLine = bytes[written - 1] !== LINE_END;
-        bytes = bytes.subarray(written);
+      for (let bytes of parts) {
+        while (bytes.length > 0) {
+          const written = await this.#writeSome(bytes, signal);
+          if (written > 0) this.#insideLine = bytes[written - 1] !== LINE_END;
+          bytes = bytes.subarray(written);
+        }
       }
     } catch (error) {
       if (!isReaderGone(error)) throw error;

@@ -1,9 +1,19 @@
 /** The formats `table` and `wide`: tcplife's columns, aligned. */
 import type { SessionBatch } from "../../src/batch.ts";
+import { digitCount, writeInteger, writeText } from "../../src/digits.ts";
+import { GrowingBuffer } from "../../src/growing_buffer.ts";
+import { printable } from "../../src/printable.ts";
 import type { Session } from "../../src/session.ts";
 import { SecondsSinceFirst, TimeOfDay } from "./clock.ts";
-import { comm, ipVersion, kilobytes, milliseconds, pid } from "./columns.ts";
-import type { StdoutFormat } from "./format.ts";
+import {
+  ipVersion,
+  kilobytes,
+  pid,
+  ROW_LIMIT,
+  writeMilliseconds,
+  writePlainComm,
+} from "./columns.ts";
+import { LINE_END, type StdoutFormat } from "./format.ts";
 
 /** Widths in columns. COMM is cut to its width; the others only grow, as tcplife's do. */
 interface Widths {
@@ -38,6 +48,7 @@ export class TableFormat implements StdoutFormat {
   readonly #widths: Widths;
   readonly #time: TimeOfDay | undefined;
   readonly #seconds: SecondsSinceFirst | undefined;
+  readonly #buffer = new GrowingBuffer();
 
   constructor({ wide, time, timestamp }: TableOptions) {
     this.#widths = wide ? WIDE : TABLE;
@@ -45,72 +56,87 @@ export class TableFormat implements StdoutFormat {
     this.#seconds = timestamp ? new SecondsSinceFirst() : undefined;
     this.header = (time ? column("TIME", TIME) : "") +
       (timestamp ? column("TIME(s)", SECONDS) : "") +
-      columns(this.#widths, {
-        pid: "PID",
-        comm: "COMM",
-        ip: "IP",
-        localAddress: "LADDR",
-        localPort: "LPORT",
-        peerAddress: "RADDR",
-        peerPort: "RPORT",
-        tx: "TX_KB",
-        rx: "RX_KB",
-        ms: "MS",
-      });
+      header(this.#widths);
   }
 
-  format(batch: SessionBatch): string {
+  format(batch: SessionBatch): Uint8Array<ArrayBuffer> {
+    const buffer = this.#buffer;
     const session = batch.at(0);
-    let text = "";
-    for (let i = 0; i < batch.length; i++) text += this.#row(batch, session.moveTo(i), i);
-    return text;
+    let at = 0;
+    for (let i = 0; i < batch.length; i++) {
+      at = this.#writeRow(session.moveTo(i), buffer.reserve(at, ROW_LIMIT), at);
+    }
+    return buffer.bytes.subarray(0, at);
   }
 
-  #row(batch: SessionBatch, session: Session, index: number): string {
-    const time = this.#time === undefined ? "" : column(this.#time.format(session), TIME);
-    const seconds = this.#seconds === undefined
-      ? ""
-      : column(this.#seconds.format(batch, index), SECONDS);
-    return time + seconds + columns(this.#widths, {
-      pid: String(pid(session)),
-      comm: comm(batch, index, this.#widths.comm) || "-",
-      ip: ipVersion(session),
-      localAddress: session.localAddress,
-      localPort: String(session.localPort),
-      peerAddress: session.peerAddress,
-      peerPort: String(session.peerPort),
-      tx: String(kilobytes(session.txBytes)),
-      rx: String(kilobytes(session.rxBytes)),
-      ms: milliseconds(session.lifeUs),
-    });
+  #writeRow(session: Session, target: DataView, at: number): number {
+    const widths = this.#widths;
+    if (this.#time !== undefined) {
+      at = pad(target, this.#time.write(session, target, at), at + TIME);
+    }
+    if (this.#seconds !== undefined) {
+      at = pad(target, this.#seconds.write(session, target, at), at + SECONDS);
+    }
+    at = pad(target, writeInteger(pid(session), target, at), at + PID);
+    at = writeComm(session, widths.comm, target, at);
+    if (widths.ip !== undefined) {
+      at = pad(target, writeInteger(ipVersion(session), target, at), at + widths.ip);
+    }
+    at = pad(target, session.writeAddress("local", target, at), at + widths.address);
+    at = pad(target, writeInteger(session.localPort, target, at), at + PORT);
+    at = pad(target, session.writeAddress("peer", target, at), at + widths.address);
+    at = pad(target, writeInteger(session.peerPort, target, at), at + PORT);
+    at = writeRight(kilobytes(session.txBytes), widths.kilobytes, target, at);
+    at = writeRight(kilobytes(session.rxBytes), widths.kilobytes, target, at);
+    at = writeMilliseconds(session.lifeUs, target, at);
+    target.setUint8(at, LINE_END);
+    return at + 1;
   }
 }
 
-/** The text of one line. */
-interface Line {
-  readonly pid: string;
-  readonly comm: string;
-  readonly ip: string;
-  readonly localAddress: string;
-  readonly localPort: string;
-  readonly peerAddress: string;
-  readonly peerPort: string;
-  readonly tx: string;
-  readonly rx: string;
-  readonly ms: string;
+/** Writes COMM, cut to its width. @returns where the next column begins */
+function writeComm(session: Session, width: number, target: DataView, at: number): number {
+  const end = writePlainComm(session, target, at);
+  if (end === at) return writeText(column("-", width), target, at);
+  if (end === -1) {
+    return writeText(column(printable(session.commBytes, width), width), target, at);
+  }
+  return pad(target, Math.min(end, at + width), at + width);
 }
 
-function columns(widths: Widths, line: Line): string {
-  return column(line.pid, PID) +
-    column(line.comm, widths.comm) +
-    (widths.ip === undefined ? "" : column(line.ip, widths.ip)) +
-    column(line.localAddress, widths.address) +
-    column(line.localPort, PORT) +
-    column(line.peerAddress, widths.address) +
-    column(line.peerPort, PORT) +
-    `${line.tx.padStart(widths.kilobytes)} ${line.rx.padStart(widths.kilobytes)} ${line.ms}\n`;
+/** Writes a number that stands at the right of its column. @returns where the next one begins */
+function writeRight(value: number, width: number, target: DataView, at: number): number {
+  const limit = 10 ** width;
+  if (value >= limit) return pad(target, writeInteger(value, target, at), at);
+  pad(target, at, at + width);
+  writeInteger(value, target, at + width - digitCount(value));
+  return at + width + 1;
+}
+
+/** Eight of them. */
+const SPACES = new DataView(new TextEncoder().encode(" ".repeat(8)).buffer).getFloat64(0);
+
+/**
+ * Fills a column up to its end, or more than that: at least one space stands between two columns.
+ * @param from where its text ends
+ * @returns where the next one begins
+ */
+function pad(target: DataView, from: number, end: number): number {
+  let at = from;
+  do {
+    target.setFloat64(at, SPACES);
+    at += 8;
+  } while (at <= end);
+  return Math.max(from, end) + 1;
 }
 
 function column(text: string, width: number): string {
   return text.padEnd(width) + " ";
+}
+
+function header({ comm, ip, address, kilobytes }: Widths): string {
+  return column("PID", PID) + column("COMM", comm) + (ip === undefined ? "" : column("IP", ip)) +
+    column("LADDR", address) + column("LPORT", PORT) +
+    column("RADDR", address) + column("RPORT", PORT) +
+    `${"TX_KB".padStart(kilobytes)} ${"RX_KB".padStart(kilobytes)} MS\n`;
 }

@@ -1,18 +1,25 @@
 import assert from "node:assert/strict";
-import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { type HrTime, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import fc from "fast-check";
 import { StdoutExporter, stdoutExporter } from "../../exporters/stdout/stdout.ts";
-import { milliseconds } from "../../exporters/stdout/columns.ts";
+import { writeMilliseconds } from "../../exporters/stdout/columns.ts";
 import { CsvFormat } from "../../exporters/stdout/csv.ts";
 import type { StdoutFormat } from "../../exporters/stdout/format.ts";
 import { JsonFormat } from "../../exporters/stdout/json.ts";
 import { TableFormat } from "../../exporters/stdout/table.ts";
+import type { SessionBatch } from "../../src/batch.ts";
 import { UsageError } from "../../src/errors.ts";
+import { Id } from "../../src/ids.ts";
 import { printable } from "../../src/printable.ts";
 import { OWNER } from "../../src/record_layout.ts";
+import type { Session } from "../../src/session.ts";
+import { FixedAttributes, FixedText, type SpanHead, type SpanSource } from "../../src/span_sink.ts";
+import { UnixTime } from "../../src/unix_time.ts";
 import { END_UNIX_NS, makeBatch, type RecordFields } from "../fixtures.ts";
+
+const decoder = new TextDecoder();
 
 const PLAIN = { time: false, timestamp: false };
 const SYN_AND_FIN = 2; // bytes_acked of an active end that closed counts them
@@ -144,7 +151,7 @@ Deno.test("-t counts from the first row of all batches, and a step of the wall c
   format.format(makeBatch({}));
   const hour = 3_600_000_000_000n;
   const later = makeBatch({ end_ns: 5_000_250_000n, wall_offset_ns: END_UNIX_NS + hour });
-  assert.match(format.format(later), /^0\.000250,/);
+  assert.match(rows(format, later), /^0\.000250,/);
 });
 
 Deno.test("MS rounds as C's printf does, ties to the even digit included", () => {
@@ -162,7 +169,11 @@ Deno.test("MS rounds as C's printf does, ties to the even digit included", () =>
     [9_999_995, "10000.00"],
     [86_400_000_625, "86400000.62"],
   ];
-  for (const [us, ms] of cases) assert.equal(milliseconds(us), ms, `${us} µs`);
+  const target = new DataView(new ArrayBuffer(64));
+  for (const [us, ms] of cases) {
+    const end = writeMilliseconds(us, target, 0);
+    assert.equal(decoder.decode(new Uint8Array(target.buffer, 0, end)), ms, `${us} µs`);
+  }
 });
 
 const rowArbitrary = fc.record({
@@ -203,9 +214,9 @@ for (const { name, wide, header, row } of PRINTF_CASES) {
     const names = "PID COMM IP LADDR LPORT RADDR RPORT TX_KB RX_KB MS".split(" ");
     assert.equal(format.header, printf(header, wide ? names : names.with(2, "")));
     fc.assert(
-      fc.property(fc.array(rowArbitrary, { minLength: 1, maxLength: 100 }), (rows) => {
-        const text = format.format(makeBatch(...rows.map(recordOf)));
-        assert.equal(text, printf(row, rows.flatMap((values) => printfArguments(values, wide))));
+      fc.property(fc.array(rowArbitrary, { minLength: 1, maxLength: 100 }), (values) => {
+        const text = rows(format, makeBatch(...values.map(recordOf)));
+        assert.equal(text, printf(row, values.flatMap((values) => printfArguments(values, wide))));
       }),
       { numRuns: 30 },
     );
@@ -218,7 +229,7 @@ Deno.test("csv: any name comes back whole from a reader of RFC 4180, one record 
     .map((text) => new TextEncoder().encode(text));
   fc.assert(fc.property(fc.array(fc.oneof(bytes, hostile)), (names) => {
     const batch = makeBatch(...names.map((owner_comm) => ({ owner_comm })));
-    const records = parseCsv(new CsvFormat(PLAIN).format(batch));
+    const records = parseCsv(rows(new CsvFormat(PLAIN), batch));
     assert.deepEqual(records.map((fields) => fields.length), names.map(() => 10));
     assert.deepEqual(records.map((fields) => fields[1]), names.map((name) => printable(name)));
   }));
@@ -262,7 +273,7 @@ const SPAN: ReadableSpan = {
 
 Deno.test("json: identity, times with nine digits, events, then attributes flat; nothing unseen", () => {
   assert.equal(
-    new JsonFormat(() => SPAN).format(makeBatch({})),
+    rows(new JsonFormat(sourceOf(SPAN)), makeBatch({})),
     '{"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331",' +
       '"parent_span_id":"00f067aa0ba902b7","name":"tcp 443","kind":"SERVER","status":"Error",' +
       '"status_message":"the peer reset the connection",' +
@@ -282,7 +293,7 @@ Deno.test("json: no parent, no events and no status message leave no member", ()
     status: { code: SpanStatusCode.UNSET },
     events: [],
   };
-  assert.deepEqual(JSON.parse(new JsonFormat(() => span).format(makeBatch({}))), {
+  assert.deepEqual(JSON.parse(rows(new JsonFormat(sourceOf(span)), makeBatch({}))), {
     trace_id: "0af7651916cd43dd8448eb211c80319c",
     span_id: "b7ad6b7169203331",
     name: "tcp 443",
@@ -298,12 +309,11 @@ Deno.test("json: no parent, no events and no status message leave no member", ()
 });
 
 Deno.test("json: one line for each session, in the batch's order", () => {
-  const format = new JsonFormat((session) => ({
-    ...SPAN,
-    name: `tcp ${session.peerPort}`,
+  const format = new JsonFormat(sourceOf(SPAN, (session) => ({
+    namedPort: session.peerPort,
     kind: SpanKind.INTERNAL,
-  }));
-  const text = format.format(makeBatch({ peer_port: 1 }, { peer_port: 2 }, { peer_port: 3 }));
+  })));
+  const text = rows(format, makeBatch({ peer_port: 1 }, { peer_port: 2 }, { peer_port: 3 }));
   const parsed = text.trimEnd().split("\n").map((line) => JSON.parse(line));
   assert.deepEqual(parsed.map(({ name, kind }) => [name, kind]), [
     ["tcp 1", "INTERNAL"],
@@ -316,7 +326,7 @@ Deno.test("json: any attribute comes back as it was", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (key, value) => {
       const attributes = Object.fromEntries([[`x.${key}`, value], ["__proto__", value]]);
-      const text = new JsonFormat(() => ({ ...SPAN, attributes })).format(makeBatch({}));
+      const text = rows(new JsonFormat(sourceOf({ ...SPAN, attributes })), makeBatch({}));
       const parsed = new Map(Object.entries(JSON.parse(text)));
       assert.equal(parsed.get(`x.${key}`), value);
       assert.equal(parsed.get("__proto__"), value);
@@ -326,10 +336,10 @@ Deno.test("json: any attribute comes back as it was", () => {
 
 Deno.test("no session is no text, in any format", () => {
   const none = makeBatch();
-  assert.equal(new TableFormat({ ...PLAIN, wide: false }).format(none), "");
-  assert.equal(new CsvFormat(PLAIN).format(none), "");
-  assert.equal(new JsonFormat(() => SPAN).format(none), "");
-  assert.equal(new JsonFormat(() => SPAN).header, "");
+  assert.equal(rows(new TableFormat({ ...PLAIN, wide: false }), none), "");
+  assert.equal(rows(new CsvFormat(PLAIN), none), "");
+  assert.equal(rows(new JsonFormat(sourceOf(SPAN)), none), "");
+  assert.equal(new JsonFormat(sourceOf(SPAN)).header, "");
 });
 
 Deno.test("the queue takes 100000 sessions and one consumer hands over 4096 at most, at once", () => {
@@ -372,7 +382,8 @@ class Reader {
 /** A short row for each session: its pid. */
 const ROWS: StdoutFormat = {
   header: "PID\n",
-  format: (batch) => [...batch].map((session) => `${session.pid}\n`).join(""),
+  format: (batch) =>
+    new TextEncoder().encode([...batch].map((session) => `${session.pid}\n`).join("")),
 };
 
 Deno.test("export() writes a batch at once", async () => {
@@ -497,7 +508,53 @@ Deno.test("shutdown's patience ends the wait for a reader that takes nothing", a
 
 /** The header and the rows of all sessions, as one text. */
 function lines(format: StdoutFormat, sessions: readonly Partial<RecordFields>[]): string {
-  return format.header + format.format(makeBatch(...sessions));
+  return format.header + rows(format, makeBatch(...sessions));
+}
+
+/** The rows of a batch as text. */
+function rows(format: StdoutFormat, batch: SessionBatch): string {
+  return decoder.decode(format.format(batch));
+}
+
+/** Describes every session as `span`, but for what `own` says of it. */
+function sourceOf(
+  span: ReadableSpan,
+  own: (session: Session) => Partial<SpanHead> = () => ({}),
+): SpanSource {
+  const { traceId, spanId } = span.spanContext();
+  const { parentSpanContext: parent, attributes, status } = span;
+  const head: SpanHead = {
+    trace: idOf(traceId),
+    span: idOf(spanId),
+    parent: parent && idOf(parent.spanId),
+    parentIsRemote: false,
+    namedPort: Number(span.name.replace("tcp ", "")),
+    kind: span.kind,
+    start: timeOf(span.startTime),
+    end: timeOf(span.endTime),
+  };
+  return {
+    resourceOf: () => span.resource,
+    describe(session, sink) {
+      sink.begin({ ...head, ...own(session) });
+      sink.fixed(new FixedAttributes(attributes));
+      for (const { name, time } of span.events) sink.event(new FixedText(name), timeOf(time));
+      sink.end(status.message === undefined ? undefined : new FixedText(status.message));
+    },
+  };
+}
+
+function idOf(hex: string): Id {
+  const id = new Id(hex.length === 32 ? 4 : 2);
+  new Uint8Array(id.words.buffer).setFromHex(hex);
+  return id;
+}
+
+function timeOf([seconds, nanoseconds]: HrTime): UnixTime {
+  const ns = BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
+  const time = new UnixTime();
+  time.set(Number(BigInt.asIntN(32, ns)), Number(ns >> 32n));
+  return time;
 }
 
 function inTimeZone<T>(zone: string, run: () => T): T {
