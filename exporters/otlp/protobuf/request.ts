@@ -1,6 +1,7 @@
 /** Batches in binary protobuf: `ExportTraceServiceRequest`. */
 import type { Resource } from "@opentelemetry/resources";
 import type { SessionBatch } from "../../../src/batch.ts";
+import { GrowingBuffer } from "../../../src/growing_buffer.ts";
 import type { Session } from "../../../src/session.ts";
 import type { SpanSource } from "../../../src/span_sink.ts";
 import { SCOPE } from "../../../src/span.ts";
@@ -28,7 +29,7 @@ export class TraceRequestEncoder {
   readonly #groups = new Groups();
   readonly #resources = new WeakMap<Resource, Uint8Array>();
   readonly #spare: ArrayBuffer[] = [];
-  #target = new DataView(new ArrayBuffer(0));
+  #buffer = new GrowingBuffer();
   #spanSize = USUAL_SPAN; // of the last group, on average
 
   constructor(spans: SpanSource) {
@@ -42,9 +43,9 @@ export class TraceRequestEncoder {
     const groups = this.#groups;
     groups.fill(batch.length, (index) => this.#spans.resourceOf(session.moveTo(index)));
     for (let group = 0; group < groups.length; group++) this.#writeGroup(group, session);
-    const bytes = new Uint8Array(this.#target.buffer, 0, this.#writer.at);
+    const bytes = this.#buffer.bytes.subarray(0, this.#writer.at);
     groups.clear();
-    this.#target = new DataView(new ArrayBuffer(0));
+    this.#buffer = new GrowingBuffer();
     return bytes;
   }
 
@@ -58,8 +59,8 @@ export class TraceRequestEncoder {
     const spare = this.#spare.pop();
     // one that is too small would grow by doubling, and leave its old selves to the collector
     const buffer = spare !== undefined && spare.byteLength >= size ? spare : new ArrayBuffer(size);
-    this.#target = new DataView(buffer);
-    this.#writer.attach(this.#target, 0);
+    this.#buffer = new GrowingBuffer(buffer);
+    this.#writer.attach(this.#buffer.view, 0);
   }
 
   #writeGroup(group: number, session: Session): void {
@@ -94,7 +95,7 @@ export class TraceRequestEncoder {
   /** Begins a message of about `expected` bytes. @returns where its length goes */
   #open(tag: number, expected: number): number {
     const { at } = this.#writer;
-    this.#target.setUint8(at, tag);
+    this.#buffer.view.setUint8(at, tag);
     this.#writer.at = at + 1 + varintSize(expected);
     return at + 1;
   }
@@ -106,28 +107,25 @@ export class TraceRequestEncoder {
     const size = varintSize(length);
     if (at + size !== content) {
       this.#reserve(LENGTH_LIMIT);
-      new Uint8Array(this.#target.buffer).copyWithin(at + size, content, this.#writer.at);
+      this.#buffer.bytes.copyWithin(at + size, content, this.#writer.at);
       this.#writer.at = at + size + length;
     }
     for (let i = 0; i < size; i++) {
-      this.#target.setUint8(at + i, length >>> 7 * i & 0x7f | (i < size - 1 ? 0x80 : 0));
+      this.#buffer.view.setUint8(at + i, length >>> 7 * i & 0x7f | (i < size - 1 ? 0x80 : 0));
     }
   }
 
   #append(bytes: Uint8Array): void {
-    new Uint8Array(this.#target.buffer).set(bytes, this.#writer.at);
+    this.#buffer.bytes.set(bytes, this.#writer.at);
     this.#writer.at += bytes.length;
   }
 
   /** Makes room for `size` bytes, and for a span or what is written around one. */
   #reserve(size: number): void {
     const { at } = this.#writer;
-    const old = this.#target.buffer;
-    if (at + size + SPAN_LIMIT <= old.byteLength) return;
-    const buffer = new ArrayBuffer(2 * old.byteLength + size + SPAN_LIMIT);
-    new Uint8Array(buffer).set(new Uint8Array(old, 0, at));
-    this.#target = new DataView(buffer);
-    this.#writer.attach(this.#target, at);
+    const { view } = this.#buffer;
+    const target = this.#buffer.reserve(at, size + SPAN_LIMIT);
+    if (target !== view) this.#writer.attach(target, at);
   }
 }
 
