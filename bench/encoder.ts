@@ -1,5 +1,5 @@
 /**
- * What it takes to turn records into OTLP requests: `deno task bench:micro`. The own encoder beside
+ * What it takes to turn records into OTLP requests, a part of `deno task bench:micro`. The own encoder beside
  * the official serializer, on one core and the same sessions in turn; a figure is the median of
  * the rounds.
  */
@@ -13,26 +13,17 @@ import { PortRange } from "../src/port_range.ts";
 import { ProcessResources } from "../src/resource.ts";
 import { SpanMapper } from "../src/span.ts";
 import { encoderBatches } from "./encoder_sessions.ts";
-
-/** One way to do the work, and what it took. */
-export interface EncoderFigure {
-  readonly name: string;
-  /** Nanoseconds for each session, the median of the rounds. */
-  readonly nsPerSpan: number;
-}
+import { type Figure, measureWays, printFigures, printMachine } from "./micro.ts";
 
 /** The figures for one kind of sessions; the first is what others are compared with. */
 export interface EncoderReport {
   readonly sessions: string;
   readonly bytesPerSpan: number;
   readonly attributesPerSpan: number;
-  readonly figures: readonly EncoderFigure[];
+  readonly figures: readonly Figure[];
 }
 
 const SDK_BATCH = 512; // spans that the SDK's processor hands over at once, which suits its serializer
-const ROUNDS = 15;
-const WARM_UP_MS = 1500;
-const LEAST_MS = 30; // of a round
 
 /** Measures each kind of sessions, a few seconds each. */
 export function* measureEncoder(): Generator<EncoderReport, void, void> {
@@ -77,7 +68,7 @@ function report(sessions: string, batch: SessionBatch): EncoderReport {
     sessions,
     bytesPerSpan: encoder.encode(batch).length / batch.length,
     attributesPerSpan: attributes / batch.length,
-    figures: measure(ways).map(([name, ms]) => ({ name, nsPerSpan: ms * 1e6 / batch.length })),
+    figures: measureWays(ways, batch.length),
   };
 }
 
@@ -87,51 +78,10 @@ function official(spans: ReadableSpan[]): void {
   }
 }
 
-/** Milliseconds of each way, taken in turn so that what disturbs one disturbs all. */
-function measure(ways: Readonly<Record<string, () => void>>): [name: string, ms: number][] {
-  const entries = Object.entries(ways);
-  const counts = entries.map(([, run]) => {
-    const { ms } = repeat(run, (ms) => ms >= WARM_UP_MS / entries.length);
-    return Math.max(1, Math.ceil(LEAST_MS / ms));
-  });
-  const rounds = entries.map((): number[] => []);
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, [, run]] of entries.entries()) {
-      const count = counts[i] ?? 1;
-      rounds[i]?.push(repeat(run, (_, done) => done >= count).ms);
-    }
-  }
-  return entries.map(([name], i) => [name, median(rounds[i] ?? [])]);
-}
-
-/** @returns milliseconds of one run, on average */
-function repeat(run: () => void, enough: (ms: number, done: number) => boolean): { ms: number } {
-  const began = performance.now();
-  for (let done = 1;; done++) {
-    run();
-    const ms = performance.now() - began;
-    if (enough(ms, done)) return { ms: ms / done };
-  }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
-}
-
 if (import.meta.main) {
-  console.log(`${navigator.hardwareConcurrency} cores, Deno ${Deno.version.deno}`);
+  printMachine();
   for (const { sessions, bytesPerSpan, attributesPerSpan, figures } of measureEncoder()) {
     const size = `${bytesPerSpan.toFixed(0)} bytes, ${attributesPerSpan.toFixed(1)} attributes`;
-    console.log(`\n${sessions}: ${size} a span`.padEnd(60) + "  ns/span    spans/s   ratio");
-    const base = figures[0]?.nsPerSpan ?? NaN;
-    for (const { name, nsPerSpan } of figures) {
-      const columns = [
-        name.padEnd(60),
-        nsPerSpan.toFixed(1).padStart(8),
-        Math.round(1e9 / nsPerSpan).toLocaleString("en").padStart(11),
-        `${(base / nsPerSpan).toFixed(1)}x`.padStart(8),
-      ];
-      console.log(columns.join(""));
-    }
+    printFigures(`${sessions}: ${size} a span`, "span", figures);
   }
 }

@@ -20,7 +20,7 @@ interface EncoderBench {
   measureEncoder(): Iterable<{
     readonly sessions: string;
     readonly attributesPerSpan: number;
-    readonly figures: readonly { readonly name: string; readonly nsPerSpan: number }[];
+    readonly figures: readonly { readonly name: string; readonly nsPerItem: number }[];
   }>;
 }
 
@@ -31,7 +31,7 @@ export async function measureEncoders({ progress }: Bench): Promise<Row[]> {
   if (bench === undefined) return [{ figure: FIGURE, unit: "/s", tcpspan: [], goal: GOAL }];
   return Array.from(bench.measureEncoder()).flatMap(({ sessions, attributesPerSpan, figures }) => {
     const rate = (name: string) =>
-      figures.filter((figure) => figure.name === name).map(({ nsPerSpan }) => 1e9 / nsPerSpan);
+      figures.filter((figure) => figure.name === name).map(({ nsPerItem }) => 1e9 / nsPerItem);
     return PEERS.map(({ figure, of, goal }) => ({
       figure: `${FIGURE}: ${sessions}`,
       unit: "/s",
