@@ -72,6 +72,12 @@ function layout(elf: Uint8Array<ArrayBuffer>): string {
     constant("ROLE", "`enum role`", enumeration(btf, "role", "ROLE_")),
     constant("OWNER", "`enum owner_source`", enumeration(btf, "owner_source", "OWNER_")),
     constant("FLAG", "`enum record_flags`", enumeration(btf, "record_flags", "FLAG_")),
+    constant("NETWORKS", "`enum network_list`", enumeration(btf, "network_list", "NETWORKS_")),
+    constant(
+      "NETWORK_KEY",
+      "Size of `struct network_key`, and offsets of its members, in bytes.",
+      [["size", btf.structSize("network_key")], ...offsets(btf, "network_key")],
+    ),
     constant("RODATA", "Offsets of the settings in `.rodata`.", section(btf, ".rodata")),
     constant("LIMIT", "How many entries the settings in `.rodata` have room for.", [
       ["pids", variableSize(btf, ".rodata", "filter_pids") / 4],

@@ -8,6 +8,7 @@
 
 #define SEC(name) __attribute__((section(name), used))
 #define __always_inline inline __attribute__((always_inline))
+#define __noinline __attribute__((noinline))
 #define __kconfig __attribute__((section(".kconfig")))
 /* Makes the compiler read memory again. */
 #define barrier() asm volatile("" ::: "memory")
@@ -18,6 +19,7 @@
 #define __type(name, value) typeof(value) *name
 
 /* Helper functions by number, include/uapi/linux/bpf.h. */
+static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static __u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
 static __u64 (*bpf_get_current_uid_gid)(void) = (void *)15;
 static __u64 (*bpf_get_socket_cookie)(void *socket) = (void *)46;
@@ -62,5 +64,6 @@ static struct socket *(*bpf_sock_from_file)(struct file *file) = (void *)162;
 /* Every target is little-endian. */
 #define to_network32(value) __builtin_bswap32(value)
 #define from_network16(value) __builtin_bswap16(value)
+#define from_network64(value) __builtin_bswap64(value)
 
 #endif

@@ -26,6 +26,8 @@ typedef _Bool bool;
 
 /* include/uapi/linux/bpf.h */
 enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -55,9 +57,11 @@ enum {
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define ECONNABORTED 103
-#define SHUTDOWN_MASK 3        /* include/net/sock.h: both directions */
+#define SEND_SHUTDOWN 2        /* include/net/sock.h */
+#define SHUTDOWN_MASK 3        /* both directions */
 #define PF_KTHREAD 0x00200000  /* include/linux/sched.h */
 #define MAX_PID_NS_LEVEL 32    /* include/linux/pid_namespace.h */
+#define MAX_CGROUP_DEPTH 32    /* looked at; kernels allow more, nobody nests as deep */
 #define PROC_PID_INIT_INO 0xEFFFFFFCU /* include/linux/proc_ns.h */
 
 enum sock_flags { /* include/net/sock.h */
@@ -228,7 +232,15 @@ struct kernfs_node {
 	__u64 id;
 } __core;
 
+struct cgroup;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+} __core;
+
 struct cgroup {
+	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
 } __core;
 

@@ -105,4 +105,27 @@ static __always_inline __u8 infer_role_unlocked(const struct tcp_sock *tp, __u8 
 	return role == infer_role(tp, state) ? role : ROLE_UNKNOWN;
 }
 
+static __always_inline __u8 role_of(const struct live *live, const struct tcp_sock *tp, __u8 state)
+{
+	return live->role ? live->role : infer_role(tp, state);
+}
+
+/* The earliest start known to be true of a session that was open before the tracer. */
+static __always_inline __u64 start_of(const struct live *live, __u64 end)
+{
+	__u64 start = live->start_ns;
+
+	if (!start)
+		start = live->owner.process_start_ns > tracer_start_ns ?
+				live->owner.process_start_ns : tracer_start_ns;
+	return start < end ? start : end;
+}
+
+static __always_inline __u64 cookie_of(struct sock *sk)
+{
+	return LINUX_KERNEL_VERSION >= KERNEL_VERSION(5, 12, 0) ?
+		       bpf_get_socket_cookie(sk) :
+		       (__u64)sk->__sk_common.skc_cookie.counter;
+}
+
 #endif

@@ -37,6 +37,49 @@ static __always_inline __u32 visible_pid(const struct task_struct *task)
 	return 0;
 }
 
+/* Executables by name: the bytes of owner.exe, zeros behind it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1); /* set before load, as below */
+	__type(key, char[EXE_LEN]);
+	__type(value, __u8);
+} excluded_executables SEC(".maps");
+
+/* Cgroups (v2) by id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u8);
+} excluded_cgroups SEC(".maps");
+
+/*
+ * Whether a cgroup, or one above it, is excluded. By css.parent, which no kernel
+ * renamed; cgroup.ancestors and kernfs_node.parent changed.
+ */
+static __always_inline bool in_excluded_cgroup(const struct cgroup *cgroup)
+{
+	for (int i = 0; i < MAX_CGROUP_DEPTH; i++) {
+		const struct cgroup_subsys_state *parent = cgroup->self.parent;
+		__u64 id = cgroup->kn->id;
+
+		if (bpf_map_lookup_elem(&excluded_cgroups, &id))
+			return true;
+		if (!parent)
+			break;
+		cgroup = parent->cgroup;
+	}
+	return false;
+}
+
+/* Asked when the owner is learnt: once or twice in a session's life, from its own process. */
+static __always_inline bool is_excluded(const struct owner *owner, const struct task_struct *task)
+{
+	if (exclude_executables && bpf_map_lookup_elem(&excluded_executables, owner->exe))
+		return true;
+	return exclude_cgroups && in_excluded_cgroup(task->cgroups->dfl_cgrp);
+}
+
 static __always_inline void forget_owner(struct owner *owner)
 {
 	__builtin_memset(owner, 0, sizeof(*owner));
@@ -68,10 +111,13 @@ static __always_inline void set_owner(struct owner *owner, const struct task_str
 	if (mm) {
 		const unsigned char *name = mm->exe_file->f_path.dentry->d_name.name;
 
+		if (exclude_executables) /* it is a key: nothing of an older name behind it */
+			__builtin_memset(owner->exe, 0, sizeof(owner->exe));
 		bpf_probe_read_kernel_str(owner->exe, sizeof(owner->exe), name);
 	} else if (!same) { /* an exiting process has no memory, but keeps the name it had */
-		owner->exe[0] = 0;
+		__builtin_memset(owner->exe, 0, sizeof(owner->exe));
 	}
+	owner->excluded = is_excluded(owner, task);
 }
 
 /*

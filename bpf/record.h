@@ -42,6 +42,7 @@ enum record_flags {
 	FLAG_ALL_READ = 1 << 9,       /* no process will read from it any more */
 	FLAG_ANNOUNCED = 1 << 10,     /* the record proper follows when the socket is closed */
 	FLAG_REFUSED_DATA = 1 << 11,  /* data came after its process had closed it, or came again */
+	FLAG_SAMPLED = 1 << 12,       /* its trace id is among those that sampling keeps */
 };
 
 /* The process that holds the socket. */
@@ -53,7 +54,8 @@ struct owner {
 	char comm[COMM_LEN];    /* of the thread that acted */
 	char exe[EXE_LEN];      /* base name of the executable, cut to fit */
 	__u8 source;            /* enum owner_source */
-	__u8 pad[3];
+	__u8 excluded;          /* by executable or cgroup; never in a record */
+	__u8 pad[2];
 	__u32 exec_id;          /* task_struct.self_exec_id: another one with each execve() */
 };
 

@@ -21,8 +21,31 @@ static __always_inline bool wants_port(const volatile __u8 *ports, __u16 port)
 	return ports[port >> 3] & (1 << (port & 7));
 }
 
+/* Networks of peers, those of both lists and families. */
+struct network_key {
+	__u32 prefix_length; /* of what follows, in bits */
+	__u16 list;          /* enum network_list */
+	__u16 family;
+	__u32 address[4];    /* network order; IPv4: the first */
+};
+
+enum network_list {
+	NETWORKS_INCLUDED = 0,
+	NETWORKS_EXCLUDED = 1,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* set before load */
+	__type(key, struct network_key);
+	__type(value, __u8);
+} networks SEC(".maps");
+
 static __always_inline bool wants_owner(const struct owner *owner)
 {
+	if ((exclude_executables || exclude_cgroups) && owner->excluded)
+		return false;
 	if (!filter_pid_count)
 		return true;
 	for (__u32 i = 0; i < MAX_PIDS; i++) {
@@ -56,35 +79,66 @@ static __always_inline __u16 local_port(const struct tcp_sock *tp)
 	return from_network16(tp->inet_conn.icsk_inet.inet_sport);
 }
 
+/* An address of the packets' family; an IPv4 one lies in the first word. */
+static __always_inline void read_address(__u32 *to, const struct sock *sk, __u16 family,
+					 __be32 ipv4, const struct in6_addr *ipv6)
+{
+	if (sk->__sk_common.skc_family == AF_INET) {
+		to[0] = ipv4;
+	} else if (family == AF_INET) {
+		to[0] = ipv6->in6_u.u6_addr32[3];
+	} else {
+		for (int i = 0; i < 4; i++)
+			to[i] = ipv6->in6_u.u6_addr32[i];
+		return;
+	}
+	for (int i = 1; i < 4; i++)
+		to[i] = 0;
+}
+
+static __always_inline void read_local_address(__u32 *to, const struct sock *sk, __u16 family)
+{
+	read_address(to, sk, family, sk->__sk_common.skc_rcv_saddr,
+		     &sk->__sk_common.skc_v6_rcv_saddr);
+}
+
+static __always_inline void read_peer_address(__u32 *to, const struct sock *sk, __u16 family)
+{
+	read_address(to, sk, family, sk->__sk_common.skc_daddr, &sk->__sk_common.skc_v6_daddr);
+}
+
+static __always_inline bool has_peer_in(enum network_list list, const struct sock *sk)
+{
+	struct network_key key = { .list = list, .family = packet_family(sk) };
+
+	key.prefix_length = key.family == AF_INET ? 32 + 32 : 32 + 128;
+	read_peer_address(key.address, sk, key.family);
+	return bpf_map_lookup_elem(&networks, &key);
+}
+
 static __always_inline bool wants_address(const struct sock *sk, const struct tcp_sock *tp)
 {
 	__u16 peer_port = from_network16(sk->__sk_common.skc_dport);
 
 	return (!filter_family || packet_family(sk) == filter_family) &&
 	       (!filter_local_ports || wants_port(local_ports, local_port(tp))) &&
-	       (!filter_peer_ports || wants_port(peer_ports, peer_port));
+	       (!filter_peer_ports || wants_port(peer_ports, peer_port)) &&
+	       (!exclude_networks || !has_peer_in(NETWORKS_EXCLUDED, sk)) &&
+	       (!include_networks || has_peer_in(NETWORKS_INCLUDED, sk));
 }
 
-static __always_inline void read_addresses(struct record *record, const struct sock *sk)
+/* May let through a little less than what is wanted: src/selection.ts is exact. */
+static __always_inline bool wants_size(const struct live *live, const struct tcp_sock *tp)
 {
-	__u32 *local = (__u32 *)record->local_address;
-	__u32 *peer = (__u32 *)record->peer_address;
+	__u64 now;
 
-	if (sk->__sk_common.skc_family == AF_INET) {
-		local[0] = sk->__sk_common.skc_rcv_saddr;
-		peer[0] = sk->__sk_common.skc_daddr;
-	} else if (record->family == AF_INET) {
-		local[0] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[3];
-		peer[0] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[3];
-	} else {
-		for (int i = 0; i < 4; i++) {
-			local[i] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[i];
-			peer[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
-		}
-		return;
-	}
-	for (int i = 1; i < 4; i++)
-		local[i] = peer[i] = 0;
+	if (min_bytes && tp->bytes_acked + tp->bytes_received < min_bytes)
+		return false;
+	if (!min_duration_ns)
+		return true;
+	now = bpf_ktime_get_boot_ns();
+	/* a passive end's start is set back by the round trip */
+	return now - start_of(live, now) + live->handshake_rtt_us * 1000ULL >= min_duration_ns;
 }
 
 static __always_inline __u32 socket_flags(const struct tcp_sock *tp, const struct sock *sk)
@@ -118,17 +172,6 @@ static __always_inline bool is_all_read(const struct sock *sk, __u8 last_state)
 	       !(fin_done && (sk->__sk_common.skc_flags & (1UL << SOCK_DONE)));
 }
 
-/* The earliest start known to be true of a session that was open before the tracer. */
-static __always_inline __u64 start_of(const struct live *live, __u64 end)
-{
-	__u64 start = live->start_ns;
-
-	if (!start)
-		start = live->owner.process_start_ns > tracer_start_ns ?
-				live->owner.process_start_ns : tracer_start_ns;
-	return start < end ? start : end;
-}
-
 static __always_inline void fill(struct record *record, struct sock *sk, const struct tcp_sock *tp,
 				 const struct live *live, __u8 state, __u32 flags)
 {
@@ -141,9 +184,7 @@ static __always_inline void fill(struct record *record, struct sock *sk, const s
 	record->established_ns = live->established_ns;
 	record->fin_sent_ns = live->fin_sent_ns;
 	record->fin_received_ns = live->fin_received_ns;
-	record->cookie = LINUX_KERNEL_VERSION >= KERNEL_VERSION(5, 12, 0) ?
-				 bpf_get_socket_cookie(sk) :
-				 (__u64)sk->__sk_common.skc_cookie.counter;
+	record->cookie = cookie_of(sk);
 	record->bytes_acked = tp->bytes_acked;
 	record->bytes_received = tp->bytes_received;
 	record->owner = live->owner;
@@ -167,10 +208,11 @@ static __always_inline void fill(struct record *record, struct sock *sk, const s
 	record->peer_port = from_network16(sk->__sk_common.skc_dport);
 	record->err = sk->sk_err;
 	record->last_state = state;
-	record->role = live->role ? live->role : infer_role(tp, state);
+	record->role = role_of(live, tp, state);
 	record->shutdown = sk->sk_shutdown;
 	record->pad = 0;
-	read_addresses(record, sk);
+	read_local_address((__u32 *)record->local_address, sk, record->family);
+	read_peer_address((__u32 *)record->peer_address, sk, record->family);
 }
 
 static __always_inline struct record *reserve(void)
@@ -215,17 +257,34 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct record *record;
+	bool waits;
 
 	if (!tp)
 		return;
 	finish(live);
-	if (!wants_address(sk, tp))
+	if (!wants_address(sk, tp) || !wants_size(live, tp))
 		return;
 	if (is_all_read(sk, last_state) || (flags & FLAG_BACKSTOP))
 		flags |= FLAG_ALL_READ;
 	if (live->closed && tp->data_segs_in != live->data_segs_in)
 		flags |= FLAG_REFUSED_DATA;
-	if (should_wait(sk, tp, live, flags)) {
+	waits = should_wait(sk, tp, live, flags);
+	if (!waits && !wants_owner(&live->owner))
+		return;
+	if (sampling) {
+		struct numbers numbers;
+
+		read_numbers(&numbers, tp);
+		if (is_sampled(sk, tp, live, &numbers, last_state, flags)) {
+			flags |= FLAG_SAMPLED;
+		} else if (!keep_errors || !may_have_failed(sk, tp)) {
+			__sync_fetch_and_add(&sampled_out, 1);
+			return;
+		}
+	}
+	if (!is_within_cap())
+		return;
+	if (waits) {
 		record = bpf_sk_storage_get(&waiting, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 		if (record) {
 			fill(record, sk, tp, live, last_state, flags);
@@ -235,9 +294,9 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 			}
 			bpf_sk_storage_delete(&waiting, sk); /* nobody would ask for it */
 		}
+		if (!wants_owner(&live->owner))
+			return;
 	}
-	if (!wants_owner(&live->owner))
-		return;
 	record = reserve();
 	if (!record)
 		return;

@@ -10,6 +10,7 @@
 #include "settings.h"
 #include "live.h"
 #include "owner.h"
+#include "sampling.h"
 #include "report.h"
 #include "walks.h"
 
@@ -20,6 +21,7 @@ struct record *_keep_record __attribute__((unused));
 enum record_flags _keep_flags __attribute__((unused));
 enum owner_source _keep_source __attribute__((unused));
 enum role _keep_role __attribute__((unused));
+enum network_list _keep_list __attribute__((unused));
 
 static __always_inline void establish(struct live *live, const struct tcp_sock *tp)
 {

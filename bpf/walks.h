@@ -84,6 +84,30 @@ static __always_inline bool is_due(const struct live *live, __u64 now)
 
 #define MOST_TRIES 4
 
+/* Its next report is due an interval later, and none in this last round. */
+static __always_inline void note_turn(struct live *live, __u64 now)
+{
+	live->interim_ns = now;
+	live->last_reported = last_round != 0;
+}
+
+/* Where the lock is not held: reads again if they moved. */
+static __always_inline bool read_settled_numbers(struct numbers *numbers, const struct tcp_sock *tp)
+{
+	struct numbers again;
+
+	for (int i = 0; i < 4; i++) {
+		read_numbers(numbers, tp);
+		barrier();
+		read_numbers(&again, tp);
+		if (numbers->snd_una == again.snd_una && numbers->rcv_nxt == again.rcv_nxt &&
+		    numbers->bytes_acked == again.bytes_acked &&
+		    numbers->bytes_received == again.bytes_received)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Reports a session that is open: one whose trace id is known for good, which it
  * is not before the handshake's end, or without a role. In the last round all
@@ -98,6 +122,7 @@ int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct record *record;
 	struct tcp_sock *tp;
 	bool consistent = false, is_last = last_round != 0;
+	__u32 flags = 0;
 	__u8 state;
 
 	if (!live || !sk || live->reported || live->role == ROLE_LISTENER)
@@ -113,15 +138,33 @@ int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	}
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp || !wants_address(sk, tp) || !wants_owner(&live->owner))
+	if (!tp || !wants_address(sk, tp) || !wants_size(live, tp) || !wants_owner(&live->owner))
 		return 0;
+	if (!live->start_ns) /* part of the ids of a session that cannot be joined */
+		live->start_ns = start_of(live, now);
+	if (sampling) {
+		struct numbers numbers;
+
+		if (!read_settled_numbers(&numbers, tp))
+			return 0;
+		if (!is_sampled(sk, tp, live, &numbers, state, 0)) {
+			note_turn(live, now);
+			__sync_fetch_and_add(&sampled_out, 1);
+			return 0;
+		}
+		flags = FLAG_SAMPLED;
+	}
+	if (!is_within_cap()) {
+		note_turn(live, now);
+		return 0;
+	}
 	record = is_last ? reserve() : bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record)
 		return 0;
 	/* the lock is not held here: take the counters again if they moved, or do not fit */
 	for (int i = 0; i < MOST_TRIES && !consistent; i++) {
 		state = sk->__sk_common.skc_state;
-		fill(record, sk, tp, live, state, 0);
+		fill(record, sk, tp, live, state, flags);
 		barrier();
 		consistent = record->snd_una == tp->snd_una && record->bytes_acked == tp->bytes_acked &&
 			     record->rcv_nxt == tp->rcv_nxt &&
@@ -135,10 +178,7 @@ int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 		bpf_ringbuf_discard(record, 0);
 		return 0;
 	}
-	if (!live->start_ns) /* part of the ids of a session that cannot be joined */
-		live->start_ns = record->start_ns;
-	live->interim_ns = record->end_ns;
-	live->last_reported = is_last;
+	note_turn(live, record->end_ns);
 	record->interim = ++live->interim;
 	bpf_ringbuf_submit(record, 0);
 	bpf_seq_write(ctx->meta->seq, "r", 1);

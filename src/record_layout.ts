@@ -19,6 +19,7 @@ export const RECORD = {
   owner_comm: 96,
   owner_exe: 112,
   owner_source: 176,
+  owner_excluded: 177,
   owner_exec_id: 180,
   netns: 184,
   snd_una: 188,
@@ -83,6 +84,22 @@ export const FLAG = {
   ALL_READ: 512,
   ANNOUNCED: 1024,
   REFUSED_DATA: 2048,
+  SAMPLED: 4096,
+} as const;
+
+/** `enum network_list` */
+export const NETWORKS = {
+  INCLUDED: 0,
+  EXCLUDED: 1,
+} as const;
+
+/** Size of `struct network_key`, and offsets of its members, in bytes. */
+export const NETWORK_KEY = {
+  size: 24,
+  prefix_length: 0,
+  list: 4,
+  family: 6,
+  address: 8,
 } as const;
 
 /** Offsets of the settings in `.rodata`. */
@@ -94,11 +111,22 @@ export const RODATA = {
   local_ports: 262,
   peer_ports: 8454,
   filter_family: 16646,
-  report_existing: 16648,
-  interim_ns: 16656,
-  own_pid: 16664,
-  pid_namespace: 16668,
-  tracer_start_ns: 16672,
+  include_networks: 16648,
+  exclude_networks: 16649,
+  exclude_executables: 16650,
+  exclude_cgroups: 16651,
+  min_bytes: 16656,
+  min_duration_ns: 16664,
+  most_per_second: 16672,
+  sampling: 16680,
+  keep_errors: 16681,
+  sampling_threshold: 16688,
+  trace_key: 16696,
+  report_existing: 16712,
+  interim_ns: 16720,
+  own_pid: 16728,
+  pid_namespace: 16732,
+  tracer_start_ns: 16736,
 } as const;
 
 /** How many entries the settings in `.rodata` have room for. */
@@ -115,12 +143,16 @@ export const TALLY = {
 
 /** Size of `.bss` in bytes, and offsets of its counters. */
 export const BSS = {
-  size: 16468,
+  size: 16536,
   lost_ring_full: 0,
   lost_storage_failed: 8,
   count_until: 16,
   still_open: 24,
   least_wait_ns: 32,
-  last_round: 40,
-  tallies: 64,
+  sampled_out: 40,
+  over_cap: 48,
+  second_began: 56,
+  in_second: 64,
+  last_round: 72,
+  tallies: 128,
 } as const;

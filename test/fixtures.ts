@@ -49,7 +49,7 @@ const NUMBERS_32 = [
 
 const NUMBERS_16 = ["family", "local_port", "peer_port", "err"] as const;
 
-const NUMBERS_8 = ["owner_source", "role", "shutdown"] as const;
+const NUMBERS_8 = ["owner_source", "owner_excluded", "role", "shutdown"] as const;
 
 const ADDRESSES = ["local_address", "peer_address"] as const;
 
@@ -119,6 +119,7 @@ export function makeRecord(fields: Partial<RecordFields> = {}): Uint8Array<Array
     owner_comm: "curl",
     owner_exe: "curl",
     owner_source: OWNER.CONNECT,
+    owner_excluded: 0,
     netns: 4_026_531_840,
     snd_una: sndUna,
     write_seq: sndUna,

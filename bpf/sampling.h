@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * Which sessions are kept, by their trace ids, so that both ends and all hosts
+ * keep the same. The ids are those of src/ids.ts, made of what src/session.ts
+ * calls established and joinable; test/kernel/sampling_test.ts compares.
+ */
+#ifndef TCPSPAN_SAMPLING_H
+#define TCPSPAN_SAMPLING_H
+
+/* What initial sequence numbers are told from, all of one moment. */
+struct numbers {
+	__u64 bytes_acked;
+	__u64 bytes_received;
+	__u32 snd_una;
+	__u32 rcv_nxt;
+};
+
+static __always_inline void read_numbers(struct numbers *numbers, const struct tcp_sock *tp)
+{
+	numbers->bytes_acked = tp->bytes_acked;
+	numbers->bytes_received = tp->bytes_received;
+	numbers->snd_una = tp->snd_una;
+	numbers->rcv_nxt = tp->rcv_nxt;
+}
+
+static __always_inline __u64 rotate(__u64 word, int bits)
+{
+	return word << bits | word >> (64 - bits);
+}
+
+static __always_inline void sip_round(__u64 *v)
+{
+	v[0] += v[1];
+	v[1] = rotate(v[1], 13) ^ v[0];
+	v[0] = rotate(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotate(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotate(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotate(v[1], 17) ^ v[2];
+	v[2] = rotate(v[2], 32);
+}
+
+/*
+ * The last 8 of the 16 bytes of SipHash-2-4 (Aumasson and Bernstein, 2012). The
+ * last of 2 or 3 blocks has the length in its highest byte.
+ */
+static __noinline __u64 sip_hash(__u64 first, __u64 second, __u64 third, __u32 blocks)
+{
+	__u64 v[4] = {
+		trace_key[0] ^ 0x736f6d6570736575ULL,
+		trace_key[1] ^ 0x646f72616e646f6dULL ^ 0xee,
+		trace_key[0] ^ 0x6c7967656e657261ULL,
+		trace_key[1] ^ 0x7465646279746573ULL,
+	};
+
+	for (__u32 i = 0; i < 3; i++) {
+		__u64 block = i == 0 ? first : i == 1 ? second : third;
+
+		if (i >= blocks)
+			break;
+		v[3] ^= block;
+		sip_round(v);
+		sip_round(v);
+		v[0] ^= block;
+	}
+	v[2] ^= 0xee;
+	for (int i = 0; i < 4; i++)
+		sip_round(v);
+	v[1] ^= 0xdd;
+	for (int i = 0; i < 4; i++)
+		sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+/* Session.established */
+static __always_inline bool is_established(const struct live *live, const struct numbers *numbers,
+					   __u8 state, __u32 flags)
+{
+	if (live->established_ns)
+		return true;
+	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV)
+		return (flags & FLAG_BACKSTOP) &&
+		       (numbers->bytes_acked || numbers->bytes_received);
+	return state && state <= TCP_NEW_SYN_RECV;
+}
+
+/*
+ * W3C Trace Context level 2: the last 56 bits of the trace id, which are random.
+ * The id's bytes are the hash's, and as a number they are in network order.
+ */
+static __always_inline __u64 randomness(struct sock *sk, const struct tcp_sock *tp,
+					const struct live *live, const struct numbers *numbers,
+					__u8 state, __u32 flags)
+{
+	bool established = is_established(live, numbers, state, flags);
+	__u8 role = role_of(live, tp, state);
+	__u64 high;
+
+	if (established && (role == ROLE_ACTIVE || role == ROLE_PASSIVE) &&
+	    !(live->flags & FLAG_RESTORED) && !READ_BITFIELD(tp, repair)) {
+		__u32 local = numbers->snd_una - (__u32)numbers->bytes_acked - (role == ROLE_PASSIVE);
+		__u32 peer = numbers->rcv_nxt - (__u32)numbers->bytes_received - 1;
+		__u64 least = local < peer ? local : peer;
+		__u64 most = local < peer ? peer : local;
+
+		high = sip_hash(least | most << 32, 8ULL << 56, 0, 2);
+	} else {
+		__u64 own = established ? 0 : numbers->snd_una;
+		__u64 cookie = cookie_of(sk);
+		__u64 start = start_of(live, bpf_ktime_get_boot_ns());
+
+		high = sip_hash(own | cookie << 32, cookie >> 32 | start << 32,
+				start >> 32 | 20ULL << 56, 3);
+	}
+	return from_network64(high) & ((1ULL << 56) - 1);
+}
+
+static __always_inline bool is_sampled(struct sock *sk, const struct tcp_sock *tp,
+				       const struct live *live, const struct numbers *numbers,
+				       __u8 state, __u32 flags)
+{
+	return randomness(sk, tp, live, numbers, state, flags) >= sampling_threshold;
+}
+
+/*
+ * Whether src/ending.ts may find a failure: it does in all that this lets
+ * through but a few, and never in the rest.
+ */
+static __always_inline bool may_have_failed(const struct sock *sk, const struct tcp_sock *tp)
+{
+	int err = sk->sk_err;
+
+	if (err)
+		return err != ECONNABORTED;
+	/* no local port was free */
+	return !tp->inet_conn.icsk_inet.inet_sport && !(sk->sk_shutdown & SEND_SHUTDOWN);
+}
+
+/*
+ * Counts what is about to be written against the cap. Linux 5.11 has no atomics that give a
+ * value back: CPUs that do this at the same time may write a few more.
+ */
+static __always_inline bool is_within_cap(void)
+{
+	__u64 now;
+
+	if (!most_per_second)
+		return true;
+	now = bpf_ktime_get_boot_ns();
+	if ((__s64)(now - second_began) >= 1000000000LL) {
+		second_began = now;
+		in_second = 0;
+	}
+	if (in_second >= most_per_second) {
+		__sync_fetch_and_add(&over_cap, 1);
+		return false;
+	}
+	__sync_fetch_and_add(&in_second, 1);
+	return true;
+}
+
+#endif
