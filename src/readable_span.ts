@@ -12,7 +12,7 @@ import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace";
 import type { End, Session } from "./session.ts";
 import type { AttributeKey, FixedAttributes, FixedText, SpanHead, SpanSink } from "./span_sink.ts";
-import { SCOPE, SPAN_NAME } from "./span.ts";
+import { SCOPE, SPAN_NAME, TRACE_FLAGS } from "./span.ts";
 import type { UnixTime } from "./unix_time.ts";
 import { withZone } from "./zone.ts";
 
@@ -30,8 +30,13 @@ export class ReadableSpanBuilder implements SpanSink {
 
   begin(head: SpanHead): void {
     const traceId = head.trace.hex;
-    const traceFlags = TraceFlags.SAMPLED;
-    this.#context = { traceId, spanId: head.span.hex, traceFlags };
+    const traceFlags = TRACE_FLAGS;
+    this.#context = {
+      traceId,
+      spanId: head.span.hex,
+      traceFlags,
+      ...(head.traceState === undefined ? {} : { traceState: head.traceState.object }),
+    };
     this.#parent = head.parent === undefined
       ? undefined
       : { traceId, spanId: head.parent.hex, traceFlags, isRemote: head.parentIsRemote };

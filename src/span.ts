@@ -1,5 +1,5 @@
 /** The OpenTelemetry span of a session end, as docs/span.md describes it. */
-import { SpanKind } from "@opentelemetry/api";
+import { SpanKind, TraceFlags } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import {
@@ -25,11 +25,13 @@ import type { PortRange } from "./port_range.ts";
 import { ReadableSpanBuilder } from "./readable_span.ts";
 import { FLAG } from "./record_layout.ts";
 import type { ProcessResources } from "./resource.ts";
+import type { SampledTraceStates } from "./sampling.ts";
 import { type End, OWNER_SOURCES, type Session, TCP_STATES } from "./session.ts";
 import {
   AttributeKey,
   FixedAttributes,
   FixedText,
+  type FixedTraceState,
   type SpanHead,
   type SpanSink,
   type SpanSource,
@@ -46,6 +48,11 @@ export const SCOPE = {
   version: VERSION,
   schemaUrl: "https://opentelemetry.io/schemas/1.45.0",
 } as const;
+
+const RANDOM = 2; // W3C Trace Context level 2: the last 56 bits of the trace id are random
+
+/** The trace flags of every span: ids are hashes. */
+export const TRACE_FLAGS = TraceFlags.SAMPLED | RANDOM;
 
 const LOCAL_ADDRESS = new AttributeKey(ATTR_NETWORK_LOCAL_ADDRESS);
 const LOCAL_PORT = new AttributeKey(ATTR_NETWORK_LOCAL_PORT);
@@ -90,20 +97,26 @@ export class SpanMapper implements SpanSource {
   readonly #resources: ProcessResources;
   readonly #parents: ParentRule;
   readonly #ephemeral: PortRange;
+  readonly #traceStates: SampledTraceStates | undefined;
   readonly #head = new Head();
   readonly #timeline = new Timeline();
 
-  /** @param ephemeral the ports that the kernel picks for clients: never in a span's name */
+  /**
+   * @param ephemeral the ports that the kernel picks for clients: never in a span's name
+   * @param traceStates where sessions are sampled
+   */
   constructor(
     ids: IdHasher,
     resources: ProcessResources,
     parents: ParentRule,
     ephemeral: PortRange,
+    traceStates?: SampledTraceStates,
   ) {
     this.#ids = ids;
     this.#resources = resources;
     this.#parents = parents;
     this.#ephemeral = ephemeral;
+    this.#traceStates = traceStates;
   }
 
   /** Takes note of sessions that spans will be asked for: who is on this host shows in them. */
@@ -130,6 +143,7 @@ export class SpanMapper implements SpanSource {
     const report = ids.report;
     head.trace = ids.trace;
     head.span = report ?? ids.span;
+    head.traceState = this.#traceStates?.of(ending?.message !== undefined);
     head.parent = report === undefined ? this.#parentOf(session, ids) : ids.span;
     head.parentIsRemote = report === undefined;
     head.namedPort = this.#namedPort(session);
@@ -145,7 +159,10 @@ export class SpanMapper implements SpanSource {
 
   /** A server's span is the client's child; a report of an open session is one of its final span. */
   #parentOf(session: Session, ids: Ids): Id | undefined {
-    return session.role === "passive" && this.#parents.hasParent(session) ? ids.peer : undefined;
+    if (session.role !== "passive") return undefined;
+    // of a failure that is kept although its trace is not, the client's end is no failure, mostly
+    if (this.#traceStates !== undefined && !session.has(FLAG.SAMPLED)) return undefined;
+    return this.#parents.hasParent(session) ? ids.peer : undefined;
   }
 
   /** Of low cardinality: the server's port where it is known and not an ephemeral one. */
@@ -158,6 +175,7 @@ export class SpanMapper implements SpanSource {
 class Head implements SpanHead {
   trace = new Id(4);
   span = new Id(2);
+  traceState: FixedTraceState | undefined = undefined;
   parent: Id | undefined = undefined;
   parentIsRemote = false;
   namedPort: number | undefined = undefined;

@@ -1,5 +1,6 @@
 /** What a session's span is described to, and the parts that descriptions are made of. */
-import type { Attributes, SpanKind } from "@opentelemetry/api";
+import type { Attributes, SpanKind, TraceState as ApiTraceState } from "@opentelemetry/api";
+import { TraceState } from "@opentelemetry/core";
 import type { Resource } from "@opentelemetry/resources";
 import type { Id } from "./ids.ts";
 import type { End, Session } from "./session.ts";
@@ -34,10 +35,22 @@ export class FixedText extends Part {
   }
 }
 
+/** A W3C trace state, one of few. */
+export class FixedTraceState extends Part {
+  readonly object: ApiTraceState;
+
+  /** @param text as in a `tracestate` header */
+  constructor(readonly text: string) {
+    super();
+    this.object = new TraceState(text);
+  }
+}
+
 /** What a span has beside attributes and events. Described anew for each span in the same object. */
 export interface SpanHead {
   readonly trace: Id;
   readonly span: Id;
+  readonly traceState: FixedTraceState | undefined;
   readonly parent: Id | undefined;
   readonly parentIsRemote: boolean;
   /** Port in the span's name, which is `SPAN_NAME` alone without one. */

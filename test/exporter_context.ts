@@ -4,6 +4,7 @@ import { IdHasher } from "../src/ids.ts";
 import { ParentRule } from "../src/parent.ts";
 import { PortRange } from "../src/port_range.ts";
 import { ProcessResources } from "../src/resource.ts";
+import { SampledTraceStates, type SamplingOptions } from "../src/sampling.ts";
 import { SpanMapper } from "../src/span.ts";
 import type { SpanSource } from "../src/span_sink.ts";
 import { toTestSpan } from "./otlp_spans.ts";
@@ -15,7 +16,7 @@ export interface TestContext extends ExporterContext {
 }
 
 /** The spans that the program makes, with every kind of value in their resources. */
-export function makeSpanMapper(): SpanMapper {
+export function makeSpanMapper(sampling?: SamplingOptions): SpanMapper {
   const attributes = {
     "test.text": 'zwölf "Boxkämpfer" \u{1f94a}\n',
     "test.empty": "",
@@ -30,6 +31,7 @@ export function makeSpanMapper(): SpanMapper {
     new ProcessResources({ attributes, commandLine: false, fromProcessEnv: false }),
     new ParentRule({ parent: "auto", peers: ["10.0.0.0/8"] }),
     new PortRange(32768, 60999),
+    sampling && new SampledTraceStates(sampling),
   );
 }
 

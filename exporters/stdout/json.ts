@@ -5,8 +5,8 @@ import type { StdoutFormat } from "./format.ts";
 import { JsonSpanWriter } from "./json_span.ts";
 
 /**
- * Objects with `trace_id`, `span_id`, `parent_span_id` (where there is one), `name`, `kind`
- * (`CLIENT`), `status` (`Unset`, `Error`), `status_message` (where there is one), `start` and `end`
+ * Objects with `trace_id`, `span_id`, `parent_span_id` (where there is one), `trace_state`
+ * (where sessions are sampled), `name`, `kind` (`CLIENT`), `status` (`Unset`, `Error`), `status_message` (where there is one), `start` and `end`
  * (RFC 3339 in UTC, nanoseconds), `events` (where there are any; `name` and `time` each), then the
  * attributes of the resource and those of the span, flat, under their own names. The span's
  * attribute wins over the resource's, and the members named here over both.

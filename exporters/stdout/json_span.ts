@@ -26,6 +26,7 @@ const MEMBERS: ReadonlySet<string> = new Set([
   "trace_id",
   "span_id",
   "parent_span_id",
+  "trace_state",
   "name",
   "kind",
   "status",
@@ -49,6 +50,7 @@ const decoder = new TextDecoder();
 const TRACE_ID = run('{"trace_id":"');
 const SPAN_ID = run('","span_id":"');
 const PARENT_SPAN_ID = run('","parent_span_id":"');
+const TRACE_STATE = '","trace_state":"';
 const NAME = run(`","name":"${SPAN_NAME}`);
 const NAME_WITH_PORT = run(`","name":"${SPAN_NAME} `);
 const KIND: Readonly<Record<SpanKind, Run>> = {
@@ -126,6 +128,10 @@ export class JsonSpanWriter implements SpanSink {
     at = writeId(head.span, target, SPAN_ID.copyTo(target, at));
     if (head.parent !== undefined) {
       at = writeId(head.parent, target, PARENT_SPAN_ID.copyTo(target, at));
+    }
+    if (head.traceState !== undefined) {
+      const { index, text } = head.traceState;
+      at = (this.#runs[index] ?? this.#keep(index, TRACE_STATE + escaped(text))).copyTo(target, at);
     }
     at = head.namedPort === undefined
       ? NAME.copyTo(target, at)

@@ -220,7 +220,7 @@ function expectedSpan(span: ReadableSpan): unknown {
     attributes: attributes(span.attributes),
     events: span.events.map(({ name, time }) => ({ name, timeUnixNano: nanoseconds(time) })),
     status: { code: span.status.code, message: span.status.message },
-    flags: parent?.isRemote ? 0x301 : 0x101, // sampled; whether the parent is remote: known, and so
+    flags: parent?.isRemote ? 0x303 : 0x103, // sampled, random; whether the parent is remote: known, and so
   });
 }
 

@@ -15,13 +15,18 @@ import { INITIAL_SEQUENCE_NUMBERS, makeBatch, type RecordFields } from "../fixtu
 import { decodeTraceRequest } from "../otlp_protobuf.ts";
 
 const spans = makeSpanMapper();
+const sampledSpans = makeSpanMapper({ ratio: 0.1, keepErrors: true });
 
 /** Fails unless the own encoder writes the bytes that the official one does. */
-function assertSame(batch: SessionBatch, encoder = new TraceRequestEncoder(spans)): void {
-  spans.observe(batch);
+function assertSame(
+  batch: SessionBatch,
+  encoder = new TraceRequestEncoder(spans),
+  mapper = spans,
+): void {
+  mapper.observe(batch);
   const own = encoder.encode(batch);
   const official = ProtobufTraceSerializer.serializeRequest(
-    Array.from(batch, (session) => spans.toSpan(session)),
+    Array.from(batch, (session) => mapper.toSpan(session)),
   ) ?? new Uint8Array();
   if (Buffer.compare(own, official) === 0) return;
   assert.deepEqual(decodeTraceRequest(own), decodeTraceRequest(official)); // says where
@@ -118,12 +123,31 @@ const fields: fc.Arbitrary<Partial<RecordFields>> = fc.tuple(owner, ends, rest)
 
 Deno.test("encode() writes the bytes of the official serializer, whatever the records hold", () => {
   const encoder = new TraceRequestEncoder(spans);
+  const sampledEncoder = new TraceRequestEncoder(sampledSpans);
   fc.assert(
     fc.property(fc.array(fields, { minLength: 1, maxLength: 12 }), (records) => {
       assertSame(makeBatch(...records), encoder);
+      assertSame(makeBatch(...records), sampledEncoder, sampledSpans);
     }),
     { numRuns: 3000 },
   );
+});
+
+Deno.test("encode() writes the trace state of sampled sessions, of reports and of failures", () => {
+  const sampled = FLAG.SAMPLED | FLAG.START_OBSERVED;
+  const batch = makeBatch(
+    { flags: sampled },
+    { ...OPEN, flags: sampled, interim: 1 },
+    { flags: sampled, role: ROLE.PASSIVE },
+    { last_state: "syn_sent", err: constants.errno.ECONNREFUSED, flags: 0 },
+  );
+  const request = JSON.stringify(
+    decodeTraceRequest(new TraceRequestEncoder(sampledSpans).encode(batch)),
+  );
+  const states = [...request.matchAll(/"traceState":"([^"]*)"/g)].map(([, state]) => state);
+  assert.deepEqual(states, ["ot=th:e666", "ot=th:e666", "ot=th:e666", "ot=th:0"]);
+  assert.equal(request.match(/"flags":259|"flags":771/g)?.length, 4); // sampled and random
+  assertSame(batch, new TraceRequestEncoder(sampledSpans), sampledSpans);
 });
 
 const OPEN: Partial<RecordFields> = {

@@ -1,13 +1,14 @@
 /** The span of a session, as docs/span.md has it. */
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
-import { type Attributes, SpanKind, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
+import { type Attributes, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { IdHasher } from "../../src/ids.ts";
 import { ParentRule, type ParentSettings } from "../../src/parent.ts";
 import { PortRange } from "../../src/port_range.ts";
 import { FLAG, OWNER, ROLE } from "../../src/record_layout.ts";
 import { ProcessResources } from "../../src/resource.ts";
+import { SampledTraceStates, type SamplingOptions } from "../../src/sampling.ts";
 import { SpanMapper } from "../../src/span.ts";
 import { VERSION } from "../../src/version.ts";
 import { END_UNIX_NS, makeSession, type RecordFields } from "../fixtures.ts";
@@ -16,13 +17,23 @@ const { errno } = constants;
 const EPHEMERAL = new PortRange(32768, 60999);
 const DEFAULT_PARENT: ParentSettings = { parent: "auto", peers: [] };
 
-function toSpan(fields: Partial<RecordFields>, parents = DEFAULT_PARENT): ReadableSpan {
+function toSpan(
+  fields: Partial<RecordFields>,
+  parents = DEFAULT_PARENT,
+  sampling?: SamplingOptions,
+): ReadableSpan {
   const resources = new ProcessResources({
     attributes: {},
     commandLine: false,
     fromProcessEnv: false,
   });
-  const mapper = new SpanMapper(new IdHasher(""), resources, new ParentRule(parents), EPHEMERAL);
+  const mapper = new SpanMapper(
+    new IdHasher(""),
+    resources,
+    new ParentRule(parents),
+    EPHEMERAL,
+    sampling && new SampledTraceStates(sampling),
+  );
   return mapper.toSpan(makeSession(fields));
 }
 
@@ -318,10 +329,36 @@ Deno.test("toSpan() names the scope and the schema of the conventions in use", (
 
 Deno.test("toSpan() samples every span, and leaves no links or dropped counts", () => {
   const span = toSpan(CLIENT);
-  assert.equal(span.spanContext().traceFlags, TraceFlags.SAMPLED);
+  assert.equal(span.spanContext().traceFlags, 0x3); // W3C Trace Context level 2: sampled, random
+  assert.equal(span.spanContext().traceState, undefined);
   assert.deepEqual(span.links, []);
   const { droppedAttributesCount, droppedEventsCount, droppedLinksCount } = span;
   assert.deepEqual([droppedAttributesCount, droppedEventsCount, droppedLinksCount], [0, 0, 0]);
+});
+
+Deno.test("toSpan() tells in the trace state how many sessions stand behind one", () => {
+  const state = (fields: Partial<RecordFields>, sampling: SamplingOptions) =>
+    toSpan(fields, DEFAULT_PARENT, sampling).spanContext().traceState?.serialize();
+  const reset = { ...CLIENT, last_state: "established", err: errno.ECONNRESET } as const;
+  const report = { ...reset, interim: 1 };
+  for (const fields of [CLIENT, reset, report]) {
+    assert.equal(state(fields, { ratio: 0.25 }), "ot=th:c");
+  }
+  const keepErrors = { ratio: 0.25, keepErrors: true };
+  assert.equal(state(CLIENT, keepErrors), "ot=th:c");
+  assert.equal(state(reset, keepErrors), "ot=th:0");
+  assert.equal(state(report, keepErrors), "ot=th:c");
+});
+
+Deno.test("toSpan() names no parent that sampling may have left out", () => {
+  const sampling = { ratio: 0.25, keepErrors: true };
+  const always: ParentSettings = { parent: "always", peers: [] };
+  const { flags = 0 } = SERVER;
+  const failed = { ...SERVER, last_state: "established", err: errno.ECONNRESET } as const;
+  assert.equal(toSpan(failed, always, sampling).parentSpanContext, undefined);
+  const sampled = toSpan({ ...failed, flags: flags | FLAG.SAMPLED }, always, sampling);
+  assert.ok(sampled.parentSpanContext !== undefined);
+  assert.equal(sampled.parentSpanContext.traceState, undefined);
 });
 
 Deno.test("toSpan() keeps nothing of the session, which may be moved on", () => {

@@ -17,6 +17,7 @@ import { OWNER } from "../../src/record_layout.ts";
 import type { Session } from "../../src/session.ts";
 import { FixedAttributes, FixedText, type SpanHead, type SpanSource } from "../../src/span_sink.ts";
 import { UnixTime } from "../../src/unix_time.ts";
+import { makeSpanMapper } from "../exporter_context.ts";
 import { END_UNIX_NS, makeBatch, type RecordFields } from "../fixtures.ts";
 
 const decoder = new TextDecoder();
@@ -283,6 +284,12 @@ Deno.test("json: identity, times with nine digits, events, then attributes flat;
       '"service.name":"nginx","host.name":"span\'s",' +
       '"thread.name":"a\\u202eb\\u009b\\n","tcpspan.tx.bytes":1099511627776}\n',
   );
+});
+
+Deno.test("json: a trace state is a member", () => {
+  const spans = makeSpanMapper({ ratio: 0.1 });
+  const line = new JsonFormat((session) => spans.toSpan(session)).format(makeBatch({}));
+  assert.equal(JSON.parse(line)["trace_state"], "ot=th:e666");
 });
 
 Deno.test("json: no parent, no events and no status message leave no member", () => {

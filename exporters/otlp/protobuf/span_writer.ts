@@ -1,5 +1,5 @@
 /** Spans in binary protobuf: `message Span` of opentelemetry-proto's trace.proto. */
-import { type Attributes, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
+import { type Attributes, SpanStatusCode } from "@opentelemetry/api";
 import { Run } from "../../../src/byte_run.ts";
 import type { Id } from "../../../src/ids.ts";
 import type { End, Session } from "../../../src/session.ts";
@@ -7,10 +7,11 @@ import type {
   AttributeKey,
   FixedAttributes,
   FixedText,
+  FixedTraceState,
   SpanHead,
   SpanSink,
 } from "../../../src/span_sink.ts";
-import { SPAN_NAME } from "../../../src/span.ts";
+import { SPAN_NAME, TRACE_FLAGS } from "../../../src/span.ts";
 import type { UnixTime } from "../../../src/unix_time.ts";
 import { hasZone, withZone } from "../../../src/zone.ts";
 import { concat, delimited, keyValue, VALUE_TAG } from "./fields.ts";
@@ -65,6 +66,7 @@ export class SpanWriter implements SpanSink {
     this.#begun = at + 3;
     at = writeId(1, head.trace, target, at + 3);
     at = writeId(2, head.span, target, at);
+    if (head.traceState !== undefined) at = this.#writeTraceState(head.traceState, at);
     if (head.parent !== undefined) at = writeId(4, head.parent, target, at);
     at = head.namedPort === undefined
       ? NAME.copyTo(target, at)
@@ -75,7 +77,7 @@ export class SpanWriter implements SpanSink {
     const remote = head.parent !== undefined && head.parentIsRemote ? FLAGS_IS_REMOTE : 0;
     this.#inAttributes = true;
     this.#local.length = this.#peer.length = 0;
-    this.#flags = TraceFlags.SAMPLED | FLAGS_HAS_IS_REMOTE | remote;
+    this.#flags = TRACE_FLAGS | FLAGS_HAS_IS_REMOTE | remote;
   }
 
   fixed(part: FixedAttributes): void {
@@ -146,6 +148,12 @@ export class SpanWriter implements SpanSink {
     const length = this.at - this.#begun;
     target.setUint8(this.#begun - 2, length & 0x7f | 0x80);
     target.setUint8(this.#begun - 1, length >>> 7);
+  }
+
+  /** @returns where it ends */
+  #writeTraceState({ index, text }: FixedTraceState, at: number): number {
+    const run = this.#runs[index] ?? this.#keep(index, new Run(delimited(3, text)));
+    return run.copyTo(this.#target, at);
   }
 
   /** Ends the attributes, unless that is done. */
