@@ -11,6 +11,7 @@ export { Capture, capture, type CaptureLosses, type CaptureOptions } from "./src
 export { type Ending, endingOf } from "./src/ending.ts";
 export { HostError } from "./src/errors.ts";
 export { FLAG } from "./src/record_layout.ts";
+export type { SamplingOptions } from "./src/sampling.ts";
 export {
   type InitialSequenceNumbers,
   type OwnerSource,

@@ -4,6 +4,8 @@ import { libbpf, LibbpfError, LibbpfMessages } from "./libbpf.ts";
 import { check, lastErrno, SystemError, toCString } from "./libc.ts";
 import { Walk } from "./walk.ts";
 
+const ENOENT = 2;
+
 // offset in struct bpf_prog_info, include/uapi/linux/bpf.h
 const PROG_INFO = { size: 232, recursionMisses: 208 } as const;
 
@@ -92,6 +94,20 @@ export class BpfObject implements Disposable {
   /** Number of entries of a map; for a ring buffer its bytes. */
   maxEntries(map: string): number {
     return libbpf().bpf_map__max_entries(this.#map(map));
+  }
+
+  /** Puts an entry into a loaded map. The lengths of key and value have to be the map's. */
+  updateMap(map: string, key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>): void {
+    const code = libbpf().bpf_map_update_elem(this.mapFd(map), key, value, 0n);
+    if (code < 0) throw new SystemError(`cannot add to the map ${map}`, -code);
+  }
+
+  /** Takes an entry out of a loaded map, where it is in there. */
+  deleteFromMap(map: string, key: Uint8Array<ArrayBuffer>): void {
+    const code = libbpf().bpf_map_delete_elem(this.mapFd(map), key);
+    if (code < 0 && code !== -ENOENT) {
+      throw new SystemError(`cannot take from the map ${map}`, -code);
+    }
   }
 
   /** Runs of a program that were skipped because it was running on that CPU already (Linux 5.12+). */

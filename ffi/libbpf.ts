@@ -38,6 +38,10 @@ const symbols = {
   bpf_map__max_entries: { parameters: ["pointer"], result: "u32" },
   /** `void *bpf_map__initial_value(struct bpf_map *map, size_t *psize)` */
   bpf_map__initial_value: { parameters: ["pointer", "buffer"], result: "pointer" },
+  /** `int bpf_map_update_elem(int fd, const void *key, const void *value, __u64 flags)` */
+  bpf_map_update_elem: { parameters: ["i32", "buffer", "buffer", "u64"], result: "i32" },
+  /** `int bpf_map_delete_elem(int fd, const void *key)` */
+  bpf_map_delete_elem: { parameters: ["i32", "buffer"], result: "i32" },
   /** `int bpf_obj_get_info_by_fd(int bpf_fd, void *info, __u32 *info_len)` */
   bpf_obj_get_info_by_fd: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   /** `struct btf *btf__load_vmlinux_btf(void)` */

@@ -8,14 +8,28 @@ import { inNetworkNamespace } from "../ffi/network_namespace.ts";
 import { type Interest, Poller } from "../ffi/poller.ts";
 import { Ring } from "../ffi/ring.ts";
 import { SessionBatch } from "./batch.ts";
-import { Networks } from "./cidr.ts";
+import { parseNetwork } from "./cidr.ts";
 import { HostError } from "./errors.ts";
+import { ExcludedCgroups } from "./excluded_cgroups.ts";
 import { HOOKS, presentHooks, requireHost } from "./host.ts";
+import { hashKey } from "./ids.ts";
 import { Limiter } from "./limiter.ts";
 import { Nesting } from "./nesting.ts";
 import { networkNamespaceOf, networkNamespaces } from "./network_namespaces.ts";
 import { readProcLink } from "./procfs.ts";
-import { BSS, FLAG, LIMIT, RECORD, RODATA, TALLY } from "./record_layout.ts";
+import {
+  BSS,
+  FLAG,
+  LIMIT,
+  NETWORK_KEY,
+  NETWORKS,
+  RECORD,
+  RODATA,
+  TALLY,
+  TEXT_LENGTH,
+} from "./record_layout.ts";
+import { type SamplingOptions, threshold, thresholdText } from "./sampling.ts";
+import { Selection } from "./selection.ts";
 import { WallClock } from "./wall_clock.ts";
 
 /** What to capture. An empty list lets everything through. */
@@ -29,6 +43,18 @@ export interface CaptureOptions {
   readonly includeCidrs?: readonly string[];
   /** Networks of peers to leave out, also of those included. */
   readonly excludeCidrs?: readonly string[];
+  /** Names of executables whose sessions are left out; of those of scripts, the interpreter's. */
+  readonly excludeExecutables?: readonly string[];
+  /** Paths of cgroups (v2) whose processes' sessions are left out, and of those below them. */
+  readonly excludeCgroups?: readonly string[];
+  /** Payload, both ways together, of sessions to capture. */
+  readonly minBytes?: number;
+  /** Milliseconds that sessions to capture last at least. */
+  readonly minDuration?: number;
+  /** Records that are captured in a second at most; 0, as by default, for any number. */
+  readonly maxSessionsPerSecond?: number;
+  /** Which of the sessions that fulfil the rest are captured; undefined: all. */
+  readonly sampling?: SamplingOptions | undefined;
   /** Ring buffer in bytes: a power of two, a multiple of the page size. Default 16 MiB. */
   readonly ringBuffer?: number;
   /** Whether to report sessions that were open before the start. Default true. */
@@ -47,6 +73,8 @@ export interface CaptureLosses {
   readonly ringFull: number;
   /** The kernel had no memory for a socket's state. */
   readonly storageFailed: number;
+  /** There were more in one second than `maxSessionsPerSecond`. */
+  readonly overCap: number;
   /** The kernel ran no program at the session's end. Known once the capture has stopped. */
   readonly unseen: number;
   /**
@@ -74,6 +102,7 @@ const MOST_WAIT_MS = 1000;
 const LEAST_WAIT_NS = 900_000_000n; // of those that are handed over then
 const SETTLE_MS = 2;
 const SAME_OFFSET_NS = 10_000; // between the readings of two clocks, one like the other
+const CGROUP_REFRESH_MS = 1000;
 // How often a busy reader looks for other events: a step of the clock, a reader of stdout that left.
 const LOOK_MS = 500;
 
@@ -98,8 +127,8 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     if (this.#free.length < MOST_FREE) this.#free.push(memory);
   };
   readonly #counters: Mapping;
-  readonly #include: Networks;
-  readonly #exclude: Networks;
+  readonly #selection: Selection;
+  readonly #excludedCgroups: ExcludedCgroups;
   readonly #hasOutput: boolean;
   readonly #reportOpenOnExit: boolean;
   #stopping = false;
@@ -129,8 +158,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   }
 
   private constructor(elf: Uint8Array<ArrayBuffer>, options: CaptureOptions, output?: number) {
-    this.#include = new Networks(options.includeCidrs ?? []);
-    this.#exclude = new Networks(options.excludeCidrs ?? []);
+    this.#selection = new Selection(options);
     using onFailure = new DisposableStack();
     const object = onFailure.use(new BpfObject(elf));
     object.setMaxEntries("ring", options.ringBuffer ?? DEFAULT_RING);
@@ -139,7 +167,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     for (const hook of HOOKS) if (!hooks.includes(hook)) object.disable(hook.program);
     const reportsOpen = options.interim !== undefined || options.reportOpenOnExit === true;
     if (!reportsOpen) object.disable("report_open");
+    resizeMaps(object, options);
     object.load();
+    fillMaps(object, options);
+    this.#excludedCgroups = excludeCgroups(object, options.excludeCgroups ?? []);
     const ring = onFailure.use(new Ring(object.mapFd("ring"), object.maxEntries("ring")));
     const counters = onFailure.use(new Mapping(object.mapFd(".bss"), BSS.size, "read-write"));
     const clockSteps = onFailure.use(new ClockStepEvent());
@@ -177,6 +208,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       this.#resources.defer(() => clearInterval(timer));
     }
     this.#resources.defer(() => clearTimeout(this.#releaseTimer));
+    if (options.excludeCgroups !== undefined && options.excludeCgroups.length > 0) {
+      const timer = setInterval(() => this.#excludedCgroups.refresh(), CGROUP_REFRESH_MS);
+      this.#resources.defer(() => clearInterval(timer));
+    }
   }
 
   /** Ends the iteration once what is in the ring has been delivered. */
@@ -190,12 +225,23 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     return {
       ringFull: Number(this.#counter(BSS.lost_ring_full)),
       storageFailed: Number(this.#counter(BSS.lost_storage_failed)),
+      overCap: Number(this.#counter(BSS.over_cap)),
       unseen: this.#unseen,
       skippedRuns: presentHooks().reduce(
         (sum, { program }) => sum + this.#object.recursionMisses(program),
         0,
       ),
     };
+  }
+
+  /** Sessions, and reports of open ones, that sampling left out until now. */
+  get sampledOut(): number {
+    return Number(this.#counter(BSS.sampled_out)) + this.#selection.sampledOut;
+  }
+
+  /** Those of `excludeCgroups` that do not exist now. */
+  get missingCgroups(): readonly string[] {
+    return this.#excludedCgroups.missing;
   }
 
   /** Batches of sessions, as they lie in the ring. */
@@ -273,9 +319,8 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       const batch = this.#drain();
       if (batch === undefined) break;
       found = true;
-      const chosen = this.#select(batch);
-      if (chosen.length > 0) yield chosen;
-      else chosen[Symbol.dispose]();
+      if (batch.length > 0) yield batch;
+      else batch[Symbol.dispose]();
     }
     return found;
   }
@@ -351,7 +396,8 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     const proper = dropAnnounced(words, count);
     if (proper < count) this.#releaseLater();
     this.#stampWallTime(words, proper);
-    return new SessionBatch(new Uint8Array(memory, 0, proper * RECORD.size), this.#giveBack);
+    const selected = this.#selection.apply(words, proper);
+    return new SessionBatch(new Uint8Array(memory, 0, selected * RECORD.size), this.#giveBack);
   }
 
   /** Puts the wall clock's offset in the place of what the kernel program knows of it. */
@@ -376,24 +422,6 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     const tai = view.getBigInt64(at + RECORD.wall_offset_ns, true);
     const end = view.getBigUint64(at + RECORD.end_ns, true);
     return tai === 0n ? this.#clock.offsetAt(end) : this.#clock.offsetOfTai(tai, end);
-  }
-
-  /** Those sessions whose peers the networks of the options let through. */
-  #select(batch: SessionBatch): SessionBatch {
-    if (this.#include.empty && this.#exclude.empty) return batch;
-    // a copy: a slice would keep the whole batch in memory
-    const chosen = new Uint8Array(batch.bytes.length);
-    const session = batch.at(0);
-    let length = 0;
-    for (let i = 0; i < batch.length; i++) {
-      const { peerAddress, family } = session.moveTo(i);
-      const included = this.#include.empty || this.#include.has(peerAddress, family);
-      if (!included || this.#exclude.has(peerAddress, family)) continue;
-      chosen.set(batch.slice(i, i + 1).bytes, length);
-      length += RECORD.size;
-    }
-    batch[Symbol.dispose]();
-    return new SessionBatch(chosen.slice(0, length));
   }
 
   async #sleep(ms: number): Promise<void> {
@@ -497,6 +525,15 @@ function writeSettings(rodata: DataView, options: CaptureOptions): void {
   if (family !== undefined && other === undefined) {
     rodata.setUint16(RODATA.filter_family, AF[family], true);
   }
+  rodata.setUint8(RODATA.include_networks, isFull(options.includeCidrs));
+  rodata.setUint8(RODATA.exclude_networks, isFull(options.excludeCidrs));
+  rodata.setUint8(RODATA.exclude_executables, isFull(options.excludeExecutables));
+  rodata.setUint8(RODATA.exclude_cgroups, isFull(options.excludeCgroups));
+  rodata.setBigUint64(RODATA.min_bytes, BigInt(options.minBytes ?? 0), true);
+  const minDurationNs = BigInt(options.minDuration ?? 0) * 1_000_000n;
+  rodata.setBigUint64(RODATA.min_duration_ns, minDurationNs, true);
+  rodata.setBigUint64(RODATA.most_per_second, BigInt(options.maxSessionsPerSecond ?? 0), true);
+  if (options.sampling !== undefined) writeSampling(rodata, options.sampling);
   rodata.setUint8(RODATA.report_existing, options.existing === false ? 0 : 1);
   rodata.setBigUint64(RODATA.interim_ns, BigInt(options.interim ?? 0) * 1_000_000n, true);
   rodata.setUint32(RODATA.own_pid, Deno.pid, true);
@@ -520,4 +557,61 @@ function writePorts(
     const at = bitmap + (port >> 3);
     rodata.setUint8(at, rodata.getUint8(at) | 1 << (port & 7));
   }
+}
+
+function writeSampling(rodata: DataView, { ratio, keepErrors, key }: SamplingOptions): void {
+  rodata.setUint8(RODATA.sampling, 1);
+  rodata.setUint8(RODATA.keep_errors, keepErrors === true ? 1 : 0);
+  rodata.setBigUint64(RODATA.sampling_threshold, threshold(thresholdText(ratio)), true);
+  hashKey(key ?? "").forEach((byte, i) => rodata.setUint8(RODATA.trace_key + i, byte));
+}
+
+function isFull(list: readonly unknown[] | undefined): 0 | 1 {
+  return list === undefined || list.length === 0 ? 0 : 1;
+}
+
+/** Makes room for what the options list. */
+function resizeMaps(object: BpfObject, options: CaptureOptions): void {
+  const { includeCidrs = [], excludeCidrs = [], excludeExecutables = [], excludeCgroups = [] } =
+    options;
+  const resize = (map: string, entries: number) => object.setMaxEntries(map, Math.max(1, entries));
+  resize("networks", includeCidrs.length + excludeCidrs.length);
+  resize("excluded_executables", excludeExecutables.length);
+  resize("excluded_cgroups", excludeCgroups.length);
+}
+
+const IN_MAP = Uint8Array.of(1);
+
+function fillMaps(object: BpfObject, options: CaptureOptions): void {
+  const networks = (list: number, cidrs: readonly string[]) => {
+    for (const cidr of cidrs) object.updateMap("networks", networkKey(list, cidr), IN_MAP);
+  };
+  networks(NETWORKS.INCLUDED, options.includeCidrs ?? []);
+  networks(NETWORKS.EXCLUDED, options.excludeCidrs ?? []);
+  for (const name of options.excludeExecutables ?? []) {
+    const key = new Uint8Array(TEXT_LENGTH.exe);
+    key.set(new TextEncoder().encode(name).subarray(0, TEXT_LENGTH.exe - 1)); // as it is cut there
+    object.updateMap("excluded_executables", key, IN_MAP);
+  }
+}
+
+function excludeCgroups(object: BpfObject, paths: readonly string[]): ExcludedCgroups {
+  const key = (id: bigint) => new Uint8Array(BigUint64Array.of(id).buffer);
+  return new ExcludedCgroups(paths, {
+    add: (id) => object.updateMap("excluded_cgroups", key(id), IN_MAP),
+    remove: (id) => object.deleteFromMap("excluded_cgroups", key(id)),
+  });
+}
+
+/** `struct network_key` */
+function networkKey(list: number, cidr: string): Uint8Array<ArrayBuffer> {
+  const { family, bytes, prefix } = parseNetwork(cidr);
+  const key = new Uint8Array(NETWORK_KEY.size);
+  const view = new DataView(key.buffer);
+  const head = (NETWORK_KEY.address - NETWORK_KEY.list) * 8; // bits that have to be the same
+  view.setUint32(NETWORK_KEY.prefix_length, head + prefix, true);
+  view.setUint16(NETWORK_KEY.list, list, true);
+  view.setUint16(NETWORK_KEY.family, AF[family], true);
+  key.set(bytes, NETWORK_KEY.address);
+  return key;
 }

@@ -24,7 +24,7 @@ export class CgroupIndex {
     const known = this.#known.get(id);
     const began = performance.now();
     if (known !== undefined || began - this.#scanned < this.#scanMs / MOST_SCANNING) return known;
-    const root = mountPoint();
+    const root = cgroupMountPoint();
     if (root !== undefined) this.#scan(root, "/");
     this.#scanned = performance.now();
     this.#scanMs = this.#scanned - began;
@@ -46,6 +46,6 @@ export class CgroupIndex {
 }
 
 /** Where the cgroup v2 hierarchy is mounted: proc_pid_mountinfo(5), fields 5 and behind the dash. */
-function mountPoint(): string | undefined {
+export function cgroupMountPoint(): string | undefined {
   return /^\d+ \d+ \S+ \S+ (\S+) .* - cgroup2 /m.exec(readProc("self/mountinfo") ?? "")?.[1];
 }

@@ -38,6 +38,12 @@ export interface Ids {
   readonly peer: Id | undefined;
 }
 
+/** The 16 bytes that key the hash of the site whose `trace.key` is `key`. */
+export function hashKey(key: string): Uint8Array<ArrayBuffer> {
+  const digest = createHash("sha256").update(`tcpspan ${key}`).digest();
+  return new Uint8Array(digest.subarray(0, 16));
+}
+
 /**
  * Computes ids with a keyed one-way hash, because the sequence numbers of a live session are a
  * secret: who knows them can inject into it.
@@ -47,8 +53,7 @@ export class IdHasher {
 
   /** @param key the site's `trace.key`; empty for the fixed default */
   constructor(key: string) {
-    const digest = createHash("sha256").update(`tcpspan ${key}`).digest();
-    this.#ids = new HashedIds(new SipHash(new Uint8Array(digest.subarray(0, 16))));
+    this.#ids = new HashedIds(new SipHash(hashKey(key)));
   }
 
   /** The ids of `session`, in one object that holds until the next call. */

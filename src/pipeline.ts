@@ -7,6 +7,7 @@ import type { ExporterQueue } from "./queue.ts";
 
 const CLOSE_TIMEOUT_MS = 5000;
 const RING_FULL = "the ring buffer was full (capture.ring_buffer)";
+const OVER_CAP = "over the cap (capture.max_sessions_per_second)";
 
 /**
  * Hands each batch of `capture` to every queue until the capture stops, then closes the queues.
@@ -22,16 +23,17 @@ export async function pump(
   const look = new Limiter(1000);
   const notice = new Limiter(NOTICE_INTERVAL_MS);
   let sessions = 0;
-  let told = 0;
+  let told = 0; // losses
   for await (using batch of capture) {
     sessions += batch.length;
     observe(batch);
     for (const queue of queues) queue.push(batch);
     if (!look.allows()) continue;
-    const { ringFull } = capture.losses();
-    if (ringFull > told && notice.allows()) {
-      told = ringFull;
-      say(`lost ${countSessions(ringFull)} until now: ${RING_FULL}`);
+    const { ringFull, overCap } = capture.losses();
+    if (ringFull + overCap === told || !notice.allows()) continue;
+    told = ringFull + overCap;
+    for (const [count, place] of [[ringFull, RING_FULL], [overCap, OVER_CAP]] as const) {
+      if (count > 0) say(`lost ${countSessions(count)} until now: ${place}`);
     }
   }
   await closeAll(queues);
@@ -45,10 +47,11 @@ export async function closeAll(queues: readonly ExporterQueue[]): Promise<void> 
 
 /** What was lost on the way, one line for each place; empty if nothing was. */
 export function describeLosses(capture: Capture, queues: readonly ExporterQueue[]): string[] {
-  const { ringFull, storageFailed, unseen, skippedRuns } = capture.losses();
+  const { ringFull, storageFailed, overCap, unseen, skippedRuns } = capture.losses();
   const losses: [number, string][] = [
     [ringFull, RING_FULL],
     [storageFailed, "the kernel had no memory for a socket's state"],
+    [overCap, OVER_CAP],
     [unseen, "the kernel ran no program at their end"],
     ...queues.flatMap(({ id, counters }): [number, string][] => [
       [counters.dropped, `${id}: its queue was full`],

@@ -44,6 +44,9 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     );
     using _timer = after(context.duration, () => stop.abort());
     await Promise.all(queues.map(({ exporter }) => exporter.start?.(stop.signal)));
+    for (const path of sessions.missingCgroups) {
+      say(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
+    }
     say("tracing");
     const count = await pump(sessions, queues, (batch) => mapper?.observe(batch));
     summarise(settings, sessions, queues, count);
@@ -100,6 +103,10 @@ function summarise(
   if (settings.exporters.some(({ type }) => type.sendsSpans)) {
     const delivered = queues.map(({ id, counters }) => `${id} ${counters.exported}`).join(", ");
     say(`captured ${countSessions(count)}; delivered: ${delivered}`);
+  }
+  if (settings.capture.sampling !== undefined) {
+    const { sampledOut } = sessions;
+    say(`sampled out ${sampledOut} of ${countSessions(sampledOut + count)}`);
   }
   for (const loss of describeLosses(sessions, queues)) say(loss);
 }

@@ -3,8 +3,6 @@
  * threshold, which its spans tell, so that others can scale counts up. After OpenTelemetry's
  * "TraceState: Probability Sampling".
  */
-import { FixedTraceState } from "./span_sink.ts";
-
 /** Which sessions are kept. */
 export interface SamplingOptions {
   /** Of all sessions, from 0 (exclusive) to 1. */
@@ -47,20 +45,4 @@ export function thresholdText(ratio: number): string {
 /** The number of 56 bits that `th` stands for. */
 export function threshold(text: string): bigint {
   return BigInt(`0x${text.padEnd(THRESHOLD_DIGITS, "0")}`);
-}
-
-/** The trace states of the spans of one run. */
-export class SampledTraceStates {
-  readonly #sampled: FixedTraceState;
-  readonly #failed: FixedTraceState;
-
-  constructor({ ratio, keepErrors = false }: SamplingOptions) {
-    this.#sampled = new FixedTraceState(`ot=th:${thresholdText(ratio)}`);
-    this.#failed = keepErrors ? new FixedTraceState("ot=th:0") : this.#sampled;
-  }
-
-  /** A failure stands for itself alone where all are kept, whatever its trace id. */
-  of(failed: boolean): FixedTraceState {
-    return failed ? this.#failed : this.#sampled;
-  }
 }

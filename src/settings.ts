@@ -1,7 +1,7 @@
 /** What a run does: the flags, the config and the environment put together. */
 import type { Attributes } from "@opentelemetry/api";
 import type { CaptureOptions } from "./capture.ts";
-import { CAPTURE, RESOURCE, TRACE } from "./config/defaults.ts";
+import { CAPTURE, RESOURCE, SAMPLING, TRACE } from "./config/defaults.ts";
 import type { Environment } from "./config/expand.ts";
 import type { Config, ConfiguredExporter } from "./config/load.ts";
 import { quote } from "./config/quote.ts";
@@ -48,10 +48,14 @@ export function effectiveSettings(
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(message);
   const selected = config?.exporters ?? selectExporters(env, exporterTypes, warn);
+  const trace = config?.trace ?? TRACE;
   return {
-    capture: captureSettings(flags, config?.capture ?? CAPTURE),
+    capture: {
+      ...captureSettings(flags, config?.capture ?? CAPTURE),
+      sampling: samplingSettings(config?.sampling ?? SAMPLING, trace.key),
+    },
     resource: resourceSettings(config?.resource ?? RESOURCE, env, warn),
-    trace: config?.trace ?? TRACE,
+    trace,
     exporters: withoutDisabled(withFormat(selected, flags), env, warn),
     warnings,
   };
@@ -60,7 +64,7 @@ export function effectiveSettings(
 function captureSettings(
   flags: RunFlags,
   capture: Config["capture"],
-): RunSettings["capture"] {
+): Omit<RunSettings["capture"], "sampling"> {
   return {
     pids: flags.pids ?? capture.pids,
     localPorts: flags.localPorts ?? capture.local_ports,
@@ -68,11 +72,24 @@ function captureSettings(
     families: flags.family === undefined ? capture.families : [flags.family],
     includeCidrs: capture.include_cidrs,
     excludeCidrs: capture.exclude_cidrs,
+    excludeExecutables: capture.exclude_executables,
+    excludeCgroups: capture.exclude_cgroups,
+    minBytes: capture.min_bytes,
+    minDuration: capture.min_duration,
+    maxSessionsPerSecond: capture.max_sessions_per_second,
     ringBuffer: capture.ring_buffer,
     existing: capture.existing,
     interim: capture.interim === "off" ? undefined : capture.interim,
     reportOpenOnExit: capture.report_open_on_exit,
   };
+}
+
+/** Undefined where all are kept: then spans say nothing of sampling. */
+function samplingSettings(
+  { ratio, keep_errors }: Config["sampling"],
+  key: string,
+): RunSettings["capture"]["sampling"] {
+  return ratio === 1 ? undefined : { ratio, keepErrors: keep_errors, key };
 }
 
 function resourceSettings(

@@ -25,7 +25,6 @@ import type { PortRange } from "./port_range.ts";
 import { ReadableSpanBuilder } from "./readable_span.ts";
 import { FLAG } from "./record_layout.ts";
 import type { ProcessResources } from "./resource.ts";
-import type { SampledTraceStates } from "./sampling.ts";
 import { type End, OWNER_SOURCES, type Session, TCP_STATES } from "./session.ts";
 import {
   AttributeKey,
@@ -36,6 +35,7 @@ import {
   type SpanSink,
   type SpanSource,
 } from "./span_sink.ts";
+import type { SampledTraceStates } from "./trace_states.ts";
 import { UnixTime } from "./unix_time.ts";
 import { VERSION } from "./version.ts";
 

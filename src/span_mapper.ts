@@ -5,13 +5,17 @@ import { PortRange } from "./port_range.ts";
 import { ProcessResources } from "./resource.ts";
 import type { RunSettings } from "./settings.ts";
 import { SpanMapper } from "./span.ts";
+import { SampledTraceStates } from "./trace_states.ts";
 
 /** The mapper of a run. */
-export function makeSpanMapper({ resource, trace }: RunSettings): SpanMapper {
+export function makeSpanMapper(
+  { capture: { sampling }, resource, trace }: RunSettings,
+): SpanMapper {
   return new SpanMapper(
     new IdHasher(trace.key),
     new ProcessResources(resource),
     new ParentRule(trace),
     PortRange.ephemeral(),
+    sampling && new SampledTraceStates(sampling),
   );
 }

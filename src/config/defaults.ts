@@ -11,10 +11,21 @@ export const CAPTURE = {
   families: ["ipv4", "ipv6"] as ("ipv4" | "ipv6")[],
   include_cidrs: [],
   exclude_cidrs: [],
+  exclude_executables: [],
+  exclude_cgroups: [],
+  min_bytes: 0,
+  min_duration: 0, // milliseconds
+  max_sessions_per_second: 0,
   ring_buffer: 16 * 2 ** 20, // bytes
   existing: true,
   interim: "off" as const,
   report_open_on_exit: false,
+};
+
+/** `sampling` */
+export const SAMPLING = {
+  ratio: 1,
+  keep_errors: false,
 };
 
 /** `resource` */

@@ -17,10 +17,20 @@ capture:
   families: [ipv4, ipv6]        # as -4, -6
   include_cidrs: []             # only peers in these networks, such as 10.0.0.0/8
   exclude_cidrs: []             # no peers in these; wins over include_cidrs
+  exclude_executables: []       # no sessions of these, such as [node_exporter, sshd]
+  exclude_cgroups: []           # nor of these and below, such as /system.slice/nginx.service
+  min_bytes: 0B                 # payload both ways
+  min_duration: 0s
+  max_sessions_per_second: 0    # the excess is dropped and counted; 0: no cap
   ring_buffer: 16MiB            # power of two; larger ones ride out longer bursts
   existing: true                # sessions that were open before the start, too
   interim: off                  # 30s: report sessions that last as long, every 30 s
   report_open_on_exit: false    # report what is still open when tcpspan stops
+
+# Which of them are kept: the same at both ends, and on all hosts with the same ratio.
+sampling:
+  ratio: 1                      # 0.1: one in ten, and ot=th:… in the trace state
+  keep_errors: false            # all failures, whatever the ratio
 
 # What describes the observed processes.
 resource:

@@ -3,7 +3,9 @@
  * error texts say what is expected; `load.ts` puts in front where it is and what was found.
  */
 import { z } from "zod";
-import { CAPTURE, RESOURCE, TRACE } from "./defaults.ts";
+import { isAbsolute } from "node:path";
+import { TEXT_LENGTH } from "../record_layout.ts";
+import { CAPTURE, RESOURCE, SAMPLING, TRACE } from "./defaults.ts";
 import { duration } from "./duration.ts";
 import { integer } from "./integer.ts";
 import { LARGEST_PID, LARGEST_PORT, MOST_PIDS } from "./limits.ts";
@@ -39,6 +41,21 @@ const ringBuffer = size(
 const SHORTEST_INTERIM_MS = 100;
 const INTERIM = "off, or a duration of at least 100ms, such as 30s";
 
+const EXECUTABLE = `the name of an executable without its folder, ${
+  TEXT_LENGTH.exe - 1
+} bytes at most`;
+
+function isExecutable(name: string): boolean {
+  const { length } = new TextEncoder().encode(name);
+  return length > 0 && length < TEXT_LENGTH.exe && !/[/\0]/.test(name);
+}
+
+const CGROUP = "a path as in /proc/PID/cgroup, such as /system.slice/nginx.service";
+
+function isCgroup(path: string): boolean {
+  return isAbsolute(path) && !path.split("/").includes("..") && /[^/]/.test(path);
+}
+
 /** `capture`: which sessions are traced, and how. */
 export const captureSchema = section({
   pids: list(integer(1, LARGEST_PID, "a process id"), PIDS).max(MOST_PIDS, PIDS)
@@ -57,6 +74,21 @@ export const captureSchema = section({
     .describe("Only sessions whose peer is in one of these networks; empty for all."),
   exclude_cidrs: networks(CAPTURE.exclude_cidrs)
     .describe("No session whose peer is in one of these networks; wins over include."),
+  exclude_executables: list(
+    z.string(EXECUTABLE).refine(isExecutable, EXECUTABLE),
+    "a list of executables' names",
+  ).transform(unique).prefault(CAPTURE.exclude_executables)
+    .describe("No session of these executables, by name; that of a script is its interpreter."),
+  exclude_cgroups: list(z.string(CGROUP).refine(isCgroup, CGROUP), "a list of paths of cgroups")
+    .transform(unique).prefault(CAPTURE.exclude_cgroups)
+    .describe("No session of processes in these cgroups (v2), or below them."),
+  min_bytes: size().prefault(`${CAPTURE.min_bytes}B`)
+    .describe("Only sessions with as much payload, both ways together."),
+  min_duration: duration().prefault(`${CAPTURE.min_duration}s`)
+    .describe("Only sessions that last as long."),
+  max_sessions_per_second: integer(0, 2 ** 32 - 1, "a number")
+    .default(CAPTURE.max_sessions_per_second)
+    .describe("A cap, over which sessions are dropped and counted; 0 for none."),
   ring_buffer: ringBuffer.prefault(`${CAPTURE.ring_buffer / 2 ** 20}MiB`)
     .describe("Buffer between kernel and program: a power of two from 256KiB to 1GiB."),
   existing: z.boolean("true or false").default(CAPTURE.existing)
@@ -69,6 +101,16 @@ export const captureSchema = section({
   report_open_on_exit: z.boolean("true or false").default(CAPTURE.report_open_on_exit)
     .describe("Reports the sessions that are still open when tcpspan stops."),
 }).describe("Which sessions are traced. The flags -p -L -D -4 -6 override it.");
+
+const RATIO = "a number above 0 and at most 1, such as 0.1";
+
+/** `sampling`: which sessions are kept, of those that `capture` lets through. */
+export const samplingSchema = section({
+  ratio: z.number(RATIO).gt(0, RATIO).max(1, RATIO).default(SAMPLING.ratio)
+    .describe("Part of the sessions that is kept, the same at both ends and on all hosts."),
+  keep_errors: z.boolean("true or false").default(SAMPLING.keep_errors)
+    .describe("Keep all sessions that failed."),
+}).describe("Which sessions are kept, by their trace ids.");
 
 /** A resource attribute's value. */
 const attribute = z.union([
@@ -108,6 +150,7 @@ export const traceSchema = section({
 /** The whole file, with the exporters' settings unchecked. */
 export const configSchema = z.strictObject({
   capture: captureSchema,
+  sampling: samplingSchema,
   resource: resourceSchema,
   trace: traceSchema,
   exporters: z.record(

@@ -99,6 +99,26 @@ const CASES: Case[] = [
     options: () => ({ includeCidrs: ["::/64"] }),
     expected: "c> >c",
   },
+  {
+    name: "an excluded network around an included one",
+    options: () => ({ includeCidrs: ["127.10.0.0/16", "::1"], excludeCidrs: ["127.0.0.0/8"] }),
+    expected: "c> >c",
+  },
+  {
+    name: "all of IPv4",
+    options: () => ({ includeCidrs: ["0.0.0.0/0"] }),
+    expected: "a> >a b> >b",
+  },
+  {
+    name: "without all of IPv6",
+    options: () => ({ excludeCidrs: ["::/0"] }),
+    expected: "a> >a b> >b",
+  },
+  {
+    name: "IPv4 in the notation of IPv6",
+    options: () => ({ includeCidrs: ["::ffff:127.20.0.0/112"] }),
+    expected: "b> >b",
+  },
 ];
 
 for (const { name, options, expected } of CASES) {

@@ -81,6 +81,10 @@ export class Trace implements AsyncDisposable {
     return this.#capture.losses();
   }
 
+  get sampledOut(): number {
+    return this.#capture.sampledOut;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposing.resolve();
     this.#capture.stop();

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { formatIpv6 } from "../../src/address.ts";
-import { isCidr, Networks } from "../../src/cidr.ts";
+import { isCidr, Networks, parseNetwork } from "../../src/cidr.ts";
 
 const VALID = ["10.0.0.0/8", "10.1.2.3", "0.0.0.0/0", "::/0", "fd00::/8", "::1", "2001:db8::1/128"];
 const INVALID = [
@@ -58,6 +58,33 @@ for (const [network, address, inside] of CASES) {
     assert.equal(new Networks([network]).has(address, family), inside);
   });
 }
+
+const NUMBERS: [network: string, family: "ipv4" | "ipv6", hex: string, prefix: number][] = [
+  ["10.1.2.3/8", "ipv4", "0a010203", 8],
+  ["192.0.2.1", "ipv4", "c0000201", 32],
+  ["::/0", "ipv6", "00000000000000000000000000000000", 0],
+  ["::1", "ipv6", "00000000000000000000000000000001", 128],
+  ["2001:db8::/32", "ipv6", "20010db8000000000000000000000000", 32],
+  ["2001:db8::1:a/128", "ipv6", "20010db800000000000000000001000a", 128],
+  ["1:2:3:4:5:6:7:8/64", "ipv6", "00010002000300040005000600070008", 64],
+  ["64:ff9b::192.0.2.1", "ipv6", "0064ff9b0000000000000000c0000201", 128],
+  ["::ffff:10.0.0.0/104", "ipv4", "0a000000", 8],
+  ["::ffff:10.0.0.0/95", "ipv6", "00000000000000000000ffff0a000000", 95],
+];
+
+for (const [network, family, hex, prefix] of NUMBERS) {
+  Deno.test(`parseNetwork() reads ${network}`, () => {
+    const found = parseNetwork(network);
+    assert.deepEqual({ ...found, bytes: found.bytes.toHex() }, { family, bytes: hex, prefix });
+  });
+}
+
+Deno.test("parseNetwork() reads what formatIpv6() writes", () => {
+  fc.assert(fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (bytes) => {
+    fc.pre(!bytes.subarray(0, 10).every((byte) => byte === 0));
+    assert.deepEqual(parseNetwork(formatIpv6(bytes)).bytes, bytes);
+  }));
+});
 
 Deno.test("Networks.has() asks all networks, and an empty set has nothing", () => {
   const networks = new Networks(["192.0.2.0/24", "2001:db8::/32", "198.51.100.7"]);

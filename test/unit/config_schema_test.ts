@@ -25,6 +25,8 @@ const GOOD: readonly [name: string, yaml: string][] = [
   ["any id with a module", "exporters: { otlp/x: { module: m, export: E, options: { a: 1 } } }"],
   ["interim: off", "{ exporters: { stdout: }, capture: { interim: off } }"],
   ["interim reports", "{ exporters: { stdout: }, capture: { interim: 30s } }"],
+  ["a ratio", "{ exporters: { stdout: }, sampling: { ratio: 0.1, keep_errors: true } }"],
+  ["nothing below sampling", "{ exporters: { stdout: }, sampling: }"],
   ["attributes", "{ exporters: { stdout: }, resource: { attributes: { a: 1, b: [c] } } }"],
 ];
 
@@ -44,6 +46,7 @@ const BAD: readonly [name: string, yaml: string][] = [
   ["a port above 65535", "{ exporters: { stdout: }, capture: { local_ports: [70000] } }"],
   ["a duration without a unit", "exporters: { otlp: { timeout: 10 } }"],
   ["a size without a unit", "{ exporters: { stdout: }, capture: { ring_buffer: 16 } }"],
+  ["the ratio 0", "{ exporters: { stdout: }, sampling: { ratio: 0 } }"],
   ["an unknown format", "exporters: { stdout: { format: xml } }"],
   ["interim: on", "{ exporters: { stdout: }, capture: { interim: true } }"],
 ];

@@ -61,11 +61,17 @@ Deno.test("parseConfig() fills in every default", () => {
       families: ["ipv4", "ipv6"],
       include_cidrs: [],
       exclude_cidrs: [],
+      exclude_executables: [],
+      exclude_cgroups: [],
+      min_bytes: 0,
+      min_duration: 0,
+      max_sessions_per_second: 0,
       ring_buffer: 16 * 2 ** 20,
       existing: true,
       interim: "off",
       report_open_on_exit: false,
     },
+    sampling: { ratio: 1, keep_errors: false },
     resource: { attributes: {}, command_line: false, from_process_env: false },
     trace: { parent: "auto", peers: [], key: "" },
   });
@@ -76,7 +82,7 @@ Deno.test("parseConfig() fills in every default", () => {
 });
 
 Deno.test("parseConfig() takes a section with nothing in it for its defaults", () => {
-  const empty = `${STDOUT}capture:\nresource:\n  attributes:\ntrace:\n`;
+  const empty = `${STDOUT}capture:\nsampling:\nresource:\n  attributes:\ntrace:\n`;
   const { exporters: _, ...rest } = parse(empty);
   const { exporters: __, ...defaults } = parse(STDOUT);
   assert.deepEqual(rest, defaults);
@@ -129,6 +135,16 @@ Deno.test("parseConfig() takes interim: off, also as false, or a duration", () =
   assert.equal(capture("interim: 30s").interim, 30_000);
   assert.equal(capture("interim: off").interim, "off");
   assert.equal(capture("interim: false").interim, "off");
+});
+
+Deno.test("parseConfig() reads what sampling and the controls of volume are", () => {
+  assert.deepEqual(parse(`${STDOUT}sampling: { ratio: 0.1, keep_errors: true }\n`).sampling, {
+    ratio: 0.1,
+    keep_errors: true,
+  });
+  assert.equal(capture("min_bytes: 4KiB").min_bytes, 4096);
+  assert.equal(capture("min_duration: 1.5s").min_duration, 1500);
+  assert.deepEqual(capture("exclude_executables: [a b, a b]").exclude_executables, ["a b"]);
 });
 
 Deno.test("parseConfig() reads networks and addresses", () => {
@@ -190,7 +206,7 @@ Deno.test("parseConfig() takes host:port as an endpoint of grpc", () => {
 });
 
 const EMPTY = "empty: expected a mapping with an exporters section";
-const TOP = "expected one of capture, resource, trace, exporters";
+const TOP = "expected one of capture, sampling, resource, trace, exporters";
 const URL_EXPECTED = "expected an http or https URL such as http://localhost:4318";
 const RING = "expected a power of two from 256KiB to 1GiB, such as 16MiB";
 const OTLP_KEYS = "expected one of endpoint, traces_endpoint, protocol, headers, compression, " +
@@ -300,11 +316,43 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ]],
   ["a key in camel case", `${STDOUT}capture:\n  localPorts: []\n`, [
     "f.yaml:4:3: capture.localPorts: unknown key: expected one of pids, local_ports, " +
-    "remote_ports, families, include_cidrs, exclude_cidrs, ring_buffer, existing, interim, " +
+    "remote_ports, families, include_cidrs, exclude_cidrs, exclude_executables, " +
+    "exclude_cgroups, min_bytes, min_duration, max_sessions_per_second, ring_buffer, existing, " +
+    "interim, " +
     'report_open_on_exit: did you mean "local_ports"?',
   ]],
   ["a key that would act on the terminal", `${STDOUT}"\\e[2J\\u202e": 1\n`, [
     `f.yaml:3:1: "\\u001b[2J\\u202e": unknown key: ${TOP}`,
+  ]],
+  ...[0, -0.1, 1.5, '"half"'].map((ratio): [string, string, string[]] => [
+    `the ratio ${ratio}`,
+    `${STDOUT}sampling: { ratio: ${ratio} }\n`,
+    [
+      `f.yaml:3:20: sampling.ratio: found ${ratio}: expected a number above 0 and at most 1, ` +
+      "such as 0.1",
+    ],
+  ]),
+  ["keep_errors that is no boolean", `${STDOUT}sampling: { keep_errors: all }\n`, [
+    'f.yaml:3:26: sampling.keep_errors: found "all": expected true or false',
+  ]],
+  ["an executable with its folder", `${STDOUT}capture:\n  exclude_executables: [/bin/sh]\n`, [
+    'f.yaml:4:25: capture.exclude_executables[0]: found "/bin/sh": expected the name of an ' +
+    "executable without its folder, 63 bytes at most",
+  ]],
+  ["a cgroup that is no path", `${STDOUT}capture:\n  exclude_cgroups: [nginx.service]\n`, [
+    'f.yaml:4:21: capture.exclude_cgroups[0]: found "nginx.service": expected a path as in ' +
+    "/proc/PID/cgroup, such as /system.slice/nginx.service",
+  ]],
+  ["the root as a cgroup", `${STDOUT}capture:\n  exclude_cgroups: [/]\n`, [
+    'f.yaml:4:21: capture.exclude_cgroups[0]: found "/": expected a path as in ' +
+    "/proc/PID/cgroup, such as /system.slice/nginx.service",
+  ]],
+  ["bytes without a unit", `${STDOUT}capture:\n  min_bytes: 100\n`, [
+    "f.yaml:4:14: capture.min_bytes: found 100: expected a size such as 256KiB or 16MiB",
+  ]],
+  ["a cap below 0", `${STDOUT}capture:\n  max_sessions_per_second: -1\n`, [
+    "f.yaml:4:28: capture.max_sessions_per_second: found -1: expected a number from 0 to " +
+    "4294967295",
   ]],
   ["a pid that is text", `${STDOUT}capture:\n  pids: [1, abc]\n`, [
     'f.yaml:4:13: capture.pids[1]: found "abc": expected a process id from 1 to 4194304',

@@ -43,6 +43,12 @@ Deno.test("effectiveSettings() without flags, config and variables is a table of
       families: ["ipv4", "ipv6"],
       includeCidrs: [],
       excludeCidrs: [],
+      excludeExecutables: [],
+      excludeCgroups: [],
+      minBytes: 0,
+      minDuration: 0,
+      maxSessionsPerSecond: 0,
+      sampling: undefined,
       ringBuffer: 16 * 2 ** 20,
       existing: true,
       interim: undefined,
@@ -76,10 +82,16 @@ capture:
   families: [ipv6]
   include_cidrs: [10.0.0.0/8]
   exclude_cidrs: [10.1.0.0/16]
+  exclude_executables: [sshd]
+  exclude_cgroups: [/a]
+  min_bytes: 1KiB
+  min_duration: 2s
+  max_sessions_per_second: 3
   ring_buffer: 1MiB
   existing: false
   interim: 30s
   report_open_on_exit: true
+sampling: { ratio: 0.5, keep_errors: true }
 resource:
   attributes: { a: [b] }
   command_line: true
@@ -96,6 +108,12 @@ exporters: { stdout: }
       families: ["ipv6"],
       includeCidrs: ["10.0.0.0/8"],
       excludeCidrs: ["10.1.0.0/16"],
+      excludeExecutables: ["sshd"],
+      excludeCgroups: ["/a"],
+      minBytes: 1024,
+      minDuration: 2000,
+      maxSessionsPerSecond: 3,
+      sampling: { ratio: 0.5, keepErrors: true, key: "k" }, // of the same ids as the spans
       ringBuffer: 2 ** 20,
       existing: false,
       interim: 30_000,

@@ -1,0 +1,72 @@
+/** What the kernel program let through to be on the safe side, and is not wanted. */
+import { endingOf } from "./ending.ts";
+import { FLAG, RECORD } from "./record_layout.ts";
+import type { SamplingOptions } from "./sampling.ts";
+import { Session } from "./session.ts";
+import { UnixTime } from "./unix_time.ts";
+
+const WORD = 2 ** 32;
+const NS_PER_MS = 1_000_000;
+
+/** What sessions have to be like. */
+export interface SelectionOptions {
+  readonly minBytes?: number;
+  /** Milliseconds. */
+  readonly minDuration?: number;
+  readonly sampling?: SamplingOptions | undefined;
+}
+
+/** Takes sessions out of batches. */
+export class Selection {
+  readonly #minBytes: number;
+  readonly #minDurationNs: number;
+  readonly #sampling: boolean;
+  readonly #start = new UnixTime();
+  readonly #end = new UnixTime();
+  #sampledOut = 0;
+
+  constructor({ minBytes = 0, minDuration = 0, sampling }: SelectionOptions) {
+    this.#minBytes = minBytes;
+    this.#minDurationNs = minDuration * NS_PER_MS;
+    this.#sampling = sampling?.keepErrors === true; // else the kernel decides it all
+  }
+
+  /** Sessions that sampling did not keep, because they are no failures. */
+  get sampledOut(): number {
+    return this.#sampledOut;
+  }
+
+  /**
+   * Moves those of the first `count` records in `words` that are wanted to the front.
+   * @returns how many there are
+   */
+  apply(words: Int32Array<ArrayBuffer>, count: number): number {
+    if (this.#minBytes === 0 && this.#minDurationNs === 0 && !this.#sampling) return count;
+    const session = new Session(new Uint8Array(words.buffer));
+    const length = RECORD.size / 4;
+    let left = 0;
+    for (let i = 0; i < count; i++) {
+      if (!this.#wants(session.moveTo(i))) continue;
+      if (left < i) words.copyWithin(left * length, i * length, (i + 1) * length);
+      left++;
+    }
+    return left;
+  }
+
+  #wants(session: Session): boolean {
+    if (session.txBytes + session.rxBytes < this.#minBytes) return false;
+    if (this.#minDurationNs > 0 && !this.#isLongEnough(session)) return false;
+    if (!this.#sampling || session.has(FLAG.SAMPLED)) return true;
+    if (session.interim === 0 && endingOf(session).error !== undefined) return true;
+    this.#sampledOut++;
+    return false;
+  }
+
+  #isLongEnough(session: Session): boolean {
+    session.readStart(this.#start);
+    session.readEnd(this.#end);
+    const ns = this.#minDurationNs;
+    this.#start.add(ns % WORD | 0, Math.floor(ns / WORD));
+    return !this.#end.isBefore(this.#start);
+  }
+}

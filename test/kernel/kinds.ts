@@ -1,0 +1,50 @@
+/** Sessions of every kind: the driver of programs/kinds.py. */
+import { strict as assert } from "node:assert";
+import { TextLineStream } from "../lines.ts";
+
+const PROGRAM = new URL("../programs/kinds.py", import.meta.url).pathname;
+
+/** The process, which has some sessions open. */
+export class Kinds implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #lines: ReadableStreamDefaultReader<string>;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#input = child.stdin.getWriter();
+    this.#lines = child.stdout.pipeThrough(new TextLineStream()).getReader();
+  }
+
+  /** @param count of each kind. @param under words in front of the command line */
+  static async prepare(count: number, under: readonly string[]): Promise<Kinds> {
+    const [command = "python3", ...args] = [...under, "python3", PROGRAM, `--count=${count}`];
+    const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn();
+    const kinds = new Kinds(child);
+    await kinds.#expect("ready");
+    return kinds;
+  }
+
+  /** Makes all others, and ends them. */
+  async make(): Promise<void> {
+    await this.#input.write(new TextEncoder().encode("\n"));
+    await this.#expect("made");
+  }
+
+  /** Closes those that were open at first. */
+  async close(): Promise<void> {
+    await this.#input.write(new TextEncoder().encode("\n"));
+    await this.#expect("closed");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#input.close();
+    await this.#lines.cancel();
+    await this.#child.status;
+  }
+
+  async #expect(line: string): Promise<void> {
+    const { value } = await this.#lines.read();
+    assert.equal(value, line);
+  }
+}

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Makes TCP sessions and attempts of every kind on loopback, so many of each, once told to.
+
+Some are open before: "ready" is printed when they are. At the first line on stdin the others are
+made and ended, and "made" is printed; at the second one all is closed, and "closed" is printed.
+"""
+
+import argparse
+import errno
+import signal
+import socket
+import struct
+import sys
+
+LIMIT_S = 60  # of the process's life
+TCP_REPAIR = 19
+LOOPBACK = "127.0.0.1"
+sockets = []
+
+
+def listen(backlog=1024):
+    listener = socket.socket()
+    listener.bind((LOOPBACK, 0))
+    listener.listen(backlog)
+    return listener
+
+
+def pair(listener):
+    client = socket.create_connection(listener.getsockname())
+    server, _ = listener.accept()
+    return client, server
+
+
+def ordinary(listener):
+    client, server = pair(listener)
+    client.sendall(b"x" * 100)
+    server.recv(100)
+    client.close()
+    server.recv(1)
+    server.close()
+
+
+def reset(listener):
+    """The server's process has not used it when it is reset."""
+    client, server = pair(listener)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    server.close()
+
+
+def refused(port):
+    client = socket.socket()
+    assert client.connect_ex((LOOPBACK, port)) == errno.ECONNREFUSED
+    client.close()
+
+
+def abandoned(full):
+    """Nobody answers its SYN."""
+    client = socket.socket()
+    client.setblocking(False)
+    client.connect_ex(full.getsockname())
+    client.close()
+
+
+def with_itself():
+    sock = socket.socket()
+    sock.bind((LOOPBACK, 0))
+    sock.connect(sock.getsockname())
+    sock.sendall(b"x")
+    sock.recv(1)
+    sock.close()
+
+
+def restored(listener):
+    """Connected by TCP_REPAIR, without a SYN."""
+    sock = socket.socket()
+    sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    sock.bind((LOOPBACK, 0))
+    sock.connect(listener.getsockname())
+    sock.close()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, required=True)
+    count = parser.parse_args().count
+    signal.alarm(LIMIT_S)
+    listener = listen()
+    reserved = socket.socket()
+    reserved.bind((LOOPBACK, 0))
+    full = listen(0)
+    sockets.append(socket.create_connection(full.getsockname()))
+    for _ in range(count):
+        sockets.extend(pair(listener))
+    print("ready", flush=True)
+    if not sys.stdin.readline():
+        return
+    for _ in range(count):
+        ordinary(listener)
+        reset(listener)
+        refused(reserved.getsockname()[1])
+        abandoned(full)
+        with_itself()
+        restored(listener)
+    print("made", flush=True)
+    if not sys.stdin.readline():
+        return
+    sockets.append(full.accept()[0])
+    for sock in sockets:
+        sock.close()
+    print("closed", flush=True)
+    sys.stdin.readline()
+
+
+main()
