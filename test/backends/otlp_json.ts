@@ -18,6 +18,7 @@ interface ApiSpan {
   traceId: string;
   spanId: string;
   parentSpanId?: string;
+  traceState?: string;
   flags?: number;
   name: string;
   kind: number;
@@ -47,6 +48,8 @@ export interface OtlpSpan {
   /** 16 hex digits. */
   readonly spanId: string;
   readonly parentSpanId: string | undefined;
+  /** W3C: a list of members behind commas; empty for none. */
+  readonly traceState: string;
   readonly name: string;
   /** opentelemetry.proto.trace.v1.Span.SpanKind: 1 INTERNAL, 2 SERVER, 3 CLIENT. */
   readonly kind: number;
@@ -80,6 +83,7 @@ function* spansOf(data: TracesData): Generator<OtlpSpan> {
           traceId: span.traceId,
           spanId: span.spanId,
           parentSpanId: span.parentSpanId || undefined,
+          traceState: span.traceState ?? "",
           name: span.name,
           kind: span.kind,
           startNs: BigInt(span.startTimeUnixNano),

@@ -1,7 +1,8 @@
 /** An OTLP receiver on a port of the test's choice, which may begin to listen late. */
+import { decodeTraceRequest } from "../otlp_protobuf.ts";
 import { type OtlpSpan, parseOtlpJsonLines } from "../backends/otlp_json.ts";
 
-/** A receiver that listens. It takes OTLP as JSON, not compressed. */
+/** A receiver that listens. It takes OTLP as JSON or protobuf, not compressed. */
 export interface Receiver extends AsyncDisposable {
   readonly spans: readonly OtlpSpan[];
   /** Of the requests, in their order. */
@@ -15,13 +16,18 @@ export function startReceiver(port: number): Receiver {
   const server = Deno.serve(
     { hostname: "127.0.0.1", port, onListen: () => {} },
     async (request) => {
-      const body = await request.text();
+      const isProtobuf = request.headers.get("content-type") === "application/x-protobuf";
+      const body = isProtobuf
+        ? JSON.stringify(decodeTraceRequest(await request.bytes()))
+        : await request.text();
       if (new URL(request.url).pathname !== "/v1/traces") {
         return new Response(null, { status: 404 });
       }
       headers.push(request.headers);
       spans.push(...parseOtlpJsonLines(`${body}\n`)); // a request has the members of a TracesData
-      return Response.json({});
+      return isProtobuf
+        ? new Response(null, { headers: { "content-type": "application/x-protobuf" } })
+        : Response.json({});
     },
   );
   return { spans, headers, [Symbol.asyncDispose]: () => server.shutdown() };

@@ -6,6 +6,8 @@ const PROGRAM = new URL("../programs/kinds.py", import.meta.url).pathname;
 
 /** The process, which has some sessions open. */
 export class Kinds implements AsyncDisposable {
+  /** The peer's address of each client, and of no other session of this machine. */
+  static readonly peer = "127.77.0.1";
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #lines: ReadableStreamDefaultReader<string>;

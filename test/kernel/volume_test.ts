@@ -116,6 +116,23 @@ Deno.test("minDuration leaves out shorter sessions", async () => {
   assert.deepEqual(found, ["active 2", "passive 2"]);
 });
 
+for (const options of [{ minBytes: 1000 }, { minDuration: 60_000 }]) {
+  Deno.test(`sessions below ${JSON.stringify(options)} take no room in the ring`, async () => {
+    const begin = Promise.withResolvers<void>();
+    await using burst = await Burst.prepare({ clients: 4, threads: 2, sessions: 250 });
+    await using trace = await Trace.start({
+      ...options,
+      ringBuffer: 256 * 1024, // room for some 880
+      localPorts: [burst.port],
+      reading: begin.promise,
+    });
+    await burst.run();
+    begin.resolve();
+    assert.deepEqual(await trace.finish(hasPort(burst.port)), []);
+    assert.equal(trace.losses().ringFull, 0);
+  });
+}
+
 Deno.test("interim reports obey minDuration", async () => {
   await using client = await Actor.start();
   await using server = await Actor.start();

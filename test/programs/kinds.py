@@ -14,7 +14,8 @@ import sys
 
 LIMIT_S = 60  # of the process's life
 TCP_REPAIR = 19
-LOOPBACK = "127.0.0.1"
+REPAIR_OFF_NO_PROBE = -1
+LOOPBACK = "127.77.0.1"  # no other session has it as its peer, nor have those of servers
 sockets = []
 
 
@@ -71,13 +72,23 @@ def with_itself():
     sock.close()
 
 
-def restored(listener):
+def restored(listener, to_the_end):
     """Connected by TCP_REPAIR, without a SYN."""
     sock = socket.socket()
     sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
     sock.bind((LOOPBACK, 0))
     sock.connect(listener.getsockname())
+    if not to_the_end:
+        sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, REPAIR_OFF_NO_PROBE)
     sock.close()
+
+
+def taken_away(listener):
+    """Closed by TCP_REPAIR, without a FIN."""
+    client, server = pair(listener)
+    client.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    client.close()
+    server.close()
 
 
 def main():
@@ -101,7 +112,9 @@ def main():
         refused(reserved.getsockname()[1])
         abandoned(full)
         with_itself()
-        restored(listener)
+        restored(listener, True)
+        restored(listener, False)
+        taken_away(listener)
     print("made", flush=True)
     if not sys.stdin.readline():
         return
