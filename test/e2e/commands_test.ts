@@ -75,5 +75,11 @@ Deno.test("config schema prints a JSON Schema that knows every section", async (
   assert.deepEqual([status, stderr], [0, ""]);
   const schema: { $schema: string; properties: Record<string, unknown> } = JSON.parse(stdout);
   assert.equal(schema.$schema, "https://json-schema.org/draft/2020-12/schema");
-  assert.deepEqual(Object.keys(schema.properties), ["capture", "resource", "trace", "exporters"]);
+  assert.deepEqual(Object.keys(schema.properties), [
+    "capture",
+    "sampling",
+    "resource",
+    "trace",
+    "exporters",
+  ]);
 });
