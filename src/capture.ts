@@ -12,7 +12,6 @@ import { parseNetwork } from "./cidr.ts";
 import { HostError } from "./errors.ts";
 import { ExcludedCgroups } from "./excluded_cgroups.ts";
 import { HOOKS, presentHooks, requireHost } from "./host.ts";
-import { hashKey } from "./ids.ts";
 import { Limiter } from "./limiter.ts";
 import { Nesting } from "./nesting.ts";
 import { networkNamespaceOf, networkNamespaces } from "./network_namespaces.ts";
@@ -147,8 +146,9 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   static async open(options: CaptureOptions, output?: number): Promise<Capture> {
     requireHost();
     const elf = await Deno.readFile(OBJECT);
+    const key = await samplingKey(options);
     try {
-      return new Capture(elf, options, output);
+      return new Capture(elf, options, key, output);
     } catch (error) {
       if (error instanceof LibbpfError || error instanceof SystemError) {
         throw new HostError(error.message, { cause: error });
@@ -157,12 +157,17 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     }
   }
 
-  private constructor(elf: Uint8Array<ArrayBuffer>, options: CaptureOptions, output?: number) {
+  private constructor(
+    elf: Uint8Array<ArrayBuffer>,
+    options: CaptureOptions,
+    key: Uint8Array,
+    output?: number,
+  ) {
     this.#selection = new Selection(options);
     using onFailure = new DisposableStack();
     const object = onFailure.use(new BpfObject(elf));
     object.setMaxEntries("ring", options.ringBuffer ?? DEFAULT_RING);
-    writeSettings(new DataView(object.initialValues(".rodata")), options);
+    writeSettings(new DataView(object.initialValues(".rodata")), options, key);
     const hooks = presentHooks();
     for (const hook of HOOKS) if (!hooks.includes(hook)) object.disable(hook.program);
     const reportsOpen = options.interim !== undefined || options.reportOpenOnExit === true;
@@ -510,7 +515,7 @@ export function capture(options: CaptureOptions = {}): Promise<Capture> {
   return Capture.open(options);
 }
 
-function writeSettings(rodata: DataView, options: CaptureOptions): void {
+function writeSettings(rodata: DataView, options: CaptureOptions, key: Uint8Array): void {
   const pids = options.pids ?? [];
   if (pids.length > LIMIT.pids) {
     throw new RangeError(
@@ -534,6 +539,7 @@ function writeSettings(rodata: DataView, options: CaptureOptions): void {
   rodata.setBigUint64(RODATA.min_duration_ns, minDurationNs, true);
   rodata.setBigUint64(RODATA.most_per_second, BigInt(options.maxSessionsPerSecond ?? 0), true);
   if (options.sampling !== undefined) writeSampling(rodata, options.sampling);
+  key.forEach((byte, i) => rodata.setUint8(RODATA.trace_key + i, byte));
   rodata.setUint8(RODATA.report_existing, options.existing === false ? 0 : 1);
   rodata.setBigUint64(RODATA.interim_ns, BigInt(options.interim ?? 0) * 1_000_000n, true);
   rodata.setUint32(RODATA.own_pid, Deno.pid, true);
@@ -559,11 +565,17 @@ function writePorts(
   }
 }
 
-function writeSampling(rodata: DataView, { ratio, keepErrors, key }: SamplingOptions): void {
+function writeSampling(rodata: DataView, { ratio, keepErrors }: SamplingOptions): void {
   rodata.setUint8(RODATA.sampling, 1);
   rodata.setUint8(RODATA.keep_errors, keepErrors === true ? 1 : 0);
   rodata.setBigUint64(RODATA.sampling_threshold, threshold(thresholdText(ratio)), true);
-  hashKey(key ?? "").forEach((byte, i) => rodata.setUint8(RODATA.trace_key + i, byte));
+}
+
+/** Of the trace ids that decide; nothing where none do. It takes a module to make, and memory. */
+async function samplingKey({ sampling }: CaptureOptions): Promise<Uint8Array> {
+  if (sampling === undefined) return new Uint8Array();
+  const { hashKey } = await import("./hash_key.ts");
+  return hashKey(sampling.key ?? "");
 }
 
 function isFull(list: readonly unknown[] | undefined): 0 | 1 {

@@ -1,5 +1,5 @@
 /** Trace and span ids: functions of the session, the same at both ends and at every retry. */
-import { createHash } from "node:crypto";
+import { hashKey } from "./hash_key.ts";
 import { RECORD } from "./record_layout.ts";
 import type { Session } from "./session.ts";
 import { SipHash } from "./siphash.ts";
@@ -36,12 +36,6 @@ export interface Ids {
   readonly report: Id | undefined;
   /** The other end's span id; undefined where there is no other end or none is known. */
   readonly peer: Id | undefined;
-}
-
-/** The 16 bytes that key the hash of the site whose `trace.key` is `key`. */
-export function hashKey(key: string): Uint8Array<ArrayBuffer> {
-  const digest = createHash("sha256").update(`tcpspan ${key}`).digest();
-  return new Uint8Array(digest.subarray(0, 16));
 }
 
 /**
