@@ -1,7 +1,7 @@
 /** What a user of OpenTelemetry sees: spans in a real Jaeger, a real Collector, files and JSON. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { gunzipSync } from "node:zlib";
 import { startCollector } from "../backends/collector.ts";
 import { type Jaeger, type JaegerSpan, startJaeger } from "../backends/jaeger.ts";
 import { type OtlpSpan, parseOtlpJsonLines } from "../backends/otlp_json.ts";
@@ -132,7 +132,7 @@ exporters:
     const [name, bytes] of [
       ["plain", read("spans.jsonl")],
       ["gzip", gunzipSync(read("spans.jsonl.gz"))],
-      ["zstd", zstdDecompressSync(read("spans.jsonl.zst"))],
+      ["zstd", unzstd(join(folder, "spans.jsonl.zst"))],
     ] as const
   ) {
     const text = new TextDecoder().decode(bytes);
@@ -146,6 +146,13 @@ exporters:
   });
   assert.deepEqual(reread, spans);
 });
+
+/** All frames of a file: Deno's own functions stop behind the first. */
+function unzstd(path: string): Uint8Array {
+  const { success, stdout } = new Deno.Command("zstd", { args: ["-dc", path] }).outputSync();
+  assert.ok(success);
+  return stdout;
+}
 
 Deno.test("a SpanExporter of OpenTelemetry JS: Zipkin's, named in the config, sends to a real Jaeger", async () => {
   await using nginx = await startNginx();
