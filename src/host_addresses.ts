@@ -4,7 +4,7 @@ import { AddressSet } from "./address_set.ts";
 import type { SessionBatch } from "./batch.ts";
 import { networkNamespaces } from "./network_namespaces.ts";
 import { readProc } from "./procfs.ts";
-import type { Session } from "./session.ts";
+import type { End, Session } from "./session.ts";
 
 const RESCAN_MS = 30_000;
 const MOST_SCANNING = 0.05; // of the time, while namespaces come and go
@@ -22,7 +22,10 @@ export class HostAddresses {
   observe(batch: SessionBatch): void {
     if (this.#seen.size > MOST_SEEN) this.#seen.clear();
     const session = batch.at(0);
-    for (let i = 0; i < batch.length; i++) this.#seen.addOf(session.moveTo(i), "local");
+    for (let i = 0; i < batch.length; i++) {
+      session.moveTo(i);
+      if (!isLoopback(session, "local")) this.#seen.addOf(session, "local");
+    }
   }
 
   /**
@@ -30,7 +33,7 @@ export class HostAddresses {
    * looked at first.
    */
   hasPeer(session: Session): boolean {
-    if (isLoopback(session) || this.#seen.hasOf(session, "peer")) return true;
+    if (isLoopback(session, "peer") || this.#seen.hasOf(session, "peer")) return true;
     const age = performance.now() - this.#scanned;
     const newcomer = !this.#namespaces.has(session.netns) && age > this.#scanMs / MOST_SCANNING;
     if (age > RESCAN_MS || newcomer) this.#scan();
@@ -67,9 +70,9 @@ export function parseIfInet6(text: string): Uint8Array[] {
 }
 
 /** 127.0.0.0/8 or ::1. */
-function isLoopback(session: Session): boolean {
-  const first = session.addressWord("peer", 0);
+function isLoopback(session: Session, end: End): boolean {
+  const first = session.addressWord(end, 0);
   if (session.family === "ipv4") return first >>> 24 === 127;
-  return first === 0 && session.addressWord("peer", 1) === 0 &&
-    session.addressWord("peer", 2) === 0 && session.addressWord("peer", 3) === 1;
+  return first === 0 && session.addressWord(end, 1) === 0 &&
+    session.addressWord(end, 2) === 0 && session.addressWord(end, 3) === 1;
 }
