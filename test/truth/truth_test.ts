@@ -5,24 +5,38 @@ import type { Fault } from "./check.ts";
 import { type CaseResult, runCases } from "./run.ts";
 import type { Verdict } from "./verdict.ts";
 
-let running: Promise<CaseResult[]> | undefined;
+/** Cases that a machine may disturb in one run: it stands still, or a program of the kernel is skipped. */
+const MOST_DISTURBED = 3;
 
-/** All cases are played in the first test's time, by one tracer. */
-async function resultOf(name: string): Promise<CaseResult> {
-  running ??= runCases(CASES);
-  const result = (await running).find(({ played }) => played.name === name);
-  assert.ok(result !== undefined, `${name} was not played`);
-  return result;
+let running: Promise<ReadonlyMap<string, readonly string[]>> | undefined;
+
+/**
+ * What is wrong, by the names of cases. All are played in the first test's time, by one tracer; the
+ * few that go wrong are played once more, alone.
+ */
+async function play(): Promise<ReadonlyMap<string, readonly string[]>> {
+  const objections = new Map((await runCases(CASES)).map(objectionsTo));
+  const again = CASES.filter(({ name }) => (objections.get(name) ?? []).length > 0);
+  if (again.length === 0 || again.length > MOST_DISTURBED) return objections;
+  for (const { name } of again) {
+    console.log(`playing ${name} again: ${objections.get(name)?.join("; ")}`);
+  }
+  for (const result of await runCases(again)) objections.set(...objectionsTo(result));
+  return objections;
+}
+
+function objectionsTo({ played, broken, tcpspan }: CaseResult): [string, readonly string[]] {
+  const objections = broken === undefined
+    ? faultsOf(tcpspan, played.known?.fields ?? [])
+    : [`it could not be played: ${broken}`];
+  return [played.name, objections];
 }
 
 for (const one of CASES) {
   if ("impossible" in one) continue;
   Deno.test(`the spans are true (${one.section}): ${one.name}`, async () => {
-    const { broken, tcpspan } = await resultOf(one.name);
-    const known = one.known?.fields ?? [];
-    if (broken !== undefined) throw new Error("the case could not be played", { cause: broken });
-    const faults = faultsOf(tcpspan, known);
-    assert.ok(faults.length === 0, `${faults.length} faults\n${faults.join("\n")}`);
+    const objections = (await (running ??= play())).get(one.name);
+    assert.deepEqual(objections, []);
   });
 }
 
