@@ -8,63 +8,17 @@ import { inNetworkNamespace } from "../ffi/network_namespace.ts";
 import { type Interest, Poller } from "../ffi/poller.ts";
 import { Ring } from "../ffi/ring.ts";
 import { SessionBatch } from "./batch.ts";
-import { parseNetwork } from "./cidr.ts";
+import type { CaptureOptions } from "./capture_options.ts";
 import { HostError } from "./errors.ts";
-import { ExcludedCgroups } from "./excluded_cgroups.ts";
+import type { ExcludedCgroups } from "./excluded_cgroups.ts";
 import { HOOKS, presentHooks, requireHost } from "./host.ts";
+import { excludeCgroups, KernelSettings } from "./kernel_settings.ts";
 import { Limiter } from "./limiter.ts";
 import { Nesting } from "./nesting.ts";
 import { networkNamespaceOf, networkNamespaces } from "./network_namespaces.ts";
-import { readProcLink } from "./procfs.ts";
-import {
-  BSS,
-  FLAG,
-  LIMIT,
-  NETWORK_KEY,
-  NETWORKS,
-  RECORD,
-  RODATA,
-  TALLY,
-  TEXT_LENGTH,
-} from "./record_layout.ts";
-import { type SamplingOptions, threshold, thresholdText } from "./sampling.ts";
+import { BSS, FLAG, RECORD, TALLY } from "./record_layout.ts";
 import { Selection } from "./selection.ts";
 import { WallClock } from "./wall_clock.ts";
-
-/** What to capture. An empty list lets everything through. */
-export interface CaptureOptions {
-  /** Process ids of owners, in this process's pid namespace; at most 64. */
-  readonly pids?: readonly number[];
-  readonly localPorts?: readonly number[];
-  readonly remotePorts?: readonly number[];
-  readonly families?: readonly ("ipv4" | "ipv6")[];
-  /** Networks of peers to capture. */
-  readonly includeCidrs?: readonly string[];
-  /** Networks of peers to leave out, also of those included. */
-  readonly excludeCidrs?: readonly string[];
-  /** Names of executables whose sessions are left out; of those of scripts, the interpreter's. */
-  readonly excludeExecutables?: readonly string[];
-  /** Paths of cgroups (v2) whose processes' sessions are left out, and of those below them. */
-  readonly excludeCgroups?: readonly string[];
-  /** Payload, both ways together, of sessions to capture. */
-  readonly minBytes?: number;
-  /** Milliseconds that sessions to capture last at least. */
-  readonly minDuration?: number;
-  /** Records that are captured in a second at most; 0, as by default, for any number. */
-  readonly maxSessionsPerSecond?: number;
-  /** Which of the sessions that fulfil the rest are captured; undefined: all. */
-  readonly sampling?: SamplingOptions | undefined;
-  /** Ring buffer in bytes: a power of two, a multiple of the page size. Default 16 MiB. */
-  readonly ringBuffer?: number;
-  /** Whether to report sessions that were open before the start. Default true. */
-  readonly existing?: boolean;
-  /** Reports sessions that are open for as many milliseconds, again and again; undefined: never. */
-  readonly interim?: number | undefined;
-  /** Whether to report the sessions that are still open when the capture stops. Default false. */
-  readonly reportOpenOnExit?: boolean;
-  /** Ends the capture: what is in the ring is still delivered. */
-  readonly signal?: AbortSignal;
-}
 
 /** Sessions that were seen and not delivered, by place, since the start. */
 export interface CaptureLosses {
@@ -83,9 +37,7 @@ export interface CaptureLosses {
   readonly skippedRuns: number;
 }
 
-const AF: Record<"ipv4" | "ipv6", number> = { ipv4: 2, ipv6: 10 };
 const OBJECT = new URL("../bpf/tcpspan.bpf.o", import.meta.url);
-const DEFAULT_RING = 16 * 1024 * 1024; // bytes
 const MAX_BATCH = 4096; // sessions
 const MOST_AT_ONCE = 512; // records that a walk makes before the ring is read
 const WALK_PAUSE_MS = 5; // between them, so that exporters keep pace
@@ -93,8 +45,10 @@ const MOST_INTERVAL_MS = 2 ** 31 - 1; // of setInterval
 const STRIDE = RECORD.size + 8; // of a record in the ring, which has a header
 // Under load the ring is read at intervals; a reader that has caught up sleeps without a timer.
 const LEAST_COALESCE_MS = 10;
-const MOST_COALESCE_MS = 200;
+const MOST_COALESCE_MS = 100;
+const PEAK = 30_000; // bytes a millisecond that may come without notice: 100,000 records a second
 const COALESCE_FILL = 1 / 16; // of the ring, between two readings
+const FEW = 256; // sessions
 const MOST_FREE = 2; // buffers for batches that are kept
 // A report that waits for its socket's close is handed over after as long: the process may hang.
 const MOST_WAIT_MS = 1000;
@@ -123,7 +77,8 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   readonly #nesting = new Nesting();
   readonly #free: ArrayBuffer[] = [];
   readonly #giveBack = (memory: ArrayBuffer) => {
-    if (this.#free.length < MOST_FREE) this.#free.push(memory);
+    const isWhole = memory.byteLength === MAX_BATCH * RECORD.size;
+    if (isWhole && this.#free.length < MOST_FREE) this.#free.push(memory);
   };
   readonly #counters: Mapping;
   readonly #selection: Selection;
@@ -146,9 +101,9 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   static async open(options: CaptureOptions, output?: number): Promise<Capture> {
     requireHost();
     const elf = await Deno.readFile(OBJECT);
-    const key = await samplingKey(options);
+    const settings = await KernelSettings.of(options);
     try {
-      return new Capture(elf, options, key, output);
+      return new Capture(elf, settings, options, output);
     } catch (error) {
       if (error instanceof LibbpfError || error instanceof SystemError) {
         throw new HostError(error.message, { cause: error });
@@ -159,22 +114,20 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
 
   private constructor(
     elf: Uint8Array<ArrayBuffer>,
+    settings: KernelSettings,
     options: CaptureOptions,
-    key: Uint8Array,
     output?: number,
   ) {
     this.#selection = new Selection(options);
     using onFailure = new DisposableStack();
     const object = onFailure.use(new BpfObject(elf));
-    object.setMaxEntries("ring", options.ringBuffer ?? DEFAULT_RING);
-    writeSettings(new DataView(object.initialValues(".rodata")), options, key);
+    settings.writeBeforeLoad(object);
     const hooks = presentHooks();
     for (const hook of HOOKS) if (!hooks.includes(hook)) object.disable(hook.program);
     const reportsOpen = options.interim !== undefined || options.reportOpenOnExit === true;
     if (!reportsOpen) object.disable("report_open");
-    resizeMaps(object, options);
     object.load();
-    fillMaps(object, options);
+    settings.writeAfterLoad(object);
     this.#excludedCgroups = excludeCgroups(object, options.excludeCgroups ?? []);
     const ring = onFailure.use(new Ring(object.mapFd("ring"), object.maxEntries("ring")));
     const counters = onFailure.use(new Mapping(object.mapFd(".bss"), BSS.size, "read-write"));
@@ -252,7 +205,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   /** Batches of sessions, as they lie in the ring. */
   async *[Symbol.asyncIterator](): AsyncGenerator<SessionBatch, void, void> {
     const look = new Limiter(LOOK_MS);
-    const pace = new Pace(this.#ring.size * COALESCE_FILL);
+    const pace = new Pace(this.#ring.size);
     let idle = true;
     while (!this.#disposed) {
       if (!this.#stopping && (idle || look.allows())) {
@@ -390,7 +343,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   /** The finished records at the head of the ring, at most MAX_BATCH; undefined if there are none. */
   #drain(): SessionBatch | undefined {
     if (this.#ring.waiting === 0) return undefined;
-    const memory = this.#free.pop() ?? new ArrayBuffer(MAX_BATCH * RECORD.size);
+    const memory = this.#free.pop() ?? this.#allocate();
     const words = new Int32Array(memory);
     const count = this.#ring.read(words, RECORD.size);
     if (count === 0) {
@@ -403,6 +356,12 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.#stampWallTime(words, proper);
     const selected = this.#selection.apply(words, proper);
     return new SessionBatch(new Uint8Array(memory, 0, selected * RECORD.size), this.#giveBack);
+  }
+
+  /** For what waits now; under load memory for a whole batch, which alone is used again. */
+  #allocate(): ArrayBuffer {
+    const waiting = Math.ceil(this.#ring.waiting / STRIDE);
+    return new ArrayBuffer((waiting < FEW ? waiting : MAX_BATCH) * RECORD.size);
   }
 
   /** Puts the wall clock's offset in the place of what the kernel program knows of it. */
@@ -440,14 +399,19 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   }
 }
 
-/** How long the reader sleeps, so that a part of the ring fills up meanwhile at the rate of late. */
+/**
+ * How long the reader sleeps, so that a part of the ring fills up meanwhile at the rate of late, and
+ * no more than a quarter of it should the rate rise to its peak.
+ */
 class Pace {
-  readonly #fill: number;
+  readonly #fill: number; // bytes
+  readonly #most: number; // milliseconds
   #read = performance.now();
 
-  /** @param fill bytes */
-  constructor(fill: number) {
-    this.#fill = fill;
+  /** @param size of the ring, bytes */
+  constructor(size: number) {
+    this.#fill = size * COALESCE_FILL;
+    this.#most = Math.max(LEAST_COALESCE_MS, Math.min(size / 4 / PEAK, MOST_COALESCE_MS));
   }
 
   /** @param bytes that were read just now. @returns milliseconds until the next time */
@@ -455,7 +419,7 @@ class Pace {
     const now = performance.now();
     const perMs = bytes / (now - this.#read);
     this.#read = now;
-    return Math.min(Math.max(this.#fill / perMs, LEAST_COALESCE_MS), MOST_COALESCE_MS);
+    return Math.min(Math.max(this.#fill / perMs, LEAST_COALESCE_MS), this.#most);
   }
 }
 
@@ -504,7 +468,7 @@ function seed(object: BpfObject): void {
  * import { capture } from "../mod.ts";
  *
  * await using sessions = await capture({ signal: AbortSignal.timeout(100) });
- * for await (const batch of sessions) {
+ * for await (using batch of sessions) {
  *   for (const session of batch) {
  *     console.log(session.comm, session.serverPort, session.txBytes, session.rxBytes);
  *   }
@@ -513,117 +477,4 @@ function seed(object: BpfObject): void {
  */
 export function capture(options: CaptureOptions = {}): Promise<Capture> {
   return Capture.open(options);
-}
-
-function writeSettings(rodata: DataView, options: CaptureOptions, key: Uint8Array): void {
-  const pids = options.pids ?? [];
-  if (pids.length > LIMIT.pids) {
-    throw new RangeError(
-      `cannot filter by ${pids.length} pids: at most ${LIMIT.pids} are possible`,
-    );
-  }
-  rodata.setUint32(RODATA.filter_pid_count, pids.length, true);
-  pids.forEach((pid, i) => rodata.setUint32(RODATA.filter_pids + 4 * i, pid, true));
-  writePorts(rodata, RODATA.filter_local_ports, RODATA.local_ports, options.localPorts);
-  writePorts(rodata, RODATA.filter_peer_ports, RODATA.peer_ports, options.remotePorts);
-  const [family, other] = new Set(options.families);
-  if (family !== undefined && other === undefined) {
-    rodata.setUint16(RODATA.filter_family, AF[family], true);
-  }
-  rodata.setUint8(RODATA.include_networks, isFull(options.includeCidrs));
-  rodata.setUint8(RODATA.exclude_networks, isFull(options.excludeCidrs));
-  rodata.setUint8(RODATA.exclude_executables, isFull(options.excludeExecutables));
-  rodata.setUint8(RODATA.exclude_cgroups, isFull(options.excludeCgroups));
-  rodata.setBigUint64(RODATA.min_bytes, BigInt(options.minBytes ?? 0), true);
-  const minDurationNs = BigInt(options.minDuration ?? 0) * 1_000_000n;
-  rodata.setBigUint64(RODATA.min_duration_ns, minDurationNs, true);
-  rodata.setBigUint64(RODATA.most_per_second, BigInt(options.maxSessionsPerSecond ?? 0), true);
-  if (options.sampling !== undefined) writeSampling(rodata, options.sampling);
-  key.forEach((byte, i) => rodata.setUint8(RODATA.trace_key + i, byte));
-  rodata.setUint8(RODATA.report_existing, options.existing === false ? 0 : 1);
-  rodata.setBigUint64(RODATA.interim_ns, BigInt(options.interim ?? 0) * 1_000_000n, true);
-  rodata.setUint32(RODATA.own_pid, Deno.pid, true);
-  const namespace = /\d+/.exec(readProcLink("self/ns/pid") ?? "")?.[0];
-  rodata.setUint32(RODATA.pid_namespace, Number(namespace ?? 0), true);
-  rodata.setBigUint64(RODATA.tracer_start_ns, bootTimeNs(), true);
-}
-
-function writePorts(
-  rodata: DataView,
-  enabled: number,
-  bitmap: number,
-  ports: readonly number[] | undefined,
-): void {
-  if (ports === undefined || ports.length === 0) return;
-  rodata.setUint8(enabled, 1);
-  for (const port of ports) {
-    if (!Number.isInteger(port) || port < 0 || port > 65535) {
-      throw new RangeError(`cannot filter by port ${port}: ports are 0 to 65535`);
-    }
-    const at = bitmap + (port >> 3);
-    rodata.setUint8(at, rodata.getUint8(at) | 1 << (port & 7));
-  }
-}
-
-function writeSampling(rodata: DataView, { ratio, keepErrors }: SamplingOptions): void {
-  rodata.setUint8(RODATA.sampling, 1);
-  rodata.setUint8(RODATA.keep_errors, keepErrors === true ? 1 : 0);
-  rodata.setBigUint64(RODATA.sampling_threshold, threshold(thresholdText(ratio)), true);
-}
-
-/** Of the trace ids that decide; nothing where none do. It takes a module to make, and memory. */
-async function samplingKey({ sampling }: CaptureOptions): Promise<Uint8Array> {
-  if (sampling === undefined) return new Uint8Array();
-  const { hashKey } = await import("./hash_key.ts");
-  return hashKey(sampling.key ?? "");
-}
-
-function isFull(list: readonly unknown[] | undefined): 0 | 1 {
-  return list === undefined || list.length === 0 ? 0 : 1;
-}
-
-/** Makes room for what the options list. */
-function resizeMaps(object: BpfObject, options: CaptureOptions): void {
-  const { includeCidrs = [], excludeCidrs = [], excludeExecutables = [], excludeCgroups = [] } =
-    options;
-  const resize = (map: string, entries: number) => object.setMaxEntries(map, Math.max(1, entries));
-  resize("networks", includeCidrs.length + excludeCidrs.length);
-  resize("excluded_executables", excludeExecutables.length);
-  resize("excluded_cgroups", excludeCgroups.length);
-}
-
-const IN_MAP = Uint8Array.of(1);
-
-function fillMaps(object: BpfObject, options: CaptureOptions): void {
-  const networks = (list: number, cidrs: readonly string[]) => {
-    for (const cidr of cidrs) object.updateMap("networks", networkKey(list, cidr), IN_MAP);
-  };
-  networks(NETWORKS.INCLUDED, options.includeCidrs ?? []);
-  networks(NETWORKS.EXCLUDED, options.excludeCidrs ?? []);
-  for (const name of options.excludeExecutables ?? []) {
-    const key = new Uint8Array(TEXT_LENGTH.exe);
-    key.set(new TextEncoder().encode(name).subarray(0, TEXT_LENGTH.exe - 1)); // as it is cut there
-    object.updateMap("excluded_executables", key, IN_MAP);
-  }
-}
-
-function excludeCgroups(object: BpfObject, paths: readonly string[]): ExcludedCgroups {
-  const key = (id: bigint) => new Uint8Array(BigUint64Array.of(id).buffer);
-  return new ExcludedCgroups(paths, {
-    add: (id) => object.updateMap("excluded_cgroups", key(id), IN_MAP),
-    remove: (id) => object.deleteFromMap("excluded_cgroups", key(id)),
-  });
-}
-
-/** `struct network_key` */
-function networkKey(list: number, cidr: string): Uint8Array<ArrayBuffer> {
-  const { family, bytes, prefix } = parseNetwork(cidr);
-  const key = new Uint8Array(NETWORK_KEY.size);
-  const view = new DataView(key.buffer);
-  const head = (NETWORK_KEY.address - NETWORK_KEY.list) * 8; // bits that have to be the same
-  view.setUint32(NETWORK_KEY.prefix_length, head + prefix, true);
-  view.setUint16(NETWORK_KEY.list, list, true);
-  view.setUint16(NETWORK_KEY.family, AF[family], true);
-  key.set(bytes, NETWORK_KEY.address);
-  return key;
 }

@@ -1,5 +1,4 @@
 /** Cgroups by id: what names a process that is gone when its session is read. */
-import { statSync } from "node:fs";
 import { type CgroupNames, parseCgroups } from "./cgroup.ts";
 import { readProc } from "./procfs.ts";
 
@@ -34,8 +33,8 @@ export class CgroupIndex {
 
   #scan(root: string, path: string): void {
     try {
-      const { ino } = statSync(root + path, { bigint: true });
-      if (!this.#known.has(ino)) this.learn(ino, parseCgroups(`0::${path}`));
+      const id = cgroupIdOf(root + path);
+      if (!this.#known.has(id)) this.learn(id, parseCgroups(`0::${path}`));
       for (const { name, isDirectory } of Deno.readDirSync(root + path)) {
         if (isDirectory) this.#scan(root, path === "/" ? `/${name}` : `${path}/${name}`);
       }
@@ -48,4 +47,13 @@ export class CgroupIndex {
 /** Where the cgroup v2 hierarchy is mounted: proc_pid_mountinfo(5), fields 5 and behind the dash. */
 export function cgroupMountPoint(): string | undefined {
   return /^\d+ \d+ \S+ \S+ (\S+) .* - cgroup2 /m.exec(readProc("self/mountinfo") ?? "")?.[1];
+}
+
+/**
+ * The id of the cgroup at `folder`, which is its inode. The kernel counts inodes up from 1: they are
+ * exact as numbers.
+ * @throws if there is no such folder
+ */
+export function cgroupIdOf(folder: string): bigint {
+  return BigInt(Deno.statSync(folder).ino ?? 0);
 }

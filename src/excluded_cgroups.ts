@@ -1,6 +1,5 @@
 /** Cgroups (v2) by path, as the kernel program knows them: by id. */
-import { statSync } from "node:fs";
-import { cgroupMountPoint } from "./cgroup_index.ts";
+import { cgroupIdOf, cgroupMountPoint } from "./cgroup_index.ts";
 import { HostError } from "./errors.ts";
 
 /** The kernel program's map. */
@@ -54,10 +53,9 @@ export class ExcludedCgroups {
   }
 }
 
-/** A cgroup's id is its folder's inode. */
 function idOf(folder: string): bigint | undefined {
   try {
-    return statSync(folder, { bigint: true }).ino;
+    return cgroupIdOf(folder);
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 /** What a run does: the flags, the config and the environment put together. */
 import type { Attributes } from "@opentelemetry/api";
-import type { CaptureOptions } from "./capture.ts";
+import type { CaptureOptions } from "./capture_options.ts";
 import { CAPTURE, RESOURCE, SAMPLING, TRACE } from "./config/defaults.ts";
 import type { Environment } from "./config/expand.ts";
 import type { Config, ConfiguredExporter } from "./config/load.ts";
@@ -14,7 +14,7 @@ import type { ResourceSettings } from "./resource.ts";
 
 /** What a run does. */
 export interface RunSettings {
-  readonly capture: Required<Omit<CaptureOptions, "signal" | "onHangup">>;
+  readonly capture: Required<Omit<CaptureOptions, "signal">>;
   /** The attributes are the config's, the environment's below them. */
   readonly resource: ResourceSettings;
   readonly trace: ParentSettings & {

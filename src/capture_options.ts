@@ -1,0 +1,37 @@
+/** What a capture is told. */
+import type { SamplingOptions } from "./sampling.ts";
+
+/** What to capture. An empty list lets everything through. */
+export interface CaptureOptions {
+  /** Process ids of owners, in this process's pid namespace; at most 64. */
+  readonly pids?: readonly number[];
+  readonly localPorts?: readonly number[];
+  readonly remotePorts?: readonly number[];
+  readonly families?: readonly ("ipv4" | "ipv6")[];
+  /** Networks of peers to capture. */
+  readonly includeCidrs?: readonly string[];
+  /** Networks of peers to leave out, also of those included. */
+  readonly excludeCidrs?: readonly string[];
+  /** Names of executables whose sessions are left out; of those of scripts, the interpreter's. */
+  readonly excludeExecutables?: readonly string[];
+  /** Paths of cgroups (v2) whose processes' sessions are left out, and of those below them. */
+  readonly excludeCgroups?: readonly string[];
+  /** Payload, both ways together, of sessions to capture. */
+  readonly minBytes?: number;
+  /** Milliseconds that sessions to capture last at least. */
+  readonly minDuration?: number;
+  /** Records that are captured in a second at most; 0, as by default, for any number. */
+  readonly maxSessionsPerSecond?: number;
+  /** Which of the sessions that fulfil the rest are captured; undefined: all. */
+  readonly sampling?: SamplingOptions | undefined;
+  /** Ring buffer in bytes: a power of two, a multiple of the page size. Default 16 MiB. */
+  readonly ringBuffer?: number;
+  /** Whether to report sessions that were open before the start. Default true. */
+  readonly existing?: boolean;
+  /** Reports sessions that are open for as many milliseconds, again and again; undefined: never. */
+  readonly interim?: number | undefined;
+  /** Whether to report the sessions that are still open when the capture stops. Default false. */
+  readonly reportOpenOnExit?: boolean;
+  /** Ends the capture: what is in the ring is still delivered. */
+  readonly signal?: AbortSignal;
+}
