@@ -127,12 +127,31 @@ static __always_inline bool wants_address(const struct sock *sk, const struct tc
 	       (!include_networks || has_peer_in(NETWORKS_INCLUDED, sk));
 }
 
-/* May let through a little less than what is wanted: src/selection.ts is exact. */
-static __always_inline bool wants_size(const struct live *live, const struct tcp_sock *tp)
+/* Session.txBytes and rxBytes: the kernel's counters count SYN and FINs. */
+static __always_inline __u64 payload_of(const struct live *live, const struct sock *sk,
+					const struct tcp_sock *tp, __u8 state)
+{
+	bool fin_sent = state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING ||
+			state == TCP_LAST_ACK;
+	__u64 bytes = tp->bytes_acked + tp->bytes_received;
+	__u64 other = 0;
+
+	if (live->role == ROLE_ACTIVE && tp->bytes_acked && !(live->flags & FLAG_RESTORED))
+		other++;
+	if (fin_sent && tp->snd_una == tp->write_seq)
+		other++;
+	if (sk->__sk_common.skc_flags & (1UL << SOCK_DONE))
+		other++;
+	return bytes > other ? bytes - other : 0;
+}
+
+/* May let through a little more than what is wanted: src/selection.ts is exact. */
+static __always_inline bool wants_size(const struct live *live, const struct sock *sk,
+				       const struct tcp_sock *tp, __u8 state)
 {
 	__u64 now;
 
-	if (min_bytes && tp->bytes_acked + tp->bytes_received < min_bytes)
+	if (min_bytes && payload_of(live, sk, tp, state) < min_bytes)
 		return false;
 	if (!min_duration_ns)
 		return true;
@@ -262,7 +281,7 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 	if (!tp)
 		return;
 	finish(live);
-	if (!wants_address(sk, tp) || !wants_size(live, tp))
+	if (!wants_address(sk, tp) || !wants_size(live, sk, tp, last_state))
 		return;
 	if (is_all_read(sk, last_state) || (flags & FLAG_BACKSTOP))
 		flags |= FLAG_ALL_READ;

@@ -270,16 +270,6 @@ export class Session {
       : writeIpv6(this.#view, this.#offset + addressOf(end), target, at);
   }
 
-  /** The local address in network order: 4 or 16 bytes of the record itself. */
-  get localAddressBytes(): Uint8Array {
-    return this.#addressBytes(RECORD.local_address);
-  }
-
-  /** The peer's address in network order: 4 or 16 bytes of the record itself. */
-  get peerAddressBytes(): Uint8Array {
-    return this.#addressBytes(RECORD.peer_address);
-  }
-
   get localPort(): number {
     return this.#u16(RECORD.local_port);
   }
@@ -510,11 +500,6 @@ export class Session {
   /** Exact up to 2^53. */
   #u64(field: number): number {
     return this.#u32(field + 4) * 2 ** 32 + this.#u32(field);
-  }
-
-  #addressBytes(field: number): Uint8Array {
-    const at = this.#offset + field;
-    return this.#bytes.subarray(at, at + (this.family === "ipv4" ? 4 : 16));
   }
 
   #text(field: number, length: number): string {

@@ -303,12 +303,9 @@ Deno.test("addresses are text of the record's family", () => {
   const ipv4 = makeSession({ local_address: "10.1.2.3", peer_address: "192.0.2.255" });
   assert.equal(ipv4.family, "ipv4");
   assert.deepEqual([ipv4.localAddress, ipv4.peerAddress], ["10.1.2.3", "192.0.2.255"]);
-  assert.deepEqual([...ipv4.localAddressBytes], [10, 1, 2, 3]);
-  assert.deepEqual([...ipv4.peerAddressBytes], [192, 0, 2, 255]);
   const ipv6 = makeSession({ local_address: "2001:db8::1", peer_address: "fe80::2:0:0:1" });
   assert.equal(ipv6.family, "ipv6");
   assert.deepEqual([ipv6.localAddress, ipv6.peerAddress], ["2001:db8::1", "fe80::2:0:0:1"]);
-  assert.equal(ipv6.peerAddressBytes.length, 16);
 });
 
 Deno.test("serverPort is the peer's for the active end, and the local one for the passive", () => {
