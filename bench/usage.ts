@@ -26,10 +26,10 @@ export function cpuNs(pid: number): number {
   return Number(timespec[0] ?? 0n) * 1e9 + Number(timespec[1] ?? 0n);
 }
 
-/** Resident memory in MiB. */
-export function residentMib(pid: number): number {
+/** Resident memory in MB. */
+export function residentMb(pid: number): number {
   const text = readProc(`${pid}/status`) ?? "";
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? NaN) / 1024;
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? NaN) * 1024 / 1e6;
 }
 
 /** How often each thread has given up its CPU to wait. */

@@ -9,7 +9,7 @@ import { Session } from "./session.ts";
  */
 export class SessionBatch implements Disposable {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly #giveBack: ((memory: ArrayBuffer) => void) | undefined;
+  #giveBack: ((memory: ArrayBuffer) => void) | undefined;
 
   /**
    * @param bytes whole records: a length that is a multiple of `RECORD.size`
@@ -46,6 +46,8 @@ export class SessionBatch implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#giveBack?.(this.bytes.buffer);
+    const giveBack = this.#giveBack;
+    this.#giveBack = undefined; // once: the memory may have another user by then
+    giveBack?.(this.bytes.buffer);
   }
 }

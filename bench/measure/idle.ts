@@ -3,7 +3,7 @@ import type { Bench } from "../bench.ts";
 import { atMost, type Row } from "../row.ts";
 import { sleep } from "../sleep.ts";
 import { startSpans, startTcplife, type Tracer } from "../tracer.ts";
-import { cpuNs, residentMib, waits, wakeUps } from "../usage.ts";
+import { cpuNs, residentMb, waits, wakeUps } from "../usage.ts";
 
 const SOCKETS = 10_000;
 const MESSAGES = 10; // a second
@@ -45,7 +45,7 @@ export async function measureIdle(bench: Bench): Promise<Row[]> {
     },
     {
       figure: "idle memory",
-      unit: "MiB",
+      unit: "MB",
       peer: peer(tcplife.mib),
       tcpspan: [tcpspan.mib],
       goal: atMost(80, "≤ 80 MB"),
@@ -64,7 +64,7 @@ async function observe(start: () => Promise<Tracer>, seconds: number): Promise<I
   return {
     percent: (cpuNs(pid) - cpu) / 1e9 / took * 100,
     wakeUps: wakeUps(threads, waits(pid)) / took,
-    mib: residentMib(pid),
+    mib: residentMb(pid),
     disturbed: await countLines(tracer.output) - printed,
   };
 }

@@ -5,7 +5,7 @@ import { atMost, type Row } from "../row.ts";
 import { sleep } from "../sleep.ts";
 import { median } from "../statistics.ts";
 import { otlpConfig, startSpans } from "../tracer.ts";
-import { residentMib } from "../usage.ts";
+import { residentMb } from "../usage.ts";
 
 const RATE = 25_000; // sessions a second, of two ends
 const STEP_MS = 100;
@@ -25,7 +25,7 @@ export async function measureMemory(
     rate: RATE,
   }).finally(() => over = true);
   while (!over) {
-    resident.push(residentMib(tracer.pid));
+    resident.push(residentMb(tracer.pid));
     await sleep(STEP_MS);
   }
   const { sessions } = await churn;
@@ -35,14 +35,14 @@ export async function measureMemory(
   return [
     {
       figure: "memory under churn, at most",
-      unit: "MiB",
+      unit: "MB",
       tcpspan: [Math.max(...resident)],
       goal: atMost(120, "≤ 120 MB"),
       note: `resident, over ${2 * sessions} session ends to OTLP, ${2 * RATE} a second`,
     },
     {
       figure: "the same, the last fifth of the time beside the second",
-      unit: "MiB",
+      unit: "MB",
       peer: { of: "tcpspan, earlier", values: [median(early)] },
       tcpspan: [median(late)],
       goal: { text: `flat: ≤ ${FLAT}`, met: (_, ratio) => ratio <= FLAT },

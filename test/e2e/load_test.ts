@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Load } from "../../bench/load.ts";
 import { Sink } from "../../bench/sink.ts";
 import { settle } from "../../bench/tracer.ts";
-import { residentMib } from "../../bench/usage.ts";
+import { residentMb } from "../../bench/usage.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 import { startTcpspan } from "./tcpspan.ts";
 
@@ -45,7 +45,7 @@ Deno.test("of a million sessions, both ends of each are delivered to OTLP once",
 });
 
 /** What the queue and its exports may hold, beside what any run takes. */
-const MOST_GROWTH_MIB = 64;
+const MOST_GROWTH_MB = 64;
 
 Deno.test("what a destination that stands still leaves no room for is counted, in bounded memory", async () => {
   await using folder = await makeTempFolder();
@@ -62,10 +62,10 @@ Deno.test("what a destination that stands still leaves no room for is counted, i
   await load.churn({ threads: 4, sessions: 20_000, rate: 10_000 }); // what any run takes
   await settle(tool);
   await sink.reset(load.netns);
-  const before = residentMib(tool.pid);
+  const before = residentMb(tool.pid);
   sink.standStill();
   const { sessions } = await load.churn({ threads: 4, sessions: 60_000, rate: 15_000 });
-  const after = residentMib(tool.pid);
+  const after = residentMb(tool.pid);
   sink.goOn();
   await settle(tool, SETTLE_MS);
   const { stderr } = await tool.stop("SIGINT");
@@ -77,7 +77,7 @@ Deno.test("what a destination that stands still leaves no room for is counted, i
   assert.ok(lost.some((text) => text.endsWith("otlp: its queue was full")), stderr);
   assert.equal(distinct + count, 2 * sessions, stderr);
   assert.equal(stderr.match(/until now: its queue is full/g)?.length, 1, "told once a minute");
-  assert.ok(after - before < MOST_GROWTH_MIB, `grew by ${after - before} MiB`);
+  assert.ok(after - before < MOST_GROWTH_MB, `grew by ${after - before} MB`);
 });
 
 /** Numbers of lost sessions and where they were lost, as the last lines tell. */

@@ -41,10 +41,10 @@ export class TraceRequestEncoder {
     this.#begin(batch.length * this.#spanSize);
     const session = batch.at(0);
     const groups = this.#groups;
+    groups.clear();
     groups.fill(batch.length, (index) => this.#spans.resourceOf(session.moveTo(index)));
     for (let group = 0; group < groups.length; group++) this.#writeGroup(group, session);
     const bytes = this.#buffer.bytes.subarray(0, this.#writer.at);
-    groups.clear();
     this.#buffer = new GrowingBuffer();
     return bytes;
   }
