@@ -46,7 +46,7 @@ static __always_inline void sip_round(__u64 *v)
  * The last 8 of the 16 bytes of SipHash-2-4 (Aumasson and Bernstein, 2012). The
  * last of 2 or 3 blocks has the length in its highest byte.
  */
-static __noinline __u64 sip_hash(__u64 first, __u64 second, __u64 third, __u32 blocks)
+static __always_inline __u64 sip_hash(__u64 first, __u64 second, __u64 third, __u32 blocks)
 {
 	__u64 v[4] = {
 		trace_key[0] ^ 0x736f6d6570736575ULL,

@@ -158,9 +158,12 @@ int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 		note_turn(live, now);
 		return 0;
 	}
-	record = is_last ? reserve() : bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
-	if (!record)
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		if (is_last) /* else there is another walk */
+			__sync_fetch_and_add(&lost_ring_full, 1);
 		return 0;
+	}
 	/* the lock is not held here: take the counters again if they moved, or do not fit */
 	for (int i = 0; i < MOST_TRIES && !consistent; i++) {
 		state = sk->__sk_common.skc_state;
