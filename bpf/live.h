@@ -79,6 +79,13 @@ static __always_inline void adopt(struct live *live)
 		begin(live, ROLE_PASSIVE, 0);
 }
 
+/* Whether this end's FIN was queued, in a state before CLOSE. */
+static __always_inline bool has_queued_fin(__u8 state)
+{
+	return state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING ||
+	       state == TCP_LAST_ACK;
+}
+
 /*
  * The role of a socket that was met late. bytes_acked counts the SYN of the
  * active end: what was acknowledged or is in flight, without what was sent, is
@@ -86,12 +93,10 @@ static __always_inline void adopt(struct live *live)
  */
 static __always_inline __u8 infer_role(const struct tcp_sock *tp, __u8 state)
 {
-	bool fin_queued = state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 ||
-			  state == TCP_CLOSING || state == TCP_LAST_ACK;
 	__u32 snd_nxt = tp->snd_nxt;
 	__u64 syn = tp->bytes_acked + (__u32)(snd_nxt - tp->snd_una) -
 		    (tp->bytes_sent - tp->bytes_retrans) -
-		    (fin_queued && snd_nxt == tp->write_seq);
+		    (has_queued_fin(state) && snd_nxt == tp->write_seq);
 
 	return syn == 1 ? ROLE_ACTIVE : syn == 0 ? ROLE_PASSIVE : ROLE_UNKNOWN;
 }

@@ -131,14 +131,12 @@ static __always_inline bool wants_address(const struct sock *sk, const struct tc
 static __always_inline __u64 payload_of(const struct live *live, const struct sock *sk,
 					const struct tcp_sock *tp, __u8 state)
 {
-	bool fin_sent = state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING ||
-			state == TCP_LAST_ACK;
 	__u64 bytes = tp->bytes_acked + tp->bytes_received;
 	__u64 other = 0;
 
 	if (live->role == ROLE_ACTIVE && tp->bytes_acked && !(live->flags & FLAG_RESTORED))
 		other++;
-	if (fin_sent && tp->snd_una == tp->write_seq)
+	if (has_queued_fin(state) && tp->snd_una == tp->write_seq)
 		other++;
 	if (sk->__sk_common.skc_flags & (1UL << SOCK_DONE))
 		other++;

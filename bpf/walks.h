@@ -96,7 +96,7 @@ static __always_inline bool read_settled_numbers(struct numbers *numbers, const 
 {
 	struct numbers again;
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < MOST_TRIES; i++) {
 		read_numbers(numbers, tp);
 		barrier();
 		read_numbers(&again, tp);

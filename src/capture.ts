@@ -15,7 +15,8 @@ import { HOOKS, presentHooks, requireHost } from "./host.ts";
 import { excludeCgroups, KernelSettings } from "./kernel_settings.ts";
 import { Limiter } from "./limiter.ts";
 import { Nesting } from "./nesting.ts";
-import { networkNamespaceOf, networkNamespaces } from "./network_namespaces.ts";
+import { networkNamespaces } from "./network_namespaces.ts";
+import { namespaceOf } from "./procfs.ts";
 import { BSS, FLAG, RECORD, TALLY } from "./record_layout.ts";
 import { Selection } from "./selection.ts";
 import { WallClock } from "./wall_clock.ts";
@@ -444,7 +445,7 @@ function seed(object: BpfObject): void {
   object.attachIterator("seed_role");
   using own = object.walk("seed_role");
   own.next(1);
-  const ownInode = networkNamespaceOf("self");
+  const ownInode = namespaceOf("self", "net");
   for (const { inode, pid } of networkNamespaces()) {
     if (inode === ownInode) continue;
     try {

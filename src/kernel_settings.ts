@@ -2,13 +2,13 @@
 import type { BpfObject } from "../ffi/bpf_object.ts";
 import { bootTimeNs } from "../ffi/clock.ts";
 import type { CaptureOptions } from "./capture_options.ts";
+import { CAPTURE } from "./config/defaults.ts";
 import { ExcludedCgroups } from "./excluded_cgroups.ts";
-import { readProcLink } from "./procfs.ts";
+import { namespaceOf } from "./procfs.ts";
 import { LIMIT, NETWORK_KEY, NETWORKS, RODATA, TEXT_LENGTH } from "./record_layout.ts";
 import { type SamplingOptions, threshold, thresholdText } from "./sampling.ts";
 
 const AF: Record<"ipv4" | "ipv6", number> = { ipv4: 2, ipv6: 10 };
-const DEFAULT_RING = 16 * 1024 * 1024; // bytes
 const IN_MAP = Uint8Array.of(1);
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -32,7 +32,7 @@ export class KernelSettings {
 
   /** Writes what the verifier sees, and makes room for the rest. @throws {RangeError} */
   writeBeforeLoad(object: BpfObject): void {
-    const { ringBuffer = DEFAULT_RING, excludeExecutables = [], excludeCgroups = [] } =
+    const { ringBuffer = CAPTURE.ring_buffer, excludeExecutables = [], excludeCgroups = [] } =
       this.#options;
     const resize = (map: string, entries: number) =>
       object.setMaxEntries(map, Math.max(1, entries));
@@ -96,8 +96,7 @@ function writeFilters(rodata: DataView, options: CaptureOptions): void {
 
 function writeTracer(rodata: DataView): void {
   rodata.setUint32(RODATA.own_pid, Deno.pid, true);
-  const namespace = /\d+/.exec(readProcLink("self/ns/pid") ?? "")?.[0];
-  rodata.setUint32(RODATA.pid_namespace, Number(namespace ?? 0), true);
+  rodata.setUint32(RODATA.pid_namespace, namespaceOf("self", "pid"), true);
   rodata.setBigUint64(RODATA.tracer_start_ns, bootTimeNs(), true);
 }
 

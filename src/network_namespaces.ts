@@ -1,5 +1,5 @@
 /** The network namespaces of this host. */
-import { readProcLink } from "./procfs.ts";
+import { namespaceOf } from "./procfs.ts";
 
 /** A network namespace, and one of the processes in it. */
 export interface NetworkNamespace {
@@ -8,17 +8,12 @@ export interface NetworkNamespace {
   readonly pid: string;
 }
 
-/** Inode of the network namespace of process `pid`, or `self`; 0 if nobody tells. */
-export function networkNamespaceOf(pid: string): number {
-  return Number(/\d+/.exec(readProcLink(`${pid}/ns/net`) ?? "")?.[0] ?? 0);
-}
-
 /** Those that have a process of this pid namespace in them, each once. */
 export function* networkNamespaces(): Generator<NetworkNamespace, void, void> {
   const seen = new Set<number>();
   for (const { name } of Deno.readDirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    const inode = networkNamespaceOf(name);
+    const inode = namespaceOf(name, "net");
     if (inode === 0 || seen.has(inode)) continue;
     seen.add(inode);
     yield { inode, pid: name };

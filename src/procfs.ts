@@ -21,6 +21,11 @@ export function readProcLink(path: string): string | undefined {
   }
 }
 
+/** Inode of a namespace of process `pid`, or `self`; 0 if nobody tells. */
+export function namespaceOf(pid: string, kind: "net" | "pid"): number {
+  return Number(/\d+/.exec(readProcLink(`${pid}/ns/${kind}`) ?? "")?.[0] ?? 0);
+}
+
 /**
  * Whether `pid` is still the process that started at `startBootNs` (nanoseconds of the boot clock),
  * and not another that got its number.
