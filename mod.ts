@@ -7,8 +7,8 @@
  * @module
  */
 export { SessionBatch } from "./src/batch.ts";
-export { Capture, capture, type CaptureLosses } from "./src/capture.ts";
-export type { CaptureOptions } from "./src/capture_options.ts";
+export { Capture, capture, type CaptureLosses } from "./src/capture/capture.ts";
+export type { CaptureOptions } from "./src/capture/capture_options.ts";
 export { type Ending, endingOf } from "./src/ending.ts";
 export { HostError } from "./src/errors.ts";
 export { FLAG } from "./src/record_layout.ts";

@@ -27,15 +27,31 @@ function constant(name: string, doc: string, entries: [string, number][]): strin
   return `/** ${doc} */\nexport const ${name} = {\n${lines.join("\n")}\n} as const;\n`;
 }
 
-/** Offsets of a structure's members, those of structures in it under `outer_inner`. */
-function offsets(btf: Btf, struct: string, prefix = "", base = 0): [string, number][] {
-  return btf.structMembers(struct).flatMap((member): [string, number][] => {
-    if (/^_?pad/.test(member.name)) return [];
-    const name = prefix + member.name;
-    return member.struct === undefined
-      ? [[name, base + member.offset]]
-      : offsets(btf, member.struct, `${name}_`, base + member.offset);
+/** A structure's members, those of structures in it under `outer_inner`. */
+function members(
+  btf: Btf,
+  struct: string,
+  prefix = "",
+  base = 0,
+): { name: string; offset: number; size: number }[] {
+  return btf.structMembers(struct).flatMap(({ name, offset, size, struct }) => {
+    if (/^_?pad/.test(name)) return [];
+    return struct === undefined
+      ? [{ name: prefix + name, offset: base + offset, size }]
+      : members(btf, struct, `${prefix}${name}_`, base + offset);
   });
+}
+
+function offsets(btf: Btf, struct: string): [string, number][] {
+  return members(btf, struct).map(({ name, offset }) => [name, offset]);
+}
+
+/** The record's layout as text, which goes where records outlive the program that wrote them. */
+function description(btf: Btf): string {
+  const fields = members(btf, "record").map(({ name, offset, size }) =>
+    `${name}:${offset}:${size}`
+  );
+  return `size:${btf.structSize("record")} ${fields.join(" ")}`;
 }
 
 function enumeration(btf: Btf, name: string, prefix: string): [string, number][] {
@@ -66,6 +82,8 @@ function layout(elf: Uint8Array<ArrayBuffer>): string {
       ["size", btf.structSize("record")],
       ...offsets(btf, "record"),
     ]),
+    "/** The same, with the members' sizes: `size:BYTES NAME:OFFSET:SIZE NAME:OFFSET:SIZE …`. */\n" +
+    `export const RECORD_DESCRIPTION =\n  "${description(btf)}";\n`,
     constant("TEXT_LENGTH", "Sizes of the owner's names in bytes, NUL included.", [
       ...sizes(btf, "owner", ["comm", "exe"]),
     ]),

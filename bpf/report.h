@@ -143,7 +143,7 @@ static __always_inline __u64 payload_of(const struct live *live, const struct so
 	return bytes > other ? bytes - other : 0;
 }
 
-/* May let through a little more than what is wanted: src/selection.ts is exact. */
+/* May let through a little more than what is wanted: src/capture/selection.ts is exact. */
 static __always_inline bool wants_size(const struct live *live, const struct sock *sk,
 				       const struct tcp_sock *tp, __u8 state)
 {

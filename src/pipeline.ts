@@ -1,9 +1,9 @@
 /** From the capture to the exporters, and an orderly end. */
 import type { SessionBatch } from "./batch.ts";
-import type { Capture } from "./capture.ts";
+import type { Capture } from "./capture/capture.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
 import { countSessions, say } from "./messages.ts";
-import type { ExporterQueue } from "./queue.ts";
+import type { ExporterQueue } from "./queue/queue.ts";
 
 const CLOSE_TIMEOUT_MS = 5000;
 const RING_FULL = "the ring buffer was full (capture.ring_buffer)";

@@ -46,6 +46,10 @@ export const RECORD = {
   peer_address: 268,
 } as const;
 
+/** The same, with the members' sizes: `size:BYTES NAME:OFFSET:SIZE NAME:OFFSET:SIZE …`. */
+export const RECORD_DESCRIPTION =
+  "size:288 wall_offset_ns:0:8 start_ns:8:8 established_ns:16:8 fin_sent_ns:24:8 fin_received_ns:32:8 end_ns:40:8 cookie:48:8 bytes_acked:56:8 bytes_received:64:8 owner_process_start_ns:72:8 owner_cgroup_id:80:8 owner_pid:88:4 owner_uid:92:4 owner_comm:96:16 owner_exe:112:64 owner_source:176:1 owner_excluded:177:1 owner_exec_id:180:4 netns:184:4 snd_una:188:4 write_seq:192:4 rcv_nxt:196:4 copied_seq:200:4 data_segs_in:204:4 data_segs_out:208:4 total_retrans:212:4 srtt_us:216:4 rtt_min_us:220:4 handshake_rtt_us:224:4 flags:228:4 interim:232:4 ifindex:236:4 family:240:2 local_port:242:2 peer_port:244:2 err:246:2 last_state:248:1 role:249:1 shutdown:250:1 local_address:252:16 peer_address:268:16";
+
 /** Sizes of the owner's names in bytes, NUL included. */
 export const TEXT_LENGTH = {
   comm: 16,

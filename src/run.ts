@@ -1,12 +1,12 @@
 /** One run: exporters opened, capture attached, sessions moved, everything closed. */
 import { dirname, resolve } from "node:path";
-import { Capture } from "./capture.ts";
+import { Capture } from "./capture/capture.ts";
 import type { Environment } from "./config/expand.ts";
 import type { ExporterContext, Spans } from "./exporter.ts";
 import { requireHost } from "./host.ts";
 import { countSessions, say } from "./messages.ts";
 import { closeAll, describeLosses, pump } from "./pipeline.ts";
-import { ExporterQueue } from "./queue.ts";
+import { ExporterQueue } from "./queue/queue.ts";
 import type { RunSettings } from "./settings.ts";
 import type { SpanMapper } from "./span.ts";
 

@@ -1,6 +1,6 @@
 /** What a run does: the flags, the config and the environment put together. */
 import type { Attributes } from "@opentelemetry/api";
-import type { CaptureOptions } from "./capture_options.ts";
+import type { CaptureOptions } from "./capture/capture_options.ts";
 import { CAPTURE, RESOURCE, SAMPLING, TRACE } from "./config/defaults.ts";
 import type { Environment } from "./config/expand.ts";
 import type { Config, ConfiguredExporter } from "./config/load.ts";

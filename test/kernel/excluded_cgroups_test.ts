@@ -1,7 +1,7 @@
 /** The ids of excluded cgroups, as they come and go. */
 import { strict as assert } from "node:assert";
 import { basename } from "node:path";
-import { ExcludedCgroups } from "../../src/excluded_cgroups.ts";
+import { ExcludedCgroups } from "../../src/capture/excluded_cgroups.ts";
 import { Cgroup } from "./host.ts";
 
 Deno.test("ExcludedCgroups follows a path whose cgroup is removed and made again", () => {

@@ -1,6 +1,6 @@
 /** What a capture's filters let through, and what they keep out. */
 import { strict as assert } from "node:assert";
-import type { CaptureOptions } from "../../src/capture_options.ts";
+import type { CaptureOptions } from "../../src/capture/capture_options.ts";
 import { Actor, type SocketFamily } from "./actor.ts";
 import { hasPort, Trace } from "./harness.ts";
 

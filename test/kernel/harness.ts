@@ -1,8 +1,8 @@
 /** A capture for the length of one test, and what it delivered. */
 import { strict as assert } from "node:assert";
 import { bootTimeNs } from "../../ffi/clock.ts";
-import { type Capture, capture, type CaptureLosses } from "../../src/capture.ts";
-import type { CaptureOptions } from "../../src/capture_options.ts";
+import { type Capture, capture, type CaptureLosses } from "../../src/capture/capture.ts";
+import type { CaptureOptions } from "../../src/capture/capture_options.ts";
 import type { Session } from "../../src/session.ts";
 
 const TIMEOUT_MS = 10_000;

@@ -1,5 +1,5 @@
 /** A client, a server and a capture: where most kernel tests begin. */
-import type { CaptureOptions } from "../../src/capture_options.ts";
+import type { CaptureOptions } from "../../src/capture/capture_options.ts";
 import { Actor, type ActorOptions, type EndTruth, type SocketFamily } from "./actor.ts";
 import { Trace } from "./harness.ts";
 

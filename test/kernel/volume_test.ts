@@ -1,7 +1,7 @@
 /** The controls of volume: each lets something through, and something not. */
 import { strict as assert } from "node:assert";
 import { basename } from "node:path";
-import type { CaptureOptions } from "../../src/capture_options.ts";
+import type { CaptureOptions } from "../../src/capture/capture_options.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 import { Actor } from "./actor.ts";
 import { Burst } from "./burst.ts";

@@ -1,7 +1,7 @@
 /** A server's session ends within its client's. */
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
-import { Nesting } from "../../src/nesting.ts";
+import { Nesting } from "../../src/capture/nesting.ts";
 import { RECORD, ROLE } from "../../src/record_layout.ts";
 import { Session } from "../../src/session.ts";
 import { INITIAL_SEQUENCE_NUMBERS, makeRecord, type RecordFields } from "../fixtures.ts";

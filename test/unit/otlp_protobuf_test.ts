@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { TraceRequestEncoder } from "../../exporters/otlp/protobuf/request.ts";
 import { SPAN_LIMIT } from "../../exporters/otlp/protobuf/span_writer.ts";
 import { SessionBatch } from "../../src/batch.ts";
-import { Nesting } from "../../src/nesting.ts";
+import { Nesting } from "../../src/capture/nesting.ts";
 import { FLAG, OWNER, ROLE } from "../../src/record_layout.ts";
 import { TCP_STATES } from "../../src/session.ts";
 import { makeSpanMapper } from "../exporter_context.ts";

@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import type { SessionBatch } from "../../src/batch.ts";
 import type { Exporter, ExportOutcome, QueueSettings } from "../../src/exporter.ts";
-import { ExporterQueue } from "../../src/queue.ts";
+import { ExporterQueue } from "../../src/queue/queue.ts";
 import { makeBatch } from "../fixtures.ts";
 
 const SUCCESS: ExportOutcome = { status: "success" };

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import type { SessionBatch } from "../../src/batch.ts";
-import { RecordStore } from "../../src/record_store.ts";
+import { RecordStore } from "../../src/queue/record_store.ts";
 import { makeBatch } from "../fixtures.ts";
 
 const CAPACITY = 4;

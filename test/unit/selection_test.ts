@@ -3,7 +3,7 @@ import { strict as assert } from "node:assert";
 import { constants } from "node:os";
 import { SessionBatch } from "../../src/batch.ts";
 import { FLAG, RECORD } from "../../src/record_layout.ts";
-import { Selection, type SelectionOptions } from "../../src/selection.ts";
+import { Selection, type SelectionOptions } from "../../src/capture/selection.ts";
 import { makeBatch, type RecordFields } from "../fixtures.ts";
 
 const MS = 1_000_000n;

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import { bootTimeNs, taiOffsetNs, wallOffsetNs } from "../../ffi/clock.ts";
-import { WallClock } from "../../src/wall_clock.ts";
+import { WallClock } from "../../src/capture/wall_clock.ts";
 
 const TOLERANCE_NS = 100_000n; // what docs/span.md promises
 

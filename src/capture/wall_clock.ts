@@ -1,5 +1,5 @@
 /** From the kernel's clock to the wall clock, across steps. */
-import { bootTimeNs, taiOffsetNs, wallOffsetNs } from "../ffi/clock.ts";
+import { bootTimeNs, taiOffsetNs, wallOffsetNs } from "../../ffi/clock.ts";
 
 interface Offset {
   /** Nanoseconds of the boot clock from which it holds. */

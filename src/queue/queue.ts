@@ -1,9 +1,9 @@
 /** The bounded queue in front of an exporter: batching, retry, and a count of all that is lost. */
-import { unlessAborted } from "./abort.ts";
-import type { SessionBatch } from "./batch.ts";
-import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
-import { countSessions } from "./messages.ts";
-import type { Exporter, ExportOutcome, QueueSettings, RetrySettings } from "./exporter.ts";
+import { unlessAborted } from "../abort.ts";
+import type { SessionBatch } from "../batch.ts";
+import { Limiter, NOTICE_INTERVAL_MS } from "../limiter.ts";
+import { countSessions } from "../messages.ts";
+import type { Exporter, ExportOutcome, QueueSettings, RetrySettings } from "../exporter.ts";
 import { RecordStore } from "./record_store.ts";
 
 const MOST_FREE = 2; // batches for which memory is kept: one that fills up, one on its way

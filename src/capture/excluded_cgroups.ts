@@ -1,6 +1,6 @@
 /** Cgroups (v2) by path, as the kernel program knows them: by id. */
-import { cgroupIdOf, cgroupMountPoint } from "./cgroup_index.ts";
-import { HostError } from "./errors.ts";
+import { cgroupIdOf, cgroupMountPoint } from "../cgroup_index.ts";
+import { HostError } from "../errors.ts";
 
 /** The kernel program's map. */
 export interface CgroupMap {

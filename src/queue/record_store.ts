@@ -1,6 +1,6 @@
 /** Records that wait, in memory that is used again. */
-import { SessionBatch } from "./batch.ts";
-import { RECORD } from "./record_layout.ts";
+import { SessionBatch } from "../batch.ts";
+import { RECORD } from "../record_layout.ts";
 
 /** Memory of `capacity` records, some of them filled. */
 interface Chunk {

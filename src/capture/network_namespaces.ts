@@ -1,5 +1,5 @@
 /** The network namespaces of this host. */
-import { namespaceOf } from "./procfs.ts";
+import { namespaceOf } from "../procfs.ts";
 
 /** A network namespace, and one of the processes in it. */
 export interface NetworkNamespace {

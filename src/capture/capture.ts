@@ -1,23 +1,23 @@
 /** Sessions as they end: the kernel program at work, and its ring read. */
-import { BpfObject } from "../ffi/bpf_object.ts";
-import { bootTimeNs, ClockStepEvent } from "../ffi/clock.ts";
-import { LibbpfError } from "../ffi/libbpf.ts";
-import { SystemError } from "../ffi/libc.ts";
-import { Mapping } from "../ffi/mapping.ts";
-import { inNetworkNamespace } from "../ffi/network_namespace.ts";
-import { type Interest, Poller } from "../ffi/poller.ts";
-import { Ring } from "../ffi/ring.ts";
-import { SessionBatch } from "./batch.ts";
+import { BpfObject } from "../../ffi/bpf_object.ts";
+import { bootTimeNs, ClockStepEvent } from "../../ffi/clock.ts";
+import { LibbpfError } from "../../ffi/libbpf.ts";
+import { SystemError } from "../../ffi/libc.ts";
+import { Mapping } from "../../ffi/mapping.ts";
+import { inNetworkNamespace } from "../../ffi/network_namespace.ts";
+import { type Interest, Poller } from "../../ffi/poller.ts";
+import { Ring } from "../../ffi/ring.ts";
+import { SessionBatch } from "../batch.ts";
 import type { CaptureOptions } from "./capture_options.ts";
-import { HostError } from "./errors.ts";
+import { HostError } from "../errors.ts";
 import type { ExcludedCgroups } from "./excluded_cgroups.ts";
-import { HOOKS, presentHooks, requireHost } from "./host.ts";
+import { HOOKS, presentHooks, requireHost } from "../host.ts";
 import { excludeCgroups, KernelSettings } from "./kernel_settings.ts";
-import { Limiter } from "./limiter.ts";
+import { Limiter } from "../limiter.ts";
 import { Nesting } from "./nesting.ts";
 import { networkNamespaces } from "./network_namespaces.ts";
-import { namespaceOf } from "./procfs.ts";
-import { BSS, FLAG, RECORD, TALLY } from "./record_layout.ts";
+import { namespaceOf } from "../procfs.ts";
+import { BSS, FLAG, RECORD, TALLY } from "../record_layout.ts";
 import { Selection } from "./selection.ts";
 import { WallClock } from "./wall_clock.ts";
 
@@ -38,7 +38,7 @@ export interface CaptureLosses {
   readonly skippedRuns: number;
 }
 
-const OBJECT = new URL("../bpf/tcpspan.bpf.o", import.meta.url);
+const OBJECT = new URL("../../bpf/tcpspan.bpf.o", import.meta.url);
 const MAX_BATCH = 4096; // sessions
 const MOST_AT_ONCE = 512; // records that a walk makes before the ring is read
 const WALK_PAUSE_MS = 5; // between them, so that exporters keep pace
@@ -466,7 +466,7 @@ function seed(object: BpfObject): void {
  *
  * @example Print the port and the payload of each session that ends within a tenth of a second
  * ```ts
- * import { capture } from "../mod.ts";
+ * import { capture } from "../../mod.ts";
  *
  * await using sessions = await capture({ signal: AbortSignal.timeout(100) });
  * for await (using batch of sessions) {
