@@ -33,6 +33,13 @@ export class BpfObject implements Disposable {
     if (code < 0) throw failure(`cannot resize map ${map}`, -code, messages);
   }
 
+  /** Has `load()` take a map that exists instead of making one; its kind has to be the same. */
+  reuseMap(map: string, fd: number): void {
+    using messages = new LibbpfMessages();
+    const code = libbpf().bpf_map__reuse_fd(this.#map(map), fd);
+    if (code < 0) throw failure(`cannot take over the map ${map}`, -code, messages);
+  }
+
   /** Leaves a program out of `load()` and `attach()`. */
   disable(program: string): void {
     libbpf().bpf_program__set_autoload(this.#program(program), false);
@@ -56,12 +63,13 @@ export class BpfObject implements Disposable {
     if (code < 0) throw failure("cannot load the BPF program", -code, messages);
   }
 
-  /** Attaches a loaded program to its hook. */
-  attach(program: string): void {
+  /** Attaches a loaded program to its hook. @returns the link's descriptor, which is the object's */
+  attach(program: string): number {
     using messages = new LibbpfMessages();
     const link = libbpf().bpf_program__attach(this.#program(program));
     if (link === null) throw failure(`cannot attach ${program}`, lastErrno(), messages);
     this.#links.push(link);
+    return libbpf().bpf_link__fd(link);
   }
 
   /** Attaches a loaded iterator program, to the sockets of a map of socket storage where one is named. */

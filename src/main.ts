@@ -3,7 +3,7 @@ import type { Config } from "./config/load.ts";
 import { HostError, UsageError } from "./errors.ts";
 import type { ExporterType } from "./exporter.ts";
 import { NO_FLAGS, type RunFlags } from "./flags.ts";
-import { say } from "./messages.ts";
+import { countSessions, say } from "./messages.ts";
 import { VERSION } from "./version.ts";
 
 /** 0: a clean end. 1: the kernel or the host made it impossible. 2: a wrong flag or config. */
@@ -46,6 +46,9 @@ async function dispatch(
       print(report);
       return usable ? 0 : 1;
     }
+    case "unpin":
+      await runUnpin(parsed.path, exporterTypes);
+      return 0;
     case "config check": {
       const { exporters } = await load(parsed.file, exporterTypes);
       say(`${parsed.file} is valid; exporters: ${exporters.map(({ id }) => id).join(", ")}`);
@@ -76,6 +79,20 @@ async function runWith(flags: RunFlags, exporterTypes: ExporterTypes): Promise<E
   for (const warning of settings.warnings) say(warning);
   await run(settings, { configFile: file, duration: flags.duration, env });
   return 0;
+}
+
+async function runUnpin(path: string | undefined, exporterTypes: ExporterTypes): Promise<void> {
+  const { DEFAULT_PIN, unpin } = await import("./capture/pin.ts");
+  const file = env("TCPSPAN_CONFIG");
+  const configured = path === undefined && file !== undefined
+    ? (await load(file, exporterTypes)).capture.pin
+    : "off";
+  const folder = path ?? (configured === "off" ? DEFAULT_PIN : configured);
+  const unpinned = unpin(folder);
+  if (unpinned === undefined) return say(`nothing is pinned in ${folder}`);
+  const { links, unread } = unpinned;
+  say(`removed ${folder}: ${links === 1 ? "1 program" : `${links} programs`} detached`);
+  if (unread > 0) say(`lost ${countSessions(unread)}: nobody had read them`);
 }
 
 async function load(file: string, exporterTypes: ExporterTypes): Promise<Config> {

@@ -81,6 +81,8 @@ function captureSettings(
     existing: capture.existing,
     interim: capture.interim === "off" ? undefined : capture.interim,
     reportOpenOnExit: capture.report_open_on_exit,
+    ownTraffic: capture.own_traffic,
+    pin: capture.pin === "off" ? undefined : capture.pin,
   };
 }
 

@@ -20,6 +20,8 @@ export const CAPTURE = {
   existing: true,
   interim: "off" as const,
   report_open_on_exit: false,
+  own_traffic: false,
+  pin: "off" as const,
 };
 
 /** `sampling` */

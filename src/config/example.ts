@@ -26,6 +26,8 @@ capture:
   existing: true                # sessions that were open before the start, too
   interim: off                  # 30s: report sessions that last as long, every 30 s
   report_open_on_exit: false    # report what is still open when tcpspan stops
+  own_traffic: false            # tcpspan's own sessions, such as its exports
+  pin: off                      # /sys/fs/bpf/tcpspan: go on in the kernel while tcpspan restarts
 
 # Which of them are kept: the same at both ends, and on all hosts with the same ratio.
 sampling:

@@ -56,6 +56,13 @@ function isCgroup(path: string): boolean {
   return isAbsolute(path) && !path.split("/").includes("..") && /[^/]/.test(path);
 }
 
+const PIN = "off, or the path of a folder such as /sys/fs/bpf/tcpspan, without dots";
+
+/** A BPF file system allows no dots in names. */
+function isPin(path: string): boolean {
+  return isAbsolute(path) && !path.includes(".") && /[^/]/.test(path);
+}
+
 /** `capture`: which sessions are traced, and how. */
 export const captureSchema = section({
   pids: list(integer(1, LARGEST_PID, "a process id"), PIDS).max(MOST_PIDS, PIDS)
@@ -100,6 +107,15 @@ export const captureSchema = section({
     .describe("Reports sessions that last as long, again and again: off, or a duration."),
   report_open_on_exit: z.boolean("true or false").default(CAPTURE.report_open_on_exit)
     .describe("Reports the sessions that are still open when tcpspan stops."),
+  own_traffic: z.boolean("true or false").default(CAPTURE.own_traffic)
+    .describe("Also tcpspan's own sessions, such as those in which it exports."),
+  pin: z.union([
+    z.literal(["off", false]).transform((): "off" => "off"),
+    z.string().refine(isPin),
+  ], PIN).prefault(CAPTURE.pin)
+    .describe(
+      "Folder in a BPF file system in which programs and ring outlive tcpspan: off, or a path.",
+    ),
 }).describe("Which sessions are traced. The flags -p -L -D -4 -6 override it.");
 
 const RATIO = "a number above 0 and at most 1, such as 0.1";
