@@ -32,12 +32,14 @@ static __always_inline void note_own_session(const struct live *live, const stru
 					     const struct tcp_sock *tp)
 {
 	struct own_session session;
+	struct numbers numbers;
 	__u8 present = 1;
 
 	if (own_traffic || !live->own || live->role != ROLE_ACTIVE)
 		return;
-	session.active = tp->snd_una - tp->bytes_acked;
-	session.passive = tp->rcv_nxt - tp->bytes_received - 1;
+	read_numbers(&numbers, tp);
+	session.active = local_initial(&numbers, ROLE_ACTIVE);
+	session.passive = peer_initial(&numbers);
 	own_peer_ports[from_network16(sk->__sk_common.skc_dport) & 0xff] = 1;
 	bpf_map_update_elem(&own_sessions, &session, &present, 0);
 }
@@ -46,6 +48,7 @@ static __always_inline void note_own_session(const struct live *live, const stru
 static __always_inline bool is_own(const struct live *live, const struct tcp_sock *tp)
 {
 	struct own_session session;
+	struct numbers numbers;
 
 	if (own_traffic)
 		return false;
@@ -54,8 +57,9 @@ static __always_inline bool is_own(const struct live *live, const struct tcp_soc
 	if (live->role != ROLE_PASSIVE ||
 	    !own_peer_ports[from_network16(tp->inet_conn.icsk_inet.inet_sport) & 0xff])
 		return false;
-	session.active = tp->rcv_nxt - tp->bytes_received - 1;
-	session.passive = tp->snd_una - tp->bytes_acked;
+	read_numbers(&numbers, tp);
+	session.active = peer_initial(&numbers);
+	session.passive = local_initial(&numbers, ROLE_PASSIVE);
 	return bpf_map_lookup_elem(&own_sessions, &session);
 }
 

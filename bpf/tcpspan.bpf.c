@@ -9,6 +9,7 @@
 #include "record.h"
 #include "settings.h"
 #include "live.h"
+#include "numbers.h"
 #include "owner.h"
 #include "own.h"
 #include "sampling.h"

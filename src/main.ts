@@ -90,8 +90,8 @@ async function runUnpin(path: string | undefined, exporterTypes: ExporterTypes):
   const folder = path ?? (configured === "off" ? DEFAULT_PIN : configured);
   const unpinned = unpin(folder);
   if (unpinned === undefined) return say(`nothing is pinned in ${folder}`);
-  const { links, unread } = unpinned;
-  say(`removed ${folder}: ${links === 1 ? "1 program" : `${links} programs`} detached`);
+  const { programs, unread } = unpinned;
+  say(`removed ${folder}: ${programs} programs detached`);
   if (unread > 0) say(`lost ${countSessions(unread)}: nobody had read them`);
 }
 

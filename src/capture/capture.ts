@@ -9,6 +9,7 @@ import { BSS, RECORD, TALLY } from "../record_layout.ts";
 import type { RecordTranslation } from "../record_translation.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import { Kernel } from "./kernel.ts";
+import { RELEASE } from "./kernel_program.ts";
 import { Pace } from "./pace.ts";
 import { RingReader } from "./ring_reader.ts";
 import { Selection } from "./selection.ts";
@@ -193,7 +194,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       if (this.#releaseDue) {
         this.#releaseDue = false;
         // a walk passes over some when it takes others away: until there is nothing
-        while (yield* this.#walk("release_waiting"));
+        while (yield* this.#walk(RELEASE));
       }
       if (this.#interimDue) {
         this.#interimDue = false;
@@ -231,10 +232,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     await this.#balance();
     if (this.#disposed) return;
     program.set(BSS.least_wait_ns, 0n); // nothing has time to wait
-    yield* this.#walk("release_waiting");
+    yield* this.#walk(RELEASE);
     if (this.#disposed) return;
     program.detach(); // upstream first: what is read now is all
-    while (yield* this.#walk("release_waiting"));
+    while (yield* this.#walk(RELEASE));
     yield* this.#read();
   }
 
@@ -261,8 +262,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   *#read(end = Infinity): Generator<SessionBatch, boolean, void> {
     let found = false;
     for (const old of this.#kernel.oldRings.splice(0)) {
-      found = (yield* this.#readRing(old.ring, Infinity, old.translation)) || found;
-      if (this.#disposed) return found;
+      do {
+        found = (yield* this.#readRing(old.ring, Infinity, old.translation)) || found;
+        if (this.#disposed) return found;
+      } while (old.release());
       for (const [counter, lost] of old.losses) this.#add(BSS[counter], lost);
       old.done = true;
       old[Symbol.dispose]();

@@ -102,8 +102,8 @@ export class Kernel implements Disposable {
     if (shared !== undefined) this.#pin?.removeLinks(activeGeneration(shared));
     using stack = new DisposableStack();
     const program = stack.use(new KernelProgram({ elf, settings, capture: options, shared }));
-    const goesOn = this.#ring?.size === ringSize;
-    const ring = goesOn ? this.ring : stack.use(new Ring(program.mapFd("ring"), ringSize));
+    const goesOn = this.#ring?.size === program.ringSize;
+    const ring = goesOn ? this.ring : stack.use(new Ring(program.mapFd("ring"), program.ringSize));
     const links = program.attach();
     this.#pin?.keep(program, links);
     program.activate();
@@ -124,6 +124,7 @@ export class Kernel implements Disposable {
       ring,
       translation: SAME,
       losses: new Map(),
+      release: () => false,
       done: false,
       [Symbol.dispose]: () => ring[Symbol.dispose](),
     });

@@ -16,6 +16,9 @@ import { networkNamespaces } from "./network_namespaces.ts";
 /** Maps in which programs of one generation leave to the next what they know of sockets. */
 export const STATE_MAPS = ["sockets", "waiting", "own_sessions", ".bss"] as const;
 
+/** The iterator that hands over the reports that wait for their sockets' close. */
+export const RELEASE = "release_waiting";
+
 /** Descriptors of maps by name: those of STATE_MAPS, and `ring` where it has the right size. */
 export type SharedMaps = ReadonlyMap<string, number>;
 
@@ -39,6 +42,7 @@ export class KernelProgram implements Disposable {
   readonly excludedCgroups: ExcludedCgroups;
   readonly #resources: DisposableStack;
   readonly #object: BpfObject;
+  readonly #releaseLink: number;
   #variables: DataView;
   readonly #skippedBefore: number;
 
@@ -59,15 +63,23 @@ export class KernelProgram implements Disposable {
     const variables = resources.use(new Mapping(object.mapFd(".bss"), BSS.size, "read-write"));
     this.#variables = new DataView(variables.buffer);
     this.#skippedBefore = Number(this.get(BSS.skipped_runs));
-    object.attachIterator("release_waiting", "waiting");
+    this.#releaseLink = object.attachIterator(RELEASE, "waiting");
     object.attachIterator("count_open", "sockets");
     if (reportsOpen) object.attachIterator("report_open", "sockets");
     this.#resources = resources.move();
   }
 
-  /** Attaches it, standing by. @returns descriptors of the links, by program */
+  /**
+   * Attaches it, standing by.
+   * @returns descriptors of the links, by program; with them that of the iterator that hands over what
+   * waits, for who comes after this one
+   */
   attach(): Map<string, number> {
-    return new Map(presentHooks().map(({ program }) => [program, this.#object.attach(program)]));
+    const links = presentHooks().map(({ program }): [string, number] => [
+      program,
+      this.#object.attach(program),
+    ]);
+    return new Map([...links, [RELEASE, this.#releaseLink]]);
   }
 
   /** Makes it the active one. */

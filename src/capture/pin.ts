@@ -1,13 +1,14 @@
 /** What stays in the kernel while no tcpspan runs: a folder in a BPF file system. */
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { SystemError } from "../../ffi/libc.ts";
 import { Mapping } from "../../ffi/mapping.ts";
 import { isBpfFileSystem, lookUp, mapInfo, pin, Pinned } from "../../ffi/pinned.ts";
 import { Ring } from "../../ffi/ring.ts";
+import { Walk } from "../../ffi/walk.ts";
 import { HostError, UsageError } from "../errors.ts";
 import { type BSS, STATE_ID } from "../record_layout.ts";
 import { RecordTranslation } from "../record_translation.ts";
-import { type KernelProgram, type SharedMaps, STATE_MAPS } from "./kernel_program.ts";
+import { type KernelProgram, RELEASE, type SharedMaps, STATE_MAPS } from "./kernel_program.ts";
 
 /** Where sessions are pinned unless the config says more. */
 export const DEFAULT_PIN = "/sys/fs/bpf/tcpspan";
@@ -33,6 +34,8 @@ export interface OldRing extends Disposable {
   readonly translation: RecordTranslation;
   /** What was lost before, by names of BSS, where nobody else counts on. */
   readonly losses: ReadonlyMap<LossCounter, bigint>;
+  /** Puts reports into it that wait for their sockets' close. @returns whether there were some */
+  readonly release: () => boolean;
   /** Whether this was the last of it: then it is unpinned with its disposal. */
   done: boolean;
 }
@@ -119,19 +122,12 @@ export class Pin implements Disposable {
    * @returns the rings that are pinned and that `program` does not write to
    */
   retireOthers(program: KernelProgram): OldRing[] {
-    const rings: OldRing[] = [];
+    const rings = list(this.#folder)
+      .map((name) => Number(RING.exec(name)?.[1]))
+      .filter((size) => size > 0 && size !== program.ringSize)
+      .map((size) => ringOfSize(this.#folder, size));
     for (const state of list(this.#path)) {
-      const folder = join(this.#path, state);
-      for (const name of list(folder)) {
-        if (state !== STATE_ID && LINK.test(name) && !RING.test(name)) {
-          Deno.removeSync(join(folder, name));
-        }
-      }
-      for (const name of list(folder)) {
-        const size = Number(RING.exec(name)?.[1]);
-        const isCurrent = state === STATE_ID && size === program.ringSize;
-        if (size > 0 && !isCurrent) rings.push(this.#oldRing(folder, name, size));
-      }
+      if (state !== STATE_ID) rings.push(...retireState(join(this.#path, state)));
     }
     return rings;
   }
@@ -140,41 +136,85 @@ export class Pin implements Disposable {
     this.#resources.dispose();
   }
 
-  #oldRing(folder: string, name: string, size: number): OldRing {
-    using map = new Pinned(join(folder, name));
-    const isOther = basename(folder) !== STATE_ID;
-    const [records = "", variables = ""] = readDescription(folder);
-    const translation = RecordTranslation.of(records);
-    if (translation === undefined) {
-      throw new HostError(
-        `cannot read the ring of an earlier tcpspan in ${folder}: it is described in no known way; ` +
-          "remove it with: tcpspan unpin",
-      );
-    }
-    const ring = new Ring(map.fd, size);
-    return {
-      ring,
-      translation,
-      losses: isOther ? readLosses(folder, variables) : new Map(),
-      done: false,
-      [Symbol.dispose]() {
-        ring[Symbol.dispose]();
-        if (!this.done) return;
-        if (isOther) remove(folder);
-        else Deno.removeSync(join(folder, name));
-      },
-    };
-  }
-
   #open(name: string): number {
     return this.#resources.use(new Pinned(join(this.#folder, name))).fd;
   }
 }
 
+/** A ring from before its size was changed: programs, maps and counters went over to the new one. */
+function ringOfSize(folder: string, size: number): OldRing {
+  const path = join(folder, `ring-${size}`);
+  const { translation } = describedIn(folder);
+  const ring = openRing(path);
+  return {
+    ring,
+    translation,
+    losses: new Map(),
+    release: () => false,
+    done: false,
+    [Symbol.dispose]() {
+      ring[Symbol.dispose]();
+      if (this.done) Deno.removeSync(path);
+    },
+  };
+}
+
+/** Detaches the programs in the folder of another kind of state. @returns its rings */
+function retireState(folder: string): OldRing[] {
+  const { translation, variables } = describedIn(folder);
+  using stack = new DisposableStack();
+  const names = list(folder);
+  const links = names.filter((name) => LINK.test(name) && !RING.test(name));
+  const releaseLink = links.find((name) => name.startsWith(RELEASE));
+  const bss = stack.use(new Variables(join(folder, fileOf(".bss")), variables));
+  const release = releaseLink === undefined
+    ? () => false
+    : walker(stack.use(new Pinned(join(folder, releaseLink))).fd);
+  bss.set("least_wait_ns", 1n); // they need not wait any longer, and may where the ring is full
+  release();
+  for (const name of links) if (name !== releaseLink) Deno.removeSync(join(folder, name));
+  const rings = names.filter((name) => RING.test(name));
+  const shared = stack.move();
+  return rings.map((name, i): OldRing => {
+    const ring = openRing(join(folder, name));
+    const isLast = i === rings.length - 1;
+    return {
+      ring,
+      translation,
+      losses: isLast
+        ? new Map(LOSS_COUNTERS.map((counter) => [counter, bss.get(counter) ?? 0n]))
+        : new Map(),
+      release: isLast ? release : () => false,
+      done: false,
+      [Symbol.dispose]() {
+        ring[Symbol.dispose]();
+        if (!isLast) return;
+        shared.dispose();
+        if (this.done) remove(folder);
+      },
+    };
+  });
+}
+
+/** Walks to the end with an iterator that writes a byte for each record. */
+function walker(link: number): () => boolean {
+  return () => {
+    using walk = Walk.of(link);
+    let found = false;
+    while (walk.next(4096) > 0) found = true;
+    return found;
+  };
+}
+
+function openRing(path: string): Ring {
+  using map = new Pinned(path);
+  return new Ring(map.fd, mapInfo(map.fd).maxEntries);
+}
+
 /** What `unpin` found and removed. */
 export interface Unpinned {
-  /** Links that were detached. */
-  readonly links: number;
+  /** Programs that were attached. */
+  readonly programs: number;
   /** Records that nobody had read. */
   readonly unread: number;
 }
@@ -193,17 +233,17 @@ export function unpin(path: string): Unpinned | undefined {
       );
     }
     using _lock = lock(path, attempt);
-    let [links, unread] = [0, 0];
+    let [programs, unread] = [0, 0];
     for (const state of list(path)) {
       const folder = join(path, state);
       for (const name of list(folder)) {
         if (RING.test(name)) unread += unreadRecords(folder, name);
-        else if (LINK.test(name)) links++;
+        else if (LINK.test(name) && !name.startsWith(RELEASE)) programs++;
       }
       remove(folder);
     }
     Deno.removeSync(path);
-    return { links, unread };
+    return { programs, unread };
   } catch (error) {
     if (error instanceof UsageError || error instanceof HostError) throw error;
     throw new HostError(`${attempt}: ${reasonOf(error)}`);
@@ -221,32 +261,64 @@ function lock(path: string, attempt: string): Disposable {
 }
 
 function unreadRecords(folder: string, name: string): number {
-  using map = new Pinned(join(folder, name));
-  using ring = new Ring(map.fd, mapInfo(map.fd).maxEntries);
-  const size = RecordTranslation.of(readDescription(folder)[0] ?? "")?.sourceSize;
-  return size === undefined ? 0 : Math.ceil(ring.waiting / (size + RECORD_HEADER));
+  const { translation: { sourceSize } } = describedIn(folder);
+  using ring = openRing(join(folder, name));
+  return Math.ceil(ring.waiting / (sourceSize + RECORD_HEADER));
 }
 
-/** The lines that a program left: the layout of its records, and of its variables. */
-function readDescription(folder: string): string[] {
+/** How records and variables lie, as the program left word of it. @throws {HostError} */
+function describedIn(folder: string): { translation: RecordTranslation; variables: string } {
   using map = new Pinned(join(folder, "description"));
   const value = new Uint8Array(mapInfo(map.fd).valueSize);
   lookUp(map.fd, new Uint8Array(4), value);
-  return new TextDecoder().decode(value).replace(/\0.*$/s, "").split("\n");
+  const text = new TextDecoder().decode(value).replace(/\0.*$/s, "");
+  const [records = "", variables = ""] = text.split("\n");
+  const translation = RecordTranslation.of(records);
+  if (translation === undefined) {
+    throw new HostError(
+      `cannot read what an earlier tcpspan left in ${folder}: its records are described in no ` +
+        "known way; remove it: tcpspan unpin",
+    );
+  }
+  return { translation, variables };
 }
 
-/** @param variables where they lie in `.bss`: `NAME:OFFSET:SIZE …` */
-function readLosses(folder: string, variables: string): Map<LossCounter, bigint> {
-  using map = new Pinned(join(folder, fileOf(".bss")));
-  const { valueSize } = mapInfo(map.fd);
-  using bss = new Mapping(map.fd, valueSize, "read");
-  const view = new DataView(bss.buffer);
-  const losses = new Map<LossCounter, bigint>();
-  for (const counter of LOSS_COUNTERS) {
-    const offset = Number(new RegExp(`(?:^| )${counter}:(\\d+):8(?: |$)`).exec(variables)?.[1]);
-    if (offset + 8 <= valueSize) losses.set(counter, view.getBigUint64(offset, true));
+/** The variables of another version's program. */
+class Variables implements Disposable {
+  readonly #mapping: Mapping;
+  readonly #layout: string;
+
+  /** @param layout where they lie: `NAME:OFFSET:SIZE …` */
+  constructor(path: string, layout: string) {
+    using map = new Pinned(path);
+    this.#mapping = new Mapping(map.fd, mapInfo(map.fd).valueSize, "read-write");
+    this.#layout = layout;
   }
-  return losses;
+
+  /** Undefined where that version has no such one. */
+  get(name: string): bigint | undefined {
+    const offset = this.#offsetOf(name);
+    return offset === undefined ? undefined : this.#view.getBigUint64(offset, true);
+  }
+
+  set(name: string, value: bigint): void {
+    const offset = this.#offsetOf(name);
+    if (offset !== undefined) this.#view.setBigUint64(offset, value, true);
+  }
+
+  get #view(): DataView {
+    return new DataView(this.#mapping.buffer);
+  }
+
+  #offsetOf(name: string): number | undefined {
+    const found = new RegExp(`(?:^| )${name}:(\\d+):8(?: |$)`).exec(this.#layout)?.[1];
+    const offset = Number(found);
+    return offset + 8 <= this.#mapping.length ? offset : undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.#mapping[Symbol.dispose]();
+  }
 }
 
 /** bpffs allows no dots in names. */
