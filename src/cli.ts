@@ -78,6 +78,11 @@ function describeProgram(
     .optionsGroup("Running:")
     .option("-c, --config <FILE>", "send sessions to the exporters this YAML file names", path)
     .option("--duration <SECONDS>", "stop cleanly after that long; fractions allowed", seconds)
+    .option(
+      "--log-format <FORMAT>",
+      "of messages on stderr: text, or json: an object a line",
+      format,
+    )
     .optionsGroup("Help:")
     .helpOption("-h, --help", "print this")
     .option("-V, --version", "print the version")
@@ -97,6 +102,7 @@ function describeProgram(
   /** Flags in front of a command would be without effect. */
   const alone = (result: Arguments) => {
     const [flag] = program.options.filter((option) =>
+      option.long !== "--log-format" &&
       program.getOptionValue(option.attributeName()) !== undefined
     );
     if (flag !== undefined) {
@@ -200,6 +206,12 @@ function ports(flag: string) {
 function path(text: string): string {
   if (text !== "") return text;
   throw new UsageError("-c: found nothing: expected the path of a config file");
+}
+
+/** Checks it alone: `logFormat` of flags.ts has read it. */
+function format(text: string): string {
+  if (text === "text" || text === "json") return text;
+  throw new UsageError(`--log-format: found ${quote(text)}: expected text or json`);
 }
 
 /** @returns milliseconds */

@@ -1,4 +1,5 @@
 /** The flags of a run, apart from what reads them: most runs have none. */
+import type { LogFormat } from "./log.ts";
 
 /** What the flags of a run say; undefined where a flag was not given. */
 export interface RunFlags {
@@ -21,6 +22,19 @@ export interface RunFlags {
   readonly time: true | undefined;
   /** -t. */
   readonly timestamp: true | undefined;
+}
+
+/**
+ * What `--log-format` asks for: looked for before the flags are read, so that it holds for messages
+ * about them too.
+ */
+export function logFormat(args: readonly string[]): LogFormat {
+  let format: LogFormat = "text";
+  args.forEach((arg, i) => {
+    const value = arg === "--log-format" ? args[i + 1] : /^--log-format=(.*)$/s.exec(arg)?.[1];
+    if (value === "json" || value === "text") format = value;
+  });
+  return format;
 }
 
 /** Those of a run without any. */

@@ -2,8 +2,9 @@
 import type { Config } from "./config/load.ts";
 import { HostError, UsageError } from "./errors.ts";
 import type { ExporterType } from "./exporter.ts";
-import { NO_FLAGS, type RunFlags } from "./flags.ts";
-import { countSessions, say } from "./messages.ts";
+import { logFormat, NO_FLAGS, type RunFlags } from "./flags.ts";
+import { log } from "./log.ts";
+import { countSessions } from "./messages.ts";
 import { VERSION } from "./version.ts";
 
 /** 0: a clean end. 1: the kernel or the host made it impossible. 2: a wrong flag or config. */
@@ -16,14 +17,17 @@ export async function main(
   args: readonly string[],
   exporterTypes: ExporterTypes,
 ): Promise<ExitStatus> {
+  log.format = logFormat(args); // before anything is said, of wrong flags too
   try {
     return await dispatch(args, exporterTypes);
   } catch (error) {
     if (error instanceof UsageError) {
-      say(error.message);
+      log.error(error.message.split("\n"));
       return 2;
     }
-    say(error instanceof HostError ? error.message : `unexpected failure: ${describe(error)}`);
+    log.error(
+      error instanceof HostError ? error.message : `unexpected failure: ${describe(error)}`,
+    );
     return 1;
   }
 }
@@ -51,7 +55,7 @@ async function dispatch(
       return 0;
     case "config check": {
       const { exporters } = await load(parsed.file, exporterTypes);
-      say(`${parsed.file} is valid; exporters: ${exporters.map(({ id }) => id).join(", ")}`);
+      log.info(`${parsed.file} is valid; exporters: ${exporters.map(({ id }) => id).join(", ")}`);
       return 0;
     }
     case "config schema": {
@@ -76,7 +80,7 @@ async function runWith(flags: RunFlags, exporterTypes: ExporterTypes): Promise<E
   const file = configFile(flags, env);
   const config = file === undefined ? undefined : await load(file, exporterTypes);
   const settings = effectiveSettings(flags, config, { env, exporterTypes });
-  for (const warning of settings.warnings) say(warning);
+  for (const warning of settings.warnings) log.warn(warning);
   await run(settings, { configFile: file, duration: flags.duration, env });
   return 0;
 }
@@ -89,10 +93,10 @@ async function runUnpin(path: string | undefined, exporterTypes: ExporterTypes):
     : "off";
   const folder = path ?? (configured === "off" ? DEFAULT_PIN : configured);
   const unpinned = unpin(folder);
-  if (unpinned === undefined) return say(`nothing is pinned in ${folder}`);
+  if (unpinned === undefined) return log.info(`nothing is pinned in ${folder}`);
   const { programs, unread } = unpinned;
-  say(`removed ${folder}: ${programs} programs detached`);
-  if (unread > 0) say(`lost ${countSessions(unread)}: nobody had read them`);
+  log.info(`removed ${folder}: ${programs} programs detached`);
+  if (unread > 0) log.warn(`lost ${countSessions(unread)}: nobody had read them`);
 }
 
 async function load(file: string, exporterTypes: ExporterTypes): Promise<Config> {

@@ -1,15 +1,4 @@
-/** What the program says to its user: on stderr, since stdout carries data alone. */
-
-const encoder = new TextEncoder();
-
-/** Writes one message; a message of several lines gets the program's name in front of the first. */
-export function say(message: string): void {
-  try {
-    Deno.stderr.writeSync(encoder.encode(`tcpspan: ${message}\n`));
-  } catch {
-    // nobody can be told that nobody can be told
-  }
-}
+/** Words that several messages share. */
 
 /** A number of sessions in words: `1 session`, `2 sessions`. */
 export function countSessions(count: number): string {

@@ -2,12 +2,19 @@
 import type { SessionBatch } from "./batch.ts";
 import type { Capture } from "./capture/capture.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
-import { countSessions, say } from "./messages.ts";
+import { log, type LogFields } from "./log.ts";
+import { countSessions } from "./messages.ts";
 import type { ExporterQueue } from "./queue/queue.ts";
 
 const CLOSE_TIMEOUT_MS = 5000;
 const RING_FULL = "the ring buffer was full (capture.ring_buffer)";
 const OVER_CAP = "over the cap (capture.max_sessions_per_second)";
+
+/** Something that was lost on the way: a message, and what it is about. */
+interface Loss {
+  readonly message: string;
+  readonly fields: LogFields;
+}
 
 /**
  * Hands each batch of `capture` to every queue until the capture stops, then closes the queues.
@@ -32,8 +39,14 @@ export async function pump(
     const { ringFull, overCap } = capture.losses();
     if (ringFull + overCap === told || !notice.allows()) continue;
     told = ringFull + overCap;
-    for (const [count, place] of [[ringFull, RING_FULL], [overCap, OVER_CAP]] as const) {
-      if (count > 0) say(`lost ${countSessions(count)} until now: ${place}`);
+    for (
+      const [sessions, place, reason] of [
+        [ringFull, "ring_full", RING_FULL],
+        [overCap, "over_cap", OVER_CAP],
+      ] as const
+    ) {
+      if (sessions === 0) continue;
+      log.warn(`lost ${countSessions(sessions)} until now: ${reason}`, { sessions, place });
     }
   }
   await closeAll(queues);
@@ -45,26 +58,30 @@ export async function closeAll(queues: readonly ExporterQueue[]): Promise<void> 
   await Promise.all(queues.map((queue) => queue.close(CLOSE_TIMEOUT_MS)));
 }
 
-/** What was lost on the way, one line for each place; empty if nothing was. */
-export function describeLosses(capture: Capture, queues: readonly ExporterQueue[]): string[] {
+/** What was lost on the way, one for each place; empty if nothing was. */
+export function describeLosses(capture: Capture, queues: readonly ExporterQueue[]): Loss[] {
   const { ringFull, storageFailed, overCap, unseen, skippedRuns } = capture.losses();
-  const losses: [number, string][] = [
-    [ringFull, RING_FULL],
-    [storageFailed, "the kernel had no memory for a socket's state"],
-    [overCap, OVER_CAP],
-    [unseen, "the kernel ran no program at their end"],
-    ...queues.flatMap(({ id, counters }): [number, string][] => [
-      [counters.dropped, `${id}: its queue was full`],
-      [counters.failed, `${id}: not delivered`],
+  const places: [sessions: number, place: string, reason: string, exporter?: string][] = [
+    [ringFull, "ring_full", RING_FULL],
+    [storageFailed, "storage_failed", "the kernel had no memory for a socket's state"],
+    [overCap, "over_cap", OVER_CAP],
+    [unseen, "unseen", "the kernel ran no program at their end"],
+    ...queues.flatMap(({ id, counters }): typeof places => [
+      [counters.dropped, "queue_full", `${id}: its queue was full`, id],
+      [counters.failed, "not_delivered", `${id}: not delivered`, id],
     ]),
   ];
-  const lines = losses.filter(([count]) => count > 0)
-    .map(([count, place]) => `lost ${countSessions(count)}: ${place}`);
+  const losses = places.filter(([sessions]) => sessions > 0)
+    .map(([sessions, place, reason, exporter]): Loss => ({
+      message: `lost ${countSessions(sessions)}: ${reason}`,
+      fields: { ...(exporter === undefined ? {} : { exporter }), sessions, place },
+    }));
   if (skippedRuns > 0) {
-    lines.push(
-      `${skippedRuns} state changes were not seen: the kernel skips a program that interrupts ` +
-        "itself; their sessions were reported from what followed",
-    );
+    losses.push({
+      message: `${skippedRuns} state changes were not seen: the kernel skips a program that ` +
+        "interrupts itself; their sessions were reported from what followed",
+      fields: { place: "skipped_runs" },
+    });
   }
-  return lines;
+  return losses;
 }

@@ -13,6 +13,7 @@ const BACKSLASH = 0x5c;
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 const UNPRINTABLE_BUT_LINE_END = new RegExp(`(?!\n)${UNPRINTABLE.source}`, "gu");
+const ALL_UNPRINTABLE = new RegExp(UNPRINTABLE.source, "gu");
 const NOT_ASCII = /[\x7f-\uffff]/;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -35,6 +36,14 @@ export function printable(bytes: Uint8Array, columns = Infinity): string {
     left -= width;
   }
   return text;
+}
+
+/**
+ * A message on one line: what can't be seen is escaped as `printable` does, but a backslash stays,
+ * since what a message quotes is escaped already.
+ */
+export function printableLine(text: string): string {
+  return text.replace(ALL_UNPRINTABLE, (character) => shownAs(character.codePointAt(0) ?? 0));
 }
 
 /**
@@ -81,10 +90,14 @@ function* pieces(bytes: Uint8Array): Generator<Piece> {
     }
     if (byte === BACKSLASH) yield escape("\\\\");
     else if (!UNPRINTABLE.test(character)) yield { shown: character, width: 1 };
-    else if (length === 1) yield escape(`\\x${hex(byte, 2)}`);
-    else yield escape(`\\u{${hex(character.codePointAt(0) ?? 0, 1)}}`);
+    else yield escape(shownAs(character.codePointAt(0) ?? 0));
     i += length;
   }
+}
+
+/** The escape of a character that can't be seen. */
+function shownAs(codePoint: number): string {
+  return codePoint <= DELETE ? `\\x${hex(codePoint, 2)}` : `\\u{${hex(codePoint, 1)}}`;
 }
 
 function escape(shown: string): Piece {

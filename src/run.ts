@@ -4,7 +4,8 @@ import { Capture } from "./capture/capture.ts";
 import type { Environment } from "./config/expand.ts";
 import type { ExporterContext, Spans } from "./exporter.ts";
 import { requireHost } from "./host.ts";
-import { countSessions, say } from "./messages.ts";
+import { log } from "./log.ts";
+import { countSessions } from "./messages.ts";
 import { closeAll, describeLosses, pump } from "./pipeline.ts";
 import { ExporterQueue } from "./queue/queue.ts";
 import type { RunSettings } from "./settings.ts";
@@ -45,9 +46,9 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     using _timer = after(context.duration, () => stop.abort());
     await Promise.all(queues.map(({ exporter }) => exporter.start?.(stop.signal)));
     for (const path of sessions.missingCgroups) {
-      say(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
+      log.warn(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
     }
-    say("tracing");
+    log.info("tracing");
     const count = await pump(sessions, queues, (batch) => mapper?.observe(batch));
     summarise(settings, sessions, queues, count);
   } finally {
@@ -70,10 +71,11 @@ async function openExporters(
       baseDirectory,
       env,
       openSpans,
-      warn: (message) => say(`${id}: ${message}`),
+      warn: (message) => log.warn(`${id}: ${message}`, { exporter: id }),
       stop,
     });
-    queues.push(new ExporterQueue(id, exporter, type.queue(own), say));
+    const warn = (message: string) => log.warn(message, { exporter: id });
+    queues.push(new ExporterQueue(id, exporter, type.queue(own), warn));
   }
 }
 
@@ -102,11 +104,11 @@ function summarise(
 ): void {
   if (settings.exporters.some(({ type }) => type.sendsSpans)) {
     const delivered = queues.map(({ id, counters }) => `${id} ${counters.exported}`).join(", ");
-    say(`captured ${countSessions(count)}; delivered: ${delivered}`);
+    log.info(`captured ${countSessions(count)}; delivered: ${delivered}`, { sessions: count });
   }
   if (settings.capture.sampling !== undefined) {
     const { sampledOut } = sessions;
-    say(`sampled out ${sampledOut} of ${countSessions(sampledOut + count)}`);
+    log.info(`sampled out ${sampledOut} of ${countSessions(sampledOut + count)}`);
   }
-  for (const loss of describeLosses(sessions, queues)) say(loss);
+  for (const { message, fields } of describeLosses(sessions, queues)) log.warn(message, fields);
 }

@@ -11,7 +11,8 @@ Deno.test("--help and -h print the usage on stdout, status 0, as anybody", async
     const flag of [
       ..."-T, --time|-t, --timestamp|-w, --wide|-s, --csv|-p, --pid|-L, --localport".split("|"),
       ..."-D, --remoteport|-4, --ipv4|-6, --ipv6|-h, --help|-V, --version|-c, --config".split("|"),
-      ..."--duration|config check|config schema|config example|doctor|TCPSPAN_CONFIG".split("|"),
+      ..."--duration|--log-format|config check|config schema|config example|doctor|TCPSPAN_CONFIG"
+        .split("|"),
     ]
   ) {
     assert.ok(long.stdout.includes(flag), flag);
@@ -42,6 +43,32 @@ Deno.test("config example prints a config that config check finds good", async (
       stdout: "",
       stderr: `tcpspan: ${file} is valid; exporters: stdout, otlp/jaeger, file, zipkin\n`,
     });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("with --log-format json every message is one JSON object, wrong flags' and configs' too", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "tcpspan-log-" });
+  try {
+    const file = join(folder, "bad.yaml");
+    await Deno.writeTextFile(file, "capture:\n  pids: 1\n  existing: 2\nexporters: {}\n");
+    const asked: [args: string[], status: number, level: string, message: RegExp][] = [
+      [["--log-format", "json", "-x"], 2, "error", /^unknown option '-x'; see --help$/],
+      [["-x", "--log-format=json"], 2, "error", /^unknown option '-x'; see --help$/],
+      [["--log-format=json", "config", "check", file], 2, "error", /:2:9: .*\n.*:3:13: /],
+      [["--log-format=json", "config", "check", "/\u202e\n"], 2, "error", /cannot read config/],
+    ];
+    for (const [args, status, level, message] of asked) {
+      const ended = await runTcpspan(args);
+      assert.deepEqual([ended.status, ended.stdout], [status, ""]);
+      const lines = ended.stderr.split("\n");
+      assert.equal(lines.length, 2, ended.stderr);
+      const entry = JSON.parse(lines[0] ?? "");
+      assert.deepEqual(Object.keys(entry), ["time", "level", "message"]);
+      assert.equal(entry.level, level);
+      assert.match(entry.message, message);
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -38,6 +38,8 @@ const RUNS: readonly [args: string, flags: Partial<RunFlags>][] = [
   ["--duration 5", { duration: 5000 }],
   ["--duration=0.25", { duration: 250 }],
   ["--duration .5", { duration: 500 }],
+  ["--log-format json", {}],
+  ["--log-format=text", {}],
   ["-T --config f.yaml -L 80 --duration 1 -6", {
     time: true,
     config: "f.yaml",
@@ -64,6 +66,7 @@ const COMMANDS: readonly [args: string, result: Arguments][] = [
   ["doctor", { command: "doctor" }],
   ["-V", { command: "version" }],
   ["--version", { command: "version" }],
+  ["--log-format json config check f.yaml", { command: "config check", file: "f.yaml" }],
 ];
 
 for (const [args, result] of COMMANDS) {
@@ -78,6 +81,8 @@ const SECONDS = "expected seconds, more than 0 and at most 2147483";
 
 const BAD: readonly [args: string, message: string][] = [
   ["-x", "unknown option '-x'; see --help"],
+  ["--log-format xml", '--log-format: found "xml": expected text or json'],
+  ["--log-format", "--log-format: found nothing: expected a value; see --help"],
   ["-Tx", "unknown option '-x'; see --help"],
   ["--tim", "unknown option '--tim': did you mean --time?"],
   ["--wid", "unknown option '--wid': did you mean one of --pid, --wide?"],

@@ -1,0 +1,105 @@
+/** What the program says to its user: on stderr, since stdout carries data alone. */
+import { printableJson, printableLine } from "./printable.ts";
+
+/** How messages are written: lines for people, or JSON objects, one a line, for log shippers. */
+export type LogFormat = "text" | "json";
+
+/** `error` ends the run; `warn` wants attention; `info` says what goes on. */
+export type LogLevel = "error" | "warn" | "info";
+
+/** What a message is about, for machines; in the text format the message alone is written. */
+export interface LogFields {
+  /** Id of the exporter. */
+  readonly exporter?: string;
+  /** Number of sessions. */
+  readonly sessions?: number;
+  /** Where they were lost. */
+  readonly place?: string;
+}
+
+/** Of one exporter, or of all else together. */
+const MOST_WARNINGS = 30;
+const WARNINGS_INTERVAL_MS = 60_000;
+
+/**
+ * Writes messages. Whatever is in one, a line is written and nothing that a terminal would act on.
+ * Warnings are limited in number, so that a destination that provokes them floods no log: what was
+ * left out is counted in the next one.
+ */
+export class Logger {
+  format: LogFormat = "text";
+  readonly #allowances = new Map<string | undefined, Allowance>();
+
+  /** @param write takes a line, with its end */
+  constructor(private readonly write: (line: string) => void) {}
+
+  /** @param message of several lines where it is a list */
+  error(message: string | readonly string[], fields?: LogFields): void {
+    this.#log("error", message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    const source = fields?.exporter;
+    let allowance = this.#allowances.get(source);
+    if (allowance === undefined) this.#allowances.set(source, allowance = new Allowance());
+    if (!allowance.allows()) return;
+    const leftOut = allowance.takeRefused();
+    this.#log(
+      "warn",
+      leftOut === 0 ? message : `${message} (warnings left out before this one: ${leftOut})`,
+      fields,
+    );
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#log("info", message, fields);
+  }
+
+  #log(level: LogLevel, message: string | readonly string[], fields?: LogFields): void {
+    const lines = typeof message === "string" ? [message] : message;
+    if (this.format === "text") {
+      this.write(`tcpspan: ${lines.map(printableLine).join("\n")}\n`);
+      return;
+    }
+    const time = new Date().toISOString();
+    const entry = { time, level, message: lines.join("\n"), ...fields };
+    this.write(`${printableJson(JSON.stringify(entry))}\n`);
+  }
+}
+
+/** Lets so many messages through in each interval, and counts the others. */
+class Allowance {
+  #began = -Infinity;
+  #allowed = 0;
+  #refused = 0;
+
+  allows(): boolean {
+    const now = performance.now();
+    if (now - this.#began >= WARNINGS_INTERVAL_MS) {
+      this.#began = now;
+      this.#allowed = 0;
+    }
+    if (this.#allowed++ < MOST_WARNINGS) return true;
+    this.#refused++;
+    return false;
+  }
+
+  /** Messages refused since it was last asked. */
+  takeRefused(): number {
+    const refused = this.#refused;
+    this.#refused = 0;
+    return refused;
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** The program's. */
+export const log = new Logger((line) => {
+  let bytes: Uint8Array = encoder.encode(line);
+  try {
+    while (bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));
+  } catch {
+    // nobody can be told that nobody can be told
+  }
+});

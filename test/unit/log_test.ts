@@ -1,0 +1,143 @@
+/** Messages: text for people, JSON for log shippers, one line each. */
+import assert from "node:assert/strict";
+import { logFormat } from "../../src/flags.ts";
+import { type LogFields, type LogFormat, Logger } from "../../src/log.ts";
+
+function logger(format: LogFormat) {
+  const lines: string[] = [];
+  const log = new Logger((line) => lines.push(line));
+  log.format = format;
+  return { log, lines };
+}
+
+const TEXTS: [what: string, message: string, line: string][] = [
+  ["the program's name in front", "tracing", "tcpspan: tracing\n"],
+  ["letters of any script as they are", "日本🦕", "tcpspan: 日本🦕\n"],
+  ["backslashes as they are: quotes are escaped", String.raw`"a\nb"`, 'tcpspan: "a\\nb"\n'],
+  ["line ends escaped, so that none can be forged", "a\ntcpspan: b", "tcpspan: a\\x0atcpspan: b\n"],
+  ["terminal escapes escaped", "\x1b[31mred\x9b0m", "tcpspan: \\x1b[31mred\\u{9b}0m\n"],
+  ["bidirectional marks escaped", "a\u202eb", "tcpspan: a\\u{202e}b\n"],
+];
+
+for (const [what, message, line] of TEXTS) {
+  Deno.test(`a message as text has ${what}`, () => {
+    for (const level of ["error", "warn", "info"] as const) {
+      const { log, lines } = logger("text");
+      log[level](message, { exporter: "otlp/a", sessions: 1, place: "ring_full" });
+      assert.deepEqual(lines, [line]);
+    }
+  });
+}
+
+const OBJECTS: [
+  what: string,
+  message: string | readonly string[],
+  fields: LogFields | undefined,
+  end: string,
+][] = [
+  ["time, level and message", "tracing", undefined, '"message":"tracing"}'],
+  [
+    "the fields there are",
+    "lost 2 sessions: its queue was full",
+    {
+      exporter: "otlp/a",
+      sessions: 2,
+      place: "queue_full",
+    },
+    '"message":"lost 2 sessions: its queue was full","exporter":"otlp/a","sessions":2,' +
+    '"place":"queue_full"}',
+  ],
+  ["line ends and marks escaped", "a\nb\u202e", undefined, String.raw`"message":"a\nb\u202e"}`],
+  ["several lines in one message", ["one", "two"], undefined, String.raw`"message":"one\ntwo"}`],
+];
+
+for (const [what, message, fields, end] of OBJECTS) {
+  Deno.test(`a message as JSON has ${what}`, () => {
+    const { log, lines } = logger("json");
+    const before = Date.now();
+    log.error(message, fields);
+    const [line = "", ...others] = lines;
+    assert.deepEqual(others, []);
+    assert.ok(line.endsWith(`,"level":"error",${end}\n`), line);
+    const { time } = JSON.parse(line);
+    assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    assert.ok(Date.parse(time) >= before && Date.parse(time) <= Date.now());
+  });
+}
+
+Deno.test("the level is that of the method", () => {
+  const { log, lines } = logger("json");
+  log.error("");
+  log.warn("");
+  log.info("");
+  assert.deepEqual(lines.map((line) => JSON.parse(line).level), ["error", "warn", "info"]);
+});
+
+Deno.test("a message of several lines is one by intent alone", () => {
+  const { log, lines } = logger("text");
+  log.error(["FILE:1:1: one", "FILE:2:1: two\nforged"]);
+  assert.deepEqual(lines, ["tcpspan: FILE:1:1: one\nFILE:2:1: two\\x0aforged\n"]);
+});
+
+Deno.test("warnings of one exporter are limited, and those left out are counted", () => {
+  const { log, lines } = logger("text");
+  const advance = stopClock();
+  try {
+    for (let i = 0; i < 1000; i++) log.warn(`warning ${i}`, { exporter: "otlp/a" });
+    assert.deepEqual(lines, Array.from({ length: 30 }, (_, i) => `tcpspan: warning ${i}\n`));
+    advance(59_999);
+    log.warn("too soon", { exporter: "otlp/a" });
+    assert.equal(lines.length, 30);
+    advance(1);
+    log.warn("later", { exporter: "otlp/a" });
+    log.warn("and later", { exporter: "otlp/a" });
+    assert.deepEqual(lines.slice(30), [
+      "tcpspan: later (warnings left out before this one: 971)\n",
+      "tcpspan: and later\n",
+    ]);
+  } finally {
+    advance.restore();
+  }
+});
+
+Deno.test("a flood of one exporter's warnings leaves out nobody else's, and no error", () => {
+  const { log, lines } = logger("text");
+  for (let i = 0; i < 100; i++) log.warn("flood", { exporter: "otlp/a" });
+  lines.length = 0;
+  log.warn("of another", { exporter: "otlp/b" });
+  log.warn("of none");
+  log.info("info", { exporter: "otlp/a" });
+  log.error("error", { exporter: "otlp/a" });
+  assert.deepEqual(lines, [
+    "tcpspan: of another\n",
+    "tcpspan: of none\n",
+    "tcpspan: info\n",
+    "tcpspan: error\n",
+  ]);
+});
+
+const FORMATS: [args: string, format: LogFormat][] = [
+  ["", "text"],
+  ["--log-format json", "json"],
+  ["--log-format=json", "json"],
+  ["--log-format text", "text"],
+  ["--log-format json --log-format=text", "text"],
+  ["--nonsense --log-format json -x", "json"],
+  ["--log-format", "text"],
+  ["--log-format xml", "text"],
+];
+
+for (const [args, format] of FORMATS) {
+  Deno.test(`what goes wrong with ${args === "" ? "no flags" : args} is told as ${format}`, () => {
+    assert.equal(logFormat(args === "" ? [] : args.split(" ")), format);
+  });
+}
+
+/** Stops `performance.now`. @returns moves it on by milliseconds */
+function stopClock() {
+  const { now } = performance;
+  let time = now.call(performance);
+  performance.now = () => time;
+  const advance = (ms: number) => void (time += ms);
+  return Object.assign(advance, { restore: () => void (performance.now = now) });
+}
