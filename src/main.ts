@@ -69,7 +69,7 @@ async function dispatch(
 
 async function runWith(flags: RunFlags, exporterTypes: ExporterTypes): Promise<ExitStatus> {
   const { configFile, effectiveSettings } = await import("./settings.ts");
-  const { run } = await import("./run.ts");
+  const { run } = await import("./run/run.ts");
   const file = configFile(flags, env);
   const config = file === undefined ? undefined : await load(file, exporterTypes);
   const settings = effectiveSettings(flags, config, { env, exporterTypes });

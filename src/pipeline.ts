@@ -1,17 +1,16 @@
 /** From the capture to the exporters, and an orderly end. */
+import { onAbort } from "./abort.ts";
 import type { SessionBatch } from "./batch.ts";
 import type { Capture } from "./capture/capture.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
 import { countSessions, say } from "./messages.ts";
 import type { ExporterQueue } from "./queue/queue.ts";
 
-const CLOSE_TIMEOUT_MS = 5000;
 const RING_FULL = "the ring buffer was full (capture.ring_buffer)";
 const OVER_CAP = "over the cap (capture.max_sessions_per_second)";
 
 /**
- * Hands each batch of `capture` to every queue until the capture stops, then closes the queues.
- * Upstream stops first, so that each stage can drain.
+ * Hands each batch of `capture` to every queue until the capture stops.
  * @param observe sees each batch before the queues do
  * @returns number of sessions captured
  */
@@ -36,13 +35,22 @@ export async function pump(
       if (count > 0) say(`lost ${countSessions(count)} until now: ${place}`);
     }
   }
-  await closeAll(queues);
   return sessions;
 }
 
-/** Closes all queues at once. */
-export async function closeAll(queues: readonly ExporterQueue[]): Promise<void> {
-  await Promise.all(queues.map((queue) => queue.close(CLOSE_TIMEOUT_MS)));
+/**
+ * Closes all queues at the same time.
+ * @param timeoutMs milliseconds that they have to deliver what waits
+ * @param leave ends that time when it aborts
+ */
+export async function closeAll(
+  queues: readonly ExporterQueue[],
+  timeoutMs: number,
+  leave: AbortSignal,
+): Promise<void> {
+  const closed = Promise.all(queues.map((queue) => queue.close(timeoutMs)));
+  using _hurry = onAbort(leave, () => queues.forEach((queue) => queue.close(0)));
+  await closed;
 }
 
 /** What was lost on the way, one line for each place; empty if nothing was. */

@@ -87,6 +87,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   readonly #hasOutput: boolean;
   readonly #reportOpenOnExit: boolean;
   #stopping = false;
+  #hurried = false;
   #disposed = false;
   #unseen = 0;
   #releaseDue = false;
@@ -179,6 +180,12 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.#wake();
   }
 
+  /** As `stop`, but nothing that is still open is reported any more. */
+  hurry(): void {
+    this.#hurried = true;
+    this.stop();
+  }
+
   /** What was lost until now. */
   losses(): CaptureLosses {
     return {
@@ -242,10 +249,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
 
   /** What is left when the capture stops. */
   async *#end(): AsyncGenerator<SessionBatch, void, void> {
-    if (this.#reportOpenOnExit) {
+    if (this.#reportOpenOnExit && !this.#hurried) {
       this.#set(BSS.last_round, bootTimeNs());
       // sockets that come and go make a walk pass some over: until there is nothing new
-      while (yield* this.#walk("report_open"));
+      while (!this.#hurried && (yield* this.#walk("report_open")));
     }
     await this.#balance();
     if (this.#disposed) return;
@@ -297,6 +304,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     while (!this.#disposed && walk.next(most) > 0) {
       found = true;
       yield* this.#read();
+      if (this.#hurried && program === "report_open") break;
       await new Promise((resolve) => setTimeout(resolve, WALK_PAUSE_MS));
     }
     return found;

@@ -73,24 +73,30 @@ export class ExporterQueue {
 
   /**
    * Delivers what waits, then shuts the exporter down. What is not delivered after `timeoutMs`
-   * milliseconds counts as failed. Nothing must be pushed afterwards; closing again changes nothing.
+   * milliseconds counts as failed. Nothing must be pushed afterwards; closing again can only leave
+   * less time.
    */
   close(timeoutMs: number): Promise<void> {
-    return this.#closing ??= this.#close(timeoutMs);
+    this.#closing ??= this.#close();
+    const giveUp = () => this.#abort.abort(new Error("no time was left"));
+    if (timeoutMs === 0) {
+      giveUp();
+      return this.#closing;
+    }
+    const timer = setTimeout(giveUp, timeoutMs);
+    return this.#closing.finally(() => clearTimeout(timer));
   }
 
-  async #close(timeoutMs: number): Promise<void> {
+  async #close(): Promise<void> {
     this.#stop.abort();
     this.#endLinger?.();
     for (const wake of this.#idle.splice(0)) wake();
-    const timer = setTimeout(() => this.#abort.abort(new Error("no time was left")), timeoutMs);
     await Promise.all(this.#consumers);
     try {
       await unlessAborted(this.exporter.shutdown(), this.#abort.signal);
     } catch (error) {
       this.warn(`${this.id}: cannot shut down: ${describe(error)}`);
     }
-    clearTimeout(timer);
   }
 
   async #consume(): Promise<void> {

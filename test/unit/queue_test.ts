@@ -323,6 +323,21 @@ Deno.test("close() ends within its time where the exporter's shutdown hangs", as
   assert.deepEqual(exporter.delivered, [1]);
 });
 
+Deno.test("close() again leaves less time, and never more", async () => {
+  const exporter = new FakeExporter(() => new Promise(() => {}));
+  const { queue } = queueFor(exporter, { batchSize: 10 });
+  queue.push(sessions(1, 35));
+  await sleep(5);
+  const closed = queue.close(60_000);
+  await sleep(5);
+  assert.equal(queue.counters.failed, 0);
+  await within(1000, queue.close(0));
+  await within(1000, queue.close(60_000));
+  await within(1000, closed);
+  assert.equal(queue.counters.failed, 35);
+  assert.equal(exporter.exports.length, 1, "what waited was not tried");
+});
+
 Deno.test("close() of an idle queue shuts the exporter down", async () => {
   const exporter = new FakeExporter(() => SUCCESS);
   const { queue } = queueFor(exporter, { consumers: 4 });

@@ -1,14 +1,16 @@
 /** One run: exporters opened, capture attached, sessions moved, everything closed. */
 import { dirname, resolve } from "node:path";
-import { Capture } from "./capture/capture.ts";
-import type { Environment } from "./config/expand.ts";
-import type { ExporterContext, Spans } from "./exporter.ts";
-import { requireHost } from "./host.ts";
-import { countSessions, say } from "./messages.ts";
-import { closeAll, describeLosses, pump } from "./pipeline.ts";
-import { ExporterQueue } from "./queue/queue.ts";
-import type { RunSettings } from "./settings.ts";
-import type { SpanMapper } from "./span.ts";
+import { onAbort, unlessAborted } from "../abort.ts";
+import { Capture } from "../capture/capture.ts";
+import type { Environment } from "../config/expand.ts";
+import type { ExporterContext, Spans } from "../exporter.ts";
+import { requireHost } from "../host.ts";
+import { countSessions, say } from "../messages.ts";
+import { closeAll, describeLosses, pump } from "../pipeline.ts";
+import { ExporterQueue } from "../queue/queue.ts";
+import type { RunSettings } from "../settings.ts";
+import type { SpanMapper } from "../span.ts";
+import { EndSignals } from "./signals.ts";
 
 const STDOUT = 1;
 
@@ -26,32 +28,38 @@ export interface RunContext {
  * @throws {UsageError} if an exporter cannot be opened, {@linkcode HostError} if capture cannot work
  */
 export async function run(settings: RunSettings, context: RunContext): Promise<void> {
-  const stop = new AbortController();
-  using _signals = onSignals(() => stop.abort());
+  using end = new EndSignals();
+  const stop = () => end.requestStop();
   requireHost();
   let mapper: SpanMapper | undefined;
   const openSpans = async (): Promise<Spans> => {
-    const { makeSpanMapper } = await import("./span_mapper.ts");
+    const { makeSpanMapper } = await import("../span_mapper.ts");
     const spans = mapper ??= makeSpanMapper(settings);
     return { toSpan: (session) => spans.toSpan(session), source: spans };
   };
   const queues: ExporterQueue[] = [];
+  const close = () => closeAll(queues, settings.shutdownTimeout, end.leave);
   try {
-    await openExporters(settings, context, openSpans, () => stop.abort(), queues);
+    // nothing to wait for: a module may take for ever to load, and nothing was captured yet
+    await unlessAborted(openExporters(settings, context, openSpans, stop, queues), end.stop);
     await using sessions = await Capture.open(
-      { ...settings.capture, signal: stop.signal },
+      { ...settings.capture, signal: end.stop },
       settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
     );
-    using _timer = after(context.duration, () => stop.abort());
-    await Promise.all(queues.map(({ exporter }) => exporter.start?.(stop.signal)));
+    using _hurry = onAbort(end.leave, () => sessions.hurry());
+    using _timer = after(context.duration, stop);
+    await Promise.all(queues.map(({ exporter }) => exporter.start?.(end.stop)));
     for (const path of sessions.missingCgroups) {
       say(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
     }
     say("tracing");
     const count = await pump(sessions, queues, (batch) => mapper?.observe(batch));
+    await close(); // once the capture has stopped: each stage drains after the one before it
     summarise(settings, sessions, queues, count);
+  } catch (error) {
+    if (!end.stop.aborted || error !== end.stop.reason) throw error;
   } finally {
-    await closeAll(queues); // those of a run that failed
+    await close(); // those of a run that failed
   }
 }
 
@@ -81,16 +89,6 @@ async function openExporters(
 function after(ms: number | undefined, then: () => void): Disposable {
   const timer = ms === undefined ? undefined : setTimeout(then, ms);
   return { [Symbol.dispose]: () => clearTimeout(timer) };
-}
-
-function onSignals(handler: () => void): Disposable {
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) Deno.addSignalListener(signal, handler);
-  return {
-    [Symbol.dispose]() {
-      for (const signal of signals) Deno.removeSignalListener(signal, handler);
-    },
-  };
 }
 
 /** Losses are always told; deliveries where spans are sent. */
