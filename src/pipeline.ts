@@ -10,13 +10,14 @@ const RING_FULL = "the ring buffer was full (capture.ring_buffer)";
 const OVER_CAP = "over the cap (capture.max_sessions_per_second)";
 
 /**
- * Hands each batch of `capture` to every queue until the capture stops.
+ * Hands each batch of `capture` to every queue that `exporters` has by then, until the capture
+ * stops.
  * @param observe sees each batch before the queues do
  * @returns number of sessions captured
  */
 export async function pump(
   capture: Capture,
-  queues: readonly ExporterQueue[],
+  exporters: { readonly queues: readonly ExporterQueue[] },
   observe: (batch: SessionBatch) => void,
 ): Promise<number> {
   const look = new Limiter(1000);
@@ -26,7 +27,7 @@ export async function pump(
   for await (using batch of capture) {
     sessions += batch.length;
     observe(batch);
-    for (const queue of queues) queue.push(batch);
+    for (const queue of exporters.queues) queue.push(batch);
     if (!look.allows()) continue;
     const { ringFull, overCap } = capture.losses();
     if (ringFull + overCap === told || !notice.allows()) continue;
@@ -53,15 +54,18 @@ export async function closeAll(
   await closed;
 }
 
+/** What became of the sessions that were to go to one exporter. */
+export type Tally = Pick<ExporterQueue, "id" | "counters">;
+
 /** What was lost on the way, one line for each place; empty if nothing was. */
-export function describeLosses(capture: Capture, queues: readonly ExporterQueue[]): string[] {
+export function describeLosses(capture: Capture, tallies: readonly Tally[]): string[] {
   const { ringFull, storageFailed, overCap, unseen, skippedRuns } = capture.losses();
   const losses: [number, string][] = [
     [ringFull, RING_FULL],
     [storageFailed, "the kernel had no memory for a socket's state"],
     [overCap, OVER_CAP],
     [unseen, "the kernel ran no program at their end"],
-    ...queues.flatMap(({ id, counters }): [number, string][] => [
+    ...tallies.flatMap(({ id, counters }): [number, string][] => [
       [counters.dropped, `${id}: its queue was full`],
       [counters.failed, `${id}: not delivered`],
     ]),

@@ -186,6 +186,14 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.stop();
   }
 
+  /**
+   * Captures as `options` say from now on.
+   * @throws {HostError} if that is not possible: nothing has changed then
+   */
+  reconfigure(_options: CaptureOptions): Promise<void> {
+    return Promise.reject(new HostError("capture changes take effect at the next start"));
+  }
+
   /** What was lost until now. */
   losses(): CaptureLosses {
     return {

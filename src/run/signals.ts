@@ -1,4 +1,4 @@
-/** The signals that end a run. */
+/** The signals of a run. */
 
 // timeout(1) sends one to its child and one to the child's group, within microseconds
 const SAME_REQUEST_MS = 50;
@@ -40,4 +40,10 @@ export class EndSignals implements Disposable {
     this.#stop.abort();
     if (now - this.#first > SAME_REQUEST_MS) this.#leave.abort();
   }
+}
+
+/** Calls `then` at each `signal`, in place of its default effect, until disposed of. */
+export function onSignal(signal: Deno.Signal, then: () => void): Disposable {
+  Deno.addSignalListener(signal, then);
+  return { [Symbol.dispose]: () => Deno.removeSignalListener(signal, then) };
 }
