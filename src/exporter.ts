@@ -28,6 +28,11 @@ export interface Exporter {
    */
   start?(signal: AbortSignal): Promise<void>;
   /**
+   * Called at SIGHUP, unless the exporter is replaced: what was renamed or removed under it, as
+   * logrotate does, is noticed at the next export at the latest.
+   */
+  lookAnew?(): void;
+  /**
    * Hands a batch to the destination. Resolves when it was taken or refused; a rejection of the
    * promise counts as `failure`. `signal` aborts when shutdown has waited long enough.
    */
@@ -74,6 +79,8 @@ export interface ExporterContext {
   readonly env: (name: string) => string | undefined;
   /** Loads what makes spans: one and the same for all exporters that ask. */
   readonly openSpans: () => Promise<Spans>;
+  /** Whether the run is under way, and its config was read again: what it wrote is not emptied. */
+  readonly reloading: boolean;
   /** Tells the user something; the exporter's id is put in front. */
   readonly warn: (message: string) => void;
   /** Ends the program cleanly, as when the reader of stdout has gone. */

@@ -76,12 +76,15 @@ async function dispatch(
 
 async function runWith(flags: RunFlags, exporterTypes: ExporterTypes): Promise<ExitStatus> {
   const { configFile, effectiveSettings } = await import("./settings.ts");
-  const { run } = await import("./run.ts");
+  const { run } = await import("./run/run.ts");
   const file = configFile(flags, env);
-  const config = file === undefined ? undefined : await load(file, exporterTypes);
-  const settings = effectiveSettings(flags, config, { env, exporterTypes });
+  const readSettings = async () => {
+    const config = file === undefined ? undefined : await load(file, exporterTypes);
+    return effectiveSettings(flags, config, { env, exporterTypes });
+  };
+  const settings = await readSettings();
   for (const warning of settings.warnings) log.warn(warning);
-  await run(settings, { configFile: file, duration: flags.duration, env });
+  await run(settings, { configFile: file, readSettings, duration: flags.duration, env });
   return 0;
 }
 

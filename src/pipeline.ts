@@ -1,4 +1,5 @@
 /** From the capture to the exporters, and an orderly end. */
+import { onAbort } from "./abort.ts";
 import type { SessionBatch } from "./batch.ts";
 import type { Capture } from "./capture/capture.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
@@ -6,7 +7,6 @@ import { log, type LogFields } from "./log.ts";
 import { countSessions } from "./messages.ts";
 import type { ExporterQueue } from "./queue/queue.ts";
 
-const CLOSE_TIMEOUT_MS = 5000;
 const RING_FULL = "the ring buffer was full (capture.ring_buffer)";
 const OVER_CAP = "over the cap (capture.max_sessions_per_second)";
 
@@ -17,14 +17,14 @@ interface Loss {
 }
 
 /**
- * Hands each batch of `capture` to every queue until the capture stops, then closes the queues.
- * Upstream stops first, so that each stage can drain.
+ * Hands each batch of `capture` to every queue that `exporters` has by then, until the capture
+ * stops.
  * @param observe sees each batch before the queues do
  * @returns number of sessions captured
  */
 export async function pump(
   capture: Capture,
-  queues: readonly ExporterQueue[],
+  exporters: { readonly queues: readonly ExporterQueue[] },
   observe: (batch: SessionBatch) => void,
 ): Promise<number> {
   const look = new Limiter(1000);
@@ -34,7 +34,7 @@ export async function pump(
   for await (using batch of capture) {
     sessions += batch.length;
     observe(batch);
-    for (const queue of queues) queue.push(batch);
+    for (const queue of exporters.queues) queue.push(batch);
     if (!look.allows()) continue;
     const { ringFull, overCap } = capture.losses();
     if (ringFull + overCap === told || !notice.allows()) continue;
@@ -49,24 +49,36 @@ export async function pump(
       log.warn(`lost ${countSessions(sessions)} until now: ${reason}`, { sessions, place });
     }
   }
-  await closeAll(queues);
   return sessions;
 }
 
-/** Closes all queues at once. */
-export async function closeAll(queues: readonly ExporterQueue[]): Promise<void> {
-  await Promise.all(queues.map((queue) => queue.close(CLOSE_TIMEOUT_MS)));
+/**
+ * Closes all queues at the same time.
+ * @param timeoutMs milliseconds that they have to deliver what waits
+ * @param leave ends that time when it aborts
+ */
+export async function closeAll(
+  queues: readonly ExporterQueue[],
+  timeoutMs: number,
+  leave: AbortSignal,
+): Promise<void> {
+  const closed = Promise.all(queues.map((queue) => queue.close(timeoutMs)));
+  using _hurry = onAbort(leave, () => queues.forEach((queue) => queue.close(0)));
+  await closed;
 }
 
+/** What became of the sessions that were to go to one exporter. */
+export type Tally = Pick<ExporterQueue, "id" | "counters">;
+
 /** What was lost on the way, one for each place; empty if nothing was. */
-export function describeLosses(capture: Capture, queues: readonly ExporterQueue[]): Loss[] {
+export function describeLosses(capture: Capture, tallies: readonly Tally[]): Loss[] {
   const { ringFull, storageFailed, overCap, unseen, skippedRuns } = capture.losses();
   const places: [sessions: number, place: string, reason: string, exporter?: string][] = [
     [ringFull, "ring_full", RING_FULL],
     [storageFailed, "storage_failed", "the kernel had no memory for a socket's state"],
     [overCap, "over_cap", OVER_CAP],
     [unseen, "unseen", "the kernel ran no program at their end"],
-    ...queues.flatMap(({ id, counters }): typeof places => [
+    ...tallies.flatMap(({ id, counters }): typeof places => [
       [counters.dropped, "queue_full", `${id}: its queue was full`, id],
       [counters.failed, "not_delivered", `${id}: not delivered`, id],
     ]),

@@ -1,7 +1,7 @@
 /** What a run does: the flags, the config and the environment put together. */
 import type { Attributes } from "@opentelemetry/api";
 import type { CaptureOptions } from "./capture/capture_options.ts";
-import { CAPTURE, RESOURCE, SAMPLING, TRACE } from "./config/defaults.ts";
+import { CAPTURE, RESOURCE, SAMPLING, SHUTDOWN_TIMEOUT, TRACE } from "./config/defaults.ts";
 import type { Environment } from "./config/expand.ts";
 import type { Config, ConfiguredExporter } from "./config/load.ts";
 import { quote } from "./config/quote.ts";
@@ -22,6 +22,8 @@ export interface RunSettings {
     readonly key: string;
   };
   readonly exporters: readonly ConfiguredExporter[];
+  /** Milliseconds that exporters have at the end for what waits. */
+  readonly shutdownTimeout: number;
   /** What the user should be told before the start. */
   readonly warnings: readonly string[];
 }
@@ -57,6 +59,7 @@ export function effectiveSettings(
     resource: resourceSettings(config?.resource ?? RESOURCE, env, warn),
     trace,
     exporters: withoutDisabled(withFormat(selected, flags), env, warn),
+    shutdownTimeout: config?.shutdown_timeout ?? SHUTDOWN_TIMEOUT,
     warnings,
   };
 }

@@ -41,7 +41,7 @@ export async function openFile(
     }
     const { toSpan } = await context.openSpans();
     const file = await RotatingFile.open(path, {
-      append,
+      append: append || context.reloading,
       rotation: { maxBytes, maxBackups: rotation.max_backups, maxDays: rotation.max_days },
       text: compression === "none",
       warn: context.warn,

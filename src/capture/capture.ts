@@ -71,6 +71,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   #timers = new DisposableStack();
   #reportOpenOnExit = false;
   #stopping = false;
+  #hurried = false;
   #disposed = false;
   #unseen = 0;
   #sampledOutBefore = 0; // by earlier selections
@@ -141,6 +142,12 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   stop(): void {
     this.#stopping = true;
     this.#wake();
+  }
+
+  /** As `stop`, but nothing that is still open is reported any more. */
+  hurry(): void {
+    this.#hurried = true;
+    this.stop();
   }
 
   /** What was lost until now, since the programs were pinned. */
@@ -224,10 +231,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       yield* this.#read(ring.position + ring.waiting);
       return;
     }
-    if (this.#reportOpenOnExit) {
+    if (this.#reportOpenOnExit && !this.#hurried) {
       program.set(BSS.last_round, bootTimeNs());
       // sockets that come and go make a walk pass some over: until there is nothing new
-      while (yield* this.#walk("report_open"));
+      while (!this.#hurried && (yield* this.#walk("report_open")));
     }
     await this.#balance();
     if (this.#disposed) return;
@@ -304,6 +311,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     while (!this.#disposed && walk.next(most) > 0) {
       found = true;
       yield* this.#read();
+      if (this.#hurried && program === "report_open") break;
       await new Promise((resolve) => setTimeout(resolve, WALK_PAUSE_MS));
     }
     return found;

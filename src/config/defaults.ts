@@ -3,6 +3,9 @@
  * its defaults from here, so that a run without a config need not load it.
  */
 
+/** `shutdown_timeout`, milliseconds. */
+export const SHUTDOWN_TIMEOUT = 5000;
+
 /** `capture` */
 export const CAPTURE = {
   pids: [],

@@ -46,6 +46,9 @@ trace:
   peers: []                     # networks whose hosts run tcpspan too
   key: "\${env:TCPSPAN_KEY:-}"   # secret of the trace ids, the same on all hosts of a site
 
+# How long a stop waits for exporters to deliver what waits; what is left is lost, and counted.
+shutdown_timeout: 5s
+
 # Where sessions go: ids are type or type/name, in any number.
 exporters:
   # Rows on standard output.

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { isAbsolute } from "node:path";
 import { TEXT_LENGTH } from "../record_layout.ts";
-import { CAPTURE, RESOURCE, SAMPLING, TRACE } from "./defaults.ts";
+import { CAPTURE, RESOURCE, SAMPLING, SHUTDOWN_TIMEOUT, TRACE } from "./defaults.ts";
 import { duration } from "./duration.ts";
 import { integer } from "./integer.ts";
 import { LARGEST_PID, LARGEST_PORT, MOST_PIDS } from "./limits.ts";
@@ -169,6 +169,8 @@ export const configSchema = z.strictObject({
   sampling: samplingSchema,
   resource: resourceSchema,
   trace: traceSchema,
+  shutdown_timeout: duration().prefault(`${SHUTDOWN_TIMEOUT}ms`)
+    .describe("How long exporters may take at the end to deliver what waits."),
   exporters: z.record(
     z.string(),
     z.unknown(),

@@ -35,9 +35,12 @@ export class ExporterQueue {
     retries: 0,
   };
   readonly #store: RecordStore;
-  readonly #consumers: Promise<void>[];
+  readonly #consumers = new Map<number, Promise<void>>();
+  /** Exports under way, by the exporter that has them: an exporter may have been replaced since. */
+  readonly #underWay = new Map<Exporter, Set<Promise<unknown>>>();
   readonly #stop = new AbortController(); // cuts short the waits, not the exports
   readonly #abort = new AbortController(); // cuts short the exports
+  #replaced = new AbortController(); // cuts short the waits for the exporter before
   readonly #idle: (() => void)[] = [];
   #endLinger: (() => void) | undefined; // of the consumer that waits for a batch to fill up
   #closing: Promise<void> | undefined;
@@ -52,17 +55,18 @@ export class ExporterQueue {
    */
   constructor(
     readonly id: string,
-    readonly exporter: Exporter,
-    private readonly settings: QueueSettings,
+    private exporter: Exporter,
+    private settings: QueueSettings,
     private readonly warn: (message: string) => void,
   ) {
     this.#store = new RecordStore(settings.batchSize, MOST_FREE);
-    this.#consumers = Array.from({ length: settings.consumers }, () => this.#consume());
+    this.#startConsumers();
   }
 
   /** Takes as many sessions as fit, the first ones; they are copied. */
   push(batch: SessionBatch): void {
-    const taken = Math.min(batch.length, this.settings.queueSize - this.#store.length);
+    const room = Math.max(0, this.settings.queueSize - this.#store.length);
+    const taken = Math.min(batch.length, room);
     if (taken < batch.length) this.#drop(batch.length - taken);
     if (taken === 0) return;
     this.#store.push(batch, taken);
@@ -72,29 +76,67 @@ export class ExporterQueue {
   }
 
   /**
-   * Delivers what waits, then shuts the exporter down. What is not delivered after `timeoutMs`
-   * milliseconds counts as failed. Nothing must be pushed afterwards; closing again changes nothing.
+   * Puts `exporter` in the place of the one before, which is shut down once its exports under way
+   * have ended. What waits is kept, and goes to the new one.
    */
-  close(timeoutMs: number): Promise<void> {
-    return this.#closing ??= this.#close(timeoutMs);
+  async replace(exporter: Exporter, settings: QueueSettings): Promise<void> {
+    const old = this.exporter;
+    this.exporter = exporter;
+    this.settings = settings;
+    this.#store.capacity = settings.batchSize;
+    this.#replaced.abort();
+    this.#replaced = new AbortController();
+    this.#startConsumers();
+    this.#wakeAll(); // some may be too many now
+    await Promise.allSettled(this.#underWay.get(old) ?? []);
+    await this.#shutDown(old);
   }
 
-  async #close(timeoutMs: number): Promise<void> {
+  /**
+   * Delivers what waits, then shuts the exporter down. What is not delivered after `timeoutMs`
+   * milliseconds counts as failed. Nothing must be pushed afterwards; closing again can only leave
+   * less time.
+   */
+  close(timeoutMs: number): Promise<void> {
+    this.#closing ??= this.#close();
+    const giveUp = () => this.#abort.abort(new Error("no time was left"));
+    if (timeoutMs === 0) {
+      giveUp();
+      return this.#closing;
+    }
+    const timer = setTimeout(giveUp, timeoutMs);
+    return this.#closing.finally(() => clearTimeout(timer));
+  }
+
+  async #close(): Promise<void> {
     this.#stop.abort();
-    this.#endLinger?.();
-    for (const wake of this.#idle.splice(0)) wake();
-    const timer = setTimeout(() => this.#abort.abort(new Error("no time was left")), timeoutMs);
-    await Promise.all(this.#consumers);
+    this.#wakeAll();
+    await Promise.all(this.#consumers.values());
+    await this.#shutDown(this.exporter);
+  }
+
+  async #shutDown(exporter: Exporter): Promise<void> {
     try {
-      await unlessAborted(this.exporter.shutdown(), this.#abort.signal);
+      await unlessAborted(exporter.shutdown(), this.#abort.signal);
     } catch (error) {
       this.warn(`${this.id}: cannot shut down: ${describe(error)}`);
     }
-    clearTimeout(timer);
   }
 
-  async #consume(): Promise<void> {
-    for (;;) {
+  #wakeAll(): void {
+    this.#endLinger?.();
+    for (const wake of this.#idle.splice(0)) wake();
+  }
+
+  #startConsumers(): void {
+    for (let i = 0; i < this.settings.consumers; i++) {
+      if (this.#consumers.has(i)) continue;
+      this.#consumers.set(i, this.#consume(i).finally(() => this.#consumers.delete(i)));
+    }
+  }
+
+  async #consume(index: number): Promise<void> {
+    while (index < this.settings.consumers) {
       if (this.#store.length === 0 || this.#endLinger !== undefined) {
         if (this.#stop.signal.aborted) return;
         await new Promise<void>((resolve) => this.#idle.push(resolve));
@@ -155,7 +197,13 @@ export class ExporterQueue {
             return;
           }
           this.#retrying(outcome.reason);
-          await delay(wait, stopping ? this.#abort.signal : this.#stop.signal);
+          await delay(
+            wait,
+            AbortSignal.any([
+              stopping ? this.#abort.signal : this.#stop.signal,
+              this.#replaced.signal,
+            ]),
+          );
           this.counters.retries++;
         }
       }
@@ -164,11 +212,19 @@ export class ExporterQueue {
 
   async #export(batch: SessionBatch): Promise<ExportOutcome> {
     const { signal } = this.#abort;
+    const { exporter } = this;
+    const underWay = this.#underWay.getOrInsertComputed(exporter, () => new Set());
+    let work: Promise<ExportOutcome> | undefined;
     try {
       signal.throwIfAborted();
-      return await unlessAborted(this.exporter.export(batch, signal), signal);
+      work = unlessAborted(exporter.export(batch, signal), signal);
+      underWay.add(work);
+      return await work;
     } catch (error) {
       return { status: "failure", reason: describe(error) };
+    } finally {
+      if (work !== undefined) underWay.delete(work);
+      if (underWay.size === 0) this.#underWay.delete(exporter);
     }
   }
 

@@ -5,13 +5,15 @@ import { RECORD } from "../record_layout.ts";
 /** Memory of `capacity` records, some of them filled. */
 interface Chunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly capacity: number;
   /** Sessions in it. */
   length: number;
 }
 
 /** First in, first out, by batches: records are copied in, and handed out where they lie. */
 export class RecordStore {
-  readonly #capacity: number;
+  /** Sessions in a batch at most, of those that begin from now on. */
+  capacity: number;
   readonly #mostFree: number;
   readonly #chunks: Chunk[] = [];
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
@@ -22,7 +24,7 @@ export class RecordStore {
    * @param mostFree batches for which memory is kept while nothing waits
    */
   constructor(capacity: number, mostFree: number) {
-    this.#capacity = capacity;
+    this.capacity = capacity;
     this.#mostFree = mostFree;
   }
 
@@ -35,7 +37,7 @@ export class RecordStore {
   push({ bytes }: SessionBatch, count: number): void {
     for (let done = 0; done < count;) {
       const chunk = this.#tail();
-      const some = Math.min(count - done, this.#capacity - chunk.length);
+      const some = Math.min(count - done, chunk.capacity - chunk.length);
       const part = bytes.subarray(done * RECORD.size, (done + some) * RECORD.size);
       chunk.bytes.set(part, chunk.length * RECORD.size);
       chunk.length += some;
@@ -60,9 +62,12 @@ export class RecordStore {
   /** A chunk with room. */
   #tail(): Chunk {
     const last = this.#chunks.at(-1);
-    if (last !== undefined && last.length < this.#capacity) return last;
-    const bytes = this.#free.pop() ?? new Uint8Array(this.#capacity * RECORD.size);
-    const chunk = { bytes, length: 0 };
+    if (last !== undefined && last.length < last.capacity) return last;
+    const { capacity } = this;
+    const size = capacity * RECORD.size;
+    const free = this.#free.pop();
+    const bytes = free?.length === size ? free : new Uint8Array(size);
+    const chunk = { bytes, capacity, length: 0 };
     this.#chunks.push(chunk);
     return chunk;
   }

@@ -323,6 +323,82 @@ Deno.test("close() ends within its time where the exporter's shutdown hangs", as
   assert.deepEqual(exporter.delivered, [1]);
 });
 
+Deno.test("close() again leaves less time, and never more", async () => {
+  const exporter = new FakeExporter(() => new Promise(() => {}));
+  const { queue } = queueFor(exporter, { batchSize: 10 });
+  queue.push(sessions(1, 35));
+  await sleep(5);
+  const closed = queue.close(60_000);
+  await sleep(5);
+  assert.equal(queue.counters.failed, 0);
+  await within(1000, queue.close(0));
+  await within(1000, queue.close(60_000));
+  await within(1000, closed);
+  assert.equal(queue.counters.failed, 35);
+  assert.equal(exporter.exports.length, 1, "what waited was not tried");
+});
+
+Deno.test("replace() gives what waits to the new exporter, and shuts the old one down", async () => {
+  const dead = new FakeExporter(() => BUSY);
+  const retry = { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 };
+  const { queue } = queueFor(dead, { retry, batchSize: 2 });
+  queue.push(sessions(1, 5));
+  await sleep(5); // one batch waits for its next try, the others for it
+  const alive = new FakeExporter(() => SUCCESS);
+  await within(1000, queue.replace(alive, { ...SETTINGS, batchSize: 3 }));
+  assert.equal(dead.shutdowns, 1);
+  queue.push(sessions(6, 4));
+  await queue.close(1000);
+  assert.deepEqual(alive.delivered, numbers(1, 9));
+  assert.equal(dead.exports.length, 1);
+  assert.equal(alive.shutdowns, 1);
+  const { accepted, exported, failed } = queue.counters;
+  assert.deepEqual({ accepted, exported, failed }, { accepted: 9, exported: 9, failed: 0 });
+});
+
+Deno.test("replace() lets the exports under way end before it shuts their exporter down", async () => {
+  const answer = Promise.withResolvers<ExportOutcome>();
+  const slow = new FakeExporter(() => answer.promise);
+  const { queue } = queueFor(slow);
+  queue.push(sessions(1, 1));
+  await sleep(5);
+  const next = new FakeExporter(() => SUCCESS);
+  let replaced = false;
+  const replacing = queue.replace(next, SETTINGS).then(() => replaced = true);
+  await sleep(20);
+  assert.deepEqual([replaced, slow.shutdowns], [false, 0]);
+  answer.resolve(SUCCESS);
+  await within(1000, replacing);
+  assert.equal(slow.shutdowns, 1);
+  await queue.close(1000);
+  assert.deepEqual([slow.delivered, next.delivered], [[1], []]);
+});
+
+Deno.test("replace() brings as many consumers as the new settings name", async () => {
+  for (const [before, after] of [[1, 4], [4, 2]] as const) {
+    const exporter = new FakeExporter(() => SUCCESS);
+    const { queue } = queueFor(exporter, { consumers: before, batchSize: 1 });
+    await sleep(1);
+    const slow: FakeExporter = new FakeExporter(() => sleep(10).then(() => SUCCESS));
+    await queue.replace(slow, { ...SETTINGS, consumers: after, batchSize: 1 });
+    queue.push(sessions(1, 20));
+    await queue.close(5000);
+    assert.equal(slow.mostUnderWay, after);
+    assert.equal(slow.delivered.length, 20);
+  }
+});
+
+Deno.test("replace() by a smaller queue drops what comes, not what waits", async () => {
+  const dead = new FakeExporter(() => new Promise(() => {}));
+  const { queue } = queueFor(dead, { batchSize: 1 });
+  queue.push(sessions(1, 10));
+  await sleep(5);
+  void queue.replace(dead, { ...SETTINGS, queueSize: 5 });
+  queue.push(sessions(11, 1));
+  assert.deepEqual([queue.counters.accepted, queue.counters.dropped], [10, 1]);
+  await queue.close(10);
+});
+
 Deno.test("close() of an idle queue shuts the exporter down", async () => {
   const exporter = new FakeExporter(() => SUCCESS);
   const { queue } = queueFor(exporter, { consumers: 4 });

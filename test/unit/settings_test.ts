@@ -56,6 +56,7 @@ Deno.test("effectiveSettings() without flags, config and variables is a table of
     },
     resource: { attributes: {}, commandLine: false, fromProcessEnv: false },
     trace: { parent: "auto", peers: [], key: "" },
+    shutdownTimeout: 5000,
     warnings: [],
   });
   assert.deepEqual(exporters.map(({ id, type, settings }) => [id, type.type, settings]), [
@@ -72,7 +73,7 @@ Deno.test("effectiveSettings() without a config is what a config that says nothi
 });
 
 Deno.test("effectiveSettings() takes everything from the config", () => {
-  const { capture, resource, trace } = settings(
+  const { capture, resource, trace, shutdownTimeout } = settings(
     "",
     `
 capture:
@@ -97,10 +98,11 @@ resource:
   command_line: true
   from_process_env: true
 trace: { parent: always, peers: ["::1"], key: k }
+shutdown_timeout: 1m
 exporters: { stdout: }
 `,
   );
-  assert.deepEqual({ capture, resource, trace }, {
+  assert.deepEqual({ capture, resource, trace, shutdownTimeout }, {
     capture: {
       pids: [1],
       localPorts: [2],
@@ -121,6 +123,7 @@ exporters: { stdout: }
     },
     resource: { attributes: { a: ["b"] }, commandLine: true, fromProcessEnv: true },
     trace: { parent: "always", peers: ["::1"], key: "k" },
+    shutdownTimeout: 60_000,
   });
 });
 

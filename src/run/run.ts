@@ -1,0 +1,100 @@
+/** One run: exporters opened, capture attached, sessions moved, everything closed. */
+import { dirname, resolve } from "node:path";
+import { onAbort, unlessAborted } from "../abort.ts";
+import { Capture } from "../capture/capture.ts";
+import type { Environment } from "../config/expand.ts";
+import { requireHost } from "../host.ts";
+import { log } from "../log.ts";
+import { countSessions } from "../messages.ts";
+import { describeLosses, pump, type Tally } from "../pipeline.ts";
+import type { RunSettings } from "../settings.ts";
+import { Exporters } from "./exporters.ts";
+import { Reloader } from "./reload.ts";
+import { EndSignals, onSignal } from "./signals.ts";
+import { Terminal } from "./terminal.ts";
+
+const STDOUT = 1;
+
+/** What a run is told beside its settings. */
+export interface RunContext {
+  /** Relative paths in the config are relative to its folder. */
+  readonly configFile: string | undefined;
+  /** Reads the config file again, with the same flags. @throws {UsageError} if it is wrong */
+  readonly readSettings: () => Promise<RunSettings>;
+  /** Milliseconds until a clean stop; undefined to run on. */
+  readonly duration: number | undefined;
+  readonly env: Environment;
+}
+
+/**
+ * Captures until SIGINT, SIGTERM, the end of the duration, or the reader of stdout or the terminal
+ * has gone. SIGHUP reloads the config.
+ * @param settings those that the run begins with
+ * @throws {UsageError} if an exporter cannot be opened, {@linkcode HostError} if capture cannot work
+ */
+export async function run(settings: RunSettings, context: RunContext): Promise<void> {
+  const { configFile, readSettings, duration, env } = context;
+  using end = new EndSignals();
+  const stop = () => end.requestStop();
+  const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
+  const exporters = new Exporters(settings, { baseDirectory, env, stop }, end.leave);
+  const reloader = new Reloader(settings, {
+    file: configFile,
+    readSettings,
+    exporters,
+    stop: end.stop,
+  });
+  const terminal = new Terminal();
+  using _hangups = onSignal("SIGHUP", () => terminal.hungUp ? stop() : reloader.request());
+  requireHost();
+  try {
+    // before anything is attached, so that a wrong path is told first; a module may load for ever
+    const opened = await unlessAborted(exporters.open(settings), end.stop);
+    exporters.use(opened);
+    await using sessions = await Capture.open(
+      { ...settings.capture, signal: end.stop },
+      settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
+    );
+    using _hurry = onAbort(end.leave, () => sessions.hurry());
+    using _timer = after(duration, stop);
+    await exporters.start(opened, end.stop);
+    for (const path of sessions.missingCgroups) {
+      log.warn(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
+    }
+    log.info("tracing");
+    reloader.begin(sessions);
+    const count = await pump(sessions, exporters, (batch) => exporters.mapper?.observe(batch));
+    await reloader.end();
+    // once the capture has stopped: each stage drains after the one before it
+    await exporters.close(reloader.settings.shutdownTimeout);
+    summarise(reloader.settings, sessions, exporters.tallies, count);
+  } catch (error) {
+    if (!end.stop.aborted || error !== end.stop.reason) throw error;
+  } finally {
+    await exporters.close(settings.shutdownTimeout); // those of a run that failed
+  }
+}
+
+/** Calls `then` after `ms` milliseconds, where there is such a time, unless disposed of before. */
+function after(ms: number | undefined, then: () => void): Disposable {
+  const timer = ms === undefined ? undefined : setTimeout(then, ms);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+/** Losses are always told; deliveries where spans are sent. */
+function summarise(
+  settings: RunSettings,
+  sessions: Capture,
+  tallies: readonly Tally[],
+  count: number,
+): void {
+  if (settings.exporters.some(({ type }) => type.sendsSpans)) {
+    const delivered = tallies.map(({ id, counters }) => `${id} ${counters.exported}`).join(", ");
+    log.info(`captured ${countSessions(count)}; delivered: ${delivered}`);
+  }
+  if (settings.capture.sampling !== undefined) {
+    const { sampledOut } = sessions;
+    log.info(`sampled out ${sampledOut} of ${countSessions(sampledOut + count)}`);
+  }
+  for (const { message, fields } of describeLosses(sessions, tallies)) log.warn(message, fields);
+}

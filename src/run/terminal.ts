@@ -1,0 +1,34 @@
+/** The terminal that a run was started in: whether SIGHUP says that it has gone. */
+
+const SIGHUP_BIT = 1n << 0n;
+
+/** The controlling terminal of this process, as it was when this was made. */
+export class Terminal {
+  readonly #had = hasTerminal();
+  readonly #outlive = ignoresHangup();
+
+  /**
+   * Whether the terminal has gone, and the run is to end with it. nohup(1) starts programs with
+   * SIGHUP ignored so that they go on.
+   */
+  get hungUp(): boolean {
+    return this.#had && !this.#outlive && !hasTerminal();
+  }
+}
+
+/** tty(4): opening /dev/tty fails without a controlling terminal, and once it was hung up. */
+function hasTerminal(): boolean {
+  try {
+    using _terminal = Deno.openSync("/dev/tty");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** proc_pid_status(5): a mask of the signals that are ignored. */
+function ignoresHangup(): boolean {
+  const [, mask] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status")) ??
+    [];
+  return mask !== undefined && (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n;
+}
