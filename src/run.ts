@@ -1,5 +1,6 @@
 /** One run: exporters opened, capture attached, sessions moved, everything closed. */
 import { dirname, resolve } from "node:path";
+import { DAC_READ_SEARCH, missingCapabilities, SYS_PTRACE } from "./capabilities.ts";
 import { Capture } from "./capture/capture.ts";
 import type { Environment } from "./config/expand.ts";
 import type { ExporterContext, Spans } from "./exporter.ts";
@@ -38,6 +39,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
   const queues: ExporterQueue[] = [];
   try {
     await openExporters(settings, context, openSpans, () => stop.abort(), queues);
+    if (mapper !== undefined) warnOfMissingCapabilities(settings);
     await using sessions = await Capture.open(
       { ...settings.capture, signal: stop.signal },
       settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
@@ -74,6 +76,15 @@ async function openExporters(
       stop,
     });
     queues.push(new ExporterQueue(id, exporter, type.queue(own), say));
+  }
+}
+
+/** What spans will lack; a table takes nothing from `/proc`. */
+function warnOfMissingCapabilities({ resource }: RunSettings): void {
+  const useful = resource.fromProcessEnv ? [SYS_PTRACE, DAC_READ_SEARCH] : [SYS_PTRACE];
+  const missing = missingCapabilities(useful.map(({ name }) => name));
+  for (const { name, loss } of useful) {
+    if (missing.includes(name)) say(`without ${name}: ${loss}`);
   }
 }
 

@@ -100,6 +100,7 @@ export function environment(added: Readonly<Record<string, string>> = {}): Recor
 
 async function spawn(args: readonly string[], options: TcpspanOptions) {
   const folder = await Deno.makeTempDir({ prefix: "tcpspan-e2e-" });
+  await Deno.chmod(folder, 0o755); // the program may be run by others
   const config = join(folder, "tcpspan.yaml");
   if (options.config !== undefined) await Deno.writeTextFile(config, options.config);
   const all = command(...args, ...(options.config === undefined ? [] : ["--config", config]));
