@@ -1,5 +1,6 @@
 /** What this host has to offer for capture, and what to do where it lacks something. */
 import { Btf } from "../ffi/btf.ts";
+import { listKernelFolder } from "../ffi/kernel_file.ts";
 import { libbpfVersion } from "../ffi/libbpf.ts";
 import { missingCapabilities, USEFUL, type UsefulCapability } from "./capabilities.ts";
 import { HostError } from "./errors.ts";
@@ -16,7 +17,8 @@ export interface HostCheck {
 }
 
 const FLOOR = [5, 11] as const;
-const BTF = "/sys/kernel/btf/vmlinux";
+const BTF_FOLDER = "/sys/kernel/btf";
+const BTF = `${BTF_FOLDER}/vmlinux`;
 
 /** A tracepoint and the program of bpf/tcpspan.bpf.c that attaches to it. */
 export interface Hook {
@@ -101,9 +103,7 @@ function checkUseful({ name, use, loss }: UsefulCapability): HostCheck {
 
 function checkBtf(): HostCheck {
   const name = "kernel type information (BTF)";
-  try {
-    Deno.statSync(BTF);
-  } catch {
+  if (!existsBtf()) {
     return {
       name,
       result: "missing",
@@ -118,6 +118,14 @@ function checkBtf(): HostCheck {
   } catch (error) {
     const found = error instanceof Error ? error.message : String(error);
     return { name, result: "missing", found, advice: `see what ${BTF} is` };
+  }
+}
+
+function existsBtf(): boolean {
+  try {
+    return listKernelFolder(BTF_FOLDER).some(({ name }) => name === "vmlinux");
+  } catch {
+    return false;
   }
 }
 
