@@ -23,6 +23,10 @@ export async function main(
       say(error.message);
       return 2;
     }
+    if (error instanceof Deno.errors.NotCapable) {
+      say(`Deno's permissions forbid what this run needs: ${error.message}; see docs/security.md`);
+      return 2;
+    }
     say(error instanceof HostError ? error.message : `unexpected failure: ${describe(error)}`);
     return 1;
   }
