@@ -49,6 +49,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     for (const path of sessions.missingCgroups) {
       say(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
     }
+    if (settings.dropPrivileges) (await import("./privileges.ts")).dropPrivileges();
     say("tracing");
     const count = await pump(sessions, queues, (batch) => mapper?.observe(batch));
     summarise(settings, sessions, queues, count);

@@ -44,6 +44,10 @@ trace:
   peers: []                     # networks whose hosts run tcpspan too
   key: "\${env:TCPSPAN_KEY:-}"   # secret of the trace ids, the same on all hosts of a site
 
+# Once tracing has begun, give up for good to load kernel programs, to start programs, and
+# more that only an intruder has a use for. A change of capture then needs a restart.
+drop_privileges: false
+
 # Where sessions go: ids are type or type/name, in any number.
 exporters:
   # Rows on standard output.

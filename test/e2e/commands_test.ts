@@ -80,6 +80,7 @@ Deno.test("config schema prints a JSON Schema that knows every section", async (
     "sampling",
     "resource",
     "trace",
+    "drop_privileges",
     "exporters",
   ]);
 });

@@ -56,6 +56,7 @@ Deno.test("effectiveSettings() without flags, config and variables is a table of
     },
     resource: { attributes: {}, commandLine: false, fromProcessEnv: false },
     trace: { parent: "auto", peers: [], key: "" },
+    dropPrivileges: false,
     warnings: [],
   });
   assert.deepEqual(exporters.map(({ id, type, settings }) => [id, type.type, settings]), [
