@@ -383,7 +383,7 @@ main() {
   trap clean_up EXIT
 
   check_libbpf
-  install_packages sudo ca-certificates libbpf1
+  install_packages sudo ca-certificates libbpf1 libseccomp2
   if $dev; then
     find_backends
     start_builds

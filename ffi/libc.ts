@@ -25,6 +25,10 @@ const symbols = {
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   /** `int statfs(const char *path, struct statfs *buf)` */
   statfs: { parameters: ["buffer", "buffer"], result: "i32" },
+  /** `ssize_t readlink(const char *pathname, char *buf, size_t bufsiz)` */
+  readlink: { parameters: ["buffer", "buffer", "u64"], result: "i64" },
+  /** `ssize_t getdents64(int fd, void *dirp, size_t count)` */
+  getdents64: { parameters: ["i32", "buffer", "u64"], result: "i64" },
   /** `int close(int fd)` */
   close: { parameters: ["i32"], result: "i32" },
   /** `int getpagesize(void)` */

@@ -25,6 +25,12 @@ export async function main(
       log.error(error.message.split("\n"));
       return 2;
     }
+    if (error instanceof Deno.errors.NotCapable) {
+      log.error(
+        `Deno's permissions forbid what this run needs: ${error.message}; see docs/security.md`,
+      );
+      return 2;
+    }
     log.error(
       error instanceof HostError ? error.message : `unexpected failure: ${describe(error)}`,
     );

@@ -1,7 +1,14 @@
 /** What a run does: the flags, the config and the environment put together. */
 import type { Attributes } from "@opentelemetry/api";
 import type { CaptureOptions } from "./capture/capture_options.ts";
-import { CAPTURE, RESOURCE, SAMPLING, SHUTDOWN_TIMEOUT, TRACE } from "./config/defaults.ts";
+import {
+  CAPTURE,
+  DROP_PRIVILEGES,
+  RESOURCE,
+  SAMPLING,
+  SHUTDOWN_TIMEOUT,
+  TRACE,
+} from "./config/defaults.ts";
 import type { Environment } from "./config/expand.ts";
 import type { Config, ConfiguredExporter } from "./config/load.ts";
 import { quote } from "./config/quote.ts";
@@ -21,6 +28,8 @@ export interface RunSettings {
     /** Secret of the site's id hash; empty for the fixed one. */
     readonly key: string;
   };
+  /** Whether to give up what is not needed once tracing has begun. */
+  readonly dropPrivileges: boolean;
   readonly exporters: readonly ConfiguredExporter[];
   /** Milliseconds that exporters have at the end for what waits. */
   readonly shutdownTimeout: number;
@@ -58,6 +67,7 @@ export function effectiveSettings(
     },
     resource: resourceSettings(config?.resource ?? RESOURCE, env, warn),
     trace,
+    dropPrivileges: config?.drop_privileges ?? DROP_PRIVILEGES,
     exporters: withoutDisabled(withFormat(selected, flags), env, warn),
     shutdownTimeout: config?.shutdown_timeout ?? SHUTDOWN_TIMEOUT,
     warnings,

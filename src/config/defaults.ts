@@ -40,6 +40,9 @@ export const RESOURCE = {
   from_process_env: false,
 };
 
+/** `drop_privileges` */
+export const DROP_PRIVILEGES = false;
+
 /** `trace` */
 export const TRACE = {
   parent: "auto" as const,

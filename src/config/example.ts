@@ -48,6 +48,9 @@ trace:
 
 # How long a stop waits for exporters to deliver what waits; what is left is lost, and counted.
 shutdown_timeout: 5s
+# Once tracing has begun, give up for good to load kernel programs, to start programs, and
+# more that only an intruder has a use for. A change of capture then needs a restart.
+drop_privileges: false
 
 # Where sessions go: ids are type or type/name, in any number.
 exporters:

@@ -5,7 +5,14 @@
 import { z } from "zod";
 import { isAbsolute } from "node:path";
 import { TEXT_LENGTH } from "../record_layout.ts";
-import { CAPTURE, RESOURCE, SAMPLING, SHUTDOWN_TIMEOUT, TRACE } from "./defaults.ts";
+import {
+  CAPTURE,
+  DROP_PRIVILEGES,
+  RESOURCE,
+  SAMPLING,
+  SHUTDOWN_TIMEOUT,
+  TRACE,
+} from "./defaults.ts";
 import { duration } from "./duration.ts";
 import { integer } from "./integer.ts";
 import { LARGEST_PID, LARGEST_PORT, MOST_PIDS } from "./limits.ts";
@@ -171,6 +178,11 @@ export const configSchema = z.strictObject({
   trace: traceSchema,
   shutdown_timeout: duration().prefault(`${SHUTDOWN_TIMEOUT}ms`)
     .describe("How long exporters may take at the end to deliver what waits."),
+  drop_privileges: z.boolean("true or false").default(DROP_PRIVILEGES)
+    .describe(
+      "Once tracing has begun, give up for good to load kernel programs, to start programs, and " +
+        "more: see docs/security.md.",
+    ),
   exporters: z.record(
     z.string(),
     z.unknown(),

@@ -1,6 +1,7 @@
 /** One run: exporters opened, capture attached, sessions moved, everything closed. */
 import { dirname, resolve } from "node:path";
 import { onAbort, unlessAborted } from "../abort.ts";
+import { DAC_READ_SEARCH, missingCapabilities, SYS_PTRACE } from "../capabilities.ts";
 import { Capture } from "../capture/capture.ts";
 import type { Environment } from "../config/expand.ts";
 import { requireHost } from "../host.ts";
@@ -51,6 +52,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     // before anything is attached, so that a wrong path is told first; a module may load for ever
     const opened = await unlessAborted(exporters.open(settings), end.stop);
     exporters.use(opened);
+    if (exporters.mapper !== undefined) warnOfMissingCapabilities(settings);
     await using sessions = await Capture.open(
       { ...settings.capture, signal: end.stop },
       settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
@@ -61,6 +63,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     for (const path of sessions.missingCgroups) {
       log.warn(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
     }
+    if (settings.dropPrivileges) (await import("../privileges.ts")).dropPrivileges();
     log.info("tracing");
     reloader.begin(sessions);
     const count = await pump(sessions, exporters, (batch) => exporters.mapper?.observe(batch));
@@ -72,6 +75,15 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     if (!end.stop.aborted || error !== end.stop.reason) throw error;
   } finally {
     await exporters.close(settings.shutdownTimeout); // those of a run that failed
+  }
+}
+
+/** What spans will lack; a table takes nothing from `/proc`. */
+function warnOfMissingCapabilities({ resource }: RunSettings): void {
+  const useful = resource.fromProcessEnv ? [SYS_PTRACE, DAC_READ_SEARCH] : [SYS_PTRACE];
+  const missing = missingCapabilities(useful.map(({ name }) => name));
+  for (const { name, loss } of useful) {
+    if (missing.includes(name)) log.warn(`without ${name}: ${loss}`);
   }
 }
 

@@ -108,6 +108,7 @@ Deno.test("config schema prints a JSON Schema that knows every section", async (
     "resource",
     "trace",
     "shutdown_timeout",
+    "drop_privileges",
     "exporters",
   ]);
 });

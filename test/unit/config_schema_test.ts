@@ -26,6 +26,7 @@ const GOOD: readonly [name: string, yaml: string][] = [
   ["interim: off", "{ exporters: { stdout: }, capture: { interim: off } }"],
   ["interim reports", "{ exporters: { stdout: }, capture: { interim: 30s } }"],
   ["a ratio", "{ exporters: { stdout: }, sampling: { ratio: 0.1, keep_errors: true } }"],
+  ["privileges dropped", "{ exporters: { stdout: }, drop_privileges: true }"],
   ["nothing below sampling", "{ exporters: { stdout: }, sampling: }"],
   ["a shutdown timeout", "{ exporters: { stdout: }, shutdown_timeout: 30s }"],
   ["attributes", "{ exporters: { stdout: }, resource: { attributes: { a: 1, b: [c] } } }"],

@@ -75,6 +75,7 @@ Deno.test("parseConfig() fills in every default", () => {
     resource: { attributes: {}, command_line: false, from_process_env: false },
     trace: { parent: "auto", peers: [], key: "" },
     shutdown_timeout: 5000,
+    drop_privileges: false,
   });
   assert.equal(exporters.length, 1);
   assert.equal(exporters[0]?.id, "stdout");
@@ -207,7 +208,8 @@ Deno.test("parseConfig() takes host:port as an endpoint of grpc", () => {
 });
 
 const EMPTY = "empty: expected a mapping with an exporters section";
-const TOP = "expected one of capture, sampling, resource, trace, shutdown_timeout, exporters";
+const TOP = "expected one of capture, sampling, resource, trace, shutdown_timeout, " +
+  "drop_privileges, exporters";
 const URL_EXPECTED = "expected an http or https URL such as http://localhost:4318";
 const RING = "expected a power of two from 256KiB to 1GiB, such as 16MiB";
 const OTLP_KEYS = "expected one of endpoint, traces_endpoint, protocol, headers, compression, " +

@@ -57,6 +57,7 @@ Deno.test("effectiveSettings() without flags, config and variables is a table of
     resource: { attributes: {}, commandLine: false, fromProcessEnv: false },
     trace: { parent: "auto", peers: [], key: "" },
     shutdownTimeout: 5000,
+    dropPrivileges: false,
     warnings: [],
   });
   assert.deepEqual(exporters.map(({ id, type, settings }) => [id, type.type, settings]), [
