@@ -118,7 +118,7 @@ export const captureSchema = section({
     .describe("Also tcpspan's own sessions, such as those in which it exports."),
   pin: z.union([
     z.literal(["off", false]).transform((): "off" => "off"),
-    z.string().refine(isPin),
+    z.string().refine(isPin, PIN),
   ], PIN).prefault(CAPTURE.pin)
     .describe(
       "Folder in a BPF file system in which programs and ring outlive tcpspan: off, or a path.",

@@ -1,4 +1,5 @@
 /** The terminal that a run was started in: whether SIGHUP says that it has gone. */
+import { readProc } from "../procfs.ts";
 
 const SIGHUP_BIT = 1n << 0n;
 
@@ -28,7 +29,6 @@ function hasTerminal(): boolean {
 
 /** proc_pid_status(5): a mask of the signals that are ignored. */
 function ignoresHangup(): boolean {
-  const [, mask] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status")) ??
-    [];
+  const [, mask] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readProc("self/status") ?? "") ?? [];
   return mask !== undefined && (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n;
 }

@@ -70,6 +70,8 @@ Deno.test("parseConfig() fills in every default", () => {
       existing: true,
       interim: "off",
       report_open_on_exit: false,
+      own_traffic: false,
+      pin: "off",
     },
     sampling: { ratio: 1, keep_errors: false },
     resource: { attributes: {}, command_line: false, from_process_env: false },
@@ -131,6 +133,12 @@ Deno.test("parseConfig() reads lists, and takes what is in them twice for once",
   assert.deepEqual(capture("pids: [1, 2, 1]").pids, [1, 2]);
   assert.deepEqual(capture("local_ports: [80]").local_ports, [80]);
   assert.deepEqual(capture("families: [ipv6, ipv6]").families, ["ipv6"]);
+});
+
+Deno.test("parseConfig() takes pin: off, also as false, or a path", () => {
+  assert.equal(capture("pin: /sys/fs/bpf/a").pin, "/sys/fs/bpf/a");
+  assert.equal(capture("pin: off").pin, "off");
+  assert.equal(capture("pin: false").pin, "off");
 });
 
 Deno.test("parseConfig() takes interim: off, also as false, or a duration", () => {
@@ -321,8 +329,8 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "f.yaml:4:3: capture.localPorts: unknown key: expected one of pids, local_ports, " +
     "remote_ports, families, include_cidrs, exclude_cidrs, exclude_executables, " +
     "exclude_cgroups, min_bytes, min_duration, max_sessions_per_second, ring_buffer, existing, " +
-    "interim, " +
-    'report_open_on_exit: did you mean "local_ports"?',
+    "interim, report_open_on_exit, own_traffic, " +
+    'pin: did you mean "local_ports"?',
   ]],
   ["a key that would act on the terminal", `${STDOUT}"\\e[2J\\u202e": 1\n`, [
     `f.yaml:3:1: "\\u001b[2J\\u202e": unknown key: ${TOP}`,
@@ -410,6 +418,16 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     'f.yaml:4:12: capture.interim: found "10ms": expected off, or a duration of at least 100ms, ' +
     "such as 30s",
   ]],
+  ...["tcpspan", "/sys/fs/bpf/tcp.span", "/", "true"].map((pin): [string, string, string[]] => [
+    `pin: ${pin}`,
+    `${STDOUT}capture:\n  pin: ${pin}\n`,
+    [
+      `f.yaml:4:8: capture.pin: found ${
+        pin === "true" ? pin : JSON.stringify(pin)
+      }: expected off, ` +
+      "or the path of a folder such as /sys/fs/bpf/tcpspan, without dots",
+    ],
+  ]),
   ["interim: on", `${STDOUT}capture:\n  interim: true\n`, [
     "f.yaml:4:12: capture.interim: found true: expected off, or a duration of at least 100ms, " +
     "such as 30s",

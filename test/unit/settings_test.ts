@@ -53,6 +53,8 @@ Deno.test("effectiveSettings() without flags, config and variables is a table of
       existing: true,
       interim: undefined,
       reportOpenOnExit: false,
+      ownTraffic: false,
+      pin: undefined,
     },
     resource: { attributes: {}, commandLine: false, fromProcessEnv: false },
     trace: { parent: "auto", peers: [], key: "" },
@@ -93,6 +95,8 @@ capture:
   existing: false
   interim: 30s
   report_open_on_exit: true
+  own_traffic: true
+  pin: /sys/fs/bpf/a
 sampling: { ratio: 0.5, keep_errors: true }
 resource:
   attributes: { a: [b] }
@@ -121,6 +125,8 @@ exporters: { stdout: }
       existing: false,
       interim: 30_000,
       reportOpenOnExit: true,
+      ownTraffic: true,
+      pin: "/sys/fs/bpf/a",
     },
     resource: { attributes: { a: ["b"] }, commandLine: true, fromProcessEnv: true },
     trace: { parent: "always", peers: ["::1"], key: "k" },
