@@ -68,7 +68,7 @@ export async function closeAll(
 }
 
 /** What became of the sessions that were to go to one exporter. */
-export type Tally = Pick<ExporterQueue, "id" | "counters">;
+export type Tally = Pick<ExporterQueue, "id" | "counters" | "length">;
 
 /** What was lost on the way, one for each place; empty if nothing was. */
 export function describeLosses(capture: Capture, tallies: readonly Tally[]): Loss[] {
@@ -81,6 +81,7 @@ export function describeLosses(capture: Capture, tallies: readonly Tally[]): Los
     ...tallies.flatMap(({ id, counters }): typeof places => [
       [counters.dropped, "queue_full", `${id}: its queue was full`, id],
       [counters.failed, "not_delivered", `${id}: not delivered`, id],
+      [counters.corrupt, "corrupt", `${id}: damaged on disk`, id],
     ]),
   ];
   const losses = places.filter(([sessions]) => sessions > 0)

@@ -2,9 +2,11 @@
 import { unlessAborted } from "../abort.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
 import type { Exporter, ExporterContext, Spans } from "../exporter.ts";
+import { UsageError } from "../errors.ts";
 import { log } from "../log.ts";
 import { closeAll, type Tally } from "../pipeline.ts";
-import { ExporterQueue } from "../queue/queue.ts";
+import { openQueue } from "../queue/open_queue.ts";
+import type { ExporterQueue } from "../queue/queue.ts";
 import type { RunSettings } from "../settings.ts";
 import type { SpanMapper } from "../span.ts";
 import type { Changes, RunningExporter } from "./changes.ts";
@@ -19,6 +21,8 @@ interface Running extends RunningExporter {
 
 interface Opened extends RunningExporter {
   readonly exporter: Exporter;
+  /** Undefined where the queue of the exporter before goes on. */
+  readonly queue: ExporterQueue | undefined;
 }
 
 /** Exporters that are open, and get no sessions before they are put to use. */
@@ -115,8 +119,9 @@ export class Exporters {
   /** Shuts down what was opened and is not to be put to use. */
   async discard({ settings, opened }: OpenedExporters): Promise<void> {
     const signal = this.#within(settings.shutdownTimeout);
-    await Promise.all(opened.map(async ({ configured: { id }, exporter }) => {
+    await Promise.all(opened.map(async ({ configured: { id }, exporter, queue }) => {
       try {
+        if (queue !== undefined) return await queue.close(settings.shutdownTimeout);
         await unlessAborted(exporter.shutdown(), signal);
       } catch (error) {
         log.warn(`${id}: cannot shut down: ${error instanceof Error ? error.message : error}`);
@@ -136,14 +141,9 @@ export class Exporters {
       before.delete(configured.id);
       const fresh = opened.find((one) => one.configured.id === configured.id);
       if (fresh === undefined) return old === undefined ? [] : [old];
-      const queueSettings = configured.type.queue(configured.settings);
-      if (old === undefined) {
-        const { id } = configured;
-        const warn = (message: string) => log.warn(message, { exporter: id });
-        const queue = new ExporterQueue(id, fresh.exporter, queueSettings, warn);
-        return [{ ...fresh, queue }];
-      }
-      this.#await(old.queue.replace(fresh.exporter, queueSettings));
+      if (fresh.queue !== undefined) return [{ ...fresh, queue: fresh.queue }];
+      if (old === undefined) throw new TypeError(`${configured.id} has no queue`);
+      this.#await(old.queue.replace(fresh.exporter, configured.type.queue(configured.settings)));
       return [{ ...fresh, queue: old.queue }];
     });
     this.#queues = this.#running.map(({ queue }) => queue);
@@ -172,6 +172,15 @@ export class Exporters {
     reloading: boolean,
   ): Promise<Opened> {
     const { id, type, settings } = configured;
+    const queueSettings = type.queue(settings);
+    const running = this.#running.find((exporter) => exporter.configured.id === id);
+    if (running?.queue.canTake(queueSettings) === false) {
+      throw new UsageError(
+        `exporters.${id}.sending_queue: its place on disk cannot change while it is in use: ` +
+          "start tcpspan again, or give the exporter another name",
+      );
+    }
+    const warn = (message: string) => log.warn(message, { exporter: id });
     let usesSpans = false;
     const exporter = await type.open(settings, {
       ...this.#context,
@@ -181,9 +190,16 @@ export class Exporters {
         usesSpans = true;
         return spans.open();
       },
-      warn: (message) => log.warn(`${id}: ${message}`, { exporter: id }),
+      warn: (message) => warn(`${id}: ${message}`),
     });
-    return { configured, exporter, usesSpans };
+    const queue = running ? undefined : await openQueue({
+      id,
+      exporter,
+      settings: queueSettings,
+      warn,
+      baseDirectory: this.#context.baseDirectory,
+    });
+    return { configured, exporter, queue, usesSpans };
   }
 
   #within(timeoutMs: number): AbortSignal {
@@ -205,11 +221,11 @@ export class Exporters {
 }
 
 /** Adds what a queue counted to what was counted under its id before. */
-function addTally(tallies: Map<string, Tally>, { id, counters }: Tally): void {
+function addTally(tallies: Map<string, Tally>, { id, counters, length }: Tally): void {
   const sum = { ...counters };
-  const before = tallies.get(id)?.counters;
+  const before = tallies.get(id);
   if (before !== undefined) {
-    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += before[name];
+    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += before.counters[name];
   }
-  tallies.set(id, { id, counters: sum });
+  tallies.set(id, { id, counters: sum, length: length + (before?.length ?? 0) });
 }

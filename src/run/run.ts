@@ -108,5 +108,10 @@ function summarise(
     const { sampledOut } = sessions;
     log.info(`sampled out ${sampledOut} of ${countSessions(sampledOut + count)}`);
   }
+  for (const { id, length } of tallies) {
+    if (length > 0) {
+      log.info(`${id} keeps ${countSessions(length)} on disk`, { exporter: id, sessions: length });
+    }
+  }
   for (const { message, fields } of describeLosses(sessions, tallies)) log.warn(message, fields);
 }
