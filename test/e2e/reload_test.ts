@@ -212,23 +212,25 @@ Deno.test("resource and trace hold for the spans made from then on", async () =>
   await tool.stop("SIGTERM");
 });
 
-Deno.test("another capture is told to wait for the next start; the rest is applied", async () => {
+Deno.test("other filters are in force from then on, and sessions that were open keep their start", async () => {
   await using traffic = startTraffic();
   await using receiver = startReceiver(freePort());
-  await using tool = await startTcpspan([], {
-    config: `${selecting(traffic.port)}exporters: { stdout: }`,
-  });
-  assert.equal(
-    await reload(tool, `${selecting(1)}exporters: { otlp: ${otlp(receiver.port)} }`),
-    "tcpspan: reload: capture changes take effect at the next start",
-  );
-  await tool.stderr.waitForLines(
-    1,
-    (line) => line.endsWith(": otlp added, stdout removed, capture unchanged"),
-  );
+  const exporters = `exporters: { otlp: ${otlp(receiver.port)} }`;
+  await using tool = await startTcpspan([], { config: `${selecting(1)}${exporters}` });
   await traffic.make(1);
-  await until("the delivery", () => receiver.spans.length === 1);
+  const open = await traffic.open();
+  assert.match(
+    await reload(tool, `${selecting(traffic.port)}${exporters}`),
+    /: capture changed$/,
+  );
+  await open.close();
+  await traffic.make(1);
+  await until("the delivery", () => receiver.spans.length === 2);
   await tool.stop("SIGTERM");
+  assert.deepEqual(
+    receiver.spans.map(({ attributes }) => attributes["tcpspan.start.observed"]),
+    [true, true],
+  );
 });
 
 Deno.test("a file is gone on with when its exporter is opened anew, also with append: false", async () => {

@@ -8,6 +8,8 @@ export interface Traffic extends AsyncDisposable {
   readonly made: number;
   /** Makes so many sessions, one after the other. */
   make(count: number): Promise<void>;
+  /** Begins one; `close` ends it. */
+  open(): Promise<{ close(): Promise<void> }>;
   /** Makes one after the other for as long as `work` lasts. */
   during<T>(work: Promise<T>): Promise<T>;
 }
@@ -23,14 +25,18 @@ export function startTraffic(): Traffic {
       connection.close();
     }
   })();
-  const make = async (count: number) => {
-    for (let i = 0; i < count; i++) {
-      const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const open = async () => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    const close = async () => {
       await connection.closeWrite();
       await connection.read(new Uint8Array(1)).catch(() => {});
       connection.close();
       made++;
-    }
+    };
+    return { close };
+  };
+  const make = async (count: number) => {
+    for (let i = 0; i < count; i++) await (await open()).close();
   };
   return {
     port,
@@ -38,6 +44,7 @@ export function startTraffic(): Traffic {
       return made;
     },
     make,
+    open,
     during: async (work) => {
       let over = false;
       const done = work.finally(() => over = true);
