@@ -365,6 +365,17 @@ Deno.test("a new file after a rename is for its owner alone, and rotation counts
   assert.deepEqual(await listFolder(folder.path), ["spans.jsonl", "spans.jsonl.1"]);
 });
 
+Deno.test("a file that was cut off and then emptied begins with the next line", async () => {
+  await using folder = await makeTempFolder();
+  const path = join(folder.path, "spans.jsonl");
+  await Deno.writeTextFile(path, '{"resourceSpans":[{"scope');
+  const exporter = await open({ path }, makeContext("file", folder.path));
+  await Deno.truncate(path);
+  await exporter.export(makeSessions(1), NEVER);
+  await exporter.shutdown();
+  assert.match(await Deno.readTextFile(path), /^\{.*\}\n$/);
+});
+
 Deno.test("lookAnew() begins a new file at once where the old one was renamed", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");
