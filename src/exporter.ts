@@ -28,8 +28,8 @@ export interface Exporter {
    */
   start?(signal: AbortSignal): Promise<void>;
   /**
-   * Called at SIGHUP, unless the exporter is replaced: what was renamed or removed under it, as
-   * logrotate does, is noticed at the next export at the latest.
+   * Called at SIGHUP, before the config is read again: what was renamed or removed under the exporter,
+   * as logrotate does, is begun anew at once.
    */
   lookAnew?(): void;
   /**

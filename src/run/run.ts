@@ -35,6 +35,7 @@ export interface RunContext {
  */
 export async function run(settings: RunSettings, context: RunContext): Promise<void> {
   const { configFile, readSettings, duration, env } = context;
+  const terminal = new Terminal(); // before Deno, at its first listener, takes over SIGHUP, too
   using end = new EndSignals();
   const stop = () => end.requestStop();
   const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
@@ -45,8 +46,12 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     exporters,
     stop: end.stop,
   });
-  const terminal = new Terminal();
-  using _hangups = onSignal("SIGHUP", () => terminal.hungUp ? stop() : reloader.request());
+  using _hangups = onSignal("SIGHUP", () => {
+    // without a config it can mean nothing else, and is to work below sudo, too
+    const hungUp = terminal.endsRun && (configFile === undefined || terminal.hasGone);
+    if (hungUp) stop();
+    else reloader.request();
+  });
   requireHost();
   try {
     // before anything is attached, so that a wrong path is told first; a module may load for ever

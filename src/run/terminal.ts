@@ -5,15 +5,15 @@ const SIGHUP_BIT = 1n << 0n;
 
 /** The controlling terminal of this process, as it was when this was made. */
 export class Terminal {
-  readonly #had = hasTerminal();
-  readonly #outlive = ignoresHangup();
-
   /**
-   * Whether the terminal has gone, and the run is to end with it. nohup(1) starts programs with
-   * SIGHUP ignored so that they go on.
+   * Whether a run is to end with its terminal. nohup(1) starts programs with SIGHUP ignored so that
+   * they go on.
    */
-  get hungUp(): boolean {
-    return this.#had && !this.#outlive && !hasTerminal();
+  readonly endsRun = hasTerminal() && !ignoresHangup();
+
+  /** Whether it has gone. sudo(8) gives programs a terminal of its own, which stays. */
+  get hasGone(): boolean {
+    return !hasTerminal();
   }
 }
 

@@ -352,6 +352,8 @@ Deno.test("replace() gives what waits to the new exporter, and shuts the old one
   const alive = new FakeExporter(() => SUCCESS);
   await within(1000, queue.replace(alive, { ...SETTINGS, batchSize: 3 }));
   assert.equal(dead.shutdowns, 1);
+  await sleep(20);
+  assert.deepEqual(alive.delivered, numbers(1, 5), "without the wait for the next try");
   queue.push(sessions(6, 4));
   await queue.close(1000);
   assert.deepEqual(alive.delivered, numbers(1, 9));
