@@ -96,7 +96,7 @@ export function withReadOnly(folder: string): Inside {
 }
 
 /** Where Deno keeps the packages that it has downloaded. */
-async function denoFolder(): Promise<string> {
+export async function denoFolder(): Promise<string> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
   const { denoDir }: { denoDir: string } = JSON.parse(new TextDecoder().decode(stdout));
   return denoDir;
