@@ -2,19 +2,12 @@
 import type { SessionBatch } from "./batch.ts";
 import type { Capture } from "./capture/capture.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
-import { log, type LogFields } from "./log.ts";
+import { log } from "./log.ts";
 import { countSessions } from "./messages.ts";
 import type { ExporterQueue } from "./queue/queue.ts";
+import { LOSS_PLACES } from "./telemetry/losses.ts";
 
 const CLOSE_TIMEOUT_MS = 5000;
-const RING_FULL = "the ring buffer was full (capture.ring_buffer)";
-const OVER_CAP = "over the cap (capture.max_sessions_per_second)";
-
-/** Something that was lost on the way: a message, and what it is about. */
-interface Loss {
-  readonly message: string;
-  readonly fields: LogFields;
-}
 
 /**
  * Hands each batch of `capture` to every queue until the capture stops, then closes the queues.
@@ -40,13 +33,16 @@ export async function pump(
     if (ringFull + overCap === told || !notice.allows()) continue;
     told = ringFull + overCap;
     for (
-      const [sessions, place, reason] of [
-        [ringFull, "ring_full", RING_FULL],
-        [overCap, "over_cap", OVER_CAP],
+      const [sessions, place] of [
+        [ringFull, "ring_full"],
+        [overCap, "over_cap"],
       ] as const
     ) {
       if (sessions === 0) continue;
-      log.warn(`lost ${countSessions(sessions)} until now: ${reason}`, { sessions, place });
+      log.warn(`lost ${countSessions(sessions)} until now: ${LOSS_PLACES[place]}`, {
+        sessions,
+        place,
+      });
     }
   }
   await closeAll(queues);
@@ -56,32 +52,4 @@ export async function pump(
 /** Closes all queues at once. */
 export async function closeAll(queues: readonly ExporterQueue[]): Promise<void> {
   await Promise.all(queues.map((queue) => queue.close(CLOSE_TIMEOUT_MS)));
-}
-
-/** What was lost on the way, one for each place; empty if nothing was. */
-export function describeLosses(capture: Capture, queues: readonly ExporterQueue[]): Loss[] {
-  const { ringFull, storageFailed, overCap, unseen, skippedRuns } = capture.losses();
-  const places: [sessions: number, place: string, reason: string, exporter?: string][] = [
-    [ringFull, "ring_full", RING_FULL],
-    [storageFailed, "storage_failed", "the kernel had no memory for a socket's state"],
-    [overCap, "over_cap", OVER_CAP],
-    [unseen, "unseen", "the kernel ran no program at their end"],
-    ...queues.flatMap(({ id, counters }): typeof places => [
-      [counters.dropped, "queue_full", `${id}: its queue was full`, id],
-      [counters.failed, "not_delivered", `${id}: not delivered`, id],
-    ]),
-  ];
-  const losses = places.filter(([sessions]) => sessions > 0)
-    .map(([sessions, place, reason, exporter]): Loss => ({
-      message: `lost ${countSessions(sessions)}: ${reason}`,
-      fields: { ...(exporter === undefined ? {} : { exporter }), sessions, place },
-    }));
-  if (skippedRuns > 0) {
-    losses.push({
-      message: `${skippedRuns} state changes were not seen: the kernel skips a program that ` +
-        "interrupts itself; their sessions were reported from what followed",
-      fields: { place: "skipped_runs" },
-    });
-  }
-  return losses;
 }

@@ -6,12 +6,18 @@ import type { ExporterContext, Spans } from "./exporter.ts";
 import { requireHost } from "./host.ts";
 import { log } from "./log.ts";
 import { countSessions } from "./messages.ts";
-import { closeAll, describeLosses, pump } from "./pipeline.ts";
+import { closeAll, pump } from "./pipeline.ts";
 import { ExporterQueue } from "./queue/queue.ts";
 import type { RunSettings } from "./settings.ts";
 import type { SpanMapper } from "./span.ts";
+import { type Health, HealthMonitor } from "./telemetry/health.ts";
+import { describeLosses } from "./telemetry/losses.ts";
+import { onReportRequest } from "./telemetry/on_request.ts";
+import { report } from "./telemetry/report.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
 
 const STDOUT = 1;
+const LAST_METRICS_MS = 1000;
 
 /** What a run is told beside its settings. */
 export interface RunContext {
@@ -29,6 +35,11 @@ export interface RunContext {
 export async function run(settings: RunSettings, context: RunContext): Promise<void> {
   const stop = new AbortController();
   using _signals = onSignals(() => stop.abort());
+  let readHealth: (() => Health) | undefined;
+  await using _report = onReportRequest(() => {
+    if (readHealth === undefined) log.info("health: not tracing yet");
+    else report(readHealth());
+  });
   requireHost();
   let mapper: SpanMapper | undefined;
   const openSpans = async (): Promise<Spans> => {
@@ -39,18 +50,26 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
   const queues: ExporterQueue[] = [];
   try {
     await openExporters(settings, context, openSpans, () => stop.abort(), queues);
+    await using telemetry = await openTelemetry(settings, context);
     await using sessions = await Capture.open(
       { ...settings.capture, signal: stop.signal },
       settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
     );
+    using health = new HealthMonitor(sessions, queues);
+    readHealth = () => health.read();
+    telemetry?.start(readHealth);
     using _timer = after(context.duration, () => stop.abort());
     await Promise.all(queues.map(({ exporter }) => exporter.start?.(stop.signal)));
     for (const path of sessions.missingCgroups) {
       log.warn(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
     }
     log.info("tracing");
-    const count = await pump(sessions, queues, (batch) => mapper?.observe(batch));
-    summarise(settings, sessions, queues, count);
+    await pump(sessions, queues, (batch) => {
+      health.observe(batch);
+      mapper?.observe(batch);
+    });
+    await telemetry?.close(LAST_METRICS_MS);
+    summarise(settings, health.read());
   } finally {
     await closeAll(queues); // those of a run that failed
   }
@@ -64,7 +83,7 @@ async function openExporters(
   stop: () => void,
   queues: ExporterQueue[],
 ): Promise<void> {
-  const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
+  const baseDirectory = folderOf(configFile);
   for (const { id, type, settings: own } of settings.exporters) {
     const exporter = await type.open(own, {
       id,
@@ -77,6 +96,25 @@ async function openExporters(
     const warn = (message: string) => log.warn(message, { exporter: id });
     queues.push(new ExporterQueue(id, exporter, type.queue(own), warn));
   }
+}
+
+/** Opens what tells of the run's health; its packages are loaded where it is asked for. */
+async function openTelemetry(
+  { telemetry, resource }: RunSettings,
+  { configFile, env }: RunContext,
+): Promise<Telemetry | undefined> {
+  if (telemetry === undefined) return undefined;
+  const { Telemetry } = await import("./telemetry/telemetry.ts");
+  return await Telemetry.open(telemetry, {
+    baseDirectory: folderOf(configFile),
+    env,
+    resourceAttributes: resource.attributes,
+  });
+}
+
+/** Where relative paths in the config begin. */
+function folderOf(configFile: string | undefined): string {
+  return configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
 }
 
 /** Calls `then` after `ms` milliseconds, where there is such a time, unless disposed of before. */
@@ -96,19 +134,16 @@ function onSignals(handler: () => void): Disposable {
 }
 
 /** Losses are always told; deliveries where spans are sent. */
-function summarise(
-  settings: RunSettings,
-  sessions: Capture,
-  queues: readonly ExporterQueue[],
-  count: number,
-): void {
+function summarise(settings: RunSettings, health: Health): void {
+  const { captured, sampledOut, exporters } = health;
   if (settings.exporters.some(({ type }) => type.sendsSpans)) {
-    const delivered = queues.map(({ id, counters }) => `${id} ${counters.exported}`).join(", ");
-    log.info(`captured ${countSessions(count)}; delivered: ${delivered}`, { sessions: count });
+    const delivered = exporters.map(({ id, exported }) => `${id} ${exported}`).join(", ");
+    log.info(`captured ${countSessions(captured)}; delivered: ${delivered}`, {
+      sessions: captured,
+    });
   }
   if (settings.capture.sampling !== undefined) {
-    const { sampledOut } = sessions;
-    log.info(`sampled out ${sampledOut} of ${countSessions(sampledOut + count)}`);
+    log.info(`sampled out ${sampledOut} of ${countSessions(sampledOut + captured)}`);
   }
-  for (const { message, fields } of describeLosses(sessions, queues)) log.warn(message, fields);
+  for (const { message, fields } of describeLosses(health)) log.warn(message, fields);
 }

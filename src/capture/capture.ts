@@ -198,6 +198,16 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     return Number(this.#counter(BSS.sampled_out)) + this.#selection.sampledOut;
   }
 
+  /** Bytes in the ring that wait to be read. */
+  get ringWaiting(): number {
+    return this.#ring.waiting;
+  }
+
+  /** Bytes that the ring has room for. */
+  get ringSize(): number {
+    return this.#ring.size;
+  }
+
   /** Those of `excludeCgroups` that do not exist now. */
   get missingCgroups(): readonly string[] {
     return this.#excludedCgroups.missing;

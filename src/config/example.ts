@@ -44,6 +44,14 @@ trace:
   peers: []                     # networks whose hosts run tcpspan too
   key: "\${env:TCPSPAN_KEY:-}"   # secret of the trace ids, the same on all hosts of a site
 
+# How tcpspan tells of its own health, beside SIGUSR1: each of these is off where it is left out.
+telemetry:
+  # otlp:                       # metrics to the receiver of an otlp exporter
+  #   exporter: otlp/jaeger     # the only one unless named
+  #   interval: 60s
+  # prometheus:                 # metrics on http://127.0.0.1:9464/metrics, for this host alone
+  #   listen: 127.0.0.1:9464
+
 # Where sessions go: ids are type or type/name, in any number.
 exporters:
   # Rows on standard output.

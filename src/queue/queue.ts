@@ -60,6 +60,16 @@ export class ExporterQueue {
     this.#consumers = Array.from({ length: settings.consumers }, () => this.#consume());
   }
 
+  /** Sessions that wait; those of exports under way are not among them. */
+  get length(): number {
+    return this.#store.length;
+  }
+
+  /** Sessions that it has room for. */
+  get capacity(): number {
+    return this.settings.queueSize;
+  }
+
   /** Takes as many sessions as fit, the first ones; they are copied. */
   push(batch: SessionBatch): void {
     const taken = Math.min(batch.length, this.settings.queueSize - this.#store.length);
