@@ -67,9 +67,11 @@ class Adapter implements PushMetricExporter {
   }
 
   #tell(outcome: ExportOutcome): void {
-    const problem = outcome.status === "success" ? outcome.message : outcome.reason;
+    const problem = outcome.status === "success"
+      ? outcome.message
+      : `${outcome.reason}; the next metrics make up for it`;
     const failing = problem !== undefined;
-    if (failing && !this.#failing) this.warn(`${problem}; the next metrics make up for it`);
+    if (failing && !this.#failing) this.warn(problem);
     if (!failing && this.#failing) this.warn("metrics are taken again");
     this.#failing = failing;
   }

@@ -28,6 +28,8 @@ export interface TcpspanOptions {
   /** A command that runs the command behind it: in another place, as somebody else. */
   readonly inside?: readonly [string, ...string[]];
   readonly cwd?: string;
+  /** The line on stderr that says that capture is live; TRACING where it is not given. */
+  readonly tracing?: RegExp;
 }
 
 /** The program, tracing. Disposing ends it, without waiting for what it holds. */
@@ -55,7 +57,8 @@ export async function startTcpspan(
     await Deno.remove(folder, { recursive: true });
   };
   try {
-    await process.stderr.waitForLines(1, (line) => line === TRACING);
+    const { tracing } = options;
+    await process.stderr.waitForLines(1, (line) => tracing?.test(line) ?? line === TRACING);
   } catch (error) {
     await dispose();
     throw error;
