@@ -107,6 +107,7 @@ Deno.test("config schema prints a JSON Schema that knows every section", async (
     "sampling",
     "resource",
     "trace",
+    "telemetry",
     "exporters",
   ]);
 });
