@@ -37,6 +37,10 @@ const symbols = {
   mmap: { parameters: ["pointer", "u64", "i32", "i32", "i32", "i64"], result: "pointer" },
   /** `int munmap(void *addr, size_t length)` */
   munmap: { parameters: ["pointer", "u64"], result: "i32" },
+  /** `int mprotect(void *addr, size_t len, int prot)` */
+  mprotect: { parameters: ["pointer", "u64", "i32"], result: "i32" },
+  /** `int sigaction(int signum, const struct sigaction *act, struct sigaction *oldact)` */
+  sigaction: { parameters: ["i32", "buffer", "pointer"], result: "i32" },
   /** `int setns(int fd, int nstype)` */
   setns: { parameters: ["i32", "i32"], result: "i32" },
   /** `char *if_indextoname(unsigned int ifindex, char *ifname)` */

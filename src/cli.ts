@@ -251,6 +251,11 @@ Environment (sudo drops variables: write sudo VAR=… deno run …):
   OTEL_SERVICE_NAME         names every process's spans
   OTEL_SDK_DISABLED         true: exporters that send spans are off
 
+Signals:
+  SIGINT, SIGTERM           a clean stop
+  SIGUSR1                   tells on stderr how tcpspan is doing: what was
+                            captured, lost, queued and delivered
+
 Examples:
   sudo deno run -A mod.ts                         a table of sessions
   sudo deno run -A mod.ts -T -L 443               of port 443, with the time

@@ -6,6 +6,7 @@ import type { z } from "zod";
 import type { SessionBatch } from "./batch.ts";
 import type { Session } from "./session.ts";
 import type { SpanSource } from "./span_sink.ts";
+import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 
 /** How one export ended, in the terms of the OTLP specification. */
@@ -104,6 +105,16 @@ export interface ExporterContext {
   readonly stop: () => void;
 }
 
+/** A destination of tcpspan's own metrics. */
+export interface MetricExporter {
+  /** As {@linkcode Exporter.export}; a `message` of a success is to be shown. */
+  export(metrics: ResourceMetrics, signal: AbortSignal): Promise<ExportOutcome>;
+  shutdown(): Promise<void>;
+}
+
+/** What a {@linkcode MetricExporter} is given to work with. */
+export type MetricExporterContext = Pick<ExporterContext, "id" | "baseDirectory" | "env" | "warn">;
+
 /**
  * A kind of exporter: its settings, and how to open one. Libraries are imported where they are
  * needed: a run loads nothing of the types that it does not use, and no schema without a config.
@@ -126,4 +137,9 @@ export interface ExporterType<Settings> {
    * @throws {UsageError} if the settings cannot work on this host
    */
   open(settings: Settings, context: ExporterContext): Promise<Exporter>;
+  /**
+   * Opens the same destination for tcpspan's own metrics, where it takes some.
+   * @throws {UsageError} if the settings cannot work
+   */
+  openMetrics?(settings: Settings, context: MetricExporterContext): Promise<MetricExporter>;
 }

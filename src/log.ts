@@ -1,4 +1,5 @@
 /** What the program says to its user: on stderr, since stdout carries data alone. */
+import type { Health } from "./telemetry/health.ts";
 import { printableJson, printableLine } from "./printable.ts";
 
 /** How messages are written: lines for people, or JSON objects, one a line, for log shippers. */
@@ -15,6 +16,8 @@ export interface LogFields {
   readonly sessions?: number;
   /** Where they were lost. */
   readonly place?: string;
+  /** How tcpspan itself is doing. */
+  readonly health?: Health;
 }
 
 /** Of one exporter, or of all else together. */
@@ -53,6 +56,15 @@ export class Logger {
 
   info(message: string, fields?: LogFields): void {
     this.#log("info", message, fields);
+  }
+
+  /**
+   * Something of several parts, as information.
+   * @param message what it is; @param lines the parts, for people; @param fields the same, for
+   * machines
+   */
+  report(message: string, lines: readonly string[], fields: LogFields): void {
+    this.#log("info", this.format === "text" ? [message, ...lines] : message, fields);
   }
 
   #log(level: LogLevel, message: string | readonly string[], fields?: LogFields): void {

@@ -3,18 +3,10 @@ import { onAbort } from "./abort.ts";
 import type { SessionBatch } from "./batch.ts";
 import type { Capture } from "./capture/capture.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
-import { log, type LogFields } from "./log.ts";
+import { log } from "./log.ts";
 import { countSessions } from "./messages.ts";
 import type { ExporterQueue } from "./queue/queue.ts";
-
-const RING_FULL = "the ring buffer was full (capture.ring_buffer)";
-const OVER_CAP = "over the cap (capture.max_sessions_per_second)";
-
-/** Something that was lost on the way: a message, and what it is about. */
-interface Loss {
-  readonly message: string;
-  readonly fields: LogFields;
-}
+import { LOSS_PLACES } from "./telemetry/losses.ts";
 
 /**
  * Hands each batch of `capture` to every queue that `exporters` has by then, until the capture
@@ -40,13 +32,16 @@ export async function pump(
     if (ringFull + overCap === told || !notice.allows()) continue;
     told = ringFull + overCap;
     for (
-      const [sessions, place, reason] of [
-        [ringFull, "ring_full", RING_FULL],
-        [overCap, "over_cap", OVER_CAP],
+      const [sessions, place] of [
+        [ringFull, "ring_full"],
+        [overCap, "over_cap"],
       ] as const
     ) {
       if (sessions === 0) continue;
-      log.warn(`lost ${countSessions(sessions)} until now: ${reason}`, { sessions, place });
+      log.warn(`lost ${countSessions(sessions)} until now: ${LOSS_PLACES[place]}`, {
+        sessions,
+        place,
+      });
     }
   }
   return sessions;
@@ -65,36 +60,4 @@ export async function closeAll(
   const closed = Promise.all(queues.map((queue) => queue.close(timeoutMs)));
   using _hurry = onAbort(leave, () => queues.forEach((queue) => queue.close(0)));
   await closed;
-}
-
-/** What became of the sessions that were to go to one exporter. */
-export type Tally = Pick<ExporterQueue, "id" | "counters" | "length">;
-
-/** What was lost on the way, one for each place; empty if nothing was. */
-export function describeLosses(capture: Capture, tallies: readonly Tally[]): Loss[] {
-  const { ringFull, storageFailed, overCap, unseen, skippedRuns } = capture.losses();
-  const places: [sessions: number, place: string, reason: string, exporter?: string][] = [
-    [ringFull, "ring_full", RING_FULL],
-    [storageFailed, "storage_failed", "the kernel had no memory for a socket's state"],
-    [overCap, "over_cap", OVER_CAP],
-    [unseen, "unseen", "the kernel ran no program at their end"],
-    ...tallies.flatMap(({ id, counters }): typeof places => [
-      [counters.dropped, "queue_full", `${id}: its queue was full`, id],
-      [counters.failed, "not_delivered", `${id}: not delivered`, id],
-      [counters.corrupt, "corrupt", `${id}: damaged on disk`, id],
-    ]),
-  ];
-  const losses = places.filter(([sessions]) => sessions > 0)
-    .map(([sessions, place, reason, exporter]): Loss => ({
-      message: `lost ${countSessions(sessions)}: ${reason}`,
-      fields: { ...(exporter === undefined ? {} : { exporter }), sessions, place },
-    }));
-  if (skippedRuns > 0) {
-    losses.push({
-      message: `${skippedRuns} state changes were not seen: the kernel skips a program that ` +
-        "interrupts itself; their sessions were reported from what followed",
-      fields: { place: "skipped_runs" },
-    });
-  }
-  return losses;
 }

@@ -52,12 +52,8 @@ export class ProcessResources {
 
   constructor(settings: ResourceSettings) {
     this.#settings = settings;
-    this.#hostId = readFile("/etc/machine-id")?.trim() ?? "";
-    this.#host = {
-      [ATTR_HOST_NAME]: Deno.hostname(),
-      ...(this.#hostId === "" ? {} : { [ATTR_HOST_ID]: this.#hostId }),
-      [ATTR_OS_TYPE]: "linux",
-    };
+    this.#host = hostAttributes();
+    this.#hostId = String(this.#host[ATTR_HOST_ID] ?? "");
   }
 
   /** The resource of the process that owns `session`. */
@@ -127,6 +123,16 @@ export class ProcessResources {
     }
     return this.#users.get(uid) ?? String(uid);
   }
+}
+
+/** What every resource says of this host. */
+export function hostAttributes(): Attributes {
+  const id = readFile("/etc/machine-id")?.trim() ?? "";
+  return {
+    [ATTR_HOST_NAME]: Deno.hostname(),
+    ...(id === "" ? {} : { [ATTR_HOST_ID]: id }),
+    [ATTR_OS_TYPE]: "linux",
+  };
 }
 
 /** Undefined where the process has executed something else since the kernel named it `name`. */

@@ -11,6 +11,7 @@ import {
 } from "./config/defaults.ts";
 import type { Environment } from "./config/expand.ts";
 import type { Config, ConfiguredExporter } from "./config/load.ts";
+import type { LoopbackPort } from "./config/loopback_port.ts";
 import { quote } from "./config/quote.ts";
 import { parseResourceAttributes } from "./config/resource_attributes.ts";
 import { UsageError } from "./errors.ts";
@@ -33,8 +34,21 @@ export interface RunSettings {
   readonly exporters: readonly ConfiguredExporter[];
   /** Milliseconds that exporters have at the end for what waits. */
   readonly shutdownTimeout: number;
+  /** Undefined where nothing is told of the run's health, unless asked for by SIGUSR1. */
+  readonly telemetry: TelemetrySettings | undefined;
   /** What the user should be told before the start. */
   readonly warnings: readonly string[];
+}
+
+/** Where the metrics of the run's health go: one of these, or both. */
+export interface TelemetrySettings {
+  readonly otlp: {
+    /** The one whose receiver gets them. */
+    readonly exporter: ConfiguredExporter;
+    /** Milliseconds. */
+    readonly interval: number;
+  } | undefined;
+  readonly prometheus: LoopbackPort | undefined;
 }
 
 /** The config file of a run: that of `--config`, else of TCPSPAN_CONFIG, else none. */
@@ -70,6 +84,7 @@ export function effectiveSettings(
     dropPrivileges: config?.drop_privileges ?? DROP_PRIVILEGES,
     exporters: withoutDisabled(withFormat(selected, flags), env, warn),
     shutdownTimeout: config?.shutdown_timeout ?? SHUTDOWN_TIMEOUT,
+    telemetry: telemetrySettings(config, env, warn),
     warnings,
   };
 }
@@ -204,18 +219,42 @@ function withFormat(
   );
 }
 
+function telemetrySettings(
+  config: Config | undefined,
+  env: Environment,
+  warn: (message: string) => void,
+): TelemetrySettings | undefined {
+  const { otlp, prometheus } = config?.telemetry ?? {};
+  if (otlp === undefined && prometheus === undefined) return undefined;
+  if (isDisabled(env)) {
+    warn("OTEL_SDK_DISABLED is true: telemetry is off");
+    return undefined;
+  }
+  const exporter = config?.exporters.find((exporter) =>
+    exporter.type.openMetrics !== undefined && (otlp?.exporter ?? exporter.id) === exporter.id
+  );
+  return {
+    otlp: otlp && exporter && { exporter, interval: otlp.interval },
+    prometheus: prometheus?.listen,
+  };
+}
+
 function withoutDisabled(
   exporters: readonly ConfiguredExporter[],
   env: Environment,
   warn: (message: string) => void,
 ): readonly ConfiguredExporter[] {
-  if (variable(env, "OTEL_SDK_DISABLED")?.toLowerCase() !== "true") return exporters;
+  if (!isDisabled(env)) return exporters;
   const disabled = exporters.filter(({ type }) => type.sendsSpans);
   if (disabled.length > 0) {
     const ids = disabled.map(({ id }) => id).join(", ");
     warn(`OTEL_SDK_DISABLED is true: these exporters are off: ${ids}`);
   }
   return exporters.filter(({ type }) => !type.sendsSpans);
+}
+
+function isDisabled(env: Environment): boolean {
+  return variable(env, "OTEL_SDK_DISABLED")?.toLowerCase() === "true";
 }
 
 /** A variable's value; an empty one counts as unset, as OpenTelemetry has it. */

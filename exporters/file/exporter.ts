@@ -7,7 +7,7 @@ import { gzip, zstdCompress } from "node:zlib";
 import type { SessionBatch } from "../../src/batch.ts";
 import { UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterContext, ExportOutcome, Spans } from "../../src/exporter.ts";
-import { isSystemError, systemReason } from "../../src/system_error.ts";
+import { isSystemError } from "../../src/system_error.ts";
 import { encodeLines } from "./lines.ts";
 import { openReason, writeReason } from "./reason.ts";
 import { RotatingFile } from "./rotation.ts";

@@ -8,7 +8,10 @@ import { isHostPort, isHttpUrl, isLoopback } from "./endpoint.ts";
 import { HEADER_NAME, HEADER_VALUE } from "./header.ts";
 import { COMPRESSIONS, type OtlpSettings, PROTOCOLS } from "./settings.ts";
 
-/** Where spans go, and how. Nothing is left to fill in. */
+/** What OTLP carries here: spans, and tcpspan's own metrics. */
+export type Signal = "traces" | "metrics";
+
+/** Where a signal goes, and how. Nothing is left to fill in. */
 export interface ResolvedOtlp {
   readonly protocol: typeof PROTOCOLS[number];
   /**
@@ -33,8 +36,8 @@ export interface ResolvedOtlp {
 }
 
 /**
- * Fills in what the config leaves open: from OTEL_EXPORTER_OTLP_TRACES_X, else
- * OTEL_EXPORTER_OTLP_X, else the default. A key of the config wins as a whole: with `headers` in the
+ * Fills in what the config leaves open: from OTEL_EXPORTER_OTLP_TRACES_X (for metrics
+ * OTEL_EXPORTER_OTLP_METRICS_X), else OTEL_EXPORTER_OTLP_X, else the default. A key of the config wins as a whole: with `headers` in the
  * config no header comes from the environment, with `endpoint` no OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.
  * @param warn told of each variable with a bad value, which counts as unset
  * @throws {UsageError} if the config asks for what cannot be, now that the rest is known
@@ -43,8 +46,9 @@ export function resolveOtlp(
   settings: OtlpSettings,
   env: (name: string) => string | undefined,
   warn: (message: string) => void,
+  signal: Signal = "traces",
 ): ResolvedOtlp {
-  const variables = new Variables(env, warn);
+  const variables = new Variables(env, warn, signal);
   const protocol = settings.protocol ??
     variables.read("PROTOCOL", oneOf(PROTOCOLS), "http/protobuf, http/json or grpc") ??
     "http/protobuf";
@@ -53,7 +57,7 @@ export function resolveOtlp(
     protocol,
     url: protocol === "grpc"
       ? grpcUrl(settings, variables, tls, warn)
-      : httpUrl(settings, variables),
+      : httpUrl(settings, variables, signal),
     headers: settings.headers ??
       variables.read("HEADERS", parseHeaders, "name=value,name=value", "secret") ?? {},
     compression: resolveCompression(settings, protocol, variables),
@@ -63,14 +67,20 @@ export function resolveOtlp(
   };
 }
 
-/** The variables of the trace exporter. */
+/** The variables of one signal's exporter. */
 class Variables {
   readonly #env: (name: string) => string | undefined;
   readonly #warn: (message: string) => void;
+  readonly #own: string;
 
-  constructor(env: (name: string) => string | undefined, warn: (message: string) => void) {
+  constructor(
+    env: (name: string) => string | undefined,
+    warn: (message: string) => void,
+    signal: Signal,
+  ) {
     this.#env = env;
     this.#warn = warn;
+    this.#own = signal.toUpperCase();
   }
 
   /** The value of OTEL_EXPORTER_OTLP_TRACES_X, else of OTEL_EXPORTER_OTLP_X, if one is good. */
@@ -80,8 +90,18 @@ class Variables {
     expected: string,
     secrecy: "public" | "secret" = "public",
   ): Value | undefined {
-    return this.readOne(`TRACES_${suffix}`, parse, expected, secrecy) ??
+    return this.readOwn(suffix, parse, expected, secrecy) ??
       this.readOne(suffix, parse, expected, secrecy);
+  }
+
+  /** The value of OTEL_EXPORTER_OTLP_TRACES_X, if it is good. */
+  readOwn<Value>(
+    suffix: string,
+    parse: (text: string) => Value | undefined,
+    expected: string,
+    secrecy: "public" | "secret" = "public",
+  ): Value | undefined {
+    return this.readOne(`${this.#own}_${suffix}`, parse, expected, secrecy);
   }
 
   /** The value of OTEL_EXPORTER_OTLP_X, if it is good. */
@@ -106,25 +126,40 @@ class Variables {
 const HTTP_EXPECTED = "an http or https URL such as http://localhost:4318";
 const GRPC_EXPECTED = "an http or https URL such as http://localhost:4317, or host:port";
 
-function httpUrl(settings: OtlpSettings, variables: Variables): string {
+function httpUrl(settings: OtlpSettings, variables: Variables, signal: Signal): string {
   for (const key of ["traces_endpoint", "endpoint"] as const) {
     const value = settings[key];
     if (value === undefined) continue;
     if (!isHttpUrl(value)) {
       throw new UsageError(`cannot use ${key}: found ${quote(value)}: expected ${HTTP_EXPECTED}`);
     }
-    return key === "endpoint" ? tracesUrl(value) : new URL(value).href;
+    if (key === "endpoint") return signalUrl(value, signal);
+    return signal === "traces" ? new URL(value).href : metricsBeside(value);
   }
   const parse = (text: string) => isHttpUrl(text) ? text : undefined;
-  const own = variables.readOne("TRACES_ENDPOINT", parse, HTTP_EXPECTED);
+  const own = variables.readOwn("ENDPOINT", parse, HTTP_EXPECTED);
   if (own !== undefined) return new URL(own).href;
-  return tracesUrl(variables.readOne("ENDPOINT", parse, HTTP_EXPECTED) ?? "http://localhost:4318");
+  const base = variables.readOne("ENDPOINT", parse, HTTP_EXPECTED) ?? "http://localhost:4318";
+  return signalUrl(base, signal);
 }
 
-/** The URL of traces below a base URL. */
-function tracesUrl(base: string): string {
+/** The URL of a signal below a base URL. */
+function signalUrl(base: string, signal: Signal): string {
   const url = new URL(base);
-  url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/traces`;
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/${signal}`;
+  return url.href;
+}
+
+/** The URL of metrics at the receiver whose URL of traces this is. */
+function metricsBeside(tracesUrl: string): string {
+  const url = new URL(tracesUrl);
+  if (!url.pathname.endsWith("/v1/traces")) {
+    throw new UsageError(
+      `cannot send metrics beside traces_endpoint: found ${quote(tracesUrl)}: expected a path ` +
+        "that ends in /v1/traces, or an endpoint",
+    );
+  }
+  url.pathname = url.pathname.replace(/traces$/, "metrics");
   return url.href;
 }
 

@@ -5,11 +5,15 @@ import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
 import { UsageError } from "../../src/errors.ts";
+import type { Signal } from "./environment.ts";
 import { connectionReason, Reasons, shownDuration } from "./reason.ts";
 import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transport.ts";
 import { readRpcStatus } from "./rpc_status.ts";
 
-const METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+const METHODS: Readonly<Record<Signal, string>> = {
+  traces: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+  metrics: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+};
 
 /** Stands where an address has no name; RFC 6761 keeps it from ever being one. */
 const NO_NAME = "ip-address.invalid";
@@ -29,6 +33,7 @@ const RETRYABLE: readonly grpc.status[] = [
  * tells nobody of a partial success or a RetryInfo, and cannot be told to give up.
  */
 export class GrpcTransport implements OtlpTransport {
+  readonly #method: string;
   readonly #address: string;
   readonly #credentials: grpc.ChannelCredentials;
   readonly #channelOptions: grpc.ChannelOptions;
@@ -37,7 +42,8 @@ export class GrpcTransport implements OtlpTransport {
   #client: grpc.Client | undefined;
 
   /** @throws {UsageError} if a header cannot be one of gRPC */
-  constructor(options: TransportOptions) {
+  constructor(options: TransportOptions, signal: Signal) {
+    this.#method = METHODS[signal];
     const { hostname, port, protocol } = options.endpoint;
     const secure = protocol === "https:";
     // without a port grpc-js takes 443 for http too
@@ -69,7 +75,7 @@ export class GrpcTransport implements OtlpTransport {
     );
     const { promise, resolve } = Promise.withResolvers<ExportResponse>();
     const call = client.makeUnaryRequest(
-      METHOD,
+      this.#method,
       asBuffer,
       asBuffer,
       data,

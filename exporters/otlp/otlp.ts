@@ -1,9 +1,16 @@
 /** The otlp exporter: spans to Jaeger, a Collector, or any other OTLP receiver. */
 import { UsageError } from "../../src/errors.ts";
-import type { Exporter, ExporterContext, ExporterType } from "../../src/exporter.ts";
 import { queueSettings } from "../../src/queue/queue_settings.ts";
-import type { ResolvedOtlp } from "./environment.ts";
+import type {
+  Exporter,
+  ExporterContext,
+  ExporterType,
+  MetricExporter,
+  MetricExporterContext,
+} from "../../src/exporter.ts";
+import type { ResolvedOtlp, Signal } from "./environment.ts";
 import { DEFAULTS } from "./defaults.ts";
+import type { Reasons } from "./reason.ts";
 import type { OtlpSettings } from "./settings.ts";
 import type { OtlpTransport, TransportOptions } from "./transport.ts";
 
@@ -25,55 +32,92 @@ export const otlpExporter: ExporterType<OtlpSettings> = {
   loadSchema: async () => (await import("./settings.ts")).otlpSettings,
   queue: ({ sending_queue, retry_on_failure }) =>
     queueSettings(sending_queue, retry_on_failure, { batchSize: 4096, linger: 200 }),
-  open: async (settings, context) => {
-    try {
-      return await open(settings, context);
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      throw new UsageError(`exporters.${context.id}: ${error.message}`);
-    }
-  },
+  open: (settings, context) => naming(context.id, open(settings, context)),
+  openMetrics: (settings, context) => naming(context.id, openMetrics(settings, context)),
 };
 
+/** Puts the exporter's id in front of what is wrong with its settings. */
+async function naming<Opened>(id: string, opening: Promise<Opened>): Promise<Opened> {
+  try {
+    return await opening;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`exporters.${id}: ${error.message}`);
+  }
+}
+
 async function open(settings: OtlpSettings, context: ExporterContext): Promise<Exporter> {
+  const [way, { OtlpExporter }, { jsonEncoding, protobufEncoding }] = await Promise.all([
+    openWay(settings, context, "traces"),
+    import("./exporter.ts"),
+    import("./encoding.ts"),
+  ]);
+  const { protocol, transport, reasons, timeout } = way;
+  const { toSpan, source } = await context.openSpans();
+  return new OtlpExporter({
+    encoding: protocol === "http/json" ? jsonEncoding(toSpan) : protobufEncoding(source),
+    transport,
+    reasons,
+    timeout,
+    maxBytes: MAX_BYTES[protocol],
+  });
+}
+
+async function openMetrics(
+  settings: OtlpSettings,
+  context: MetricExporterContext,
+): Promise<MetricExporter> {
+  const [{ protocol, transport, reasons, timeout }, { OtlpMetricExporter }] = await Promise.all([
+    openWay(settings, context, "metrics"),
+    import("./metrics.ts"),
+  ]);
+  const format = protocol === "http/json" ? "json" : "protobuf";
+  return new OtlpMetricExporter({ format, transport, reasons, timeout });
+}
+
+/** How one signal gets to its destination. */
+interface Way {
+  readonly protocol: ResolvedOtlp["protocol"];
+  readonly transport: OtlpTransport;
+  readonly reasons: Reasons;
+  readonly timeout: number;
+}
+
+async function openWay(
+  settings: OtlpSettings,
+  { env, warn, baseDirectory }: MetricExporterContext,
+  signal: Signal,
+): Promise<Way> {
   const { resolveOtlp } = await import("./environment.ts");
   const { protocol, url, headers, compression, timeout, tls } = resolveOtlp(
     settings,
-    context.env,
-    context.warn,
+    env,
+    warn,
+    signal,
   );
   const { readTls } = await import("./tls.ts");
   const options: TransportOptions = {
     endpoint: new URL(url),
     headers,
     compression,
-    tls: await readTls(tls, context.baseDirectory),
+    tls: await readTls(tls, baseDirectory),
   };
-  const [{ OtlpExporter }, { jsonEncoding, protobufEncoding }, { Reasons }, transport] =
-    await Promise.all([
-      import("./exporter.ts"),
-      import("./encoding.ts"),
-      import("./reason.ts"),
-      openTransport(protocol, options),
-    ]);
-  const { toSpan, source } = await context.openSpans();
-  return new OtlpExporter({
-    encoding: protocol === "http/json" ? jsonEncoding(toSpan) : protobufEncoding(source),
-    transport,
-    reasons: new Reasons(options),
-    timeout,
-    maxBytes: MAX_BYTES[protocol],
-  });
+  const [{ Reasons }, transport] = await Promise.all([
+    import("./reason.ts"),
+    openTransport(protocol, options, signal),
+  ]);
+  return { protocol, transport, reasons: new Reasons(options), timeout };
 }
 
 async function openTransport(
   protocol: ResolvedOtlp["protocol"],
   options: TransportOptions,
+  signal: Signal,
 ): Promise<OtlpTransport> {
   switch (protocol) {
     case "grpc": {
       const { GrpcTransport } = await import("./grpc.ts");
-      return new GrpcTransport(options);
+      return new GrpcTransport(options, signal);
     }
     case "http/protobuf":
     case "http/json": {

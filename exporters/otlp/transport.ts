@@ -5,7 +5,7 @@ import type { TlsFiles } from "./tls.ts";
 
 /**
  * The official transport, which can also be told to give up. `data` is one encoded
- * ExportTraceServiceRequest. Of the answer, `error.message` is a reason to show to the user, whole:
+ * ExportTraceServiceRequest, or ExportMetricsServiceRequest. Of the answer, `error.message` is a reason to show to the user, whole:
  * it names the endpoint, and holds no credentials.
  */
 export interface OtlpTransport extends IExporterTransport {

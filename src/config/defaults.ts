@@ -49,3 +49,9 @@ export const TRACE = {
   peers: [],
   key: "",
 };
+
+/** `telemetry`, as the file has them: it is off where the file says nothing. */
+export const METRICS = {
+  interval: "60s",
+  listen: "127.0.0.1:9464",
+};

@@ -51,6 +51,13 @@ shutdown_timeout: 5s
 # Once tracing has begun, give up for good to load kernel programs, to start programs, and
 # more that only an intruder has a use for. A change of capture then needs a restart.
 drop_privileges: false
+# How tcpspan tells of its own health, beside SIGUSR1: each of these is off where it is left out.
+telemetry:
+  # otlp:                       # metrics to the receiver of an otlp exporter
+  #   exporter: otlp/jaeger     # the only one unless named
+  #   interval: 60s
+  # prometheus:                 # metrics on http://127.0.0.1:9464/metrics, for this host alone
+  #   listen: 127.0.0.1:9464
 
 # Where sessions go: ids are type or type/name, in any number.
 exporters:

@@ -132,6 +132,9 @@ function check(document: ConfigDocument, schemas: ExporterSchemas): Config | und
   const top = checkValue(document, configSchema, document.value, []);
   const found = isMapping(document.value) ? document.value["exporters"] : undefined;
   const exporters = isMapping(found) ? checkExporters(document, found, schemas) : [];
+  if (top?.telemetry.otlp !== undefined) {
+    checkMetricExporter(document, top.telemetry.otlp.exporter, exporters);
+  }
   return top === undefined ? undefined : { ...top, exporters };
 }
 
@@ -157,6 +160,27 @@ function checkExporters(
     exporters.push({ id, type, settings });
   }
   return exporters;
+}
+
+/** Checks that it is clear which exporter's receiver gets metrics, and that it takes some. */
+function checkMetricExporter(
+  document: ConfigDocument,
+  id: string | undefined,
+  exporters: readonly ConfiguredExporter[],
+): void {
+  const able = exporters.filter(({ type }) => type.openMetrics !== undefined)
+    .map(({ id }) => id);
+  if (id === undefined ? able.length === 1 : able.includes(id)) return;
+  const section = ["telemetry", "otlp"];
+  const path = id === undefined ? section : [...section, "exporter"];
+  const known = able.length === 0 ? "an otlp exporter, and found none" : able.join(" or ");
+  document.problems.push({
+    offset: id === undefined ? document.keyOffset(path) : document.offset(path),
+    path,
+    text: id === undefined
+      ? `no exporter: expected ${able.length === 0 ? known : `exporter: ${known}`}`
+      : `found ${quote(id)}: expected ${known}${didYouMean(id, able)}`,
+  });
 }
 
 /** The type that an id and its settings select, and its schema. */

@@ -8,6 +8,7 @@ import { TEXT_LENGTH } from "../record_layout.ts";
 import {
   CAPTURE,
   DROP_PRIVILEGES,
+  METRICS,
   RESOURCE,
   SAMPLING,
   SHUTDOWN_TIMEOUT,
@@ -16,8 +17,9 @@ import {
 import { duration } from "./duration.ts";
 import { integer } from "./integer.ts";
 import { LARGEST_PID, LARGEST_PORT, MOST_PIDS } from "./limits.ts";
+import { loopbackPort } from "./loopback_port.ts";
 import { network } from "./network.ts";
-import { orEmpty, section } from "./section.ts";
+import { optionalSection, orEmpty, section } from "./section.ts";
 import { size } from "./size.ts";
 
 function list<Item extends z.ZodType>(item: Item, expected: string) {
@@ -170,6 +172,22 @@ export const traceSchema = section({
     .describe("Secret that keys the trace ids; all hosts of a site use the same."),
 }).describe("How the two ends of a session find each other.");
 
+const METRIC_INTERVAL = "a duration of at least 1s, such as 60s";
+
+/** `telemetry`: how tcpspan tells of its own health. */
+export const telemetrySchema = section({
+  otlp: optionalSection({
+    exporter: z.string("the id of an otlp exporter").optional()
+      .describe("Id of the otlp exporter whose receiver gets them; the only one unless named."),
+    interval: duration().refine((ms) => ms >= 1000, METRIC_INTERVAL)
+      .prefault(METRICS.interval).describe("How often they are sent."),
+  }).describe("Metrics over OTLP, to the receiver of one of the exporters."),
+  prometheus: optionalSection({
+    listen: loopbackPort().prefault(METRICS.listen)
+      .describe("Loopback address and port of the page /metrics; port 0 for any free one."),
+  }).describe("Metrics on a page for Prometheus, on this host alone."),
+}).describe("How tcpspan tells of its own health. What is left out is off.");
+
 /** The whole file, with the exporters' settings unchecked. */
 export const configSchema = z.strictObject({
   capture: captureSchema,
@@ -183,6 +201,7 @@ export const configSchema = z.strictObject({
       "Once tracing has begun, give up for good to load kernel programs, to start programs, and " +
         "more: see docs/security.md.",
     ),
+  telemetry: telemetrySchema,
   exporters: z.record(
     z.string(),
     z.unknown(),

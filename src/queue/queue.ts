@@ -90,6 +90,11 @@ export class ExporterQueue {
     return this.#store.length + (this.#spool?.length ?? 0);
   }
 
+  /** Sessions that it has room for in memory. */
+  get capacity(): number {
+    return this.#settings.queueSize;
+  }
+
   /** Sessions in exports that are under way, or wait for their next try. */
   get inFlight(): number {
     return this.#inFlight;

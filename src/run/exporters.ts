@@ -4,7 +4,8 @@ import type { ConfiguredExporter } from "../config/load.ts";
 import type { Exporter, ExporterContext, Spans } from "../exporter.ts";
 import { UsageError } from "../errors.ts";
 import { log } from "../log.ts";
-import { closeAll, type Tally } from "../pipeline.ts";
+import { closeAll } from "../pipeline.ts";
+import type { Tally } from "../telemetry/health.ts";
 import { openQueue } from "../queue/open_queue.ts";
 import type { ExporterQueue } from "../queue/queue.ts";
 import type { RunSettings } from "../settings.ts";
@@ -221,11 +222,18 @@ export class Exporters {
 }
 
 /** Adds what a queue counted to what was counted under its id before. */
-function addTally(tallies: Map<string, Tally>, { id, counters, length }: Tally): void {
-  const sum = { ...counters };
+function addTally(tallies: Map<string, Tally>, queue: Tally): void {
+  const { id, length, capacity, diskBytes } = queue;
+  const sum = { ...queue.counters };
   const before = tallies.get(id);
   if (before !== undefined) {
     for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += before.counters[name];
   }
-  tallies.set(id, { id, counters: sum, length: length + (before?.length ?? 0) });
+  tallies.set(id, {
+    id,
+    counters: sum,
+    length: length + (before?.length ?? 0),
+    capacity,
+    diskBytes: diskBytes + (before?.diskBytes ?? 0),
+  });
 }

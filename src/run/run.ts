@@ -7,14 +7,20 @@ import type { Environment } from "../config/expand.ts";
 import { requireHost } from "../host.ts";
 import { log } from "../log.ts";
 import { countSessions } from "../messages.ts";
-import { describeLosses, pump, type Tally } from "../pipeline.ts";
+import { pump } from "../pipeline.ts";
 import type { RunSettings } from "../settings.ts";
+import { type Health, HealthMonitor } from "../telemetry/health.ts";
+import { describeLosses } from "../telemetry/losses.ts";
+import { onReportRequest } from "../telemetry/on_request.ts";
+import { report } from "../telemetry/report.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import { Exporters } from "./exporters.ts";
 import { Reloader } from "./reload.ts";
 import { EndSignals, onSignal } from "./signals.ts";
 import { Terminal } from "./terminal.ts";
 
 const STDOUT = 1;
+const LAST_METRICS_MS = 1000;
 
 /** What a run is told beside its settings. */
 export interface RunContext {
@@ -52,16 +58,25 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     if (hungUp) stop();
     else reloader.request();
   });
+  let readHealth: (() => Health) | undefined;
+  await using _report = onReportRequest(() => {
+    if (readHealth === undefined) log.info("health: not tracing yet");
+    else report(readHealth());
+  });
   requireHost();
   try {
     // before anything is attached, so that a wrong path is told first; a module may load for ever
     const opened = await unlessAborted(exporters.open(settings), end.stop);
     exporters.use(opened);
     if (exporters.mapper !== undefined) warnOfMissingCapabilities(settings);
+    await using telemetry = await openTelemetry(settings, { baseDirectory, env });
     await using sessions = await Capture.open(
       { ...settings.capture, signal: end.stop },
       settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
     );
+    using health = new HealthMonitor(sessions, exporters);
+    readHealth = () => health.read();
+    telemetry?.start(readHealth);
     using _hurry = onAbort(end.leave, () => sessions.hurry());
     using _timer = after(duration, stop);
     await exporters.start(opened, end.stop);
@@ -71,11 +86,15 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     if (settings.dropPrivileges) (await import("../privileges.ts")).dropPrivileges();
     log.info("tracing");
     reloader.begin(sessions);
-    const count = await pump(sessions, exporters, (batch) => exporters.mapper?.observe(batch));
+    await pump(sessions, exporters, (batch) => {
+      health.observe(batch);
+      exporters.mapper?.observe(batch);
+    });
     await reloader.end();
     // once the capture has stopped: each stage drains after the one before it
     await exporters.close(reloader.settings.shutdownTimeout);
-    summarise(reloader.settings, sessions, exporters.tallies, count);
+    await telemetry?.close(LAST_METRICS_MS);
+    summarise(reloader.settings, health.read());
   } catch (error) {
     if (!end.stop.aborted || error !== end.stop.reason) throw error;
   } finally {
@@ -98,25 +117,31 @@ function after(ms: number | undefined, then: () => void): Disposable {
   return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
+/** Opens what tells of the run's health; its packages are loaded where it is asked for. */
+async function openTelemetry(
+  { telemetry, resource }: RunSettings,
+  context: { readonly baseDirectory: string; readonly env: Environment },
+): Promise<Telemetry | undefined> {
+  if (telemetry === undefined) return undefined;
+  const { Telemetry } = await import("../telemetry/telemetry.ts");
+  return await Telemetry.open(telemetry, { ...context, resourceAttributes: resource.attributes });
+}
+
 /** Losses are always told; deliveries where spans are sent. */
-function summarise(
-  settings: RunSettings,
-  sessions: Capture,
-  tallies: readonly Tally[],
-  count: number,
-): void {
+function summarise(settings: RunSettings, health: Health): void {
+  const { captured, sampledOut, exporters } = health;
   if (settings.exporters.some(({ type }) => type.sendsSpans)) {
-    const delivered = tallies.map(({ id, counters }) => `${id} ${counters.exported}`).join(", ");
-    log.info(`captured ${countSessions(count)}; delivered: ${delivered}`);
+    const delivered = exporters.map(({ id, exported }) => `${id} ${exported}`).join(", ");
+    log.info(`captured ${countSessions(captured)}; delivered: ${delivered}`, {
+      sessions: captured,
+    });
   }
   if (settings.capture.sampling !== undefined) {
-    const { sampledOut } = sessions;
-    log.info(`sampled out ${sampledOut} of ${countSessions(sampledOut + count)}`);
+    log.info(`sampled out ${sampledOut} of ${countSessions(sampledOut + captured)}`);
   }
-  for (const { id, length } of tallies) {
-    if (length > 0) {
-      log.info(`${id} keeps ${countSessions(length)} on disk`, { exporter: id, sessions: length });
-    }
+  for (const { id, queued } of exporters) {
+    if (queued === 0) continue;
+    log.info(`${id} keeps ${countSessions(queued)} on disk`, { exporter: id, sessions: queued });
   }
-  for (const { message, fields } of describeLosses(sessions, tallies)) log.warn(message, fields);
+  for (const { message, fields } of describeLosses(health)) log.warn(message, fields);
 }

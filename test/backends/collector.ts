@@ -11,6 +11,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { findBackend } from "./find.ts";
+import { lastMetricPoints, type MetricPoint } from "./otlp_metrics.ts";
 import { type OtlpSpan, parseOtlpJsonLines } from "./otlp_json.ts";
 import { Server } from "./server.ts";
 import { parseServiceGraph, type ServiceEdge } from "./service_graph.ts";
@@ -25,6 +26,8 @@ export interface Collector extends AsyncDisposable {
   spans(): Promise<OtlpSpan[]>;
   /** Waits until it has `count` spans or more; an error shows the Collector's log. */
   waitForSpans(count: number, timeoutMs?: number): Promise<OtlpSpan[]>;
+  /** The metrics of the last export that it received; none without the option `metrics`. */
+  metrics(): Promise<MetricPoint[]>;
   /** The service graph as it is so far; empty without the option `serviceGraph`. */
   serviceGraph(): Promise<ServiceEdge[]>;
   stop(): Promise<void>;
@@ -34,6 +37,8 @@ export interface Collector extends AsyncDisposable {
 export interface CollectorOptions {
   /** Files of OTLP JSON lines to read and follow: absolute paths, which may hold `*`. */
   readonly files?: readonly string[];
+  /** Whether it receives metrics too. */
+  readonly metrics?: boolean;
   /** Settings of the connector `servicegraph`, which makes metrics of traces. */
   readonly serviceGraph?: Readonly<Record<string, unknown>>;
 }
@@ -43,11 +48,12 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   const folder = await Deno.makeTempDir({ prefix: "tcpspan-collector-" });
   const output = join(folder, "traces.jsonl");
   const metrics = join(folder, "metrics.jsonl");
+  const ownMetrics = join(folder, "own_metrics.jsonl");
   const removeFolder = () => rm(folder, { recursive: true, force: true });
   const server = await Server.start(
     "otelcol",
     findBackend("otelcol"),
-    config(output, metrics, options),
+    config(output, metrics, ownMetrics, options),
   ).catch(async (error) => {
     await removeFolder();
     throw error;
@@ -71,6 +77,8 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
         const received = await spans();
         return received.length >= count && received;
       }, timeoutMs),
+    metrics: async () =>
+      options.metrics === true ? lastMetricPoints(await Deno.readTextFile(ownMetrics)) : [],
     serviceGraph: async () =>
       options.serviceGraph === undefined ? [] : parseServiceGraph(await Deno.readTextFile(metrics)),
     stop,
@@ -80,8 +88,9 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
 
 function config(
   output: string,
-  metrics: string,
-  { files = [], serviceGraph }: CollectorOptions,
+  graphMetrics: string,
+  metricsOutput: string,
+  { files = [], metrics = false, serviceGraph }: CollectorOptions,
 ): object {
   const anyPort = { endpoint: "127.0.0.1:0" };
   const withGraph = serviceGraph !== undefined;
@@ -100,7 +109,8 @@ function config(
     ...(withGraph && { connectors: { servicegraph: serviceGraph } }),
     exporters: {
       file: { path: output, flush_interval: "50ms" },
-      ...(withGraph && { "file/metrics": { path: metrics, flush_interval: "50ms" } }),
+      ...(withGraph && { "file/metrics": { path: graphMetrics, flush_interval: "50ms" } }),
+      ...(metrics && { "file/own_metrics": { path: metricsOutput, flush_interval: "50ms" } }),
     },
     service: {
       pipelines: {
@@ -108,6 +118,7 @@ function config(
           receivers: files.length > 0 ? ["otlp", "otlp_json_file"] : ["otlp"],
           exporters: withGraph ? ["file", "servicegraph"] : ["file"],
         },
+        ...(metrics && { "metrics/own": { receivers: ["otlp"], exporters: ["file/own_metrics"] } }),
         ...(withGraph && { metrics: { receivers: ["servicegraph"], exporters: ["file/metrics"] } }),
       },
     },

@@ -109,6 +109,7 @@ Deno.test("config schema prints a JSON Schema that knows every section", async (
     "trace",
     "shutdown_timeout",
     "drop_privileges",
+    "telemetry",
     "exporters",
   ]);
 });

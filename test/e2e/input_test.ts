@@ -10,7 +10,8 @@ interface Case extends TcpspanOptions {
   readonly says: string | RegExp;
 }
 
-const SECTIONS = "expected one of capture, sampling, resource, trace, shutdown_timeout, exporters";
+const SECTIONS = "expected one of capture, sampling, resource, trace, shutdown_timeout, " +
+  "drop_privileges, telemetry, exporters";
 const URL_EXPECTED = "expected an http or https URL such as http://localhost:4318";
 const EXPORTERS_EXPECTED =
   "expected a mapping of exporter ids, such as stdout or otlp/jaeger, to their settings";

@@ -30,6 +30,8 @@ export interface TcpspanOptions {
   readonly cwd?: string;
   /** Deno's flags for what the program may do, in the place of `-A`. */
   readonly permissions?: readonly string[];
+  /** The line on stderr that says that capture is live; TRACING where it is not given. */
+  readonly tracing?: RegExp;
 }
 
 /** The program, tracing. Disposing ends it, without waiting for what it holds. */
@@ -57,7 +59,8 @@ export async function startTcpspan(
     await Deno.remove(folder, { recursive: true });
   };
   try {
-    await process.stderr.waitForLines(1, (line) => line === TRACING);
+    const { tracing } = options;
+    await process.stderr.waitForLines(1, (line) => tracing?.test(line) ?? line === TRACING);
   } catch (error) {
     await dispose();
     throw error;

@@ -6,6 +6,7 @@ import { bootTimeNs, ClockStepEvent, wallOffsetNs } from "../../ffi/clock.ts";
 import { LibbpfError } from "../../ffi/libbpf.ts";
 import { Poller } from "../../ffi/poller.ts";
 import { Ring } from "../../ffi/ring.ts";
+import { SignalEvent } from "../../ffi/signal_event.ts";
 import { RECORD } from "../../src/record_layout.ts";
 import { descriptors, mappings } from "./descriptors.ts";
 import { section } from "./elf.ts";
@@ -24,6 +25,39 @@ Deno.test("BpfObject and Ring close everything that they opened", () => {
     assert.ok(mappings("bpf-map") > before.mappings);
   }
   assert.deepEqual({ descriptors: descriptors(), mappings: mappings("bpf-map") }, before);
+});
+
+Deno.test("SignalEvent makes a signal readable, and takes it away from Deno's own listeners", async () => {
+  let heard = 0;
+  const listener = () => void heard++;
+  Deno.addSignalListener("SIGUSR2", listener);
+  using event = new SignalEvent("SIGUSR2");
+  await using poller = new Poller([{ fd: event.fd, until: "readable" }]);
+  for (let i = 0; i < 3; i++) {
+    poller.wake();
+    await poller.wait();
+    assert.equal(poller.ready(0), false);
+    Deno.kill(Deno.pid, "SIGUSR2");
+    Deno.kill(Deno.pid, "SIGUSR2"); // one event: it is not told how often
+    await poller.wait();
+    assert.equal(poller.ready(0), true);
+    event.clear();
+  }
+  Deno.removeSignalListener("SIGUSR2", listener);
+  assert.equal(heard, 0);
+});
+
+Deno.test("SignalEvent closes everything, and its signal does nothing afterwards", async () => {
+  new SignalEvent("SIGUSR2")[Symbol.dispose](); // opens what stays open: Deno's own handler
+  const before = { descriptors: descriptors(), executable: executableMappings() };
+  for (let i = 0; i < 5; i++) {
+    using _event = new SignalEvent("SIGUSR2");
+    assert.ok(descriptors() > before.descriptors);
+    Deno.kill(Deno.pid, "SIGUSR2");
+  }
+  Deno.kill(Deno.pid, "SIGUSR2");
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual({ descriptors: descriptors(), executable: executableMappings() }, before);
 });
 
 Deno.test("BpfObject closes everything when the load fails", () => {
@@ -184,4 +218,10 @@ function rejected(): Uint8Array<ArrayBuffer> {
   const loadFromR9 = [0x79, 0x90, 0, 0, 0, 0, 0, 0]; // r0 = *(u64 *)(r9 + 0)
   section(elf, "tp_btf/tcp_destroy_sock").set(loadFromR9);
   return elf;
+}
+
+/** Private mappings with code of no file. */
+function executableMappings(): number {
+  const maps = Deno.readTextFileSync("/proc/self/maps");
+  return maps.split("\n").filter((line) => /^\S+ r-xp 00000000 00:00 0 *$/.test(line)).length;
 }

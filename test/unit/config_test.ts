@@ -78,6 +78,7 @@ Deno.test("parseConfig() fills in every default", () => {
     trace: { parent: "auto", peers: [], key: "" },
     shutdown_timeout: 5000,
     drop_privileges: false,
+    telemetry: {},
   });
   assert.equal(exporters.length, 1);
   assert.equal(exporters[0]?.id, "stdout");
@@ -86,7 +87,7 @@ Deno.test("parseConfig() fills in every default", () => {
 });
 
 Deno.test("parseConfig() takes a section with nothing in it for its defaults", () => {
-  const empty = `${STDOUT}capture:\nsampling:\nresource:\n  attributes:\ntrace:\n`;
+  const empty = `${STDOUT}capture:\nsampling:\nresource:\n  attributes:\ntrace:\ntelemetry:\n`;
   const { exporters: _, ...rest } = parse(empty);
   const { exporters: __, ...defaults } = parse(STDOUT);
   assert.deepEqual(rest, defaults);
@@ -146,6 +147,37 @@ Deno.test("parseConfig() reads where a queue waits on disk", () => {
     ]);
   }
 });
+
+const telemetry = (lines: string) =>
+  parse(`exporters:\n  otlp/a:\n  stdout:\ntelemetry:\n  ${lines}\n`).telemetry;
+
+Deno.test("parseConfig() has telemetry off where it is left out, and on where it is empty", () => {
+  assert.deepEqual(telemetry(""), {});
+  assert.deepEqual(telemetry("otlp:"), { otlp: { interval: 60_000 } });
+  assert.deepEqual(telemetry("prometheus:"), {
+    prometheus: { listen: { host: "127.0.0.1", port: 9464 } },
+  });
+});
+
+Deno.test("parseConfig() reads telemetry", () => {
+  assert.deepEqual(telemetry("otlp: { exporter: otlp/a, interval: 1s }"), {
+    otlp: { exporter: "otlp/a", interval: 1000 },
+  });
+});
+
+const LISTEN: [text: string, host: string, port: number][] = [
+  ["127.0.0.1:0", "127.0.0.1", 0],
+  ["127.255.0.9:65535", "127.255.0.9", 65535],
+  ["[::1]:80", "::1", 80],
+];
+
+for (const [text, host, port] of LISTEN) {
+  Deno.test(`parseConfig() has the Prometheus page listen on ${text}`, () => {
+    assert.deepEqual(telemetry(`prometheus: { listen: "${text}" }`), {
+      prometheus: { listen: { host, port } },
+    });
+  });
+}
 
 Deno.test("parseConfig() reads every key of the example", () => {
   const { exporters } = parse(EXAMPLE);
@@ -251,7 +283,7 @@ Deno.test("parseConfig() takes host:port as an endpoint of grpc", () => {
 
 const EMPTY = "empty: expected a mapping with an exporters section";
 const TOP = "expected one of capture, sampling, resource, trace, shutdown_timeout, " +
-  "drop_privileges, exporters";
+  "drop_privileges, telemetry, exporters";
 const URL_EXPECTED = "expected an http or https URL such as http://localhost:4318";
 const RING = "expected a power of two from 256KiB to 1GiB, such as 16MiB";
 const OTLP_KEYS = "expected one of endpoint, traces_endpoint, protocol, headers, compression, " +
@@ -404,6 +436,62 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "exclude_cgroups, min_bytes, min_duration, max_sessions_per_second, ring_buffer, existing, " +
     "interim, report_open_on_exit, own_traffic, " +
     'pin: did you mean "local_ports"?',
+  ]],
+  ...[
+    "0.0.0.0:9464",
+    "9464",
+    ":9464",
+    "localhost:9464",
+    "10.0.0.1:9464",
+    "[::]:9464",
+    "::1:9464",
+    "127.0.0.256:9464",
+    "127.0.0.1:65536",
+    "127.0.0.1",
+    "127.0.0.1:9464/metrics",
+  ].map((listen): [string, string, string[]] => [
+    `a Prometheus page on ${listen}`,
+    `${STDOUT}telemetry: { prometheus: { listen: "${listen}" } }\n`,
+    [
+      `f.yaml:3:36: telemetry.prometheus.listen: found "${listen}": expected a loopback address ` +
+      "and a port, such as 127.0.0.1:9464 or [::1]:9464",
+    ],
+  ]),
+  [
+    "metrics that are sent all the time",
+    "exporters: { otlp: }\ntelemetry: { otlp: { interval: 999ms } }\n",
+    [
+      'f.yaml:2:32: telemetry.otlp.interval: found "999ms": expected a duration of at least 1s, ' +
+      "such as 60s",
+    ],
+  ],
+  ["metrics without an otlp exporter", `${STDOUT}telemetry: { otlp: }\n`, [
+    "f.yaml:3:14: telemetry.otlp: no exporter: expected an otlp exporter, and found none",
+  ]],
+  [
+    "metrics with several otlp exporters, and none named",
+    "exporters: { otlp/a: , otlp/b: , stdout: }\ntelemetry: { otlp: }\n",
+    [
+      "f.yaml:2:14: telemetry.otlp: no exporter: expected exporter: otlp/a or otlp/b",
+    ],
+  ],
+  [
+    "metrics by an exporter that there is not",
+    "exporters: { otlp/jaeger: }\ntelemetry: { otlp: { exporter: otlp/jager } }\n",
+    [
+      'f.yaml:2:32: telemetry.otlp.exporter: found "otlp/jager": expected otlp/jaeger: ' +
+      'did you mean "otlp/jaeger"?',
+    ],
+  ],
+  [
+    "metrics by an exporter that takes none",
+    "exporters: { otlp: , stdout: }\ntelemetry: { otlp: { exporter: stdout } }\n",
+    [
+      'f.yaml:2:32: telemetry.otlp.exporter: found "stdout": expected otlp',
+    ],
+  ],
+  ["an unknown key of telemetry", `${STDOUT}telemetry: { prometheus: { port: 1 } }\n`, [
+    "f.yaml:3:28: telemetry.prometheus.port: unknown key: expected one of listen",
   ]],
   ["a key that would act on the terminal", `${STDOUT}"\\e[2J\\u202e": 1\n`, [
     `f.yaml:3:1: "\\u001b[2J\\u202e": unknown key: ${TOP}`,

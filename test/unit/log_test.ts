@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { logFormat } from "../../src/flags.ts";
 import { type LogFields, type LogFormat, Logger } from "../../src/log.ts";
+import { stopClock } from "../clock.ts";
+import { HEALTH } from "../health.ts";
 
 function logger(format: LogFormat) {
   const lines: string[] = [];
@@ -79,25 +81,31 @@ Deno.test("a message of several lines is one by intent alone", () => {
   assert.deepEqual(lines, ["tcpspan: FILE:1:1: one\nFILE:2:1: two\\x0aforged\n"]);
 });
 
+Deno.test("a report is lines of text, or one JSON object", () => {
+  const text = logger("text");
+  text.log.report("health", ["  one", "  two\nforged"], { health: HEALTH });
+  assert.deepEqual(text.lines, ["tcpspan: health\n  one\n  two\\x0aforged\n"]);
+  const json = logger("json");
+  json.log.report("health", ["  one"], { health: HEALTH });
+  const { time: _, ...entry } = JSON.parse(json.lines.join(""));
+  assert.deepEqual(entry, { level: "info", message: "health", health: HEALTH });
+});
+
 Deno.test("warnings of one exporter are limited, and those left out are counted", () => {
   const { log, lines } = logger("text");
-  const advance = stopClock();
-  try {
-    for (let i = 0; i < 1000; i++) log.warn(`warning ${i}`, { exporter: "otlp/a" });
-    assert.deepEqual(lines, Array.from({ length: 30 }, (_, i) => `tcpspan: warning ${i}\n`));
-    advance(59_999);
-    log.warn("too soon", { exporter: "otlp/a" });
-    assert.equal(lines.length, 30);
-    advance(1);
-    log.warn("later", { exporter: "otlp/a" });
-    log.warn("and later", { exporter: "otlp/a" });
-    assert.deepEqual(lines.slice(30), [
-      "tcpspan: later (warnings left out before this one: 971)\n",
-      "tcpspan: and later\n",
-    ]);
-  } finally {
-    advance.restore();
-  }
+  using clock = stopClock();
+  for (let i = 0; i < 1000; i++) log.warn(`warning ${i}`, { exporter: "otlp/a" });
+  assert.deepEqual(lines, Array.from({ length: 30 }, (_, i) => `tcpspan: warning ${i}\n`));
+  clock.advance(59_999);
+  log.warn("too soon", { exporter: "otlp/a" });
+  assert.equal(lines.length, 30);
+  clock.advance(1);
+  log.warn("later", { exporter: "otlp/a" });
+  log.warn("and later", { exporter: "otlp/a" });
+  assert.deepEqual(lines.slice(30), [
+    "tcpspan: later (warnings left out before this one: 971)\n",
+    "tcpspan: and later\n",
+  ]);
 });
 
 Deno.test("a flood of one exporter's warnings leaves out nobody else's, and no error", () => {
@@ -131,13 +139,4 @@ for (const [args, format] of FORMATS) {
   Deno.test(`what goes wrong with ${args === "" ? "no flags" : args} is told as ${format}`, () => {
     assert.equal(logFormat(args === "" ? [] : args.split(" ")), format);
   });
-}
-
-/** Stops `performance.now`. @returns moves it on by milliseconds */
-function stopClock() {
-  const { now } = performance;
-  let time = now.call(performance);
-  performance.now = () => time;
-  const advance = (ms: number) => void (time += ms);
-  return Object.assign(advance, { restore: () => void (performance.now = now) });
 }

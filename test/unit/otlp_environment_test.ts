@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type ResolvedOtlp, resolveOtlp } from "../../exporters/otlp/environment.ts";
+import { type ResolvedOtlp, resolveOtlp, type Signal } from "../../exporters/otlp/environment.ts";
 import { otlpSettings } from "../../exporters/otlp/settings.ts";
 import { UsageError } from "../../src/errors.ts";
 
@@ -8,12 +8,13 @@ type Variables = Readonly<Record<string, string>>;
 type Settings = Parameters<typeof otlpSettings.parse>[0];
 
 /** What the settings and the variables come to; variables without OTEL_EXPORTER_OTLP_. */
-function resolve(settings: Settings, variables: Variables = {}) {
+function resolve(settings: Settings, variables: Variables = {}, signal?: Signal) {
   const warnings: string[] = [];
   const resolved = resolveOtlp(
     otlpSettings.parse(settings),
     (name) => variables[name.replace(/^OTEL_EXPORTER_OTLP_/, "")],
     (message) => warnings.push(message),
+    signal,
   );
   return { resolved, warnings };
 }
@@ -82,6 +83,44 @@ for (const [settings, variables, url] of URLS) {
     assert.deepEqual(warnings, []);
   });
 }
+
+const METRICS_URLS: readonly [settings: Settings, variables: Variables, url: string][] = [
+  [{}, {}, "http://localhost:4318/v1/metrics"],
+  [{ endpoint: "https://h/base/" }, {}, "https://h/base/v1/metrics"],
+  [{ traces_endpoint: "https://h/base/v1/traces?x=1" }, {}, "https://h/base/v1/metrics?x=1"],
+  [{}, { ENDPOINT: "http://h:1" }, "http://h:1/v1/metrics"],
+  [{}, { TRACES_ENDPOINT: "http://t:1/x", ENDPOINT: "http://h:1" }, "http://h:1/v1/metrics"],
+  [{}, { METRICS_ENDPOINT: "http://m:1/any", ENDPOINT: "http://h:1" }, "http://m:1/any"],
+  [{ protocol: "grpc" }, {}, "http://localhost:4317"],
+  [{ protocol: "grpc", traces_endpoint: "http://h:1" }, {}, "http://h:1"],
+  [{ protocol: "grpc" }, { METRICS_ENDPOINT: "http://m:1" }, "http://m:1"],
+];
+
+for (const [settings, variables, url] of METRICS_URLS) {
+  const given = `${JSON.stringify(settings)} and ${JSON.stringify(variables)}`;
+  Deno.test(`resolveOtlp() sends metrics to ${url} for ${given}`, () => {
+    const { resolved, warnings } = resolve(settings, variables, "metrics");
+    assert.equal(resolved.url, url);
+    assert.deepEqual(warnings, []);
+  });
+}
+
+Deno.test("resolveOtlp() takes the variables of metrics for metrics, and those of traces not", () => {
+  const variables = { TRACES_TIMEOUT: "1", METRICS_TIMEOUT: "2", TRACES_HEADERS: "a=b" };
+  const { resolved } = resolve({}, variables, "metrics");
+  assert.deepEqual([resolved.timeout, resolved.headers], [2, {}]);
+  assert.equal(resolve({}, variables).resolved.timeout, 1);
+});
+
+Deno.test("resolveOtlp() refuses metrics where the URL of traces does not tell theirs", () => {
+  assert.throws(
+    () => resolve({ traces_endpoint: "http://h:1/any" }, {}, "metrics"),
+    new UsageError(
+      'cannot send metrics beside traces_endpoint: found "http://h:1/any": expected a path that ' +
+        "ends in /v1/traces, or an endpoint",
+    ),
+  );
+});
 
 const VALUES: readonly [
   settings: Settings,

@@ -60,6 +60,7 @@ Deno.test("effectiveSettings() without flags, config and variables is a table of
     trace: { parent: "auto", peers: [], key: "" },
     shutdownTimeout: 5000,
     dropPrivileges: false,
+    telemetry: undefined,
     warnings: [],
   });
   assert.deepEqual(exporters.map(({ id, type, settings }) => [id, type.type, settings]), [
@@ -73,6 +74,32 @@ Deno.test("effectiveSettings() without a config is what a config that says nothi
     settings("", undefined, { OTEL_TRACES_EXPORTER: "otlp" }),
     settings("", "exporters: { otlp: }"),
   );
+});
+
+Deno.test("effectiveSettings() finds the exporter whose receiver gets metrics", () => {
+  const exporters = "exporters: { stdout: , otlp/a: , file: { path: x } }";
+  const { telemetry } = settings("", `${exporters}\ntelemetry: { otlp: { interval: 2s } }`);
+  assert.equal(telemetry?.otlp?.exporter.id, "otlp/a");
+  assert.equal(telemetry?.otlp?.interval, 2000);
+  assert.equal(telemetry?.prometheus, undefined);
+  const two = "exporters: { otlp/a: , otlp/b: }\ntelemetry: { otlp: { exporter: otlp/b } }";
+  assert.equal(settings("", two).telemetry?.otlp?.exporter.id, "otlp/b");
+});
+
+Deno.test("effectiveSettings() has telemetry only where the config has", () => {
+  assert.equal(settings("", "exporters: { otlp: }").telemetry, undefined);
+  assert.equal(settings("", "exporters: { otlp: }\ntelemetry:").telemetry, undefined);
+  assert.deepEqual(settings("", "exporters: { stdout: }\ntelemetry: { prometheus: }").telemetry, {
+    otlp: undefined,
+    prometheus: { host: "127.0.0.1", port: 9464 },
+  });
+});
+
+Deno.test("effectiveSettings() switches telemetry off where OTEL_SDK_DISABLED is true", () => {
+  const config = "exporters: { stdout: }\ntelemetry: { prometheus: }";
+  const { telemetry, warnings } = settings("", config, { OTEL_SDK_DISABLED: "true" });
+  assert.equal(telemetry, undefined);
+  assert.deepEqual(warnings, ["OTEL_SDK_DISABLED is true: telemetry is off"]);
 });
 
 Deno.test("effectiveSettings() takes everything from the config", () => {

@@ -1,0 +1,81 @@
+/** tcpspan's own metrics over OTLP. */
+import {
+  type IExportMetricsServiceResponse,
+  type ISerializer,
+  JsonMetricsSerializer,
+  ProtobufMetricsSerializer,
+} from "@opentelemetry/otlp-transformer";
+import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
+import type { ExportOutcome, MetricExporter } from "../../src/exporter.ts";
+import { members } from "./members.ts";
+import type { Reasons } from "./reason.ts";
+import type { OtlpTransport } from "./transport.ts";
+
+type Serializer = ISerializer<ResourceMetrics, IExportMetricsServiceResponse>;
+
+/** What an {@linkcode OtlpMetricExporter} works with. */
+export interface OtlpMetricExporterOptions {
+  readonly format: "json" | "protobuf";
+  readonly transport: OtlpTransport;
+  readonly reasons: Reasons;
+  /** Milliseconds that one request may last. */
+  readonly timeout: number;
+}
+
+/** Sends metrics, written by the official serializer, the way that spans go. */
+export class OtlpMetricExporter implements MetricExporter {
+  readonly #options: OtlpMetricExporterOptions;
+  readonly #serializer: Serializer;
+
+  constructor(options: OtlpMetricExporterOptions) {
+    this.#options = options;
+    this.#serializer = options.format === "json"
+      ? JsonMetricsSerializer
+      : ProtobufMetricsSerializer;
+  }
+
+  async export(metrics: ResourceMetrics, signal: AbortSignal): Promise<ExportOutcome> {
+    const { transport, timeout } = this.#options;
+    const body = this.#serializer.serializeRequest(metrics);
+    if (body === undefined) {
+      throw new TypeError("cannot encode metrics: the serializer gave nothing");
+    }
+    const response = await transport.send(body, timeout, signal);
+    switch (response.status) {
+      case "success":
+        return this.#success(response.data);
+      case "retryable":
+        return { status: "retryable", reason: response.error?.message ?? "" };
+      case "failure":
+        return { status: "failure", reason: response.error.message };
+    }
+  }
+
+  shutdown(): Promise<void> {
+    this.#options.transport.shutdown();
+    return Promise.resolve();
+  }
+
+  /** The metrics have been taken, whatever the answer's body holds: what can't be read says nothing. */
+  #success(answer: Uint8Array | undefined): ExportOutcome {
+    if (answer === undefined) return { status: "success" };
+    let response: unknown;
+    try {
+      response = this.#serializer.deserializeResponse(answer);
+    } catch {
+      return { status: "success" };
+    }
+    const { rejectedDataPoints, errorMessage } = members(members(response).partialSuccess);
+    const rejected = Number(rejectedDataPoints ?? 0); // in JSON a 64-bit integer may be a string
+    const message = this.#options.reasons.told(
+      typeof errorMessage === "string" ? errorMessage : "",
+    );
+    if (!(rejected > 0)) {
+      return message === "" ? { status: "success" } : { status: "success", message };
+    }
+    return {
+      status: "success",
+      message: `the server rejected ${rejected} data points: ${message || "no reason given"}`,
+    };
+  }
+}

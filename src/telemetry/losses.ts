@@ -1,0 +1,67 @@
+/** What was lost, place by place, in the words that messages and metrics share. */
+import { countSessions } from "../messages.ts";
+import type { LogFields } from "../log.ts";
+import type { Health } from "./health.ts";
+
+/** Where sessions are lost, by the name that machines get, and how a message says it. */
+export const LOSS_PLACES = {
+  ring_full: "the ring buffer was full (capture.ring_buffer)",
+  storage_failed: "the kernel had no memory for a socket's state",
+  over_cap: "over the cap (capture.max_sessions_per_second)",
+  unseen: "the kernel ran no program at their end",
+  queue_full: "its queue was full",
+  not_delivered: "not delivered",
+  rejected: "rejected",
+  corrupt: "not readable on disk",
+} as const;
+
+/** Sessions lost at one place. */
+export interface Loss {
+  readonly place: keyof typeof LOSS_PLACES;
+  /** Whose queue it was, where it was one's: others may have the same sessions. */
+  readonly exporter?: string;
+  readonly sessions: number;
+}
+
+/** All places, also where nothing was lost: a counter that is there from the start shows a rise. */
+export function lossesOf({ losses, exporters }: Health): Loss[] {
+  return [
+    { place: "ring_full", sessions: losses.ringFull },
+    { place: "storage_failed", sessions: losses.storageFailed },
+    { place: "over_cap", sessions: losses.overCap },
+    { place: "unseen", sessions: losses.unseen },
+    ...exporters.flatMap(({ id, dropped, failed, rejected, corrupt }): Loss[] => [
+      { place: "queue_full", exporter: id, sessions: dropped },
+      { place: "not_delivered", exporter: id, sessions: failed },
+      { place: "rejected", exporter: id, sessions: rejected },
+      { place: "corrupt", exporter: id, sessions: corrupt },
+    ]),
+  ];
+}
+
+/** A message about a loss, and what it is about. */
+export interface LossMessage {
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+/** One message for each place where something was lost; none if nothing was. */
+export function describeLosses(health: Health): LossMessage[] {
+  const messages = lossesOf(health).filter(({ sessions }) => sessions > 0)
+    .map(({ place, exporter, sessions }): LossMessage => {
+      const where = exporter === undefined ? "" : `${exporter}: `;
+      return {
+        message: `lost ${countSessions(sessions)}: ${where}${LOSS_PLACES[place]}`,
+        fields: { ...(exporter === undefined ? {} : { exporter }), sessions, place },
+      };
+    });
+  const { skippedRuns } = health.losses;
+  if (skippedRuns > 0) {
+    messages.push({
+      message: `${skippedRuns} state changes were not seen: the kernel skips a program that ` +
+        "interrupts itself; their sessions were reported from what followed",
+      fields: { place: "skipped_runs" },
+    });
+  }
+  return messages;
+}

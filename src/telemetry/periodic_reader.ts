@@ -1,0 +1,78 @@
+/** Metrics to a destination, at an interval. */
+import {
+  AggregationTemporality,
+  type MetricReader,
+  PeriodicExportingMetricReader,
+  type PushMetricExporter,
+  type ResourceMetrics,
+} from "@opentelemetry/sdk-metrics";
+import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
+import type { ExportOutcome, MetricExporter, MetricExporterContext } from "../exporter.ts";
+import { log } from "../log.ts";
+import type { TelemetrySettings } from "../settings.ts";
+
+const PLACE = "telemetry.otlp";
+
+/**
+ * Opens the way to the destination of an exporter.
+ * @param context.signal aborts when an export is to be given up
+ * @throws {UsageError} if its settings cannot work for metrics
+ */
+export async function openPeriodicReader(
+  { exporter: { id, type, settings }, interval }: NonNullable<TelemetrySettings["otlp"]>,
+  context: Omit<MetricExporterContext, "id" | "warn"> & { readonly signal: AbortSignal },
+): Promise<MetricReader> {
+  const warn = (message: string) => log.warn(`${PLACE}: ${message}`, { exporter: id });
+  if (type.openMetrics === undefined) throw new Error(`${id} cannot send metrics`);
+  const exporter = await type.openMetrics(settings, { ...context, id, warn });
+  return new PeriodicExportingMetricReader({
+    exporter: new Adapter(exporter, context.signal, warn),
+    exportIntervalMillis: interval,
+    exportTimeoutMillis: interval, // the exporter has one of its own
+  });
+}
+
+/** An exporter as the SDK wants it. The SDK swallows what goes wrong: it is told here, once. */
+class Adapter implements PushMetricExporter {
+  #failing = false;
+
+  constructor(
+    private readonly exporter: MetricExporter,
+    private readonly signal: AbortSignal,
+    private readonly warn: (message: string) => void,
+  ) {}
+
+  async export(metrics: ResourceMetrics, done: (result: ExportResult) => void): Promise<void> {
+    let outcome: ExportOutcome;
+    try {
+      outcome = await this.exporter.export(metrics, this.signal);
+    } catch (error) {
+      outcome = { status: "failure", reason: String(error) };
+    }
+    this.#tell(outcome);
+    // never a failure: the SDK would have nothing to do but to tell nobody
+    done({ code: ExportResultCode.SUCCESS });
+  }
+
+  selectAggregationTemporality(): AggregationTemporality {
+    return AggregationTemporality.CUMULATIVE; // so that nothing is lost with a request
+  }
+
+  forceFlush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  shutdown(): Promise<void> {
+    return this.exporter.shutdown();
+  }
+
+  #tell(outcome: ExportOutcome): void {
+    const problem = outcome.status === "success"
+      ? outcome.message
+      : `${outcome.reason}; the next metrics make up for it`;
+    const failing = problem !== undefined;
+    if (failing && !this.#failing) this.warn(problem);
+    if (!failing && this.#failing) this.warn("metrics are taken again");
+    this.#failing = failing;
+  }
+}

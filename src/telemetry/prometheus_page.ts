@@ -1,0 +1,68 @@
+/** The page that Prometheus reads, on a port of this host alone. */
+import * as http from "node:http";
+import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
+import type { MetricReader } from "@opentelemetry/sdk-metrics";
+import type { LoopbackPort } from "../config/loopback_port.ts";
+import { UsageError } from "../errors.ts";
+
+const PATH = "/metrics";
+
+/**
+ * Serves what the official exporter makes of the metrics. The server is not the exporter's own: that
+ * one does not tell which port it got, and leaves open connections behind.
+ */
+export class PrometheusPage implements AsyncDisposable {
+  readonly #server: http.Server;
+
+  private constructor(private readonly exporter: PrometheusExporter) {
+    this.#server = http.createServer((request, response) => this.#answer(request, response));
+  }
+
+  /** @throws {UsageError} if the port is in use */
+  static async open(listen: LoopbackPort): Promise<PrometheusPage> {
+    const page = new PrometheusPage(new PrometheusExporter({ preventServerStart: true }));
+    await page.#listen(listen);
+    return page;
+  }
+
+  /** What collects the metrics. */
+  get reader(): MetricReader {
+    return this.exporter;
+  }
+
+  get url(): string {
+    const listening = this.#server.address();
+    if (listening === null || typeof listening === "string") throw new Error("not listening");
+    const { address, port, family } = listening;
+    return `http://${family === "IPv6" ? `[${address}]` : address}:${port}${PATH}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  #listen({ host, port }: LoopbackPort): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#server.once("error", (error) => {
+      const reason = "code" in error && error.code === "EADDRINUSE"
+        ? "the port is in use: expected a free one"
+        : error.message;
+      reject(new UsageError(`telemetry.prometheus.listen: cannot use port ${port}: ${reason}`));
+    });
+    this.#server.listen(port, host, resolve);
+    return promise;
+  }
+
+  #answer(request: http.IncomingMessage, response: http.ServerResponse): void {
+    const { method, url } = request;
+    if (method !== "GET" && method !== "HEAD") {
+      response.writeHead(405, { allow: "GET, HEAD" }).end();
+    } else if (url?.replace(/\?.*$/s, "") !== PATH) {
+      response.writeHead(404).end();
+    } else {
+      this.exporter.getMetricsRequestHandler(request, response);
+    }
+  }
+}

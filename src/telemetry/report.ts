@@ -1,0 +1,49 @@
+/** The report that SIGUSR1 asks for. */
+import { log } from "../log.ts";
+import type { Health } from "./health.ts";
+
+/** Tells how it is: lines for people, an object with all of it for machines. */
+export function report(health: Health): void {
+  log.report("health", lines(health), { health });
+}
+
+function lines(health: Health): string[] {
+  const { losses, ring, exporters } = health;
+  const rows: [name: string, value: string][] = [
+    ["uptime", `${health.uptimeSeconds.toFixed(0)} s`],
+    ["captured", `${health.captured} sessions`],
+    ["sampled out", `${health.sampledOut} sessions`],
+    [
+      "lost",
+      `ring full ${losses.ringFull}, storage failed ${losses.storageFailed}, ` +
+      `over the cap ${losses.overCap}, unseen ${losses.unseen}`,
+    ],
+    ["skipped runs", `${losses.skippedRuns}`],
+    ["ring", `${bytes(ring.waiting)} of ${bytes(ring.size)} wait`],
+    ["lag", `${(health.lagSeconds * 1000).toFixed(0)} ms at most, in the last minute or two`],
+    ["memory", bytes(health.memory)],
+    ...exporters.map((exporter): [string, string] => [
+      exporter.id,
+      [
+        `queued ${exporter.queued} of ${exporter.capacity}` +
+        (exporter.diskBytes === 0 ? "" : ` (${bytes(exporter.diskBytes)} on disk)`),
+        ...exporter.restored === 0 ? [] : [`restored ${exporter.restored}`],
+        `exported ${exporter.exported}`,
+        `rejected ${exporter.rejected}`,
+        `not delivered ${exporter.failed}`,
+        `queue full ${exporter.dropped}`,
+        ...exporter.corrupt === 0 ? [] : [`corrupt ${exporter.corrupt}`],
+        `retries ${exporter.retries}`,
+      ].join(", "),
+    ]),
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`);
+}
+
+function bytes(count: number): string {
+  if (count < 2 ** 10) return `${count} B`;
+  return count < 2 ** 20
+    ? `${(count / 2 ** 10).toFixed(1)} KiB`
+    : `${(count / 2 ** 20).toFixed(1)} MiB`;
+}

@@ -1,0 +1,26 @@
+/** The resource of tcpspan's own metrics. */
+import type { Attributes } from "@opentelemetry/api";
+import { type Resource, resourceFromAttributes } from "@opentelemetry/resources";
+import {
+  ATTR_SERVICE_INSTANCE_ID,
+  ATTR_SERVICE_NAME,
+  ATTR_SERVICE_VERSION,
+} from "@opentelemetry/semantic-conventions";
+import { ATTR_HOST_ID, ATTR_HOST_NAME } from "@opentelemetry/semantic-conventions/incubating";
+import { hostAttributes } from "../resource.ts";
+import { VERSION } from "../version.ts";
+
+/**
+ * tcpspan on this host. What the user puts on every span is on it too, but for the service's name:
+ * that is the observed processes'. One instance a host, so that a restart begins no new series.
+ */
+export function ownResource(attributes: Attributes): Resource {
+  const host = hostAttributes();
+  return resourceFromAttributes({
+    [ATTR_SERVICE_INSTANCE_ID]: host[ATTR_HOST_ID] ?? host[ATTR_HOST_NAME],
+    ...host,
+    ...attributes,
+    [ATTR_SERVICE_NAME]: "tcpspan",
+    [ATTR_SERVICE_VERSION]: VERSION,
+  });
+}

@@ -1,0 +1,92 @@
+/** Health as metrics: sent over OTLP, and shown on a page for Prometheus. */
+import type { Attributes } from "@opentelemetry/api";
+import { MeterProvider, type MetricReader } from "@opentelemetry/sdk-metrics";
+import { unlessAborted } from "../abort.ts";
+import type { Environment } from "../config/expand.ts";
+import { log } from "../log.ts";
+import type { TelemetrySettings } from "../settings.ts";
+import { VERSION } from "../version.ts";
+import type { Health } from "./health.ts";
+import { addInstruments } from "./instruments.ts";
+import { openPeriodicReader } from "./periodic_reader.ts";
+import { PrometheusPage } from "./prometheus_page.ts";
+import { ownResource } from "./resource.ts";
+
+/** What {@linkcode Telemetry.open} is given beside the settings. */
+export interface TelemetryContext {
+  /** Folder that relative paths in the config are relative to. */
+  readonly baseDirectory: string;
+  readonly env: Environment;
+  /** Those of the config and the environment. */
+  readonly resourceAttributes: Attributes;
+}
+
+/**
+ * The metrics of a run. Nobody waits for them, and none is lost with a request that fails: the next
+ * one has the counters as they are then.
+ */
+export class Telemetry implements AsyncDisposable {
+  readonly #abort = new AbortController(); // cuts short an export
+  #page: PrometheusPage | undefined;
+  #provider: MeterProvider | undefined;
+  #read: (() => Health) | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Opens what the settings ask for. Collects nothing until `start`.
+   * @throws {UsageError} if a port is in use, or the exporter's settings cannot work for metrics
+   */
+  static async open(settings: TelemetrySettings, context: TelemetryContext): Promise<Telemetry> {
+    const telemetry = new Telemetry();
+    await using onFailure = new AsyncDisposableStack();
+    onFailure.use(telemetry);
+    await telemetry.#open(settings, context);
+    onFailure.move();
+    return telemetry;
+  }
+
+  async #open(
+    { otlp, prometheus }: TelemetrySettings,
+    { baseDirectory, env, resourceAttributes }: TelemetryContext,
+  ): Promise<void> {
+    const readers: MetricReader[] = [];
+    if (prometheus !== undefined) {
+      this.#page = await PrometheusPage.open(prometheus);
+      readers.push(this.#page.reader);
+    }
+    if (otlp !== undefined) {
+      const context = { baseDirectory, env, signal: this.#abort.signal };
+      readers.push(await openPeriodicReader(otlp, context));
+    }
+    this.#provider = new MeterProvider({ resource: ownResource(resourceAttributes), readers });
+    addInstruments(this.#provider.getMeter("tcpspan", VERSION), () => this.#read?.());
+  }
+
+  /** @param read gives what there is to tell, whenever metrics are collected */
+  start(read: () => Health): void {
+    this.#read = read;
+    if (this.#page !== undefined) log.info(`metrics are at ${this.#page.url}`);
+  }
+
+  /** Sends the metrics a last time, for `timeoutMs` milliseconds at most, and ends. */
+  close(timeoutMs: number): Promise<void> {
+    return this.#closing ??= this.#close(timeoutMs);
+  }
+
+  /** Ends without another word. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close(0);
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    if (timeoutMs === 0) this.#abort.abort();
+    const timer = setTimeout(() => this.#abort.abort(), timeoutMs);
+    try {
+      await unlessAborted(this.#provider?.shutdown() ?? Promise.resolve(), this.#abort.signal);
+    } catch {
+      // of what could not be sent, its sender has told
+    }
+    clearTimeout(timer);
+    await this.#page?.[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,15 @@
+/** `performance.now()` that goes on only when a test says so. */
+export interface StoppedClock extends Disposable {
+  advance(ms: number): void;
+}
+
+/** Stops the clock; disposing lets it go on. */
+export function stopClock(): StoppedClock {
+  const { now } = performance;
+  let time = now.call(performance);
+  performance.now = () => time;
+  return {
+    advance: (ms) => void (time += ms),
+    [Symbol.dispose]: () => void (performance.now = now),
+  };
+}

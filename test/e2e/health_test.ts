@@ -1,0 +1,262 @@
+/** tcpspan's own health, as its users ask for it: the numbers are those of what really happened. */
+import assert from "node:assert/strict";
+import { startCollector } from "../backends/collector.ts";
+import type { MetricPoint } from "../backends/otlp_metrics.ts";
+import { curl, freePort, type Nginx, startNginx } from "./nginx.ts";
+import { until } from "./process.ts";
+import { runTcpspan, startTcpspan, type Tcpspan, TRACING } from "./tcpspan.ts";
+
+const SESSIONS = 7;
+
+async function makeSessions(nginx: Nginx, count = SESSIONS): Promise<void> {
+  for (let i = 0; i < count; i++) await curl([nginx.url("/")]);
+}
+
+/** The ports on which a process listens. */
+function listeningPorts(pid: number): number[] {
+  const sockets = new Set(
+    [...Deno.readDirSync(`/proc/${pid}/fd`)].map(({ name }) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(Deno.readLinkSync(`/proc/${pid}/fd/${name}`))?.[1];
+      } catch {
+        return undefined; // closed meanwhile
+      }
+    }),
+  );
+  const LISTEN = "0A"; // include/net/tcp_states.h
+  return ["tcp", "tcp6"].flatMap((table) =>
+    Deno.readTextFileSync(`/proc/${pid}/net/${table}`).split("\n").slice(1).flatMap((line) => {
+      const [, local = "", , state, , , , , , inode] = line.trim().split(/\s+/);
+      return state === LISTEN && sockets.has(inode)
+        ? [parseInt(local.split(":")[1] ?? "", 16)]
+        : [];
+    })
+  );
+}
+
+/** Waits for a line on stderr and gives it, with those behind it. */
+async function linesFrom(tool: Tcpspan, first: string, count: number): Promise<string[]> {
+  await tool.stderr.waitForLines(1, (line) => line === first);
+  return await until(`${count} lines from ${first}`, () => {
+    const texts = tool.stderr.lines.map(({ text }) => text);
+    const lines = texts.slice(texts.indexOf(first));
+    return lines.length >= count && lines.slice(0, count);
+  });
+}
+
+Deno.test("SIGUSR1 has the health told on stderr, on an idle host too, and tcpspan goes on", async () => {
+  await using nginx = await startNginx();
+  await using tool = await startTcpspan(["-D", `${nginx.port}`]);
+  await makeSessions(nginx);
+  await tool.stdout.waitForLines(1 + SESSIONS, () => true);
+  await new Promise((resolve) => setTimeout(resolve, 1500)); // nothing happens any more
+  Deno.kill(tool.pid, "SIGUSR1");
+  const lines = await linesFrom(tool, "tcpspan: health", 10);
+  const shown = lines.slice(1).map((line) => line.replace(/\d+(\.\d+)? (ms|MiB|s)\b/g, "# $2"));
+  assert.deepEqual(shown, [
+    "  uptime        # s",
+    `  captured      ${SESSIONS} sessions`,
+    "  sampled out   0 sessions",
+    "  lost          ring full 0, storage failed 0, over the cap 0, unseen 0",
+    "  skipped runs  0",
+    "  ring          0 B of # MiB wait",
+    "  lag           # ms at most, in the last minute or two",
+    "  memory        # MiB",
+    `  stdout        queued 0 of 100000, exported ${SESSIONS}, rejected 0, not delivered 0, ` +
+    "queue full 0, retries 0",
+  ]);
+  await makeSessions(nginx, 1);
+  await tool.stdout.waitForLines(2 + SESSIONS, () => true);
+  assert.deepEqual(listeningPorts(tool.pid), [], "Deno's debugger would be open to all users");
+  const { status, stderr } = await tool.stop("SIGINT");
+  assert.deepEqual([status, stderr], [0, `${[TRACING, ...lines].join("\n")}\n`]);
+});
+
+Deno.test("SIGUSR1 at any moment, and a hundred at once, end nothing", async () => {
+  await using tool = await startTcpspan(["-D", `${freePort()}`, "--duration", "2"]);
+  for (let i = 0; i < 100; i++) Deno.kill(tool.pid, "SIGUSR1");
+  const signals = setInterval(() => Deno.kill(tool.pid, "SIGUSR1"), 20);
+  try {
+    await tool.stderr.waitForLines(20, (line) => line === "tcpspan: health");
+    assert.deepEqual(listeningPorts(tool.pid), []);
+  } finally {
+    clearInterval(signals);
+  }
+  assert.equal((await tool.end()).status, 0);
+});
+
+Deno.test("with --log-format json all of stderr is JSON objects, the health one of them", async () => {
+  await using nginx = await startNginx();
+  const config = `
+capture: { remote_ports: [${nginx.port}] }
+exporters:
+  otlp/a: { endpoint: "http://127.0.0.1:${freePort()}", retry_on_failure: { enabled: false } }
+  stdout: { format: json }
+`;
+  const args = ["--log-format", "json"];
+  await using tool = await startTcpspan(args, { config, tracing: /"message":"tracing"/ });
+  await makeSessions(nginx);
+  await tool.stdout.waitForLines(SESSIONS, () => true);
+  await tool.stderr.waitForLines(1, (line) => line.includes("connection refused"));
+  await until("all to be given up", async () => {
+    Deno.kill(tool.pid, "SIGUSR1");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return tool.stderr.lines.some(({ text }) => text.includes(`"failed":${SESSIONS},`));
+  });
+  const { status, stderr } = await tool.stop("SIGTERM");
+  assert.equal(status, 0);
+  const entries = stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
+  for (const { time, level, message } of entries) {
+    assert.ok(Date.parse(time) > 0);
+    assert.match(level, /^(warn|info)$/);
+    assert.equal(typeof message, "string");
+  }
+  const { health } = entries.findLast(({ message }) => message === "health");
+  assert.equal(health.captured, SESSIONS);
+  assert.deepEqual(health.losses, {
+    ringFull: 0,
+    storageFailed: 0,
+    overCap: 0,
+    unseen: 0,
+    skippedRuns: 0,
+  });
+  assert.ok(health.lagSeconds > 0 && health.lagSeconds < 2, `${health.lagSeconds}`);
+  assert.ok(health.memory > 2 ** 24);
+  const [otlp, stdout] = health.exporters;
+  assert.deepEqual([otlp.id, otlp.exported, otlp.failed], ["otlp/a", 0, SESSIONS]);
+  assert.deepEqual([stdout.id, stdout.exported, stdout.failed], ["stdout", SESSIONS, 0]);
+  const { time: _, ...loss } = entries.at(-1);
+  assert.deepEqual(loss, {
+    level: "warn",
+    message: `lost ${SESSIONS} sessions: otlp/a: not delivered`,
+    exporter: "otlp/a",
+    sessions: SESSIONS,
+    place: "not_delivered",
+  });
+});
+
+Deno.test("a Collector gets spans and metrics of one run, and the metrics tell how many spans", async () => {
+  await using nginx = await startNginx();
+  await using collector = await startCollector({ metrics: true });
+  const config = `
+capture: { remote_ports: [${nginx.port}] }
+exporters: { otlp/collector: { endpoint: "${collector.otlpHttp}" } }
+telemetry: { otlp: { interval: 1s } }
+`;
+  await using tool = await startTcpspan([], { config });
+  await makeSessions(nginx);
+  await collector.waitForSpans(SESSIONS);
+  const valueOf = (points: readonly MetricPoint[], name: string) =>
+    points.filter((point) => point.name === name && !("error.type" in point.attributes))
+      .map(({ value }) => value);
+  await until("the number of spans, while tracing", async () => {
+    const [exported] = valueOf(await collector.metrics(), "otel.sdk.exporter.span.exported");
+    return exported === SESSIONS;
+  });
+  await makeSessions(nginx, 2);
+  const { status, stderr } = await tool.stop("SIGTERM");
+  assert.equal(status, 0);
+  assert.equal((await collector.spans()).length, SESSIONS + 2);
+  const last = await until("the metrics of the end", async () => {
+    const points = await collector.metrics();
+    return valueOf(points, "tcpspan.session.captured")[0] === SESSIONS + 2 && points;
+  });
+  assert.deepEqual(valueOf(last, "otel.sdk.exporter.span.exported"), [SESSIONS + 2]);
+  assert.deepEqual(valueOf(last, "otel.sdk.processor.span.queue.size"), [0]);
+  assert.deepEqual(
+    valueOf(last, "tcpspan.session.lost").filter((value) => value !== 0),
+    [],
+    "nothing was lost",
+  );
+  assert.equal(
+    stderr,
+    `${TRACING}\ntcpspan: captured ${SESSIONS + 2} sessions; ` +
+      `delivered: otlp/collector ${SESSIONS + 2}\n`,
+  );
+});
+
+Deno.test("Prometheus's page tells what was captured and what was lost: together, what was made", async () => {
+  await using nginx = await startNginx();
+  const config = `
+capture: { remote_ports: [${nginx.port}], max_sessions_per_second: 2 }
+exporters: { stdout: { format: csv } }
+telemetry: { prometheus: { listen: "127.0.0.1:0" } }
+`;
+  await using tool = await startTcpspan([], { config });
+  const [line] = await tool.stderr.waitForLines(1, (line) => line.includes("metrics are at"));
+  const url = line?.text.split(" ").at(-1) ?? "";
+  const MADE = 30;
+  await makeSessions(nginx, MADE);
+  const value = (page: string, name: string) =>
+    Number(new RegExp(`^${name}[,}].* (\\d+)$`, "m").exec(page)?.[1]);
+  const page = await until("all of them", async () => {
+    const page = await (await fetch(url)).text();
+    const captured = value(page, "tcpspan_session_captured_total\\{otel_scope_name=.*");
+    const lost = value(page, 'tcpspan_session_lost_total\\{tcpspan_loss_place="over_cap"');
+    return captured + lost === MADE && page;
+  });
+  const lost = value(page, 'tcpspan_session_lost_total\\{tcpspan_loss_place="over_cap"');
+  const rows = MADE - lost;
+  assert.ok(rows > 0 && lost > 0);
+  await tool.stdout.waitForLines(1 + rows, () => true);
+  const exported = value(
+    await (await fetch(url)).text(),
+    'otel_sdk_exporter_span_exported_total\\{otel_component_name="stdout",' +
+      'otel_component_type="stdout"',
+  );
+  assert.equal(exported, rows);
+  assert.deepEqual(listeningPorts(tool.pid), [Number(new URL(url).port)]);
+  const { status, stderr } = await tool.stop("SIGTERM");
+  assert.equal(status, 0);
+  assert.match(stderr, new RegExp(`^tcpspan: lost ${lost} sessions: over the cap`, "m"));
+});
+
+Deno.test("a metrics endpoint that refuses is told of once, and holds up nothing", async () => {
+  await using nginx = await startNginx();
+  const port = freePort();
+  const config = `
+capture: { remote_ports: [${nginx.port}] }
+exporters: { stdout: { format: csv }, otlp: { endpoint: "http://127.0.0.1:${port}" } }
+telemetry: { otlp: { interval: 1s } }
+`;
+  await using tool = await startTcpspan([], { config });
+  const message = "tcpspan: telemetry.otlp: cannot send to " +
+    `http://127.0.0.1:${port}/v1/metrics: connection refused; the next metrics make up for it`;
+  await tool.stderr.waitForLines(1, (line) => line === message);
+  const { ended } = await curl([nginx.url("/")]);
+  const rows = await tool.stdout.waitForLines(2, () => true);
+  assert.ok((rows[1]?.at ?? NaN) - ended < 1000);
+  await new Promise((resolve) => setTimeout(resolve, 2500)); // two more that are refused
+  const before = performance.now();
+  const { status, stderr } = await tool.stop("SIGTERM");
+  assert.ok(performance.now() - before < 2000);
+  assert.equal(status, 0);
+  assert.equal(stderr.split("telemetry.otlp").length - 1, 1, stderr);
+});
+
+Deno.test("a page's port that is in use is told before anything is attached, status 2", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  assert(listener.addr.transport === "tcp");
+  const { port } = listener.addr;
+  const config = `
+exporters: { stdout: }
+telemetry: { prometheus: { listen: "127.0.0.1:${port}" } }
+`;
+  assert.deepEqual(await runTcpspan([], { config }), {
+    status: 2,
+    stdout: "",
+    stderr: `tcpspan: telemetry.prometheus.listen: cannot use port ${port}: the port is in use: ` +
+      "expected a free one\n",
+  });
+});
+
+Deno.test("OTEL_SDK_DISABLED switches metrics off, with a warning", async () => {
+  const config = 'exporters: { stdout: }\ntelemetry: { prometheus: { listen: "127.0.0.1:0" } }\n';
+  await using tool = await startTcpspan([], { config, env: { OTEL_SDK_DISABLED: "true" } });
+  assert.deepEqual(listeningPorts(tool.pid), []);
+  const { status, stderr } = await tool.stop("SIGTERM");
+  assert.deepEqual([status, stderr], [
+    0,
+    `tcpspan: OTEL_SDK_DISABLED is true: telemetry is off\n${TRACING}\n`,
+  ]);
+});

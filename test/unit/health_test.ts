@@ -1,0 +1,177 @@
+/** Readings of a run's health, and what is said of them. */
+import assert from "node:assert/strict";
+import { bootTimeNs } from "../../ffi/clock.ts";
+import type { Exporter, ExportOutcome } from "../../src/exporter.ts";
+import { newCounters } from "../../src/queue/counters.ts";
+import { ExporterQueue } from "../../src/queue/queue.ts";
+import { type CaptureSource, HealthMonitor } from "../../src/telemetry/health.ts";
+import { describeLosses, lossesOf } from "../../src/telemetry/losses.ts";
+import { RecentMaximum } from "../../src/telemetry/recent_maximum.ts";
+import { stopClock } from "../clock.ts";
+import { makeBatch } from "../fixtures.ts";
+import { HEALTH, makeExporterHealth } from "../health.ts";
+
+/** A capture whose counters a test sets. */
+function makeCapture(): { -readonly [Key in keyof CaptureSource]: CaptureSource[Key] } {
+  return {
+    losses: () => ({ ringFull: 1, storageFailed: 2, overCap: 3, unseen: 4, skippedRuns: 5 }),
+    sampledOut: 6,
+    ring: { waiting: 7, size: 8 },
+  };
+}
+
+const NONE = { tallies: [] };
+
+/** A queue in front of an exporter that answers in turn. */
+function makeQueue(...answers: (ExportOutcome | "never")[]): ExporterQueue {
+  const exporter: Exporter = {
+    export: () => {
+      const answer = answers.shift() ?? "never";
+      return answer === "never" ? new Promise(() => {}) : Promise.resolve(answer);
+    },
+    shutdown: () => Promise.resolve(),
+  };
+  const settings = { queueSize: 5, consumers: 1, batchSize: 2, linger: 0 };
+  const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 0 };
+  return new ExporterQueue("otlp/a", exporter, { ...settings, retry }, () => {});
+}
+
+Deno.test("HealthMonitor reads what the capture counts", () => {
+  const { losses, sampledOut, ring } = new HealthMonitor(makeCapture(), NONE).read();
+  assert.deepEqual({ losses, sampledOut, ring }, {
+    losses: { ringFull: 1, storageFailed: 2, overCap: 3, unseen: 4, skippedRuns: 5 },
+    sampledOut: 6,
+    ring: { waiting: 7, size: 8 },
+  });
+});
+
+Deno.test("HealthMonitor counts the sessions that pass, and reads each queue", async () => {
+  const queue = makeQueue({ status: "retryable", reason: "busy" }, { status: "success" }, "never");
+  const health = new HealthMonitor(makeCapture(), { tallies: [queue] });
+  const batch = makeBatch({}, {});
+  queue.push(batch);
+  health.observe(batch);
+  await new Promise((resolve) => setTimeout(resolve, 50)); // delivered at the second try
+  const large = makeBatch({}, {}, {}, {}, {}, {}, {});
+  queue.push(large); // 5 fit
+  health.observe(large);
+  await new Promise((resolve) => setTimeout(resolve, 5)); // 2 are under way
+  const { captured, exporters } = health.read();
+  assert.equal(captured, 9);
+  assert.deepEqual(exporters, [
+    makeExporterHealth({
+      id: "otlp/a",
+      queued: 3,
+      capacity: 5,
+      exported: 2,
+      dropped: 2,
+      retries: 1,
+    }),
+  ]);
+  await queue.close(0);
+  assert.equal(health.read().exporters[0]?.failed, 5);
+});
+
+Deno.test("HealthMonitor passes on what a queue on disk counts beside", () => {
+  const counters = { ...newCounters(), exported: 1, dropped: 2, failed: 12, retries: 4 };
+  const queue = {
+    id: "otlp",
+    length: 5,
+    capacity: 6,
+    diskBytes: 7,
+    counters: { ...counters, restored: 8, rejected: 9, corrupt: 10 },
+  };
+  assert.deepEqual(new HealthMonitor(makeCapture(), { tallies: [queue] }).read().exporters, [{
+    id: "otlp",
+    queued: 5,
+    capacity: 6,
+    diskBytes: 7,
+    restored: 8,
+    rejected: 9,
+    corrupt: 10,
+    exported: 1,
+    dropped: 2,
+    failed: 3, // that were not rejected
+    retries: 4,
+  }]);
+});
+
+Deno.test("HealthMonitor tells how old the oldest session was when it arrived", () => {
+  const health = new HealthMonitor(makeCapture(), NONE);
+  assert.equal(health.read().lagSeconds, 0);
+  health.observe(makeBatch({ end_ns: bootTimeNs() - 250_000_000n }, { end_ns: bootTimeNs() }));
+  health.observe(makeBatch({ end_ns: bootTimeNs() }));
+  const { lagSeconds } = health.read();
+  assert.ok(lagSeconds >= 0.25 && lagSeconds < 0.5, `${lagSeconds}`);
+});
+
+Deno.test("HealthMonitor gives its last reading once the capture may be gone", () => {
+  const capture = makeCapture();
+  const health = new HealthMonitor(capture, NONE);
+  health[Symbol.dispose]();
+  capture.losses = () => {
+    throw new RangeError("unmapped");
+  };
+  assert.equal(health.read().losses.ringFull, 1);
+});
+
+Deno.test("RecentMaximum forgets after a minute or two, and shows a peak to every reader", () => {
+  using clock = stopClock();
+  const maximum = new RecentMaximum();
+  assert.equal(maximum.value, 0);
+  maximum.add(3);
+  maximum.add(2);
+  assert.deepEqual([maximum.value, maximum.value], [3, 3]);
+  clock.advance(60_000);
+  maximum.add(1);
+  assert.equal(maximum.value, 3);
+  clock.advance(59_999);
+  assert.equal(maximum.value, 3);
+  clock.advance(1);
+  assert.equal(maximum.value, 1);
+  clock.advance(120_000);
+  assert.equal(maximum.value, 0);
+});
+
+Deno.test("lossesOf() has every place once, also without a loss", () => {
+  assert.deepEqual(lossesOf(HEALTH), [
+    { place: "ring_full", sessions: 1 },
+    { place: "storage_failed", sessions: 2 },
+    { place: "over_cap", sessions: 3 },
+    { place: "unseen", sessions: 4 },
+    { place: "queue_full", exporter: "stdout", sessions: 6 },
+    { place: "not_delivered", exporter: "stdout", sessions: 0 },
+    { place: "rejected", exporter: "stdout", sessions: 0 },
+    { place: "corrupt", exporter: "stdout", sessions: 0 },
+    { place: "queue_full", exporter: "otlp/a", sessions: 11 },
+    { place: "not_delivered", exporter: "otlp/a", sessions: 10 },
+    { place: "rejected", exporter: "otlp/a", sessions: 9 },
+    { place: "corrupt", exporter: "otlp/a", sessions: 12 },
+  ]);
+});
+
+Deno.test("describeLosses() has a message for each loss, and none where nothing was lost", () => {
+  const losses = { ringFull: 1, storageFailed: 0, overCap: 0, unseen: 0, skippedRuns: 3 };
+  const exporters = [makeExporterHealth({ id: "otlp/a", dropped: 2 })];
+  assert.deepEqual(describeLosses({ ...HEALTH, losses, exporters }), [
+    {
+      message: "lost 1 session: the ring buffer was full (capture.ring_buffer)",
+      fields: { sessions: 1, place: "ring_full" },
+    },
+    {
+      message: "lost 2 sessions: otlp/a: its queue was full",
+      fields: { exporter: "otlp/a", sessions: 2, place: "queue_full" },
+    },
+    {
+      message:
+        "3 state changes were not seen: the kernel skips a program that interrupts itself; " +
+        "their sessions were reported from what followed",
+      fields: { place: "skipped_runs" },
+    },
+  ]);
+  const none = { ringFull: 0, storageFailed: 0, overCap: 0, unseen: 0, skippedRuns: 0 };
+  assert.deepEqual(
+    describeLosses({ ...HEALTH, losses: none, exporters: [makeExporterHealth()] }),
+    [],
+  );
+});
