@@ -23,15 +23,16 @@ export class Segment implements FrameSource {
   isTaken = false;
   /** Whether a write failed of which the start is still there: nothing may come behind it. */
   isTorn = false;
+  readonly #inode: number | null;
   #file: Deno.FsFile | undefined;
 
-  private constructor(path: string, header: SegmentHeader, size: number, file?: Deno.FsFile) {
+  private constructor(path: string, header: SegmentHeader, { size, ino }: Deno.FileInfo) {
     this.path = path;
     this.id = header.id;
     this.begin = header.size;
     this.translation = header.translation;
     this.size = size;
-    this.#file = file;
+    this.#inode = ino;
   }
 
   /** Begins a segment in a file that is not there yet. @throws an error of the operating system */
@@ -42,12 +43,14 @@ export class Segment implements FrameSource {
     const file = Deno.openSync(path, { createNew: true, read: true, write: true, mode: MODE });
     try {
       writeAt(file, 0, bytes);
+      const segment = new Segment(path, header, file.statSync());
+      segment.#file = file;
+      return segment;
     } catch (error) {
       file.close();
       Deno.removeSync(path);
       throw error;
     }
-    return new Segment(path, header, bytes.length, file);
   }
 
   /**
@@ -59,7 +62,7 @@ export class Segment implements FrameSource {
     using file = Deno.openSync(path);
     const bytes = new Uint8Array(LARGEST_HEADER);
     const header = readHeader(bytes.subarray(0, readAt(file, 0, bytes)));
-    return typeof header === "string" ? header : new Segment(path, header, file.statSync().size);
+    return typeof header === "string" ? header : new Segment(path, header, file.statSync());
   }
 
   /** Of one record, in bytes. */
@@ -145,11 +148,11 @@ export class Segment implements FrameSource {
     this.#file = undefined;
   }
 
-  /** Removes the file. @throws an error of the operating system */
+  /** Removes the file, unless it is another by now. @throws an error of the operating system */
   remove(): void {
     this.close();
     try {
-      Deno.removeSync(this.path);
+      if (Deno.lstatSync(this.path).ino === this.#inode) Deno.removeSync(this.path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }

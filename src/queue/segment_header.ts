@@ -83,9 +83,9 @@ function checkedSize(bytes: Uint8Array<ArrayBuffer>): number | undefined {
 
 /** Where all but a few bytes are those of today's header: today's, so that the frames can be read. */
 function repaired(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
-  const id = bytes.slice(16, FIXED);
-  if (id.length < FIXED - 16) return undefined;
-  const header = makeHeader(id.toHex());
+  if (bytes.length < FIXED) return undefined;
+  const header = makeHeader(bytes.slice(16, FIXED).toHex());
+  if (bytes.length < header.length) return undefined;
   let damaged = 0;
   for (const [i, byte] of header.subarray(0, -CHECKSUM).entries()) {
     if (bytes[i] !== byte && ++damaged > MOST_DAMAGED) return undefined;

@@ -15,6 +15,7 @@ import { type Place, SegmentReader } from "./segment_reader.ts";
 import type { SpoolFolder } from "./spool_folder.ts";
 
 const LARGEST_SEGMENT = 16 * 2 ** 20; // bytes
+const LEAST_SEGMENT = 4096;
 const LEAST_SEGMENTS = 8; // that `maxBytes` are divided into, since room comes back by segments
 const MOST_IN_FRAME = 4096; // sessions
 const PAUSE_MS = 1000; // after a failure, before the disk is tried again
@@ -78,7 +79,8 @@ export class Spool {
   constructor({ folder, maxBytes, memory, counters, warn }: SpoolOptions) {
     this.#folder = folder;
     this.#maxBytes = maxBytes;
-    this.#segmentBytes = Math.min(LARGEST_SEGMENT, Math.floor(maxBytes / LEAST_SEGMENTS));
+    const part = Math.floor(maxBytes / LEAST_SEGMENTS);
+    this.#segmentBytes = Math.min(LARGEST_SEGMENT, Math.max(LEAST_SEGMENT, part));
     this.#memory = memory;
     this.#counters = counters;
     this.#warn = warn;
@@ -151,13 +153,12 @@ export class Spool {
       }
       if (count < capacity) reader = this.#readOn(reader.segment);
     }
-    if (from === undefined || end === undefined) {
-      this.#memory.give(bytes);
-      return undefined;
-    }
-    const batch = new SessionBatch(bytes.subarray(0, count * RECORD.size));
-    const taken = { batch, from, end, isDone: false };
-    this.#taken.push(taken);
+    let taken: Taken | undefined;
+    if (from !== undefined && end !== undefined) {
+      const batch = new SessionBatch(bytes.subarray(0, count * RECORD.size));
+      this.#taken.push(taken = { batch, from, end, isDone: false });
+    } else this.#memory.give(bytes);
+    this.#trim(); // not before: the batch needs the segments that it is from
     return taken;
   }
 
@@ -281,7 +282,6 @@ export class Spool {
     segment.isTaken = true;
     segment.close();
     this.#reader = undefined;
-    this.#trim();
     return this.#reading();
   }
 

@@ -53,10 +53,10 @@ export class SpoolFolder implements Disposable {
     const others: string[] = [];
     for (const { name, isFile } of Deno.readDirSync(this.path)) {
       const number = Number(SEGMENT.exec(name)?.[1]);
-      if (isFile && number <= LARGEST_NUMBER) {
-        segments.push(join(this.path, name));
-        this.#next = Math.max(this.#next, number + 1);
-      } else if (name !== "lock" && name !== "delivered") others.push(join(this.path, name));
+      const isOurs = number <= LARGEST_NUMBER;
+      if (isOurs) this.#next = Math.max(this.#next, number + 1);
+      if (isOurs && isFile) segments.push(join(this.path, name));
+      else if (name !== "lock" && name !== "delivered") others.push(join(this.path, name));
     }
     return { segments: segments.sort(), others: others.sort() };
   }
