@@ -57,7 +57,7 @@ const FLAGS: readonly Case[] = [
   {
     name: "an unknown command",
     args: ["doctr"],
-    says: 'unknown command "doctr": expected flags, config or doctor: did you mean "doctor"?',
+    says: 'unknown command "doctr": expected flags, config, doctor or unpin: did you mean "doctor"?',
   },
   {
     name: "config without its command",
