@@ -57,7 +57,8 @@ const FLAGS: readonly Case[] = [
   {
     name: "an unknown command",
     args: ["doctr"],
-    says: 'unknown command "doctr": expected flags, config, doctor or unpin: did you mean "doctor"?',
+    says:
+      'unknown command "doctr": expected flags, config, doctor or unpin: did you mean "doctor"?',
   },
   {
     name: "config without its command",
