@@ -129,8 +129,8 @@ export class ExporterQueue {
 
   /**
    * Delivers to another exporter, started already, under other settings, from the next try of each
-   * batch on; what waits is kept. Resolves when the one before has ended what it had under way and is
-   * shut down.
+   * batch on, which is due at once; what waits is kept. Resolves when the one before has ended what it
+   * had under way and is shut down. Not to be called after `close`.
    * @throws {RangeError} unless `canTake(settings)`
    */
   async replace(exporter: Exporter, settings: QueueSettings): Promise<void> {
@@ -279,7 +279,8 @@ export class ExporterQueue {
     let settings = this.#settings;
     let backoff = new Backoff(settings.retry);
     for (;;) {
-      const outcome = await this.#export(batch);
+      const exporter = this.#exporter;
+      const outcome = await this.#export(exporter, batch);
       if (outcome.status === "success") {
         this.#delivered(outcome, batch.length);
         return this.#release(work);
@@ -292,6 +293,10 @@ export class ExporterQueue {
       if (settings !== this.#settings) {
         settings = this.#settings;
         backoff = new Backoff(settings.retry);
+      }
+      if (exporter !== this.#exporter) {
+        this.counters.retries++;
+        continue;
       }
       const wait = backoff.next(outcome.retryAfterMs);
       if (wait !== undefined && this.#stopping && this.#spool !== undefined) {
@@ -309,9 +314,8 @@ export class ExporterQueue {
     }
   }
 
-  async #export(batch: SessionBatch): Promise<ExportOutcome> {
+  async #export(exporter: Exporter, batch: SessionBatch): Promise<ExportOutcome> {
     const { signal } = this.#abort;
-    const exporter = this.#exporter;
     const underWay = this.#exports.get(exporter) ?? new Set();
     this.#exports.set(exporter, underWay);
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -48,6 +48,9 @@ export function makeHeader(id: string, layout = RECORD_DESCRIPTION): Uint8Array<
   return bytes;
 }
 
+/** Bytes of a new segment's header. */
+export const HEADER_SIZE = makeHeader("0000000000000000").length;
+
 /**
  * Reads the header at the beginning of `bytes`.
  * @returns why there is none that can be used, in words, where there is none
