@@ -15,6 +15,8 @@ export class Segment implements FrameSource {
   /** Where the first frame begins. */
   readonly begin: number;
   readonly translation: RecordTranslation;
+  /** CRC-32 of its layout's text. */
+  readonly layout: number;
   /** Bytes that count: of a segment that is written, those of whole frames. */
   size: number;
   /** Sessions in it that nobody has taken yet. */
@@ -31,6 +33,7 @@ export class Segment implements FrameSource {
     this.id = header.id;
     this.begin = header.size;
     this.translation = header.translation;
+    this.layout = header.layout;
     this.size = size;
     this.#inode = ino;
   }

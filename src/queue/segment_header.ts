@@ -32,6 +32,8 @@ export interface SegmentHeader {
   /** Bytes. */
   readonly size: number;
   readonly translation: RecordTranslation;
+  /** CRC-32 of the layout's text. */
+  readonly layout: number;
 }
 
 /** The header of a new segment. */
@@ -63,9 +65,11 @@ export function readHeader(bytes: Uint8Array<ArrayBuffer>): SegmentHeader | stri
   const size = checkedSize(bytes);
   const header = size === undefined ? repaired(bytes) : bytes.subarray(0, size);
   if (header === undefined) return "it is no segment of a queue, or its beginning is damaged";
-  const translation = RecordTranslation.of(decoder.decode(header.subarray(FIXED, -CHECKSUM)));
+  const text = header.subarray(FIXED, -CHECKSUM);
+  const translation = RecordTranslation.of(decoder.decode(text));
   if (translation === undefined) return "its records have an unknown layout";
-  return { id: header.subarray(16, FIXED).toHex(), size: header.length, translation };
+  const id = header.subarray(16, FIXED).toHex();
+  return { id, size: header.length, translation, layout: crc32(text) };
 }
 
 /** Version of the format; undefined if the bytes do not begin like a segment. */

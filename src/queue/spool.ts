@@ -385,7 +385,7 @@ export class Spool {
   #write(segment: Segment, records: Uint8Array, sessions: number): void {
     const frame = this.#frame.subarray(0, FRAME_HEADER + records.length);
     frame.set(records, FRAME_HEADER);
-    writeFrameHeader(frame, records.length);
+    writeFrameHeader(frame, records.length, segment.layout);
     segment.append(frame);
     segment.waiting += sessions;
     this.#writtenSessions += sessions;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { FRAME_HEADER, writeFrameHeader } from "../../src/queue/frame.ts";
 import { makeHeader, readHeader } from "../../src/queue/segment_header.ts";
 import { RECORD } from "../../src/record_layout.ts";
@@ -254,11 +255,12 @@ Deno.test("a segment of another format is left for the version that knows it", a
 });
 
 Deno.test("records of another layout are translated", async () => {
-  const header = makeHeader("0011223344556677", "size:16 netns:0:4 owner_pid:4:4 new_one:8:8");
+  const layout = "size:16 netns:0:4 owner_pid:4:4 new_one:8:8";
+  const header = makeHeader("0011223344556677", layout);
   const frame = Buffer.alloc(FRAME_HEADER + 3 * 16);
   for (const i of [0, 1, 2]) frame.writeUInt32LE(70 + i, FRAME_HEADER + i * 16 + 4);
   const bytes = Uint8Array.from(frame);
-  writeFrameHeader(bytes, 3 * 16);
+  writeFrameHeader(bytes, 3 * 16, crc32(new TextEncoder().encode(layout)));
   const { found, corrupt } = await deliver(SEALED, Buffer.concat([header, bytes]), SEALED);
   assert.deepEqual(found, [...ALL, 70, 71, 72, ...ALL]);
   assert.equal(corrupt, 0);
