@@ -10,7 +10,7 @@ import { newCounters, type QueueCounters } from "./counters.ts";
 import { RecordStore } from "./record_store.ts";
 import type { Spool, Taken } from "./spool.ts";
 
-const MOST_FREE = 2; // batches for which memory is kept: one that fills up, one on its way
+const MOST_FREE = 4; // batches for which memory is kept, beside the one that fills up
 const LAST_ANSWER_MS = 1000; // for exports under way to a dead destination, where the rest is kept
 
 /** A batch that a consumer has taken. */
@@ -450,8 +450,8 @@ export class ExporterQueue {
 }
 
 /** Memory for the batches of a queue. */
-export function batchMemory({ batchSize }: QueueSettings): BatchMemory {
-  return new BatchMemory(batchSize, MOST_FREE);
+export function batchMemory({ batchSize, consumers }: QueueSettings): BatchMemory {
+  return new BatchMemory(batchSize, 1 + Math.min(consumers, MOST_FREE));
 }
 
 /** The sessions of `batch` behind the first `count`. */
