@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
 import { makeTempFolder } from "../temp_folder.ts";
-import { until } from "./process.ts";
+import { openFiles, until } from "./process.ts";
 import { startTcpspan } from "./tcpspan.ts";
 import { startTraffic } from "./traffic.ts";
 
@@ -65,15 +65,4 @@ function sizeOf(path: string): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function openFiles(pid: number): string[] {
-  const folder = `/proc/${pid}/fd`;
-  return Array.from(Deno.readDirSync(folder)).flatMap(({ name }) => {
-    try {
-      return [Deno.readLinkSync(join(folder, name))];
-    } catch {
-      return []; // closed by now
-    }
-  });
 }
