@@ -17,8 +17,9 @@ interface Running extends RunningExporter {
   readonly queue: ExporterQueue;
 }
 
-interface Opened extends RunningExporter {
-  readonly exporter: Exporter;
+interface Opened extends Running {
+  /** Whether the queue is that of the exporter before it, which it is to replace. */
+  readonly takesOver: boolean;
 }
 
 /** Exporters that are open, and get no sessions before they are put to use. */
@@ -81,8 +82,9 @@ export class Exporters {
 
   /** What became of the sessions until now, by exporter, also of those that were removed. */
   get tallies(): readonly Tally[] {
-    const tallies = new Map(this.#past);
-    for (const queue of [...this.#queues, ...this.#draining.keys()]) addTally(tallies, queue);
+    const tallies = new Map<string, Tally>();
+    const all = [...this.#queues, ...this.#draining.keys(), ...this.#past.values()];
+    for (const tally of all) addTally(tallies, tally);
     return [...tallies.values()];
   }
 
@@ -114,8 +116,10 @@ export class Exporters {
 
   /** Shuts down what was opened and is not to be put to use. */
   async discard({ settings, opened }: OpenedExporters): Promise<void> {
-    const signal = this.#within(settings.shutdownTimeout);
-    await Promise.all(opened.map(async ({ configured: { id }, exporter }) => {
+    const { shutdownTimeout } = settings;
+    const signal = this.#within(shutdownTimeout);
+    await Promise.all(opened.map(async ({ configured: { id }, exporter, queue, takesOver }) => {
+      if (!takesOver) return await queue.close(shutdownTimeout);
       try {
         await unlessAborted(exporter.shutdown(), signal);
       } catch (error) {
@@ -130,22 +134,18 @@ export class Exporters {
    */
   use({ settings, opened, spans }: OpenedExporters): void {
     this.#spans = spans;
-    const before = new Map(this.#running.map((running) => [running.configured.id, running]));
-    this.#running = settings.exporters.flatMap((configured): Running[] => {
-      const old = before.get(configured.id);
-      before.delete(configured.id);
-      const fresh = opened.find((one) => one.configured.id === configured.id);
-      if (fresh === undefined) return old === undefined ? [] : [old];
-      const queueSettings = configured.type.queue(configured.settings);
-      if (old === undefined) {
-        const queue = new ExporterQueue(configured.id, fresh.exporter, queueSettings, say);
-        return [{ ...fresh, queue }];
-      }
-      this.#await(old.queue.replace(fresh.exporter, queueSettings));
-      return [{ ...fresh, queue: old.queue }];
-    });
+    const before = this.#running;
+    this.#running = settings.exporters.flatMap(({ id }) =>
+      find(opened, id) ?? find(before, id) ?? []
+    );
     this.#queues = this.#running.map(({ queue }) => queue);
-    for (const { queue } of before.values()) this.#drain(queue, settings.shutdownTimeout);
+    for (const { configured, exporter, queue, takesOver } of opened) {
+      if (!takesOver) continue;
+      this.#await(queue.replace(exporter, configured.type.queue(configured.settings)));
+    }
+    for (const { queue } of before) {
+      if (!this.#queues.includes(queue)) this.#drain(queue, settings.shutdownTimeout);
+    }
   }
 
   /** Has each look for what was renamed or removed under it. */
@@ -181,7 +181,9 @@ export class Exporters {
       },
       warn: (message) => say(`${id}: ${message}`),
     });
-    return { configured, exporter, usesSpans };
+    const before = find(this.#running, id);
+    const queue = before?.queue ?? new ExporterQueue(id, exporter, type.queue(settings), say);
+    return { configured, exporter, usesSpans, queue, takesOver: before !== undefined };
   }
 
   #within(timeoutMs: number): AbortSignal {
@@ -200,6 +202,10 @@ export class Exporters {
     const ended = end.finally(() => this.#ending.delete(ended));
     this.#ending.add(ended);
   }
+}
+
+function find<One extends RunningExporter>(all: readonly One[], id: string): One | undefined {
+  return all.find(({ configured }) => configured.id === id);
 }
 
 /** Adds what a queue counted to what was counted under its id before. */
