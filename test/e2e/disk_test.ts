@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
-import { mountReadOnlyDisk, mountSmallDisk } from "../small_disk.ts";
+import { mountReadOnlyDisk } from "../read_only_disk.ts";
+import { mountSmallDisk } from "../small_disk.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 import { until } from "./process.ts";
 import { startTcpspan, TRACING } from "./tcpspan.ts";
