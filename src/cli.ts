@@ -263,6 +263,10 @@ Examples:
   sudo deno run -A mod.ts --config tcpspan.yaml   to the config's exporters
   deno run -A mod.ts config example               a config to start from
 
+Signals:
+  SIGINT, SIGTERM  deliver what waits, then stop; once again: stop at once
+  SIGHUP           read the config again
+
 Exit status:
   0  a clean stop: SIGINT, SIGTERM, --duration, or standard output closed
   1  the kernel or the host makes it impossible to run

@@ -67,7 +67,7 @@ async function endure(
 /** SIGKILL at random moments, also while it starts; a queue on disk, and programs that are pinned. */
 export const kills: Trial = async ({ kills: { count, rate } }) => {
   await using rig = await Rig.prepare();
-  const { load, sink, folder, pin } = rig;
+  const { sink, folder, pin } = rig;
   await rig.configure({
     capture: `pin: ${pin}`,
     queue: `storage: ${join(folder, "spool")}, persistent: true`,
