@@ -90,9 +90,9 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
       health.observe(batch);
       exporters.mapper?.observe(batch);
     });
-    await reloader.end();
+    stop(); // for whatever reason the capture has: nothing is reloaded any more
     // once the capture has stopped: each stage drains after the one before it
-    await exporters.close(reloader.settings.shutdownTimeout);
+    await Promise.all([exporters.close(reloader.settings.shutdownTimeout), reloader.end()]);
     await telemetry?.close(LAST_METRICS_MS);
     summarise(reloader.settings, health.read());
   } catch (error) {
