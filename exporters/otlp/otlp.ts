@@ -1,5 +1,6 @@
 /** The otlp exporter: spans to Jaeger, a Collector, or any other OTLP receiver. */
 import { UsageError } from "../../src/errors.ts";
+import { keepSecretHeader, keepSecretsOfUrl } from "../../src/secrets.ts";
 import type { Exporter, ExporterContext, ExporterType } from "../../src/exporter.ts";
 import type { ResolvedOtlp } from "./environment.ts";
 import { DEFAULTS } from "./defaults.ts";
@@ -41,6 +42,8 @@ async function open(settings: OtlpSettings, context: ExporterContext): Promise<E
     context.env,
     context.warn,
   );
+  keepSecretsOfUrl(url);
+  for (const header of Object.values(headers)) keepSecretHeader(header);
   const { readTls } = await import("./tls.ts");
   const options: TransportOptions = {
     endpoint: new URL(url),

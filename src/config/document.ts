@@ -2,6 +2,8 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import type { Document, Node, Pair, Scalar, YAMLError, YAMLMap } from "yaml";
 import { type Environment, expand, retype } from "./expand.ts";
+import { isSecretKey } from "./secret_values.ts";
+import { quote } from "./quote.ts";
 import type { Path, Problem } from "./problem.ts";
 
 const DEEPEST = 64;
@@ -23,6 +25,8 @@ export class ConfigDocument {
   readonly #env: Environment;
   /** Where keys and values are, by path. */
   readonly #places = new Map<string, { key?: number; value: number }>();
+  /** Paths of values that the environment gave a part of, which may be a secret. */
+  readonly #expanded = new Set<string>();
   /** The text behind values that the environment gave and YAML's rules gave another type. */
   readonly #texts = new Map<string, string>();
   #values = 0;
@@ -66,6 +70,11 @@ export class ConfigDocument {
   /** The offset of the key at `path`. */
   keyOffset(path: Path): number {
     return this.#places.get(placeKey(path))?.key ?? this.offset(path);
+  }
+
+  /** Whether a part of the value at `path` came from a reference to the environment. */
+  isExpanded(path: Path): boolean {
+    return this.#expanded.has(placeKey(path));
   }
 
   /** The text that the value at `path` was before it was typed, if the environment gave it. */
@@ -147,13 +156,23 @@ export class ConfigDocument {
   #scalar(node: Scalar, offset: number, path: Path): unknown {
     if (typeof node.value === "bigint") return Number(node.value);
     if (typeof node.value !== "string") return node.value;
-    const expansion = expand(node.value, this.#env);
+    const expansion = expand(
+      node.value,
+      this.#env,
+      path.some(isSecretKey) ? quoteName : undefined,
+    );
     if ("problem" in expansion) return this.#problem(offset, path, expansion.problem);
+    if (expansion.expanded) this.#expanded.add(placeKey(path));
     if (!expansion.whole || node.tag !== undefined) return expansion.text;
     const value = retype(expansion.text);
     if (value !== expansion.text) this.#texts.set(placeKey(path), expansion.text);
     return value;
   }
+}
+
+/** A reference that is none, under a key of secrets: a variable's name is shown, as nothing else. */
+function quoteName(reference: string): string {
+  return /^\$\{[A-Z_][A-Z0-9_]*\}$/.test(reference) ? quote(reference) : "${…}";
 }
 
 function placeKey(path: Path): string {
@@ -172,6 +191,9 @@ function describeSyntax(error: YAMLError, text: string): string {
   if (text[offset] === "{" && text[offset - 1] === "$") {
     return "found ${…} without quotes within [ ] or { }: expected quotes around the value";
   }
-  const what = error.message.replace(/(token in YAML stream|extra characters): [^]*$/, "$1");
+  const what = error.message.replace(
+    /(token in YAML stream|extra characters|Unresolved tag|Unknown directive):? [^]*$/,
+    "$1",
+  );
   return `not YAML: ${what.charAt(0).toLowerCase()}${what.slice(1)}`;
 }
