@@ -52,6 +52,17 @@ export function printableJson(json: string): string {
   });
 }
 
+/**
+ * A message with what can't be seen escaped as in `printable`, but for its line ends: others may have
+ * had a word in it.
+ */
+export function printableLines(message: string): string {
+  return message.replace(UNPRINTABLE_BUT_LINE_END, (character) => {
+    const point = character.codePointAt(0) ?? 0;
+    return point <= DELETE ? `\\x${hex(point, 2)}` : `\\u{${hex(point, 1)}}`;
+  });
+}
+
 /** The quick way for ASCII that stands for itself, as almost every name is; undefined for others. */
 function plainText(bytes: Uint8Array, columns: number): string | undefined {
   let text = "";

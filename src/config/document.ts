@@ -1,6 +1,6 @@
 /** The text of a config file as plain values, each with its place in the text. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
-import type { Document, Node, Pair, Scalar, YAMLError, YAMLMap } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
+import type { Alias, Document, Node, Pair, Scalar, YAMLError, YAMLMap } from "yaml";
 import { type Environment, expand, retype } from "./expand.ts";
 import { isSecretKey } from "./secret_values.ts";
 import { quote } from "./quote.ts";
@@ -29,6 +29,8 @@ export class ConfigDocument {
   readonly #expanded = new Set<string>();
   /** The text behind values that the environment gave and YAML's rules gave another type. */
   readonly #texts = new Map<string, string>();
+  /** What aliases stand for; made when there is one. */
+  #targets: ReadonlyMap<Alias, Node> | undefined;
   #values = 0;
 
   constructor(text: string, env: Environment) {
@@ -96,7 +98,7 @@ export class ConfigDocument {
       return this.#problem(offset, path, `more than ${MOST_VALUES} values: expected fewer aliases`);
     }
     if (isAlias(node)) {
-      const target = node.resolve(this.#document);
+      const target = (this.#targets ??= resolveAliases(this.#document)).get(node);
       if (target === undefined) {
         return this.#problem(offset, path, `unknown alias: expected an anchor before it`);
       }
@@ -156,6 +158,9 @@ export class ConfigDocument {
   #scalar(node: Scalar, offset: number, path: Path): unknown {
     if (typeof node.value === "bigint") return Number(node.value);
     if (typeof node.value !== "string") return node.value;
+    if (!node.value.isWellFormed()) {
+      return this.#problem(offset, path, "half a character (a lone surrogate): expected Unicode");
+    }
     const expansion = expand(
       node.value,
       this.#env,
@@ -181,6 +186,26 @@ function placeKey(path: Path): string {
 
 function keyText(key: Scalar): string {
   return typeof key.value === "string" ? key.value : key.source ?? String(key.value);
+}
+
+/**
+ * What each alias stands for: the last node before it that has its anchor. All in one pass, because
+ * `Alias.resolve` walks through the whole document, and an alias may be met a great many times.
+ */
+function resolveAliases(document: Document): ReadonlyMap<Alias, Node> {
+  const anchored = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(document, {
+    Node: (_, node) => {
+      if (isAlias(node)) {
+        const target = anchored.get(node.source);
+        if (target !== undefined) targets.set(node, target);
+      } else if (node.anchor !== undefined) {
+        anchored.set(node.anchor, node);
+      }
+    },
+  });
+  return targets;
 }
 
 /** What the YAML parser found, without the text of the file that some of its messages hold. */

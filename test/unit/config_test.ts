@@ -429,6 +429,9 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "f.yaml:4:8: trace.key: environment variable UNSET is not set, or empty: expected a value " +
     "for it, or a default as in ${env:UNSET:-default}",
   ]],
+  ["half a character", `${STDOUT}trace:\n  key: "\\ud800"\n`, [
+    "f.yaml:4:8: trace.key: half a character (a lone surrogate): expected Unicode",
+  ]],
   ["a reference that is none", `${STDOUT}trace:\n  key: \${SECRET}\n`, [
     'f.yaml:4:8: trace.key: "${SECRET}" is no reference: expected ${env:NAME}, ' +
     "${env:NAME:-default}, or $$ for a dollar",

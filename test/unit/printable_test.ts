@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { printable, printableJson } from "../../src/printable.ts";
+import { printable, printableJson, printableLines } from "../../src/printable.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -128,4 +128,17 @@ Deno.test("printableJson() does not change the value, and shows nothing unseen",
     assert.equal(JSON.parse(json), text);
     assert.doesNotMatch(json, UNSEEN);
   }));
+});
+
+Deno.test("printableLines() leaves line ends, and escapes what a terminal acts on or hides", () => {
+  for (
+    const [message, shown] of [
+      ["two\nlines", "two\nlines"],
+      ["zwölf Boxkämpfer \u{1f94a}", "zwölf Boxkämpfer \u{1f94a}"],
+      ["\x1b[2J\r\t\x7f", "\\x1b[2J\\x0d\\x09\\x7f"],
+      ["\x9b31m\u202e\u2066\u200b\u{e0041}", "\\u{9b}31m\\u{202e}\\u{2066}\\u{200b}\\u{e0041}"],
+    ] as const
+  ) {
+    assert.equal(printableLines(message), shown);
+  }
 });
