@@ -55,7 +55,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
       { ...settings.capture, signal: stop.signal },
       settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
     );
-    using health = new HealthMonitor(sessions, queues);
+    using health = new HealthMonitor(sessions, () => queues);
     readHealth = () => health.read();
     telemetry?.start(readHealth);
     using _timer = after(context.duration, () => stop.abort());

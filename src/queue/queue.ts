@@ -65,6 +65,12 @@ export class ExporterQueue {
     return this.#store.length;
   }
 
+  /** Sessions in exports that are under way, or wait for their next try. */
+  get inFlight(): number {
+    const { accepted, exported, failed } = this.counters;
+    return accepted - exported - failed - this.length;
+  }
+
   /** Sessions that it has room for. */
   get capacity(): number {
     return this.settings.queueSize;

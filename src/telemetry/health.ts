@@ -34,6 +34,8 @@ export interface ExporterHealth {
   /** Those that wait now; exports under way not included. */
   readonly queued: number;
   readonly capacity: number;
+  /** Those in exports that are under way, or wait for their next try. */
+  readonly inFlight: number;
   /** Bytes on disk. */
   readonly diskBytes: number;
   /** Taken over from an earlier run. */
@@ -48,6 +50,8 @@ export interface ExporterHealth {
   readonly dropped: number;
   /** Lost because what was on disk could not be read back. */
   readonly corrupt: number;
+  /** Bytes that could not be read back, also where nobody knows how many sessions they were. */
+  readonly corruptBytes: number;
   /** Tries after a first one: exports, not sessions. */
   readonly retries: number;
 }
@@ -65,15 +69,18 @@ export interface QueueSource {
   readonly id: string;
   readonly length: number;
   readonly capacity: number;
+  readonly inFlight: number;
   readonly diskBytes?: number;
   readonly counters: {
     readonly exported: number;
     readonly dropped: number;
+    /** Those rejected among them. */
     readonly failed: number;
     readonly retries: number;
     readonly restored?: number;
     readonly rejected?: number;
     readonly corrupt?: number;
+    readonly corruptBytes?: number;
   };
 }
 
@@ -87,9 +94,10 @@ export class HealthMonitor implements Disposable {
   #captured = 0;
   #last: Health | undefined;
 
+  /** @param queues those of the run now: a reload may bring others */
   constructor(
     private readonly capture: CaptureSource,
-    private readonly queues: readonly QueueSource[],
+    private readonly queues: () => readonly QueueSource[],
   ) {}
 
   /** Sees each batch as it arrives. */
@@ -111,7 +119,7 @@ export class HealthMonitor implements Disposable {
       ring: { waiting: capture.ringWaiting, size: capture.ringSize },
       lagSeconds: this.#lag.value,
       memory: Deno.memoryUsage().rss,
-      exporters: this.queues.map(exporterHealth),
+      exporters: this.queues().map(exporterHealth),
     };
   }
 
@@ -121,18 +129,21 @@ export class HealthMonitor implements Disposable {
 }
 
 function exporterHealth(queue: QueueSource): ExporterHealth {
-  const { exported, dropped, failed, retries, restored, rejected, corrupt } = queue.counters;
+  const { exported, dropped, failed, retries } = queue.counters;
+  const { restored = 0, rejected = 0, corrupt = 0, corruptBytes = 0 } = queue.counters;
   return {
     id: queue.id,
     queued: queue.length,
     capacity: queue.capacity,
+    inFlight: queue.inFlight,
     diskBytes: queue.diskBytes ?? 0,
-    restored: restored ?? 0,
+    restored,
     exported,
-    rejected: rejected ?? 0,
-    failed,
+    rejected,
+    failed: failed - rejected,
     dropped,
-    corrupt: corrupt ?? 0,
+    corrupt,
+    corruptBytes,
     retries,
   };
 }

@@ -64,6 +64,16 @@ const METRICS: readonly [name: string, ...points: Point[]][] = [
     ["up-down counter", "{span}", 1000, OTLP],
   ],
   [
+    "otel.sdk.exporter.span.inflight",
+    ["up-down counter", "{span}", 0, STDOUT],
+    ["up-down counter", "{span}", 14, OTLP],
+  ],
+  [
+    "tcpspan.queue.disk.corrupt",
+    ["counter", "By", 0, STDOUT],
+    ["counter", "By", 15, OTLP],
+  ],
+  [
     "tcpspan.queue.disk.usage",
     ["up-down counter", "By", 0, STDOUT],
     ["up-down counter", "By", 1000, OTLP],

@@ -35,7 +35,7 @@ function makeQueue(...answers: (ExportOutcome | "never")[]): ExporterQueue {
 }
 
 Deno.test("HealthMonitor reads what the capture counts", () => {
-  const { losses, sampledOut, ring } = new HealthMonitor(makeCapture(), []).read();
+  const { losses, sampledOut, ring } = new HealthMonitor(makeCapture(), () => []).read();
   assert.deepEqual({ losses, sampledOut, ring }, {
     losses: { ringFull: 1, storageFailed: 2, overCap: 3, unseen: 4, skippedRuns: 5 },
     sampledOut: 6,
@@ -45,7 +45,7 @@ Deno.test("HealthMonitor reads what the capture counts", () => {
 
 Deno.test("HealthMonitor counts the sessions that pass, and reads each queue", async () => {
   const queue = makeQueue({ status: "retryable", reason: "busy" }, { status: "success" }, "never");
-  const health = new HealthMonitor(makeCapture(), [queue]);
+  const health = new HealthMonitor(makeCapture(), () => [queue]);
   const batch = makeBatch({}, {});
   queue.push(batch);
   health.observe(batch);
@@ -61,6 +61,7 @@ Deno.test("HealthMonitor counts the sessions that pass, and reads each queue", a
       id: "otlp/a",
       queued: 3,
       capacity: 5,
+      inFlight: 2,
       exported: 2,
       dropped: 2,
       retries: 1,
@@ -71,28 +72,29 @@ Deno.test("HealthMonitor counts the sessions that pass, and reads each queue", a
 });
 
 Deno.test("HealthMonitor passes on what a queue on disk counts beside", () => {
-  const counters = { exported: 1, dropped: 2, failed: 3, retries: 4 };
+  const counted = { exported: 1, dropped: 2, retries: 4, restored: 8, rejected: 9, corrupt: 10 };
   const queue = {
     id: "otlp",
     length: 5,
     capacity: 6,
+    inFlight: 11,
     diskBytes: 7,
-    counters: { ...counters, restored: 8, rejected: 9, corrupt: 10 },
+    counters: { ...counted, failed: 12, corruptBytes: 13 }, // 9 of the 12 were rejected
   };
-  assert.deepEqual(new HealthMonitor(makeCapture(), [queue]).read().exporters, [{
+  assert.deepEqual(new HealthMonitor(makeCapture(), () => [queue]).read().exporters, [{
     id: "otlp",
     queued: 5,
     capacity: 6,
+    inFlight: 11,
     diskBytes: 7,
-    restored: 8,
-    rejected: 9,
-    corrupt: 10,
-    ...counters,
+    failed: 3,
+    corruptBytes: 13,
+    ...counted,
   }]);
 });
 
 Deno.test("HealthMonitor tells how old the oldest session was when it arrived", () => {
-  const health = new HealthMonitor(makeCapture(), []);
+  const health = new HealthMonitor(makeCapture(), () => []);
   assert.equal(health.read().lagSeconds, 0);
   health.observe(makeBatch({ end_ns: bootTimeNs() - 250_000_000n }, { end_ns: bootTimeNs() }));
   health.observe(makeBatch({ end_ns: bootTimeNs() }));
@@ -102,7 +104,7 @@ Deno.test("HealthMonitor tells how old the oldest session was when it arrived", 
 
 Deno.test("HealthMonitor gives its last reading once the capture may be gone", () => {
   const capture = makeCapture();
-  const health = new HealthMonitor(capture, []);
+  const health = new HealthMonitor(capture, () => []);
   health[Symbol.dispose]();
   capture.losses = () => {
     throw new RangeError("unmapped");
