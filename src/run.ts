@@ -85,15 +85,15 @@ async function openExporters(
 ): Promise<void> {
   const baseDirectory = folderOf(configFile);
   for (const { id, type, settings: own } of settings.exporters) {
+    const warn = log.limited({ exporter: id });
     const exporter = await type.open(own, {
       id,
       baseDirectory,
       env,
       openSpans,
-      warn: (message) => log.warn(`${id}: ${message}`, { exporter: id }),
+      warn: (message) => warn(`${id}: ${message}`),
       stop,
     });
-    const warn = (message: string) => log.warn(message, { exporter: id });
     queues.push(new ExporterQueue(id, exporter, type.queue(own), warn));
   }
 }
