@@ -22,7 +22,7 @@ readonly OTELCOL_MANIFEST=test/backends/otelcol.yaml # has the Collector's versi
 
 # libbpf-tools brings the real tcplife, llvm its llvm-strip.
 readonly DEV_PACKAGES=(
-  llvm libbpf-tools curl iproute2 openssl python3 zstd procps git
+  llvm libbpf-tools curl iproute2 nftables openssl python3 zstd procps git strace systemd
 )
 
 # Where sudo looks, whatever the caller's own PATH is.
@@ -383,7 +383,7 @@ main() {
   trap clean_up EXIT
 
   check_libbpf
-  install_packages sudo ca-certificates libbpf1
+  install_packages sudo ca-certificates libbpf1 libseccomp2
   if $dev; then
     find_backends
     start_builds

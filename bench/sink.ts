@@ -63,6 +63,16 @@ export class Sink implements AsyncDisposable {
     return await this.#ask("count\n");
   }
 
+  /** Refuses connections from now on, and ends those that there are, as one that was stopped. */
+  async close(): Promise<void> {
+    await this.#ask("close\n");
+  }
+
+  /** Takes connections again, on the port that it had. */
+  async open(): Promise<void> {
+    await this.#ask("open\n");
+  }
+
   /** Stands still from now on, so that its clients wait, until `goOn`. */
   standStill(): void {
     this.#child.kill("SIGSTOP");

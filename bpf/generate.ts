@@ -4,6 +4,7 @@
  *     deno task generate           # writes bpf/tcpspan.bpf.o and src/record_layout.ts
  *     deno task generate --check   # compares instead, and fails on a difference
  */
+import { createHash } from "node:crypto";
 import { BpfObject } from "../ffi/bpf_object.ts";
 import type { Btf } from "../ffi/btf.ts";
 
@@ -27,6 +28,12 @@ function constant(name: string, doc: string, entries: [string, number][]): strin
   return `/** ${doc} */\nexport const ${name} = {\n${lines.join("\n")}\n} as const;\n`;
 }
 
+function text(name: string, doc: string, value: string): string {
+  const line = `export const ${name} = "${value}";`;
+  const lines = line.length <= 100 ? line : line.replace(" = ", " =\n  "); // as deno fmt has it
+  return `/** ${doc} */\n${lines}\n`;
+}
+
 /** A structure's members, those of structures in it under `outer_inner`. */
 function members(
   btf: Btf,
@@ -46,12 +53,29 @@ function offsets(btf: Btf, struct: string): [string, number][] {
   return members(btf, struct).map(({ name, offset }) => [name, offset]);
 }
 
-/** The record's layout as text, which goes where records outlive the program that wrote them. */
-function description(btf: Btf): string {
-  const fields = members(btf, "record").map(({ name, offset, size }) =>
-    `${name}:${offset}:${size}`
-  );
-  return `size:${btf.structSize("record")} ${fields.join(" ")}`;
+/** A structure's layout as text: `size:BYTES NAME:OFFSET:SIZE NAME:OFFSET:SIZE …`. */
+function description(btf: Btf, struct: string): string {
+  return `size:${btf.structSize(struct)} ${members(btf, struct).map(placeOf).join(" ")}`;
+}
+
+/** The variables of `.bss` as text, in the same form. */
+function variables(btf: Btf): string {
+  return btf.sectionVariables(".bss").filter(({ name }) => !name.startsWith("_")).map(placeOf)
+    .join(" ");
+}
+
+function placeOf({ name, offset, size }: { name: string; offset: number; size: number }): string {
+  return `${name}:${offset}:${size}`;
+}
+
+/** The same for all programs that can take over each other's maps. */
+function stateId(btf: Btf): string {
+  const state = [
+    ...["live", "record", "own_session", "tally"].map((struct) => description(btf, struct)),
+    variables(btf),
+    ...btf.enumValues("state_version").map(([name, value]) => `${name}:${value}`),
+  ];
+  return createHash("sha256").update(state.join("\n")).digest("hex").slice(0, 16);
 }
 
 function enumeration(btf: Btf, name: string, prefix: string): [string, number][] {
@@ -82,8 +106,11 @@ function layout(elf: Uint8Array<ArrayBuffer>): string {
       ["size", btf.structSize("record")],
       ...offsets(btf, "record"),
     ]),
-    "/** The same, with the members' sizes: `size:BYTES NAME:OFFSET:SIZE NAME:OFFSET:SIZE …`. */\n" +
-    `export const RECORD_DESCRIPTION =\n  "${description(btf)}";\n`,
+    text(
+      "RECORD_DESCRIPTION",
+      "The same, with the members' sizes: `size:BYTES NAME:OFFSET:SIZE NAME:OFFSET:SIZE …`.",
+      description(btf, "record"),
+    ),
     constant("TEXT_LENGTH", "Sizes of the owner's names in bytes, NUL included.", [
       ...sizes(btf, "owner", ["comm", "exe"]),
     ]),
@@ -97,8 +124,9 @@ function layout(elf: Uint8Array<ArrayBuffer>): string {
       [["size", btf.structSize("network_key")], ...offsets(btf, "network_key")],
     ),
     constant("RODATA", "Offsets of the settings in `.rodata`.", section(btf, ".rodata")),
-    constant("LIMIT", "How many entries the settings in `.rodata` have room for.", [
+    constant("LIMIT", "For how many pids there is room, and for how many bytes of description.", [
       ["pids", variableSize(btf, ".rodata", "filter_pids") / 4],
+      ["description", btf.structSize("description")],
     ]),
     constant("TALLY", "How many `struct tally` there are, and what one is, in bytes.", [
       ["count", variableSize(btf, ".bss", "tallies") / btf.structSize("tally")],
@@ -109,6 +137,8 @@ function layout(elf: Uint8Array<ArrayBuffer>): string {
       ["size", btf.sectionSize(".bss")],
       ...section(btf, ".bss"),
     ]),
+    text("BSS_DESCRIPTION", "The variables in `.bss`: `NAME:OFFSET:SIZE …`.", variables(btf)),
+    text("STATE_ID", "The same where programs can take over each other's maps.", stateId(btf)),
   ].join("\n");
 }
 

@@ -22,6 +22,7 @@ struct live {
 	bool reported;
 	bool waiting;       /* its report waits for its close */
 	bool last_reported; /* in the last round */
+	bool own;           /* the tracer's own, or a child of its listener */
 };
 
 struct {
@@ -121,8 +122,8 @@ static __always_inline __u64 start_of(const struct live *live, __u64 end)
 	__u64 start = live->start_ns;
 
 	if (!start)
-		start = live->owner.process_start_ns > tracer_start_ns ?
-				live->owner.process_start_ns : tracer_start_ns;
+		start = live->owner.process_start_ns > tracing_since_ns ?
+				live->owner.process_start_ns : tracing_since_ns;
 	return start < end ? start : end;
 }
 

@@ -279,7 +279,7 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 	if (!tp)
 		return;
 	finish(live);
-	if (!wants_address(sk, tp) || !wants_size(live, sk, tp, last_state))
+	if (is_own(live, tp) || !wants_address(sk, tp) || !wants_size(live, sk, tp, last_state))
 		return;
 	if (is_all_read(sk, last_state) || (flags & FLAG_BACKSTOP))
 		flags |= FLAG_ALL_READ;

@@ -7,22 +7,6 @@
 #ifndef TCPSPAN_SAMPLING_H
 #define TCPSPAN_SAMPLING_H
 
-/* What initial sequence numbers are told from, all of one moment. */
-struct numbers {
-	__u64 bytes_acked;
-	__u64 bytes_received;
-	__u32 snd_una;
-	__u32 rcv_nxt;
-};
-
-static __always_inline void read_numbers(struct numbers *numbers, const struct tcp_sock *tp)
-{
-	numbers->bytes_acked = tp->bytes_acked;
-	numbers->bytes_received = tp->bytes_received;
-	numbers->snd_una = tp->snd_una;
-	numbers->rcv_nxt = tp->rcv_nxt;
-}
-
 static __always_inline __u64 rotate(__u64 word, int bits)
 {
 	return word << bits | word >> (64 - bits);
@@ -100,8 +84,8 @@ static __always_inline __u64 randomness(struct sock *sk, const struct tcp_sock *
 
 	if (established && (role == ROLE_ACTIVE || role == ROLE_PASSIVE) &&
 	    !(live->flags & FLAG_RESTORED) && !READ_BITFIELD(tp, repair)) {
-		__u32 local = numbers->snd_una - (__u32)numbers->bytes_acked - (role == ROLE_PASSIVE);
-		__u32 peer = numbers->rcv_nxt - (__u32)numbers->bytes_received - 1;
+		__u32 local = local_initial(numbers, role);
+		__u32 peer = peer_initial(numbers);
 		__u64 least = local < peer ? local : peer;
 		__u64 most = local < peer ? peer : local;
 

@@ -28,10 +28,15 @@ const volatile __u64 trace_key[2] = {};   /* of the hash that makes trace ids */
 const volatile bool report_existing = true; /* sessions open before the start */
 const volatile __u64 interim_ns = 0;      /* report sessions open for as long, again and again */
 const volatile __u32 own_pid = 0;         /* the tracer, in its own pid namespace */
+const volatile bool own_traffic = true;   /* trace the tracer's own sessions as well */
 const volatile __u32 pid_namespace = 0;   /* inode of the tracer's pid namespace */
-const volatile __u64 tracer_start_ns = 0; /* CLOCK_BOOTTIME */
+/* Programs that share their maps: those of one generation work, the others stand by. */
+const volatile __u64 generation = 0;
 
 /* In .bss, which user space maps. */
+__u64 active_generation = 0; /* set by user space */
+__u64 tracing_since_ns = 0;  /* set by user space: CLOCK_BOOTTIME of the first generation's start */
+__u64 skipped_runs = 0;      /* kept by user space: of programs of earlier generations */
 __u64 lost_ring_full = 0;
 __u64 lost_storage_failed = 0;
 __u64 count_until = 0; /* set by user space: sessions that begin later are left out of these */
@@ -50,5 +55,28 @@ struct tally {
 	__u64 pad[7];
 } __attribute__((aligned(64)));
 struct tally tallies[MAX_CPUS] = {};
+
+/* Whether the tracer connected to a port with these last 8 bits. */
+__u8 own_peer_ports[256] = {};
+
+/*
+ * The version of the state that programs of several generations share: what the
+ * maps of sockets mean. To be raised where it changes and their layout does not.
+ */
+enum state_version {
+	STATE_VERSION = 1,
+};
+
+/* How records and counters lie, as text: a later version of the tracer reads what it finds. */
+struct description {
+	char text[4096];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct description);
+} description SEC(".maps");
 
 #endif

@@ -9,7 +9,9 @@
 #include "record.h"
 #include "settings.h"
 #include "live.h"
+#include "numbers.h"
 #include "owner.h"
+#include "own.h"
 #include "sampling.h"
 #include "report.h"
 #include "walks.h"
@@ -22,13 +24,22 @@ enum record_flags _keep_flags __attribute__((unused));
 enum owner_source _keep_source __attribute__((unused));
 enum role _keep_role __attribute__((unused));
 enum network_list _keep_list __attribute__((unused));
+enum state_version _keep_state_version __attribute__((unused));
 
-static __always_inline void establish(struct live *live, const struct tcp_sock *tp)
+/* Whether another program is at work, one before or after this one. */
+static __always_inline bool stands_by(void)
+{
+	return generation != active_generation;
+}
+
+static __always_inline void establish(struct live *live, const struct sock *sk,
+				      const struct tcp_sock *tp)
 {
 	__u32 rtt;
 
 	if (!tp)
 		return;
+	note_own_session(live, sk, tp);
 	if (READ_BITFIELD(tp, repair))
 		live->flags |= FLAG_RESTORED;
 	if (live->role != ROLE_PASSIVE)
@@ -71,7 +82,7 @@ int set_state(const __u64 *args)
 	struct live *live;
 	bool owned;
 
-	if (!is_tcp(sk))
+	if (!is_tcp(sk) || stands_by())
 		return 0;
 	if (new_state == TCP_CLOSE && (old_state == TCP_LISTEN || old_state == TCP_CLOSE))
 		return 0;
@@ -99,6 +110,7 @@ int set_state(const __u64 *args)
 		forget_owner(&live->owner);
 		if (owned)
 			learn_owner(&live->owner, sk, OWNER_CONNECT);
+		note_opener(live);
 		break;
 	case TCP_LISTEN:
 		if (live->waiting)
@@ -107,6 +119,7 @@ int set_state(const __u64 *args)
 		forget_owner(&live->owner);
 		if (owned)
 			learn_owner(&live->owner, sk, OWNER_LISTEN);
+		note_opener(live);
 		break;
 	case TCP_SYN_RECV:
 		/* from SYN_SENT it is a simultaneous open: the role stays */
@@ -115,7 +128,7 @@ int set_state(const __u64 *args)
 		break;
 	case TCP_ESTABLISHED:
 		live->established_ns = bpf_ktime_get_boot_ns();
-		establish(live, bpf_skc_to_tcp_sock(sk));
+		establish(live, sk, bpf_skc_to_tcp_sock(sk));
 		break;
 	case TCP_FIN_WAIT1:
 		note_close(live, sk);
@@ -163,7 +176,7 @@ int destroy_sock(const __u64 *args)
 	struct sock *sk = (struct sock *)args[0];
 	struct live *live = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 
-	if (!live)
+	if (!live || stands_by())
 		return 0;
 	if (live->waiting)
 		settle(sk, true);
@@ -210,7 +223,7 @@ int receive(const __u64 *args)
 {
 	struct sock *sk = (struct sock *)args[0];
 
-	return sk->sk_lock.owned ? learn_user(sk) : 0;
+	return sk->sk_lock.owned && !stands_by() ? learn_user(sk) : 0;
 }
 
 /* Process context, but the lock is not held here. Linux 6.3+. */
@@ -220,5 +233,5 @@ int send(const __u64 *args)
 	struct sock *sk = (struct sock *)args[0];
 	int ret = args[1];
 
-	return ret > 0 && is_tcp(sk) ? learn_user(sk) : 0;
+	return ret > 0 && is_tcp(sk) && !stands_by() ? learn_user(sk) : 0;
 }

@@ -138,7 +138,7 @@ int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	}
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp || !wants_address(sk, tp) || !wants_size(live, sk, tp, state) || !wants_owner(&live->owner))
+	if (!tp || is_own(live, tp) || !wants_address(sk, tp) || !wants_size(live, sk, tp, state) || !wants_owner(&live->owner))
 		return 0;
 	if (!live->start_ns) /* part of the ids of a session that cannot be joined */
 		live->start_ns = start_of(live, now);

@@ -1,7 +1,7 @@
 /** An eBPF object file in the kernel: its programs, its maps, its variables. */
 import { Btf } from "./btf.ts";
 import { libbpf, LibbpfError, LibbpfMessages } from "./libbpf.ts";
-import { check, lastErrno, SystemError, toCString } from "./libc.ts";
+import { lastErrno, SystemError, toCString } from "./libc.ts";
 import { Walk } from "./walk.ts";
 
 const ENOENT = 2;
@@ -33,6 +33,13 @@ export class BpfObject implements Disposable {
     if (code < 0) throw failure(`cannot resize map ${map}`, -code, messages);
   }
 
+  /** Has `load()` take a map that exists instead of making one; its kind has to be the same. */
+  reuseMap(map: string, fd: number): void {
+    using messages = new LibbpfMessages();
+    const code = libbpf().bpf_map__reuse_fd(this.#map(map), fd);
+    if (code < 0) throw failure(`cannot take over the map ${map}`, -code, messages);
+  }
+
   /** Leaves a program out of `load()` and `attach()`. */
   disable(program: string): void {
     libbpf().bpf_program__set_autoload(this.#program(program), false);
@@ -56,29 +63,33 @@ export class BpfObject implements Disposable {
     if (code < 0) throw failure("cannot load the BPF program", -code, messages);
   }
 
-  /** Attaches a loaded program to its hook. */
-  attach(program: string): void {
+  /** Attaches a loaded program to its hook. @returns the link's descriptor, which is the object's */
+  attach(program: string): number {
     using messages = new LibbpfMessages();
     const link = libbpf().bpf_program__attach(this.#program(program));
     if (link === null) throw failure(`cannot attach ${program}`, lastErrno(), messages);
     this.#links.push(link);
+    return libbpf().bpf_link__fd(link);
   }
 
-  /** Attaches a loaded iterator program, to the sockets of a map of socket storage where one is named. */
-  attachIterator(program: string, map?: string): void {
+  /**
+   * Attaches a loaded iterator program, to the sockets of a map of socket storage where one is named.
+   * @returns the link's descriptor, which is the object's
+   */
+  attachIterator(program: string, map?: string): number {
     using messages = new LibbpfMessages();
     const options = map === undefined ? null : iteratorOptions(this.mapFd(map));
     const link = libbpf().bpf_program__attach_iter(this.#program(program), options);
     if (link === null) throw failure(`cannot attach ${program}`, lastErrno(), messages);
     this.#iterators.set(program, link);
+    return libbpf().bpf_link__fd(link);
   }
 
   /** Begins to walk with an attached iterator program. */
   walk(program: string): Walk {
     const link = this.#iterators.get(program);
     if (link === undefined) throw new LibbpfError(`cannot run ${program}: it is not attached`);
-    const fd = libbpf().bpf_iter_create(libbpf().bpf_link__fd(link));
-    return new Walk(check(`cannot run ${program}`, fd));
+    return Walk.of(libbpf().bpf_link__fd(link));
   }
 
   /** The object's own type information; it must not be used after the object was closed. */

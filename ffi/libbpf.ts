@@ -36,10 +36,18 @@ const symbols = {
   bpf_map__set_max_entries: { parameters: ["pointer", "u32"], result: "i32" },
   /** `__u32 bpf_map__max_entries(const struct bpf_map *map)` */
   bpf_map__max_entries: { parameters: ["pointer"], result: "u32" },
+  /** `int bpf_map__reuse_fd(struct bpf_map *map, int fd)` */
+  bpf_map__reuse_fd: { parameters: ["pointer", "i32"], result: "i32" },
+  /** `int bpf_obj_pin(int fd, const char *pathname)` */
+  bpf_obj_pin: { parameters: ["i32", "buffer"], result: "i32" },
+  /** `int bpf_obj_get(const char *pathname)` */
+  bpf_obj_get: { parameters: ["buffer"], result: "i32" },
   /** `void *bpf_map__initial_value(struct bpf_map *map, size_t *psize)` */
   bpf_map__initial_value: { parameters: ["pointer", "buffer"], result: "pointer" },
   /** `int bpf_map_update_elem(int fd, const void *key, const void *value, __u64 flags)` */
   bpf_map_update_elem: { parameters: ["i32", "buffer", "buffer", "u64"], result: "i32" },
+  /** `int bpf_map_lookup_elem(int fd, const void *key, void *value)` */
+  bpf_map_lookup_elem: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   /** `int bpf_map_delete_elem(int fd, const void *key)` */
   bpf_map_delete_elem: { parameters: ["i32", "buffer"], result: "i32" },
   /** `int bpf_obj_get_info_by_fd(int bpf_fd, void *info, __u32 *info_len)` */

@@ -21,6 +21,14 @@ const symbols = {
   write: { parameters: ["i32", "buffer", "u64"], result: "i64" },
   /** `int open(const char *pathname, int flags)` */
   open: { parameters: ["buffer", "i32"], result: "i32" },
+  /** `int fcntl(int fd, int cmd, int arg)` */
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  /** `int statfs(const char *path, struct statfs *buf)` */
+  statfs: { parameters: ["buffer", "buffer"], result: "i32" },
+  /** `ssize_t readlink(const char *pathname, char *buf, size_t bufsiz)` */
+  readlink: { parameters: ["buffer", "buffer", "u64"], result: "i64" },
+  /** `ssize_t getdents64(int fd, void *dirp, size_t count)` */
+  getdents64: { parameters: ["i32", "buffer", "u64"], result: "i64" },
   /** `int close(int fd)` */
   close: { parameters: ["i32"], result: "i32" },
   /** `int getpagesize(void)` */
@@ -83,4 +91,11 @@ export function check(attempt: string, result: number | bigint): number {
   const value = Number(result);
   if (value < 0) throw new SystemError(attempt, lastErrno());
   return value;
+}
+
+const F_DUPFD_CLOEXEC = 1030;
+
+/** Another descriptor of the same, closed when a program is executed. */
+export function duplicate(fd: number): number {
+  return check("cannot duplicate a descriptor", libc().fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }

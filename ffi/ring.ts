@@ -1,5 +1,5 @@
 /** A BPF ring buffer, mapped into this process and read in place. */
-import { libc } from "./libc.ts";
+import { duplicate, libc } from "./libc.ts";
 import { Mapping } from "./mapping.ts";
 
 // include/uapi/linux/bpf.h: each record has a header of a length word and a page offset
@@ -10,7 +10,8 @@ const DISCARD = 1 << 30;
 /**
  * The consumer's side of a `BPF_MAP_TYPE_RINGBUF`, as kernel/bpf/ringbuf.c lays it out: a page with
  * the consumer's position, a page with the producer's, and the data, in which a record may go on at the
- * beginning. There is one consumer: open it once.
+ * beginning. There is one consumer: open it once. What is read stays in the ring until `release()`,
+ * so that whoever opens it after a crash reads it again.
  */
 export class Ring implements Disposable {
   readonly #consumerPage: Mapping;
@@ -19,18 +20,21 @@ export class Ring implements Disposable {
   #producer: BigUint64Array;
   #data: Int32Array;
   readonly #mask: number;
-  #position: number; // bytes consumed since the ring was made; exact to 2^53
+  #closed = false;
+  #position: number; // bytes read since the ring was made; exact to 2^53
 
-  /** @param fd the map's descriptor; @param size its data in bytes */
-  constructor(readonly fd: number, readonly size: number) {
+  /** Becomes readable when a record is finished and all before it were released. */
+  readonly fd: number;
+
+  /** @param fd the map's descriptor, which is duplicated; @param size its data in bytes */
+  constructor(fd: number, readonly size: number) {
     const page = libc().getpagesize();
-    this.#consumerPage = new Mapping(fd, page, "read-write");
-    try {
-      this.#producerPages = new Mapping(fd, page + size, "read", page);
-    } catch (error) {
-      this.#consumerPage[Symbol.dispose]();
-      throw error;
-    }
+    using onFailure = new DisposableStack();
+    this.fd = duplicate(fd);
+    onFailure.defer(() => libc().close(this.fd));
+    this.#consumerPage = onFailure.use(new Mapping(fd, page, "read-write"));
+    this.#producerPages = new Mapping(fd, page + size, "read", page);
+    onFailure.move();
     this.#consumer = new BigUint64Array(this.#consumerPage.buffer, 0, 1);
     this.#producer = new BigUint64Array(this.#producerPages.buffer, 0, 1);
     this.#data = new Int32Array(this.#producerPages.buffer, page, size / 4);
@@ -39,7 +43,7 @@ export class Ring implements Disposable {
   }
 
   /** Bytes that were read since the ring was made, headers included; exact to 2^53. */
-  get consumed(): number {
+  get position(): number {
     return this.#position;
   }
 
@@ -49,8 +53,7 @@ export class Ring implements Disposable {
   }
 
   /**
-   * Copies finished records into `target`, one behind the other, and gives their room in the ring
-   * back once they are copied.
+   * Copies finished records into `target`, one behind the other, those behind what was read before.
    * @param target room for whole records
    * @param recordSize bytes of a record, a multiple of 8; records of another size are passed over
    * @returns number of records copied; less than fit means that the ring is empty for now
@@ -73,11 +76,13 @@ export class Ring implements Disposable {
       }
       position += HEADER_SIZE + (length + 7 & ~7);
     }
-    if (position !== this.#position) {
-      this.#position = position;
-      Atomics.store(this.#consumer, 0, BigInt(position));
-    }
+    this.#position = position;
     return count;
+  }
+
+  /** Gives the room of all that was read back to the kernel. */
+  release(): void {
+    Atomics.store(this.#consumer, 0, BigInt(this.#position));
   }
 
   /** Copies `count` words that begin at `from`, or at the beginning if that is the end. */
@@ -93,7 +98,10 @@ export class Ring implements Disposable {
     // a view used after munmap is a segmentation fault; an empty one is a RangeError
     this.#consumer = this.#producer = new BigUint64Array();
     this.#data = new Int32Array();
+    if (this.#closed) return;
+    this.#closed = true;
     this.#producerPages[Symbol.dispose]();
     this.#consumerPage[Symbol.dispose]();
+    libc().close(this.fd);
   }
 }

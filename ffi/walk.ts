@@ -1,5 +1,6 @@
 /** One walk of an iterator program over what it iterates. */
-import { lastErrno, libc, SystemError } from "./libc.ts";
+import { libbpf } from "./libbpf.ts";
+import { check, lastErrno, libc, SystemError } from "./libc.ts";
 
 const EAGAIN = 11;
 
@@ -7,9 +8,13 @@ const EAGAIN = 11;
 export class Walk implements Disposable {
   readonly #fd: number;
 
-  /** @param fd belongs to this from now on */
-  constructor(fd: number) {
+  private constructor(fd: number) {
     this.#fd = fd;
+  }
+
+  /** Begins to walk with the iterator program that a link attached. */
+  static of(link: number): Walk {
+    return new Walk(check("cannot walk sockets", libbpf().bpf_iter_create(link)));
   }
 
   /**

@@ -1,4 +1,4 @@
-/** Waiting no longer than a signal allows. */
+/** Work that a signal cuts short. */
 
 /** What `work` gives, or the signal's reason as soon as it aborts, whatever the work does then. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -11,4 +11,11 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): P
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+/** Calls `then` when `signal` aborts, or now if it has, unless disposed of before. */
+export function onAbort(signal: AbortSignal, then: () => void): Disposable {
+  if (signal.aborted) then();
+  signal.addEventListener("abort", then);
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", then) };
 }

@@ -1,4 +1,5 @@
 /** Cgroups by id: what names a process that is gone when its session is read. */
+import { listKernelFolder } from "../ffi/kernel_file.ts";
 import { type CgroupNames, parseCgroups } from "./cgroup.ts";
 import { readProc } from "./procfs.ts";
 
@@ -33,10 +34,12 @@ export class CgroupIndex {
 
   #scan(root: string, path: string): void {
     try {
-      const id = cgroupIdOf(root + path);
-      if (!this.#known.has(id)) this.learn(id, parseCgroups(`0::${path}`));
-      for (const { name, isDirectory } of Deno.readDirSync(root + path)) {
-        if (isDirectory) this.#scan(root, path === "/" ? `/${name}` : `${path}/${name}`);
+      for (const { name, inode, isDirectory } of listKernelFolder(root + path)) {
+        if (name === ".") {
+          if (!this.#known.has(inode)) this.learn(inode, parseCgroups(`0::${path}`));
+        } else if (isDirectory && name !== "..") {
+          this.#scan(root, path === "/" ? `/${name}` : `${path}/${name}`);
+        }
       }
     } catch {
       // removed meanwhile
@@ -50,10 +53,9 @@ export function cgroupMountPoint(): string | undefined {
 }
 
 /**
- * The id of the cgroup at `folder`, which is its inode. The kernel counts inodes up from 1: they are
- * exact as numbers.
- * @throws if there is no such folder
+ * The id of the cgroup at `folder`, which is its inode.
+ * @throws {SystemError} if there is no such folder
  */
 export function cgroupIdOf(folder: string): bigint {
-  return BigInt(Deno.statSync(folder).ino ?? 0);
+  return listKernelFolder(folder).find(({ name }) => name === ".")?.inode ?? 0n;
 }

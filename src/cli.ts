@@ -13,6 +13,7 @@ export type Arguments =
   | { readonly command: "config schema" }
   | { readonly command: "config example" }
   | { readonly command: "doctor" }
+  | { readonly command: "unpin"; readonly path: string | undefined }
   | { readonly command: "help"; readonly text: string }
   | { readonly command: "version" };
 
@@ -92,7 +93,7 @@ function describeProgram(
       if (excess !== undefined) {
         const suggestion = didYouMean(excess, program.commands.map((command) => command.name()));
         throw new UsageError(
-          `unknown command ${quote(excess)}: expected flags, config or doctor${suggestion}`,
+          `unknown command ${quote(excess)}: expected flags, config, doctor or unpin${suggestion}`,
         );
       }
       give(program.getOptionValue("version") === true ? { command: "version" } : run(program));
@@ -120,12 +121,19 @@ function describeProgram(
   program.command("doctor").allowExcessArguments(false)
     .description("say what this host offers and lacks, and what to do about it")
     .action(() => alone({ command: "doctor" }));
+  program.command("unpin").argument("[PATH]").allowExcessArguments(false)
+    .description(
+      "detach and remove what capture.pin keeps in the kernel, in PATH or as the config says",
+    )
+    .action((path: string | undefined) => alone({ command: "unpin", path }));
   program.configureHelp({
     visibleCommands: ({ commands }) =>
       commands.flatMap((command) => command.commands.length > 0 ? command.commands : [command]),
     subcommandTerm: (command) => {
       const parent = command.parent === program ? "" : `${command.parent?.name()} `;
-      return `${parent}${command.name()}${command.registeredArguments.length > 0 ? " FILE" : ""}`;
+      const [argument] = command.registeredArguments;
+      const shown = argument?.required ? ` ${argument.name().replaceAll(/[<>]/g, "")}` : "";
+      return `${parent}${command.name()}${shown}`;
     },
     optionTerm: (option) => option.flags.replaceAll(/[<>]/g, ""),
   });

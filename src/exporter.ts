@@ -29,6 +29,11 @@ export interface Exporter {
    */
   start?(signal: AbortSignal): Promise<void>;
   /**
+   * Called at SIGHUP, before the config is read again: what was renamed or removed under the exporter,
+   * as logrotate does, is begun anew at once.
+   */
+  lookAnew?(): void;
+  /**
    * Hands a batch to the destination. Resolves when it was taken or refused; a rejection of the
    * promise counts as `failure`. `signal` aborts when shutdown has waited long enough.
    */
@@ -39,8 +44,12 @@ export interface Exporter {
 
 /** How the queue in front of an exporter works. Sizes count sessions, times are milliseconds. */
 export interface QueueSettings {
-  /** Sessions held at most; what does not fit is dropped and counted. */
+  /** Sessions held in memory at most. */
   readonly queueSize: number;
+  /** What is dropped, and counted, where there is no room; `drop_newest` unless told. */
+  readonly whenFull?: WhenFull;
+  /** Where sessions wait on disk; undefined for memory alone. */
+  readonly storage?: StorageSettings | undefined;
   /** Exports under way at once. */
   readonly consumers: number;
   /** Sessions in one export at most. */
@@ -48,6 +57,19 @@ export interface QueueSettings {
   /** How long the first session of a small batch waits for others. */
   readonly linger: number;
   readonly retry: RetrySettings | undefined;
+}
+
+/** What a full queue drops: the session that comes, or those that have waited longest. */
+export type WhenFull = "drop_newest" | "drop_oldest";
+
+/** A queue's place on disk. */
+export interface StorageSettings {
+  /** The folder; relative ones are relative to the config file's. Each exporter has one below it. */
+  readonly folder: string;
+  /** Whether every session goes through the disk, rather than what memory has no room for. */
+  readonly persistent: boolean;
+  /** Bytes that the exporter's part holds at most. */
+  readonly maxBytes: number;
 }
 
 /** Exponential backoff with jitter. Milliseconds; `maxElapsedTime` 0 means without end. */
@@ -75,6 +97,8 @@ export interface ExporterContext {
   readonly env: (name: string) => string | undefined;
   /** Loads what makes spans: one and the same for all exporters that ask. */
   readonly openSpans: () => Promise<Spans>;
+  /** Whether the run is under way, and its config was read again: what it wrote is not emptied. */
+  readonly reloading: boolean;
   /** Tells the user something; the exporter's id is put in front. */
   readonly warn: (message: string) => void;
   /** Ends the program cleanly, as when the reader of stdout has gone. */

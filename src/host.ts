@@ -1,8 +1,9 @@
 /** What this host has to offer for capture, and what to do where it lacks something. */
 import { Btf } from "../ffi/btf.ts";
+import { listKernelFolder } from "../ffi/kernel_file.ts";
 import { libbpfVersion } from "../ffi/libbpf.ts";
+import { missingCapabilities, USEFUL, type UsefulCapability } from "./capabilities.ts";
 import { HostError } from "./errors.ts";
-import { readProc } from "./procfs.ts";
 
 /** One thing that was looked at. */
 export interface HostCheck {
@@ -16,7 +17,8 @@ export interface HostCheck {
 }
 
 const FLOOR = [5, 11] as const;
-const BTF = "/sys/kernel/btf/vmlinux";
+const BTF_FOLDER = "/sys/kernel/btf";
+const BTF = `${BTF_FOLDER}/vmlinux`;
 
 /** A tracepoint and the program of bpf/tcpspan.bpf.c that attaches to it. */
 export interface Hook {
@@ -34,13 +36,10 @@ export const HOOKS: readonly Hook[] = [
   { program: "send", tracepoint: "sock_send_length", optional: true },
 ];
 
-// include/uapi/linux/capability.h
-const CAPABILITIES = { CAP_SYS_ADMIN: 21n, CAP_PERFMON: 38n, CAP_BPF: 39n } as const;
-
 /** Looks at everything that capture needs, in the order in which it needs it. */
 export function checkHost(): HostCheck[] {
   const libbpf = checkLibbpf();
-  const basics = [checkKernel(), checkPrivileges(), libbpf];
+  const basics = [checkKernel(), checkPrivileges(), ...USEFUL.map(checkUseful), libbpf];
   if (libbpf.result !== "ok") return basics; // it reads the type information
   const btf = checkBtf();
   if (btf.result !== "ok") return [...basics, btf];
@@ -81,26 +80,30 @@ function checkKernel(): HostCheck {
 }
 
 function checkPrivileges(): HostCheck {
-  const bits = BigInt(`0x${/^CapEff:\s*(\S+)/m.exec(readProc("self/status") ?? "")?.[1] ?? "0"}`);
-  const has = (name: keyof typeof CAPABILITIES) => (bits >> CAPABILITIES[name] & 1n) === 1n;
-  if (has("CAP_SYS_ADMIN") || has("CAP_BPF") && has("CAP_PERFMON")) {
-    return { name: "privileges", result: "ok", found: "may load tracing programs" };
+  const name = "privileges";
+  const missing = missingCapabilities(["CAP_BPF", "CAP_PERFMON"]);
+  if (missing.length === 0 || missingCapabilities(["CAP_SYS_ADMIN"]).length === 0) {
+    return { name, result: "ok", found: "may load tracing programs" };
   }
+  const lacking = missing.join(" and ");
   return {
-    name: "privileges",
+    name,
     result: "missing",
-    found: `user id ${Deno.uid()} may not load tracing programs`,
+    found: `user id ${Deno.uid()} may not load tracing programs, for want of ${lacking}`,
     advice: Deno.uid() === 0
-      ? "give this root CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN: containers drop them"
-      : "run tcpspan as root: sudo deno run -A mod.ts",
+      ? `give this root ${lacking}, or CAP_SYS_ADMIN: containers drop them`
+      : `run tcpspan as root: sudo deno run -A mod.ts, or give it ${lacking}: see docs/security.md`,
   };
+}
+
+function checkUseful({ name, use, loss }: UsefulCapability): HostCheck {
+  if (missingCapabilities([name]).length === 0) return { name, result: "ok", found: use };
+  return { name, result: "limited", found: "not given", advice: loss };
 }
 
 function checkBtf(): HostCheck {
   const name = "kernel type information (BTF)";
-  try {
-    Deno.statSync(BTF);
-  } catch {
+  if (!existsBtf()) {
     return {
       name,
       result: "missing",
@@ -115,6 +118,14 @@ function checkBtf(): HostCheck {
   } catch (error) {
     const found = error instanceof Error ? error.message : String(error);
     return { name, result: "missing", found, advice: `see what ${BTF} is` };
+  }
+}
+
+function existsBtf(): boolean {
+  try {
+    return listKernelFolder(BTF_FOLDER).some(({ name }) => name === "vmlinux");
+  } catch {
+    return false;
   }
 }
 

@@ -4,6 +4,7 @@ import { HostError, UsageError } from "./errors.ts";
 import type { ExporterType } from "./exporter.ts";
 import { logFormat, NO_FLAGS, type RunFlags } from "./flags.ts";
 import { log } from "./log.ts";
+import { countSessions } from "./messages.ts";
 import { VERSION } from "./version.ts";
 
 /** 0: a clean end. 1: the kernel or the host made it impossible. 2: a wrong flag or config. */
@@ -22,6 +23,12 @@ export async function main(
   } catch (error) {
     if (error instanceof UsageError) {
       log.error(error.message.split("\n"));
+      return 2;
+    }
+    if (error instanceof Deno.errors.NotCapable) {
+      log.error(
+        `Deno's permissions forbid what this run needs: ${error.message}; see docs/security.md`,
+      );
       return 2;
     }
     log.error(
@@ -49,6 +56,9 @@ async function dispatch(
       print(report);
       return usable ? 0 : 1;
     }
+    case "unpin":
+      await runUnpin(parsed.path, exporterTypes);
+      return 0;
     case "config check": {
       const { exporters } = await load(parsed.file, exporterTypes);
       log.info(`${parsed.file} is valid; exporters: ${exporters.map(({ id }) => id).join(", ")}`);
@@ -72,13 +82,30 @@ async function dispatch(
 
 async function runWith(flags: RunFlags, exporterTypes: ExporterTypes): Promise<ExitStatus> {
   const { configFile, effectiveSettings } = await import("./settings.ts");
-  const { run } = await import("./run.ts");
+  const { run } = await import("./run/run.ts");
   const file = configFile(flags, env);
-  const config = file === undefined ? undefined : await load(file, exporterTypes);
-  const settings = effectiveSettings(flags, config, { env, exporterTypes });
+  const readSettings = async () => {
+    const config = file === undefined ? undefined : await load(file, exporterTypes);
+    return effectiveSettings(flags, config, { env, exporterTypes });
+  };
+  const settings = await readSettings();
   for (const warning of settings.warnings) log.warn(warning);
-  await run(settings, { configFile: file, duration: flags.duration, env });
+  await run(settings, { configFile: file, readSettings, duration: flags.duration, env });
   return 0;
+}
+
+async function runUnpin(path: string | undefined, exporterTypes: ExporterTypes): Promise<void> {
+  const { DEFAULT_PIN, unpin } = await import("./capture/pin.ts");
+  const file = env("TCPSPAN_CONFIG");
+  const configured = path === undefined && file !== undefined
+    ? (await load(file, exporterTypes)).capture.pin
+    : "off";
+  const folder = path ?? (configured === "off" ? DEFAULT_PIN : configured);
+  const unpinned = unpin(folder);
+  if (unpinned === undefined) return log.info(`nothing is pinned in ${folder}`);
+  const { programs, unread } = unpinned;
+  log.info(`removed ${folder}: ${programs} programs detached`);
+  if (unread > 0) log.warn(`lost ${countSessions(unread)}: nobody had read them`);
 }
 
 async function load(file: string, exporterTypes: ExporterTypes): Promise<Config> {

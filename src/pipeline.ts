@@ -1,4 +1,5 @@
 /** From the capture to the exporters, and an orderly end. */
+import { onAbort } from "./abort.ts";
 import type { SessionBatch } from "./batch.ts";
 import type { Capture } from "./capture/capture.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
@@ -7,17 +8,15 @@ import { countSessions } from "./messages.ts";
 import type { ExporterQueue } from "./queue/queue.ts";
 import { LOSS_PLACES } from "./telemetry/losses.ts";
 
-const CLOSE_TIMEOUT_MS = 5000;
-
 /**
- * Hands each batch of `capture` to every queue until the capture stops, then closes the queues.
- * Upstream stops first, so that each stage can drain.
+ * Hands each batch of `capture` to every queue that `exporters` has by then, until the capture
+ * stops.
  * @param observe sees each batch before the queues do
  * @returns number of sessions captured
  */
 export async function pump(
   capture: Capture,
-  queues: readonly ExporterQueue[],
+  exporters: { readonly queues: readonly ExporterQueue[] },
   observe: (batch: SessionBatch) => void,
 ): Promise<number> {
   const look = new Limiter(1000);
@@ -27,7 +26,7 @@ export async function pump(
   for await (using batch of capture) {
     sessions += batch.length;
     observe(batch);
-    for (const queue of queues) queue.push(batch);
+    for (const queue of exporters.queues) queue.push(batch);
     if (!look.allows()) continue;
     const { ringFull, overCap } = capture.losses();
     if (ringFull + overCap === told || !notice.allows()) continue;
@@ -45,11 +44,20 @@ export async function pump(
       });
     }
   }
-  await closeAll(queues);
   return sessions;
 }
 
-/** Closes all queues at once. */
-export async function closeAll(queues: readonly ExporterQueue[]): Promise<void> {
-  await Promise.all(queues.map((queue) => queue.close(CLOSE_TIMEOUT_MS)));
+/**
+ * Closes all queues at the same time.
+ * @param timeoutMs milliseconds that they have to deliver what waits
+ * @param leave ends that time when it aborts
+ */
+export async function closeAll(
+  queues: readonly ExporterQueue[],
+  timeoutMs: number,
+  leave: AbortSignal,
+): Promise<void> {
+  const closed = Promise.all(queues.map((queue) => queue.close(timeoutMs)));
+  using _hurry = onAbort(leave, () => queues.forEach((queue) => queue.close(0)));
+  await closed;
 }

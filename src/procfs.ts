@@ -1,12 +1,14 @@
 /** What /proc tells of a process that may be gone at any moment: undefined where it tells nothing. */
 
+import { readKernelFile, readKernelLink } from "../ffi/kernel_file.ts";
+
 /** Clock ticks a second in /proc, on every architecture of Linux that runs Deno. */
 const USER_HZ = 100n;
 
 /** A text file of /proc. */
 export function readProc(path: string): string | undefined {
   try {
-    return Deno.readTextFileSync(`/proc/${path}`);
+    return readKernelFile(`/proc/${path}`);
   } catch {
     return undefined;
   }
@@ -15,7 +17,7 @@ export function readProc(path: string): string | undefined {
 /** Target of a link of /proc. */
 export function readProcLink(path: string): string | undefined {
   try {
-    return Deno.readLinkSync(`/proc/${path}`);
+    return readKernelLink(`/proc/${path}`);
   } catch {
     return undefined;
   }

@@ -129,13 +129,15 @@ export const RODATA = {
   report_existing: 16712,
   interim_ns: 16720,
   own_pid: 16728,
-  pid_namespace: 16732,
-  tracer_start_ns: 16736,
+  own_traffic: 16732,
+  pid_namespace: 16736,
+  generation: 16744,
 } as const;
 
-/** How many entries the settings in `.rodata` have room for. */
+/** For how many pids there is room, and for how many bytes of description. */
 export const LIMIT = {
   pids: 64,
+  description: 4096,
 } as const;
 
 /** How many `struct tally` there are, and what one is, in bytes. */
@@ -147,16 +149,27 @@ export const TALLY = {
 
 /** Size of `.bss` in bytes, and offsets of its counters. */
 export const BSS = {
-  size: 16536,
-  lost_ring_full: 0,
-  lost_storage_failed: 8,
-  count_until: 16,
-  still_open: 24,
-  least_wait_ns: 32,
-  sampled_out: 40,
-  over_cap: 48,
-  second_began: 56,
-  in_second: 64,
-  last_round: 72,
+  size: 16796,
+  active_generation: 0,
+  tracing_since_ns: 8,
+  skipped_runs: 16,
+  lost_ring_full: 24,
+  lost_storage_failed: 32,
+  count_until: 40,
+  still_open: 48,
+  least_wait_ns: 56,
+  sampled_out: 64,
+  over_cap: 72,
+  second_began: 80,
+  in_second: 88,
+  last_round: 96,
   tallies: 128,
+  own_peer_ports: 16512,
 } as const;
+
+/** The variables in `.bss`: `NAME:OFFSET:SIZE …`. */
+export const BSS_DESCRIPTION =
+  "active_generation:0:8 tracing_since_ns:8:8 skipped_runs:16:8 lost_ring_full:24:8 lost_storage_failed:32:8 count_until:40:8 still_open:48:8 least_wait_ns:56:8 sampled_out:64:8 over_cap:72:8 second_began:80:8 in_second:88:8 last_round:96:8 tallies:128:16384 own_peer_ports:16512:256";
+
+/** The same where programs can take over each other's maps. */
+export const STATE_ID = "00b3d632cb71f593";

@@ -1,7 +1,14 @@
 /** What a run does: the flags, the config and the environment put together. */
 import type { Attributes } from "@opentelemetry/api";
 import type { CaptureOptions } from "./capture/capture_options.ts";
-import { CAPTURE, RESOURCE, SAMPLING, TRACE } from "./config/defaults.ts";
+import {
+  CAPTURE,
+  DROP_PRIVILEGES,
+  RESOURCE,
+  SAMPLING,
+  SHUTDOWN_TIMEOUT,
+  TRACE,
+} from "./config/defaults.ts";
 import type { Environment } from "./config/expand.ts";
 import type { Config, ConfiguredExporter } from "./config/load.ts";
 import type { LoopbackPort } from "./config/loopback_port.ts";
@@ -22,7 +29,11 @@ export interface RunSettings {
     /** Secret of the site's id hash; empty for the fixed one. */
     readonly key: string;
   };
+  /** Whether to give up what is not needed once tracing has begun. */
+  readonly dropPrivileges: boolean;
   readonly exporters: readonly ConfiguredExporter[];
+  /** Milliseconds that exporters have at the end for what waits. */
+  readonly shutdownTimeout: number;
   /** Undefined where nothing is told of the run's health, unless asked for by SIGUSR1. */
   readonly telemetry: TelemetrySettings | undefined;
   /** What the user should be told before the start. */
@@ -70,7 +81,9 @@ export function effectiveSettings(
     },
     resource: resourceSettings(config?.resource ?? RESOURCE, env, warn),
     trace,
+    dropPrivileges: config?.drop_privileges ?? DROP_PRIVILEGES,
     exporters: withoutDisabled(withFormat(selected, flags), env, warn),
+    shutdownTimeout: config?.shutdown_timeout ?? SHUTDOWN_TIMEOUT,
     telemetry: telemetrySettings(config, env, warn),
     warnings,
   };
@@ -96,6 +109,8 @@ function captureSettings(
     existing: capture.existing,
     interim: capture.interim === "off" ? undefined : capture.interim,
     reportOpenOnExit: capture.report_open_on_exit,
+    ownTraffic: capture.own_traffic,
+    pin: capture.pin === "off" ? undefined : capture.pin,
   };
 }
 

@@ -49,6 +49,7 @@ export function makeContext(
     baseDirectory,
     env: () => undefined,
     toSpan,
+    reloading: false,
     openSpans: () => Promise.resolve({ toSpan, source }),
     warn: (message) => warnings.push(message),
     stop: () => {},

@@ -1,8 +1,9 @@
 /* A receiver of OTLP over HTTP that costs next to nothing: takes all, keeps the ids of spans.
  *
  * Its first line on stdout is {"port":N}. Each line on stdin asks for a line of counts: `count`,
- * or `count` and the inode of the network namespace to count from now on, which starts anew. The
- * end of stdin is its end. */
+ * or `count` and the inode of the network namespace to count from now on, which starts anew;
+ * `close` before it, to refuse connections from then on, or `open`, to take them again. The end of
+ * stdin is its end. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -25,8 +26,13 @@ static const char REFUSED[] = "HTTP/1.1 400 Bad Request\r\n"
 			      "connection: close\r\n"
 			      "content-length: 0\r\n\r\n";
 
+#define MOST_CONNECTIONS 1024
+
 static uint64_t requests, bytes;
 static int events;
+static int listener = -1;
+static struct sockaddr_in address = { .sin_family = AF_INET };
+static struct connection *connections[MOST_CONNECTIONS]; /* by descriptor */
 
 static void die(const char *attempt)
 {
@@ -42,31 +48,48 @@ static void watch(int fd, void *connection)
 		die("cannot watch a descriptor");
 }
 
-static int start_listening(void)
+/* On the port that it had, if it had one. */
+static void start_listening(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	static const int on = 1;
 	socklen_t length = sizeof address;
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (listener < 0 || bind(listener, (struct sockaddr *)&address, length) < 0 ||
-	    listen(listener, 64) < 0 ||
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+	    bind(listener, (struct sockaddr *)&address, length) < 0 || listen(listener, 64) < 0 ||
 	    getsockname(listener, (struct sockaddr *)&address, &length) < 0)
 		die("cannot listen");
-	printf("{\"port\":%d}\n", ntohs(address.sin_port));
-	fflush(stdout);
-	return listener;
+	watch(listener, &listener);
 }
 
-static void accept_one(int listener)
+static void drop(struct connection *connection)
+{
+	connections[connection->socket] = NULL;
+	close(connection->socket);
+	free(connection->bytes);
+	free(connection);
+}
+
+static void stop_listening(void)
+{
+	close(listener);
+	listener = -1;
+	for (int i = 0; i < MOST_CONNECTIONS; i++)
+		if (connections[i] != NULL)
+			drop(connections[i]);
+}
+
+static void accept_one(void)
 {
 	struct connection *connection = calloc(1, sizeof *connection);
 
 	if (connection == NULL)
 		die("cannot accept");
 	connection->socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (connection->socket < 0)
+	if (connection->socket < 0 || connection->socket >= MOST_CONNECTIONS)
 		die("cannot accept");
+	connections[connection->socket] = connection;
 	watch(connection->socket, connection);
 }
 
@@ -100,19 +123,21 @@ static void serve(struct connection *connection)
 			state = -1;
 			break;
 		}
-	if (state == 0)
-		return;
-	close(connection->socket);
-	free(connection->bytes);
-	free(connection);
+	if (state != 0)
+		drop(connection);
 }
 
 static void tell(const char *line)
 {
 	unsigned long long inode;
 	struct timespec cpu;
-	struct counts counts = count_spans();
+	struct counts counts;
 
+	if (strcmp(line, "close\n") == 0 && listener >= 0)
+		stop_listening();
+	if (strcmp(line, "open\n") == 0 && listener < 0)
+		start_listening();
+	counts = count_spans();
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
 	printf("{\"requests\":%llu,\"bytes\":%llu,\"spans\":%llu,\"matching\":%llu,"
 	       "\"distinct\":%llu,\"cpuSeconds\":%.9f}\n",
@@ -130,23 +155,24 @@ static void tell(const char *line)
 int main(void)
 {
 	char line[64];
-	int listener, stdin_watched, listener_watched;
+	int stdin_watched;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing is left of a bench that was killed */
 	setvbuf(stdin, NULL, _IONBF, 0);
 	events = epoll_create1(EPOLL_CLOEXEC);
 	if (events < 0)
 		die("cannot make an epoll instance");
-	listener = start_listening();
-	watch(listener, &listener_watched);
+	start_listening();
+	printf("{\"port\":%d}\n", ntohs(address.sin_port));
+	fflush(stdout);
 	watch(STDIN_FILENO, &stdin_watched);
 	for (;;) {
 		struct epoll_event event;
 
 		if (epoll_wait(events, &event, 1, -1) < 1)
 			continue;
-		if (event.data.ptr == &listener_watched)
-			accept_one(listener);
+		if (event.data.ptr == &listener)
+			accept_one();
 		else if (event.data.ptr != &stdin_watched)
 			serve(event.data.ptr);
 		else if (fgets(line, sizeof line, stdin) != NULL)

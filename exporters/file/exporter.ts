@@ -7,8 +7,9 @@ import { gzip, zstdCompress } from "node:zlib";
 import type { SessionBatch } from "../../src/batch.ts";
 import { UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterContext, ExportOutcome, Spans } from "../../src/exporter.ts";
+import { isSystemError } from "../../src/system_error.ts";
 import { encodeLines } from "./lines.ts";
-import { isSystemError, openReason, systemReason } from "./reason.ts";
+import { openReason, writeReason } from "./reason.ts";
 import { RotatingFile } from "./rotation.ts";
 import type { FileSettings } from "./settings.ts";
 
@@ -41,7 +42,7 @@ export async function openFile(
     }
     const { toSpan } = await context.openSpans();
     const file = await RotatingFile.open(path, {
-      append,
+      append: append || context.reloading,
       rotation: { maxBytes, maxBackups: rotation.max_backups, maxDays: rotation.max_days },
       text: compression === "none",
       warn: context.warn,
@@ -54,6 +55,9 @@ export async function openFile(
 }
 
 class FileExporter implements Exporter {
+  /** Until it resolves the file is in use. */
+  #busy: Promise<unknown> = Promise.resolve();
+
   constructor(
     private readonly path: string,
     private readonly file: RotatingFile,
@@ -62,8 +66,24 @@ class FileExporter implements Exporter {
     private readonly toSpan: Spans["toSpan"],
   ) {}
 
+  lookAnew(): void {
+    // where no new file can be begun the next write tells
+    this.#busy = this.#busy.then(() => this.file.lookAnew()).catch(() => {});
+  }
+
+  export(batch: SessionBatch): Promise<ExportOutcome> {
+    const outcome = this.#busy.then(() => this.#append(batch));
+    this.#busy = outcome.catch(() => {});
+    return outcome;
+  }
+
+  shutdown(): Promise<void> {
+    this.file.close();
+    return Promise.resolve();
+  }
+
   /** A retry after a rotation in the midst of a batch repeats what is in the older file. */
-  async export(batch: SessionBatch): Promise<ExportOutcome> {
+  async #append(batch: SessionBatch): Promise<ExportOutcome> {
     try {
       for await (const lines of this.#pieces(batch)) {
         await this.file.write(await this.encode(lines));
@@ -74,14 +94,9 @@ class FileExporter implements Exporter {
       // A full disk, a quota, a failing or read-only mount: each may pass.
       return {
         status: "retryable",
-        reason: `cannot write ${this.path}: ${systemReason(error)}`,
+        reason: `cannot write ${this.path}: ${writeReason(this.path, error)}`,
       };
     }
-  }
-
-  shutdown(): Promise<void> {
-    this.file.close();
-    return Promise.resolve();
   }
 
   /** The lines of `batch`, as many together as fit into a file. */

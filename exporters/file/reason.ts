@@ -1,20 +1,11 @@
 /** Why a file cannot be written, in words for the user. */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-
-/** Whether the operating system refused: a full disk, say, rather than a bug. */
-export function isSystemError(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && "code" in error && typeof error.code === "string";
-}
-
-/** The system's own words, without number, call and path: `No space left on device`. */
-export function systemReason(error: Error): string {
-  return error.message.replace(/ \(os error \d+\).*$/s, "");
-}
+import { systemReason } from "../../src/system_error.ts";
 
 /** Why the file at `path` cannot be opened, and what to do about it. */
 export function openReason(path: string, error: Error): string {
-  if (error instanceof Deno.errors.NotFound && !existsSync(dirname(path))) {
+  if (isWithoutFolder(path, error)) {
     return `there is no folder ${dirname(path)}: create it, or name another`;
   }
   if (error instanceof Deno.errors.IsADirectory) return "it is a directory: name a file in it";
@@ -22,4 +13,15 @@ export function openReason(path: string, error: Error): string {
     return `${dirname(path)} is not a directory: name another`;
   }
   return `${systemReason(error)}: name a file that can be written, or change who may write it`;
+}
+
+/** Why the file at `path` cannot be written any more, though it was opened. */
+export function writeReason(path: string, error: Error): string {
+  return isWithoutFolder(path, error)
+    ? `there is no folder ${dirname(path)} any more: create it`
+    : systemReason(error);
+}
+
+function isWithoutFolder(path: string, error: Error): boolean {
+  return error instanceof Deno.errors.NotFound && !existsSync(dirname(path));
 }

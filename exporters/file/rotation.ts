@@ -1,7 +1,7 @@
 /** A file that is put aside when it is full, as lumberjack does it for the Collector. */
 import { basename, dirname, extname, join } from "node:path";
 import { Buffer } from "node:buffer";
-import { isSystemError, systemReason } from "./reason.ts";
+import { isSystemError, systemReason } from "../../src/system_error.ts";
 
 /** When a file is put aside, and which of those files are kept. */
 export interface Rotation {
@@ -30,12 +30,14 @@ const LINE_FEED = Buffer.from("\n");
 
 /**
  * Appends to a file. When the next write would make it too large, it is renamed to
- * `NAME-2026-11-23T20-16-21.123.EXT` (the time is UTC) and a new one is begun.
+ * `NAME-2026-11-23T20-16-21.123.EXT` (the time is UTC) and a new one is begun. Somebody else may
+ * rename, remove or empty it, as logrotate does: each write goes to what is at the path then.
  */
 export class RotatingFile {
   readonly #path: string;
   readonly #options: RotatingFileOptions;
   #file: Deno.FsFile | undefined;
+  #identity: Pick<Deno.FileInfo, "dev" | "ino"> | undefined;
   #size = 0;
   /** Whether the file ends in the middle of a line or frame. */
   #torn = false;
@@ -52,7 +54,6 @@ export class RotatingFile {
   static async open(path: string, options: RotatingFileOptions): Promise<RotatingFile> {
     const file = new RotatingFile(path, options);
     await file.#open(!options.append);
-    if (options.text) file.#torn = await endsInsideLine(path);
     await file.#prune();
     return file;
   }
@@ -62,6 +63,7 @@ export class RotatingFile {
    * @throws an error of the operating system; the same write may succeed later
    */
   async write(bytes: Uint8Array): Promise<void> {
+    await this.#closeIfMoved();
     let file = this.#file ?? await this.#open(false);
     const full = this.#size > 0 && this.#size + bytes.length > this.#options.rotation.maxBytes;
     if (full || (this.#torn && !this.#options.text)) file = await this.#rotate();
@@ -77,6 +79,15 @@ export class RotatingFile {
     this.#torn = false;
   }
 
+  /**
+   * Begins a new file now if ours was renamed or removed. Not to be called during a write.
+   * @throws an error of the operating system
+   */
+  async lookAnew(): Promise<void> {
+    await this.#closeIfMoved();
+    if (this.#file === undefined) await this.#open(false);
+  }
+
   /** Closes the file; a later write would open it again. */
   close(): void {
     this.#file?.close();
@@ -85,9 +96,31 @@ export class RotatingFile {
 
   async #open(truncate: boolean): Promise<Deno.FsFile> {
     const file = await Deno.open(this.#path, { append: true, create: true, mode: MODE });
-    if (truncate) await file.truncate();
-    this.#size = (await file.stat()).size;
-    return this.#file = file;
+    try {
+      if (truncate) await file.truncate();
+      const info = await file.stat();
+      const isTorn = this.#options.text ? endsInsideLine : () => this.#torn && this.#isOurs(info);
+      this.#torn = info.size > 0 && await isTorn(this.#path);
+      this.#identity = info;
+      this.#size = info.size;
+      return this.#file = file;
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /** What others wrote to our file, or cut off, is seen too. */
+  async #closeIfMoved(): Promise<void> {
+    if (this.#file === undefined) return;
+    const found = await statIfAny(this.#path);
+    if (found === undefined || !this.#isOurs(found)) return this.close();
+    this.#size = found.size;
+    this.#torn &&= found.size > 0;
+  }
+
+  #isOurs({ dev, ino }: Deno.FileInfo): boolean {
+    return dev === this.#identity?.dev && ino === this.#identity.ino;
   }
 
   /** Takes the start of a failed write away again, unless somebody else has written since. */
@@ -109,7 +142,6 @@ export class RotatingFile {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
     const file = await this.#open(false);
-    this.#torn = false;
     await this.#prune();
     return file;
   }
@@ -162,6 +194,15 @@ async function* listBackups(path: string): AsyncGenerator<{ path: string; time: 
     if (!isFile || isNaN(time.getTime())) continue;
     const candidate = join(folder, name);
     if (backupPath(path, time) === candidate) yield { path: candidate, time: time.getTime() };
+  }
+}
+
+/** Undefined where nothing is, or cannot be seen: opening it will tell. */
+async function statIfAny(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch {
+    return undefined;
   }
 }
 

@@ -44,8 +44,14 @@ export function classify(
   }
   const error = reasons.ofServer(line, said(answer));
   if (!RETRYABLE.includes(status)) return { status: "failure", error };
-  const retryInMillis = parseRetryAfter(answer.header("retry-after"), Date.now());
+  const retryInMillis = parseRetryAfter(answer.header("retry-after"), timeOf(answer));
   return { status: "retryable", error, ...(retryInMillis === undefined ? {} : { retryInMillis }) };
+}
+
+/** By the server's clock where it tells: ours may be wrong by years, until somebody sets it. */
+function timeOf(answer: HttpAnswer): number {
+  const told = Date.parse(answer.header("date") ?? "");
+  return Number.isNaN(told) ? Date.now() : told;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The otlp exporter: spans to Jaeger, a Collector, or any other OTLP receiver. */
 import { UsageError } from "../../src/errors.ts";
+import { queueSettings } from "../../src/queue/queue_settings.ts";
 import type {
   Exporter,
   ExporterContext,
@@ -9,7 +10,6 @@ import type {
 } from "../../src/exporter.ts";
 import type { ResolvedOtlp, Signal } from "./environment.ts";
 import { DEFAULTS } from "./defaults.ts";
-import { queueSettings } from "./queue.ts";
 import type { Reasons } from "./reason.ts";
 import type { OtlpSettings } from "./settings.ts";
 import type { OtlpTransport, TransportOptions } from "./transport.ts";
@@ -30,7 +30,8 @@ export const otlpExporter: ExporterType<OtlpSettings> = {
   sendsSpans: true,
   defaults: DEFAULTS,
   loadSchema: async () => (await import("./settings.ts")).otlpSettings,
-  queue: (settings) => queueSettings(settings, { batchSize: 4096, linger: 200 }),
+  queue: ({ sending_queue, retry_on_failure }) =>
+    queueSettings(sending_queue, retry_on_failure, { batchSize: 4096, linger: 200 }),
   open: (settings, context) => naming(context.id, open(settings, context)),
   openMetrics: (settings, context) => naming(context.id, openMetrics(settings, context)),
 };

@@ -1,23 +1,17 @@
 /** Sessions as they end: the kernel program at work, and its ring read. */
-import { BpfObject } from "../../ffi/bpf_object.ts";
 import { bootTimeNs, ClockStepEvent } from "../../ffi/clock.ts";
-import { LibbpfError } from "../../ffi/libbpf.ts";
-import { SystemError } from "../../ffi/libc.ts";
-import { Mapping } from "../../ffi/mapping.ts";
-import { inNetworkNamespace } from "../../ffi/network_namespace.ts";
 import { type Interest, Poller } from "../../ffi/poller.ts";
-import { Ring } from "../../ffi/ring.ts";
-import { SessionBatch } from "../batch.ts";
-import type { CaptureOptions } from "./capture_options.ts";
+import type { Ring } from "../../ffi/ring.ts";
+import type { SessionBatch } from "../batch.ts";
 import { HostError } from "../errors.ts";
-import type { ExcludedCgroups } from "./excluded_cgroups.ts";
-import { HOOKS, presentHooks, requireHost } from "../host.ts";
-import { excludeCgroups, KernelSettings } from "./kernel_settings.ts";
 import { Limiter } from "../limiter.ts";
-import { Nesting } from "./nesting.ts";
-import { networkNamespaces } from "./network_namespaces.ts";
-import { namespaceOf } from "../procfs.ts";
-import { BSS, FLAG, RECORD, TALLY } from "../record_layout.ts";
+import { BSS, RECORD, TALLY } from "../record_layout.ts";
+import type { RecordTranslation } from "../record_translation.ts";
+import type { CaptureOptions } from "./capture_options.ts";
+import { Kernel } from "./kernel.ts";
+import { RELEASE } from "./kernel_program.ts";
+import { Pace } from "./pace.ts";
+import { RingReader } from "./ring_reader.ts";
 import { Selection } from "./selection.ts";
 import { WallClock } from "./wall_clock.ts";
 
@@ -38,24 +32,14 @@ export interface CaptureLosses {
   readonly skippedRuns: number;
 }
 
-const OBJECT = new URL("../../bpf/tcpspan.bpf.o", import.meta.url);
-const MAX_BATCH = 4096; // sessions
 const MOST_AT_ONCE = 512; // records that a walk makes before the ring is read
 const WALK_PAUSE_MS = 5; // between them, so that exporters keep pace
 const MOST_INTERVAL_MS = 2 ** 31 - 1; // of setInterval
 const STRIDE = RECORD.size + 8; // of a record in the ring, which has a header
-// Under load the ring is read at intervals; a reader that has caught up sleeps without a timer.
-const LEAST_COALESCE_MS = 10;
-const MOST_COALESCE_MS = 100;
-const PEAK = 30_000; // bytes a millisecond that may come without notice: 100,000 records a second
-const COALESCE_FILL = 1 / 16; // of the ring, between two readings
-const FEW = 256; // sessions
-const MOST_FREE = 2; // buffers for batches that are kept
 // A report that waits for its socket's close is handed over after as long: the process may hang.
 const MOST_WAIT_MS = 1000;
 const LEAST_WAIT_NS = 900_000_000n; // of those that are handed over then
 const SETTLE_MS = 2;
-const SAME_OFFSET_NS = 10_000; // between the readings of two clocks, one like the other
 const CGROUP_REFRESH_MS = 1000;
 // How often a busy reader looks for other events: a step of the clock, a reader of stdout that left.
 const LOOK_MS = 500;
@@ -67,110 +51,91 @@ const enum Event {
   Hangup,
 }
 
-/** A running capture. Iterate once; dispose to detach. */
+/** Other options that wait for a moment in which the reader does nothing else. */
+interface Reconfiguration {
+  readonly options: CaptureOptions;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A running capture. Iterate once; dispose to detach what is not pinned. */
 export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   readonly #resources = new AsyncDisposableStack();
-  readonly #object: BpfObject;
-  readonly #ring: Ring;
-  readonly #clockSteps: ClockStepEvent;
-  readonly #poller: Poller;
+  readonly #kernel: Kernel;
   readonly #clock: WallClock;
-  readonly #nesting = new Nesting();
-  readonly #free: ArrayBuffer[] = [];
-  readonly #giveBack = (memory: ArrayBuffer) => {
-    const isWhole = memory.byteLength === MAX_BATCH * RECORD.size;
-    if (isWhole && this.#free.length < MOST_FREE) this.#free.push(memory);
-  };
-  readonly #counters: Mapping;
-  readonly #selection: Selection;
-  readonly #excludedCgroups: ExcludedCgroups;
-  readonly #hasOutput: boolean;
-  readonly #reportOpenOnExit: boolean;
+  readonly #clockSteps: ClockStepEvent;
+  readonly #output: number | undefined;
+  readonly #reader: RingReader;
+  #poller: Poller;
+  /** What the options of the moment ask for. */
+  #timers = new DisposableStack();
+  #reportOpenOnExit = false;
   #stopping = false;
+  #hurried = false;
   #disposed = false;
   #unseen = 0;
+  #sampledOutBefore = 0; // by earlier selections
   #releaseDue = false;
   #releaseAgain = false;
   #releaseTimer: ReturnType<typeof setTimeout> | undefined;
   #interimDue = false;
+  #reconfigurations: Reconfiguration[] = [];
   #wakeSleeper: () => void = () => {};
 
   /**
    * @param output a descriptor whose reader ends the capture by going away
-   * @throws {HostError} if the kernel or the host makes it impossible
+   * @throws {HostError} if the kernel or the host makes it impossible, {UsageError} if nothing can be
+   * pinned where the options say
    */
   static async open(options: CaptureOptions, output?: number): Promise<Capture> {
-    requireHost();
-    const elf = await Deno.readFile(OBJECT);
-    const settings = await KernelSettings.of(options);
-    try {
-      return new Capture(elf, settings, options, output);
-    } catch (error) {
-      if (error instanceof LibbpfError || error instanceof SystemError) {
-        throw new HostError(error.message, { cause: error });
-      }
-      throw error;
-    }
+    using stack = new DisposableStack();
+    const clockSteps = stack.use(new ClockStepEvent());
+    const clock = new WallClock(); // once steps are noticed
+    const kernel = stack.use(await Kernel.open(options));
+    const capture = new Capture(kernel, clock, clockSteps, options, output);
+    const resources = stack.move();
+    capture.#resources.defer(() => resources.dispose());
+    capture.#resources.defer(() => capture.#poller[Symbol.asyncDispose]()); // it uses descriptors
+    return capture;
   }
 
   private constructor(
-    elf: Uint8Array<ArrayBuffer>,
-    settings: KernelSettings,
+    kernel: Kernel,
+    clock: WallClock,
+    clockSteps: ClockStepEvent,
     options: CaptureOptions,
-    output?: number,
+    output: number | undefined,
   ) {
-    this.#selection = new Selection(options);
-    using onFailure = new DisposableStack();
-    const object = onFailure.use(new BpfObject(elf));
-    settings.writeBeforeLoad(object);
-    const hooks = presentHooks();
-    for (const hook of HOOKS) if (!hooks.includes(hook)) object.disable(hook.program);
-    const reportsOpen = options.interim !== undefined || options.reportOpenOnExit === true;
-    if (!reportsOpen) object.disable("report_open");
-    object.load();
-    settings.writeAfterLoad(object);
-    this.#excludedCgroups = excludeCgroups(object, options.excludeCgroups ?? []);
-    const ring = onFailure.use(new Ring(object.mapFd("ring"), object.maxEntries("ring")));
-    const counters = onFailure.use(new Mapping(object.mapFd(".bss"), BSS.size, "read-write"));
-    const clockSteps = onFailure.use(new ClockStepEvent());
-    this.#clock = new WallClock(); // once steps are noticed
-    for (const { program } of hooks) object.attach(program);
-    object.attachIterator("release_waiting", "waiting");
-    object.attachIterator("count_open", "sockets");
-    if (reportsOpen) object.attachIterator("report_open", "sockets");
-    seed(object); // what opens from here on is seen
-
-    const interests: Interest[] = [];
-    interests[Event.Ring] = { fd: ring.fd, until: "readable" };
-    interests[Event.ClockStep] = { fd: clockSteps.fd, until: "readable" };
-    if (output !== undefined) interests[Event.Hangup] = { fd: output, until: "hangup" };
-    this.#hasOutput = output !== undefined;
-    this.#object = object;
-    this.#ring = ring;
+    this.#kernel = kernel;
+    this.#clock = clock;
     this.#clockSteps = clockSteps;
-    this.#poller = new Poller(interests);
-    this.#counters = counters;
-    this.#set(BSS.least_wait_ns, LEAST_WAIT_NS);
-    this.#reportOpenOnExit = options.reportOpenOnExit ?? false;
-    const disposables = onFailure.move();
-    this.#resources.defer(() => disposables.dispose());
-    this.#resources.use(this.#poller); // first of all: its wait uses the ring's descriptor
+    this.#output = output;
+    this.#reader = new RingReader({
+      clock,
+      selection: new Selection(options),
+      onAnnounced: () => this.#releaseLater(),
+    });
+    this.#poller = this.#watch();
+    this.#apply(options);
     const stop = () => this.stop();
     options.signal?.addEventListener("abort", stop);
     this.#resources.defer(() => options.signal?.removeEventListener("abort", stop));
     if (options.signal?.aborted) this.stop();
-    if (options.interim !== undefined) {
-      const timer = setInterval(() => {
-        this.#interimDue = true;
-        this.#wake();
-      }, Math.min(options.interim, MOST_INTERVAL_MS));
-      this.#resources.defer(() => clearInterval(timer));
-    }
     this.#resources.defer(() => clearTimeout(this.#releaseTimer));
-    if (options.excludeCgroups !== undefined && options.excludeCgroups.length > 0) {
-      const timer = setInterval(() => this.#excludedCgroups.refresh(), CGROUP_REFRESH_MS);
-      this.#resources.defer(() => clearInterval(timer));
-    }
+    this.#resources.defer(() => this.#timers.dispose());
+    if (kernel.isPinned) this.#releaseLater(); // reports may have been announced to an earlier run
+  }
+
+  /**
+   * Goes on with other options; what is known of open sessions is kept. `pin` and `signal` have no
+   * effect. Resolves when they are in force, which takes an iteration that is under way.
+   * @throws {HostError} if the kernel or the host makes it impossible: the options are as before
+   */
+  reconfigure(options: CaptureOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#reconfigurations.push({ options, resolve, reject });
+      this.#wake();
+    });
   }
 
   /** Ends the iteration once what is in the ring has been delivered. */
@@ -179,44 +144,45 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.#wake();
   }
 
-  /** What was lost until now. */
+  /** As `stop`, but nothing that is still open is reported any more. */
+  hurry(): void {
+    this.#hurried = true;
+    this.stop();
+  }
+
+  /** What was lost until now, since the programs were pinned. */
   losses(): CaptureLosses {
+    const { program } = this.#kernel;
     return {
-      ringFull: Number(this.#counter(BSS.lost_ring_full)),
-      storageFailed: Number(this.#counter(BSS.lost_storage_failed)),
-      overCap: Number(this.#counter(BSS.over_cap)),
+      ringFull: Number(program.get(BSS.lost_ring_full)),
+      storageFailed: Number(program.get(BSS.lost_storage_failed)),
+      overCap: Number(program.get(BSS.over_cap)),
       unseen: this.#unseen,
-      skippedRuns: presentHooks().reduce(
-        (sum, { program }) => sum + this.#object.recursionMisses(program),
-        0,
-      ),
+      skippedRuns: program.skippedRuns,
     };
   }
 
   /** Sessions, and reports of open ones, that sampling left out until now. */
   get sampledOut(): number {
-    return Number(this.#counter(BSS.sampled_out)) + this.#selection.sampledOut;
-  }
-
-  /** Bytes in the ring that wait to be read. */
-  get ringWaiting(): number {
-    return this.#ring.waiting;
-  }
-
-  /** Bytes that the ring has room for. */
-  get ringSize(): number {
-    return this.#ring.size;
+    return Number(this.#kernel.program.get(BSS.sampled_out)) + this.#sampledOutBefore +
+      this.#reader.selection.sampledOut;
   }
 
   /** Those of `excludeCgroups` that do not exist now. */
   get missingCgroups(): readonly string[] {
-    return this.#excludedCgroups.missing;
+    return this.#kernel.program.excludedCgroups.missing;
+  }
+
+  /** Bytes of the ring, and how many of them wait to be read. */
+  get ring(): { readonly size: number; readonly waiting: number } {
+    const { size, waiting } = this.#kernel.ring;
+    return { size, waiting };
   }
 
   /** Batches of sessions, as they lie in the ring. */
   async *[Symbol.asyncIterator](): AsyncGenerator<SessionBatch, void, void> {
     const look = new Limiter(LOOK_MS);
-    const pace = new Pace(this.#ring.size);
+    let pace = new Pace(this.#kernel.ring.size);
     let idle = true;
     while (!this.#disposed) {
       if (!this.#stopping && (idle || look.allows())) {
@@ -224,6 +190,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
         this.#react();
       }
       if (this.#disposed) return;
+      for (const { options, resolve, reject } of this.#reconfigurations.splice(0)) {
+        await this.#reconfigure(options).then(resolve, reject);
+        pace = new Pace(this.#kernel.ring.size);
+      }
       if (this.#stopping) {
         yield* this.#end();
         return;
@@ -231,15 +201,16 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       if (this.#releaseDue) {
         this.#releaseDue = false;
         // a walk passes over some when it takes others away: until there is nothing
-        while (yield* this.#walk("release_waiting"));
+        while (yield* this.#walk(RELEASE));
       }
       if (this.#interimDue) {
         this.#interimDue = false;
         yield* this.#walk("report_open");
       }
-      const consumed = this.#ring.consumed;
+      const { ring } = this.#kernel;
+      const position = ring.position;
       idle = !(yield* this.#read());
-      if (!idle) await this.#sleep(pace.next(this.#ring.consumed - consumed));
+      if (!idle) await this.#sleep(pace.next(ring.position - position));
     }
   }
 
@@ -247,49 +218,82 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     this.stop();
+    const ended = new HostError("cannot change the options of a capture that has ended");
+    for (const { reject } of this.#reconfigurations.splice(0)) reject(ended);
     await this.#resources.disposeAsync();
   }
 
-  /** What is left when the capture stops. */
+  /** What is left when the capture stops. What is pinned goes on, and its sessions do not end. */
   async *#end(): AsyncGenerator<SessionBatch, void, void> {
-    if (this.#reportOpenOnExit) {
-      this.#set(BSS.last_round, bootTimeNs());
+    const { program, ring, isPinned } = this.#kernel;
+    if (isPinned) {
+      program.saveSkippedRuns();
+      yield* this.#read(ring.position + ring.waiting);
+      return;
+    }
+    if (this.#reportOpenOnExit && !this.#hurried) {
+      program.set(BSS.last_round, bootTimeNs());
       // sockets that come and go make a walk pass some over: until there is nothing new
-      while (yield* this.#walk("report_open"));
+      while (!this.#hurried && (yield* this.#walk("report_open")));
     }
     await this.#balance();
     if (this.#disposed) return;
-    this.#set(BSS.least_wait_ns, 0n); // nothing has time to wait
-    yield* this.#walk("release_waiting");
+    program.set(BSS.least_wait_ns, 0n); // nothing has time to wait
+    yield* this.#walk(RELEASE);
     if (this.#disposed) return;
-    this.#object.detach(); // upstream first: what is read now is all
-    while (yield* this.#walk("release_waiting"));
+    program.detach(); // upstream first: what is read now is all
+    while (yield* this.#walk(RELEASE));
     yield* this.#read();
   }
 
   /** Finds out how many of the sessions begun until now have vanished: neither ended nor open. */
   async #balance(): Promise<void> {
-    this.#set(BSS.count_until, bootTimeNs());
+    const { program } = this.#kernel;
+    program.set(BSS.count_until, bootTimeNs());
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS)); // programs that run just now
     if (this.#disposed) return;
-    using open = this.#object.walk("count_open");
+    using open = program.walk("count_open");
     open.next(1); // to the end, as it writes nothing
-    let missing = -this.#counter(BSS.still_open);
+    let missing = -program.get(BSS.still_open);
     for (let i = 0; i < TALLY.count; i++) {
-      missing += BigInt.asIntN(64, this.#counter(BSS.tallies + i * TALLY.size + TALLY.open));
+      missing += BigInt.asIntN(64, program.get(BSS.tallies + i * TALLY.size + TALLY.open));
     }
     this.#unseen = Math.max(0, Number(missing));
   }
 
-  /** All that is in the ring. @returns whether there was something */
-  *#read(): Generator<SessionBatch, boolean, void> {
+  /**
+   * All that is in the ring, and before it in rings of earlier programs.
+   * @param end position in the ring behind which nothing is read
+   * @returns whether there was something
+   */
+  *#read(end = Infinity): Generator<SessionBatch, boolean, void> {
     let found = false;
-    while (!this.#disposed) {
-      const batch = this.#drain();
+    for (const old of this.#kernel.oldRings.splice(0)) {
+      do {
+        found = (yield* this.#readRing(old.ring, Infinity, old.translation)) || found;
+        if (this.#disposed) return found;
+      } while (old.release());
+      for (const [counter, lost] of old.losses) this.#add(BSS[counter], lost);
+      old.done = true;
+      old[Symbol.dispose]();
+    }
+    return (yield* this.#readRing(this.#kernel.ring, end)) || found;
+  }
+
+  /** What was handed on is given up once the next is asked for: it has a place of its own then. */
+  *#readRing(
+    ring: Ring,
+    end: number,
+    translation?: RecordTranslation,
+  ): Generator<SessionBatch, boolean, void> {
+    let found = false;
+    while (!this.#disposed && ring.position < end) {
+      const batch = this.#reader.read(ring, translation);
       if (batch === undefined) break;
       found = true;
       if (batch.length > 0) yield batch;
       else batch[Symbol.dispose]();
+      if (!this.#disposed) ring.release();
     }
     return found;
   }
@@ -300,13 +304,14 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
    */
   async *#walk(program: string): AsyncGenerator<SessionBatch, boolean, void> {
     if (this.#disposed) return false;
-    const most = Math.min(MOST_AT_ONCE, Math.floor(this.#ring.size / 2 / STRIDE));
+    const most = Math.min(MOST_AT_ONCE, Math.floor(this.#kernel.ring.size / 2 / STRIDE));
     let found = false;
     yield* this.#read(); // room for what it makes
-    using walk = this.#object.walk(program);
+    using walk = this.#kernel.program.walk(program);
     while (!this.#disposed && walk.next(most) > 0) {
       found = true;
       yield* this.#read();
+      if (this.#hurried && program === "report_open") break;
       await new Promise((resolve) => setTimeout(resolve, WALK_PAUSE_MS));
     }
     return found;
@@ -328,12 +333,50 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     }, MOST_WAIT_MS);
   }
 
-  #set(offset: number, value: bigint): void {
-    new DataView(this.#counters.buffer).setBigUint64(offset, value, true);
+  /** Takes over options, but for what the kernel has to know. */
+  #apply(options: CaptureOptions): void {
+    this.#kernel.program.set(BSS.least_wait_ns, LEAST_WAIT_NS);
+    this.#reportOpenOnExit = options.reportOpenOnExit ?? false;
+    this.#timers.dispose();
+    this.#timers = new DisposableStack();
+    if (options.interim !== undefined) {
+      const timer = setInterval(() => {
+        this.#interimDue = true;
+        this.#wake();
+      }, Math.min(options.interim, MOST_INTERVAL_MS));
+      this.#timers.defer(() => clearInterval(timer));
+    }
+    if (options.excludeCgroups !== undefined && options.excludeCgroups.length > 0) {
+      const { excludedCgroups } = this.#kernel.program;
+      const timer = setInterval(() => excludedCgroups.refresh(), CGROUP_REFRESH_MS);
+      this.#timers.defer(() => clearInterval(timer));
+    }
   }
 
-  #counter(offset: number): bigint {
-    return new DataView(this.#counters.buffer).getBigUint64(offset, true);
+  async #reconfigure(options: CaptureOptions): Promise<void> {
+    await this.#kernel.replace(options);
+    this.#sampledOutBefore += this.#reader.selection.sampledOut;
+    this.#reader.selection = new Selection(options);
+    this.#apply(options);
+    const poller = this.#poller;
+    this.#poller = this.#watch();
+    await poller[Symbol.asyncDispose]();
+  }
+
+  /** Waits for what the reader reacts to. */
+  #watch(): Poller {
+    const interests: Interest[] = [];
+    interests[Event.Ring] = { fd: this.#kernel.ring.fd, until: "readable" };
+    interests[Event.ClockStep] = { fd: this.#clockSteps.fd, until: "readable" };
+    if (this.#output !== undefined) {
+      interests[Event.Hangup] = { fd: this.#output, until: "hangup" };
+    }
+    return new Poller(interests);
+  }
+
+  #add(counter: number, more: bigint): void {
+    const { program } = this.#kernel;
+    program.set(counter, program.get(counter) + more);
   }
 
   #wake(): void {
@@ -348,55 +391,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       this.#clockSteps.clear();
       this.#clock.step();
     }
-    if (this.#hasOutput && this.#poller.ready(Event.Hangup)) this.stop();
-  }
-
-  /** The finished records at the head of the ring, at most MAX_BATCH; undefined if there are none. */
-  #drain(): SessionBatch | undefined {
-    if (this.#ring.waiting === 0) return undefined;
-    const memory = this.#free.pop() ?? this.#allocate();
-    const words = new Int32Array(memory);
-    const count = this.#ring.read(words, RECORD.size);
-    if (count === 0) {
-      this.#giveBack(memory);
-      return undefined;
-    }
-    this.#nesting.apply(words, count);
-    const proper = dropAnnounced(words, count);
-    if (proper < count) this.#releaseLater();
-    this.#stampWallTime(words, proper);
-    const selected = this.#selection.apply(words, proper);
-    return new SessionBatch(new Uint8Array(memory, 0, selected * RECORD.size), this.#giveBack);
-  }
-
-  /** For what waits now; under load memory for a whole batch, which alone is used again. */
-  #allocate(): ArrayBuffer {
-    const waiting = Math.ceil(this.#ring.waiting / STRIDE);
-    return new ArrayBuffer((waiting < FEW ? waiting : MAX_BATCH) * RECORD.size);
-  }
-
-  /** Puts the wall clock's offset in the place of what the kernel program knows of it. */
-  #stampWallTime(words: Int32Array<ArrayBuffer>, count: number): void {
-    const view = new DataView(words.buffer);
-    const offset = RECORD.wall_offset_ns / 4;
-    let [low, high] = [0, 0]; // of the last one: most are within microseconds of it
-    let ns = 0n;
-    for (let i = 0; i < count; i++) {
-      const at = i * RECORD.size / 4 + offset;
-      const [ofLow, ofHigh] = [words[at] ?? 0, words[at + 1] ?? 0];
-      if (ofHigh !== high || Math.abs(ofLow - low) > SAME_OFFSET_NS || ofHigh === 0) {
-        [low, high] = [ofLow, ofHigh];
-        ns = this.#offsetOf(view, i * RECORD.size);
-      }
-      view.setBigInt64(i * RECORD.size + RECORD.wall_offset_ns, ns, true);
-    }
-  }
-
-  /** Nanoseconds from the boot clock to the wall clock, at the end of the record at `at`. */
-  #offsetOf(view: DataView, at: number): bigint {
-    const tai = view.getBigInt64(at + RECORD.wall_offset_ns, true);
-    const end = view.getBigUint64(at + RECORD.end_ns, true);
-    return tai === 0n ? this.#clock.offsetAt(end) : this.#clock.offsetOfTai(tai, end);
+    if (this.#output !== undefined && this.#poller.ready(Event.Hangup)) this.stop();
   }
 
   async #sleep(ms: number): Promise<void> {
@@ -407,64 +402,6 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
         resolve();
       };
     });
-  }
-}
-
-/**
- * How long the reader sleeps, so that a part of the ring fills up meanwhile at the rate of late, and
- * no more than a quarter of it should the rate rise to its peak.
- */
-class Pace {
-  readonly #fill: number; // bytes
-  readonly #most: number; // milliseconds
-  #read = performance.now();
-
-  /** @param size of the ring, bytes */
-  constructor(size: number) {
-    this.#fill = size * COALESCE_FILL;
-    this.#most = Math.max(LEAST_COALESCE_MS, Math.min(size / 4 / PEAK, MOST_COALESCE_MS));
-  }
-
-  /** @param bytes that were read just now. @returns milliseconds until the next time */
-  next(bytes: number): number {
-    const now = performance.now();
-    const perMs = bytes / (now - this.#read);
-    this.#read = now;
-    return Math.min(Math.max(this.#fill / perMs, LEAST_COALESCE_MS), this.#most);
-  }
-}
-
-/** Takes out announcements of records that follow later. @returns number of records left */
-function dropAnnounced(words: Int32Array, count: number): number {
-  const length = RECORD.size / 4;
-  let left = 0;
-  for (let i = 0; i < count; i++) {
-    const at = i * length;
-    if ((words[at + RECORD.flags / 4] ?? 0) & FLAG.ANNOUNCED) continue;
-    if (left < i) words.copyWithin(left * length, at, at + length);
-    left++;
-  }
-  return left;
-}
-
-/** Tells the kernel program what was open before it: sockets' owners, and who opened them. */
-function seed(object: BpfObject): void {
-  object.attachIterator("seed_owner");
-  using owners = object.walk("seed_owner");
-  owners.next(1); // to the end, as it writes nothing
-  object.attachIterator("seed_role");
-  using own = object.walk("seed_role");
-  own.next(1);
-  const ownInode = namespaceOf("self", "net");
-  for (const { inode, pid } of networkNamespaces()) {
-    if (inode === ownInode) continue;
-    try {
-      using roles = inNetworkNamespace(`/proc/${pid}/ns/net`, () => object.walk("seed_role"));
-      roles.next(1);
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      // its process has gone, or it may not be entered: roles are told at the end
-    }
   }
 }
 

@@ -32,6 +32,13 @@ export interface CaptureOptions {
   readonly interim?: number | undefined;
   /** Whether to report the sessions that are still open when the capture stops. Default false. */
   readonly reportOpenOnExit?: boolean;
+  /** Whether to report this process's own sessions, at both ends on this host. Default true. */
+  readonly ownTraffic?: boolean;
+  /**
+   * A folder in a BPF file system, in which programs, maps and ring stay when the capture ends:
+   * sessions that end meanwhile are delivered by the next capture with this folder.
+   */
+  readonly pin?: string | undefined;
   /** Ends the capture: what is in the ring is still delivered. */
   readonly signal?: AbortSignal;
 }

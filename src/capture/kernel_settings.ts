@@ -1,6 +1,5 @@
 /** What the kernel program is told of a capture's options. */
 import type { BpfObject } from "../../ffi/bpf_object.ts";
-import { bootTimeNs } from "../../ffi/clock.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import { CAPTURE } from "../config/defaults.ts";
 import { ExcludedCgroups } from "./excluded_cgroups.ts";
@@ -31,7 +30,7 @@ export class KernelSettings {
   }
 
   /** Writes what the verifier sees, and makes room for the rest. @throws {RangeError} */
-  writeBeforeLoad(object: BpfObject): void {
+  writeBeforeLoad(object: BpfObject, generation: bigint): void {
     const { ringBuffer = CAPTURE.ring_buffer, excludeExecutables = [], excludeCgroups = [] } =
       this.#options;
     const resize = (map: string, entries: number) =>
@@ -43,7 +42,10 @@ export class KernelSettings {
     const rodata = new DataView(object.initialValues(".rodata"));
     writeFilters(rodata, this.#options);
     this.#samplingKey.forEach((byte, i) => rodata.setUint8(RODATA.trace_key + i, byte));
-    writeTracer(rodata);
+    rodata.setBigUint64(RODATA.generation, generation, true);
+    rodata.setUint8(RODATA.own_traffic, this.#options.ownTraffic === false ? 0 : 1);
+    rodata.setUint32(RODATA.own_pid, Deno.pid, true);
+    rodata.setUint32(RODATA.pid_namespace, namespaceOf("self", "pid"), true);
   }
 
   /** Fills the maps. */
@@ -92,12 +94,6 @@ function writeFilters(rodata: DataView, options: CaptureOptions): void {
   if (options.sampling !== undefined) writeSampling(rodata, options.sampling);
   rodata.setUint8(RODATA.report_existing, options.existing === false ? 0 : 1);
   rodata.setBigUint64(RODATA.interim_ns, BigInt(options.interim ?? 0) * 1_000_000n, true);
-}
-
-function writeTracer(rodata: DataView): void {
-  rodata.setUint32(RODATA.own_pid, Deno.pid, true);
-  rodata.setUint32(RODATA.pid_namespace, namespaceOf("self", "pid"), true);
-  rodata.setBigUint64(RODATA.tracer_start_ns, bootTimeNs(), true);
 }
 
 function writePorts(

@@ -3,6 +3,9 @@
  * its defaults from here, so that a run without a config need not load it.
  */
 
+/** `shutdown_timeout`, milliseconds. */
+export const SHUTDOWN_TIMEOUT = 5000;
+
 /** `capture` */
 export const CAPTURE = {
   pids: [],
@@ -20,6 +23,8 @@ export const CAPTURE = {
   existing: true,
   interim: "off" as const,
   report_open_on_exit: false,
+  own_traffic: false,
+  pin: "off" as const,
 };
 
 /** `sampling` */
@@ -34,6 +39,9 @@ export const RESOURCE = {
   command_line: false,
   from_process_env: false,
 };
+
+/** `drop_privileges` */
+export const DROP_PRIVILEGES = false;
 
 /** `trace` */
 export const TRACE = {

@@ -26,6 +26,8 @@ capture:
   existing: true                # sessions that were open before the start, too
   interim: off                  # 30s: report sessions that last as long, every 30 s
   report_open_on_exit: false    # report what is still open when tcpspan stops
+  own_traffic: false            # tcpspan's own sessions, such as its exports
+  pin: off                      # /sys/fs/bpf/tcpspan: go on in the kernel while tcpspan restarts
 
 # Which of them are kept: the same at both ends, and on all hosts with the same ratio.
 sampling:
@@ -44,6 +46,11 @@ trace:
   peers: []                     # networks whose hosts run tcpspan too
   key: "\${env:TCPSPAN_KEY:-}"   # secret of the trace ids, the same on all hosts of a site
 
+# How long a stop waits for exporters to deliver what waits; what is left is lost, and counted.
+shutdown_timeout: 5s
+# Once tracing has begun, give up for good to load kernel programs, to start programs, and
+# more that only an intruder has a use for. A change of capture then needs a restart.
+drop_privileges: false
 # How tcpspan tells of its own health, beside SIGUSR1: each of these is off where it is left out.
 telemetry:
   # otlp:                       # metrics to the receiver of an otlp exporter
@@ -77,8 +84,12 @@ exporters:
       insecure_skip_verify: false
     sending_queue:
       enabled: true
-      queue_size: 100000        # sessions
+      queue_size: 100000        # sessions in memory
       num_consumers: 4          # exports at a time
+      when_full: drop_newest    # drop_newest | drop_oldest
+      # storage: /var/lib/tcpspan       # what memory has no room for, or is left at the end
+      persistent: false         # true: all goes to the storage first, so that a crash loses none
+      max_bytes: 1GiB           # of this exporter's part of the storage
     retry_on_failure:
       enabled: true
       initial_interval: 1s
@@ -94,6 +105,7 @@ exporters:
       max_backups: 5            # 0: all
       max_days: 7               # 0: without end
     compression: none           # none | gzip | zstd
+    # sending_queue as otlp's, but for num_consumers; retry_on_failure as otlp's
 
   # Any other id: a SpanExporter of OpenTelemetry JS.
   zipkin:
@@ -101,4 +113,5 @@ exporters:
     export: ZipkinExporter
     options:
       url: http://localhost:9411/api/v2/spans
+    # sending_queue as otlp's, but for num_consumers
 `;

@@ -5,7 +5,15 @@
 import { z } from "zod";
 import { isAbsolute } from "node:path";
 import { TEXT_LENGTH } from "../record_layout.ts";
-import { CAPTURE, METRICS, RESOURCE, SAMPLING, TRACE } from "./defaults.ts";
+import {
+  CAPTURE,
+  DROP_PRIVILEGES,
+  METRICS,
+  RESOURCE,
+  SAMPLING,
+  SHUTDOWN_TIMEOUT,
+  TRACE,
+} from "./defaults.ts";
 import { duration } from "./duration.ts";
 import { integer } from "./integer.ts";
 import { LARGEST_PID, LARGEST_PORT, MOST_PIDS } from "./limits.ts";
@@ -57,6 +65,13 @@ function isCgroup(path: string): boolean {
   return isAbsolute(path) && !path.split("/").includes("..") && /[^/]/.test(path);
 }
 
+const PIN = "off, or the path of a folder such as /sys/fs/bpf/tcpspan, without dots";
+
+/** A BPF file system allows no dots in names. */
+function isPin(path: string): boolean {
+  return isAbsolute(path) && !path.includes(".") && /[^/]/.test(path);
+}
+
 /** `capture`: which sessions are traced, and how. */
 export const captureSchema = section({
   pids: list(integer(1, LARGEST_PID, "a process id"), PIDS).max(MOST_PIDS, PIDS)
@@ -101,6 +116,15 @@ export const captureSchema = section({
     .describe("Reports sessions that last as long, again and again: off, or a duration."),
   report_open_on_exit: z.boolean("true or false").default(CAPTURE.report_open_on_exit)
     .describe("Reports the sessions that are still open when tcpspan stops."),
+  own_traffic: z.boolean("true or false").default(CAPTURE.own_traffic)
+    .describe("Also tcpspan's own sessions, such as those in which it exports."),
+  pin: z.union([
+    z.literal(["off", false]).transform((): "off" => "off"),
+    z.string().refine(isPin, PIN),
+  ], PIN).prefault(CAPTURE.pin)
+    .describe(
+      "Folder in a BPF file system in which programs and ring outlive tcpspan: off, or a path.",
+    ),
 }).describe("Which sessions are traced. The flags -p -L -D -4 -6 override it.");
 
 const RATIO = "a number above 0 and at most 1, such as 0.1";
@@ -170,6 +194,13 @@ export const configSchema = z.strictObject({
   sampling: samplingSchema,
   resource: resourceSchema,
   trace: traceSchema,
+  shutdown_timeout: duration().prefault(`${SHUTDOWN_TIMEOUT}ms`)
+    .describe("How long exporters may take at the end to deliver what waits."),
+  drop_privileges: z.boolean("true or false").default(DROP_PRIVILEGES)
+    .describe(
+      "Once tracing has begun, give up for good to load kernel programs, to start programs, and " +
+        "more: see docs/security.md.",
+    ),
   telemetry: telemetrySchema,
   exporters: z.record(
     z.string(),

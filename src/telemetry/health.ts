@@ -2,6 +2,7 @@
 import { bootTimeNs } from "../../ffi/clock.ts";
 import type { SessionBatch } from "../batch.ts";
 import type { CaptureLosses } from "../capture/capture.ts";
+import type { ExporterQueue } from "../queue/queue.ts";
 import { RECORD } from "../record_layout.ts";
 import { RecentMaximum } from "./recent_maximum.ts";
 
@@ -60,29 +61,14 @@ export interface ExporterHealth {
 export interface CaptureSource {
   losses(): CaptureLosses;
   readonly sampledOut: number;
-  readonly ringWaiting: number;
-  readonly ringSize: number;
+  readonly ring: Health["ring"];
 }
 
-/** The part of a queue that is read; what a queue in memory alone has none of may be missing. */
-export interface QueueSource {
-  readonly id: string;
-  readonly length: number;
-  readonly capacity: number;
-  readonly inFlight: number;
-  readonly diskBytes?: number;
-  readonly counters: {
-    readonly exported: number;
-    readonly dropped: number;
-    /** Those rejected among them. */
-    readonly failed: number;
-    readonly retries: number;
-    readonly restored?: number;
-    readonly rejected?: number;
-    readonly corrupt?: number;
-    readonly corruptBytes?: number;
-  };
-}
+/** What became of the sessions that were to go to one exporter. */
+export type Tally = Pick<
+  ExporterQueue,
+  "id" | "counters" | "length" | "capacity" | "inFlight" | "diskBytes"
+>;
 
 /**
  * Reads a run's health, and counts what passes. Disposing of it takes a last reading, which it gives
@@ -94,10 +80,9 @@ export class HealthMonitor implements Disposable {
   #captured = 0;
   #last: Health | undefined;
 
-  /** @param queues those of the run now: a reload may bring others */
   constructor(
     private readonly capture: CaptureSource,
-    private readonly queues: () => readonly QueueSource[],
+    private readonly exporters: { readonly tallies: readonly Tally[] },
   ) {}
 
   /** Sees each batch as it arrives. */
@@ -116,10 +101,10 @@ export class HealthMonitor implements Disposable {
       captured: this.#captured,
       sampledOut: capture.sampledOut,
       losses: capture.losses(),
-      ring: { waiting: capture.ringWaiting, size: capture.ringSize },
+      ring: capture.ring,
       lagSeconds: this.#lag.value,
       memory: Deno.memoryUsage().rss,
-      exporters: this.queues().map(exporterHealth),
+      exporters: this.exporters.tallies.map(exporterHealth),
     };
   }
 
@@ -128,15 +113,15 @@ export class HealthMonitor implements Disposable {
   }
 }
 
-function exporterHealth(queue: QueueSource): ExporterHealth {
-  const { exported, dropped, failed, retries } = queue.counters;
-  const { restored = 0, rejected = 0, corrupt = 0, corruptBytes = 0 } = queue.counters;
+function exporterHealth(tally: Tally): ExporterHealth {
+  const { restored, exported, rejected, failed, dropped, corrupt, corruptBytes, retries } =
+    tally.counters;
   return {
-    id: queue.id,
-    queued: queue.length,
-    capacity: queue.capacity,
-    inFlight: queue.inFlight,
-    diskBytes: queue.diskBytes ?? 0,
+    id: tally.id,
+    queued: tally.length,
+    capacity: tally.capacity,
+    inFlight: tally.inFlight,
+    diskBytes: tally.diskBytes,
     restored,
     exported,
     rejected,

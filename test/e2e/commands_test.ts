@@ -107,6 +107,8 @@ Deno.test("config schema prints a JSON Schema that knows every section", async (
     "sampling",
     "resource",
     "trace",
+    "shutdown_timeout",
+    "drop_privileges",
     "telemetry",
     "exporters",
   ]);

@@ -156,7 +156,7 @@ telemetry: { otlp: { interval: 1s } }
   await makeSessions(nginx, 2);
   const { status, stderr } = await tool.stop("SIGTERM");
   assert.equal(status, 0);
-  assert.equal((await collector.spans()).length, SESSIONS + 2);
+  assert.equal((await collector.waitForSpans(SESSIONS + 2)).length, SESSIONS + 2);
   const last = await until("the metrics of the end", async () => {
     const points = await collector.metrics();
     return valueOf(points, "tcpspan.session.captured")[0] === SESSIONS + 2 && points;

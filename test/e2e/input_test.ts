@@ -10,7 +10,8 @@ interface Case extends TcpspanOptions {
   readonly says: string | RegExp;
 }
 
-const SECTIONS = "expected one of capture, sampling, resource, trace, telemetry, exporters";
+const SECTIONS = "expected one of capture, sampling, resource, trace, shutdown_timeout, " +
+  "drop_privileges, telemetry, exporters";
 const URL_EXPECTED = "expected an http or https URL such as http://localhost:4318";
 const EXPORTERS_EXPECTED =
   "expected a mapping of exporter ids, such as stdout or otlp/jaeger, to their settings";
@@ -56,7 +57,8 @@ const FLAGS: readonly Case[] = [
   {
     name: "an unknown command",
     args: ["doctr"],
-    says: 'unknown command "doctr": expected flags, config or doctor: did you mean "doctor"?',
+    says:
+      'unknown command "doctr": expected flags, config, doctor or unpin: did you mean "doctor"?',
   },
   {
     name: "config without its command",

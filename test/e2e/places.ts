@@ -13,8 +13,12 @@ export function inMounts(setup: string, ...run: readonly string[]): Inside {
   return ["unshare", "--mount", "sh", "-c", script, "sh", ...run];
 }
 
-/** User 65534, in a clone made ready by root, who ran `deno install` as setup.sh does. */
-export async function asNobody(): Promise<Inside> {
+/**
+ * User 65534, in a clone made ready by root, who ran `deno install` as setup.sh does.
+ * @param capabilities those that it has, as setpriv names them, now and in what it executes
+ */
+export async function asNobody(capabilities: readonly string[] = []): Promise<Inside> {
+  const these = ["-all", ...capabilities.map((name) => `+${name}`)].join(",");
   return inMounts(
     `
     mkdir -p /mnt/repository /mnt/deno/npm /mnt/upper /mnt/work
@@ -26,6 +30,7 @@ export async function asNobody(): Promise<Inside> {
     '${Deno.execPath()}' install --quiet --frozen
     `,
     ...["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"],
+    ...["--bounding-set", "--inh-caps", "--ambient-caps"].map((set) => `${set}=${these}`),
   );
 }
 
@@ -91,7 +96,7 @@ export function withReadOnly(folder: string): Inside {
 }
 
 /** Where Deno keeps the packages that it has downloaded. */
-async function denoFolder(): Promise<string> {
+export async function denoFolder(): Promise<string> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
   const { denoDir }: { denoDir: string } = JSON.parse(new TextDecoder().decode(stdout));
   return denoDir;

@@ -29,13 +29,13 @@ const PLACES: readonly Place[] = [
     inside: await asNobody(),
     missing: "privileges",
     message:
-      /^privileges: user id 65534 may not load tracing programs; run tcpspan as root: sudo deno run -A mod\.ts$/,
+      /^privileges: user id 65534 may not load tracing programs, for want of CAP_BPF and CAP_PERFMON; run tcpspan as root: sudo deno run -A mod\.ts, or give it CAP_BPF and CAP_PERFMON: see docs\/security\.md$/,
   },
   {
     name: "root without capabilities",
     inside: WITHOUT_CAPABILITIES,
     missing: "privileges",
-    message: /^privileges: user id 0 may not load tracing programs; .+$/,
+    message: /^privileges: user id 0 may not load tracing programs, for want of CAP_BPF .+; .+$/,
   },
   {
     name: "a kernel without BTF",

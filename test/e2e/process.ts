@@ -21,6 +21,8 @@ export interface ProcessOptions {
   /** The whole environment; without it, that of the tests. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** `piped` for what `write` is to write; nothing, by default. */
+  readonly stdin?: "piped";
 }
 
 /** No test waits longer for anything. */
@@ -61,6 +63,13 @@ export class Process implements AsyncDisposable {
   async stop(signal: Deno.Signal): Promise<Ended> {
     if (this.#running) this.#child.kill(signal);
     return await this.end();
+  }
+
+  /** Writes to its stdin, which was to be piped. */
+  async write(text: string): Promise<void> {
+    const writer = this.#child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(text));
+    writer.releaseLock();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -176,7 +185,7 @@ function spawn(program: string, args: string[], options: ProcessOptions) {
   try {
     return new Deno.Command(program, {
       args,
-      stdin: "null",
+      stdin: options.stdin ?? "null",
       stdout: "piped",
       stderr: "piped",
       ...(options.env === undefined ? {} : { env: options.env, clearEnv: true }),

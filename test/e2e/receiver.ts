@@ -4,18 +4,30 @@ import { type OtlpSpan, parseOtlpJsonLines } from "../backends/otlp_json.ts";
 
 /** A receiver that listens. It takes OTLP as JSON or protobuf, not compressed. */
 export interface Receiver extends AsyncDisposable {
+  readonly port: number;
   readonly spans: readonly OtlpSpan[];
+  /** Requests that came, answered or not. */
+  readonly requests: number;
   /** Of the requests, in their order. */
   readonly headers: readonly Headers[];
 }
 
-/** Listens on `port` of 127.0.0.1. */
-export function startReceiver(port: number): Receiver {
+/**
+ * Listens on `port` of 127.0.0.1.
+ * @param before called for each request, with its peer's port; the answer waits for what it gives
+ */
+export function startReceiver(
+  port: number,
+  before: (peer: number) => unknown = () => {},
+): Receiver {
   const spans: OtlpSpan[] = [];
   const headers: Headers[] = [];
+  let requests = 0;
   const server = Deno.serve(
     { hostname: "127.0.0.1", port, onListen: () => {} },
-    async (request) => {
+    async (request, { remoteAddr }) => {
+      requests++;
+      await before(remoteAddr.port);
       const isProtobuf = request.headers.get("content-type") === "application/x-protobuf";
       const body = isProtobuf
         ? JSON.stringify(decodeTraceRequest(await request.bytes()))
@@ -30,5 +42,13 @@ export function startReceiver(port: number): Receiver {
         : Response.json({});
     },
   );
-  return { spans, headers, [Symbol.asyncDispose]: () => server.shutdown() };
+  return {
+    port,
+    spans,
+    get requests() {
+      return requests;
+    },
+    headers,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
 }

@@ -28,6 +28,8 @@ export interface TcpspanOptions {
   /** A command that runs the command behind it: in another place, as somebody else. */
   readonly inside?: readonly [string, ...string[]];
   readonly cwd?: string;
+  /** Deno's flags for what the program may do, in the place of `-A`. */
+  readonly permissions?: readonly string[];
   /** The line on stderr that says that capture is live; TRACING where it is not given. */
   readonly tracing?: RegExp;
 }
@@ -103,11 +105,18 @@ export function environment(added: Readonly<Record<string, string>> = {}): Recor
 
 async function spawn(args: readonly string[], options: TcpspanOptions) {
   const folder = await Deno.makeTempDir({ prefix: "tcpspan-e2e-" });
+  await Deno.chmod(folder, 0o755); // the program may be run by others
   const config = join(folder, "tcpspan.yaml");
   if (options.config !== undefined) await Deno.writeTextFile(config, options.config);
   const all = command(...args, ...(options.config === undefined ? [] : ["--config", config]));
+  const { inside = [], permissions = ["-A"] } = options;
+  const [program, ...rest] = [
+    ...inside,
+    ...all.flatMap((argument) => argument === "-A" ? permissions : [argument]),
+  ];
+  assert.ok(program !== undefined);
   const process = new Process(
-    options.inside === undefined ? all : [...options.inside, ...all],
+    [program, ...rest],
     { env: environment(options.env), cwd: options.cwd ?? REPOSITORY },
   );
   return { process, config, folder };

@@ -120,6 +120,18 @@ const ANSWERS: readonly {
     },
   },
   {
+    name: "503 with a Retry-After by the server's clock, which is years from ours",
+    reply: answer(503, "", {
+      "date": "Sun, 06 Nov 1994 08:49:00 GMT",
+      "retry-after": "Sun, 06 Nov 1994 08:49:37 GMT",
+    }),
+    outcome: {
+      status: "retryable",
+      reason: "cannot send to %: HTTP 503 Service Unavailable",
+      retryAfterMs: 37_000,
+    },
+  },
+  {
     name: "400 with Retry-After",
     reply: answer(400, "", { "retry-after": "7" }),
     outcome: { status: "failure", reason: "cannot send to %: HTTP 400 Bad Request" },

@@ -73,6 +73,11 @@ export class Trace implements AsyncDisposable {
     return { client, server };
   }
 
+  /** Goes on with other options. */
+  reconfigure(options: CaptureOptions): Promise<void> {
+    return this.#capture.reconfigure(options);
+  }
+
   losses(): CaptureLosses {
     return this.#capture.losses();
   }

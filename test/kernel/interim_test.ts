@@ -1,5 +1,6 @@
 /** Reports of sessions that are still open. */
 import { strict as assert } from "node:assert";
+import { capture } from "../../mod.ts";
 import type { Session } from "../../src/session.ts";
 import { hasPort } from "./harness.ts";
 import { assertOwner } from "./owner.ts";
@@ -110,6 +111,30 @@ Deno.test("reportOpenOnExit reports each end of an open session once when the ca
       { role: "passive", interim: 1, txBytes: 20, rxBytes: 10 },
     ],
   );
+});
+
+Deno.test("a capture in a hurry breaks off the reports of open sessions", async () => {
+  const SESSIONS = 700; // more than a walk makes before the ring is read
+  for (const inAHurry of [false, true]) {
+    using ends = new DisposableStack();
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    await using sessions = await capture({
+      reportOpenOnExit: true,
+      remotePorts: [listener.addr.port],
+    });
+    for (let i = 0; i < SESSIONS; i++) {
+      ends.use(await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }));
+      ends.use(await listener.accept());
+    }
+    sessions.stop();
+    let reported = 0;
+    for await (using batch of sessions) {
+      reported += batch.length;
+      if (inAHurry) sessions.hurry();
+    }
+    if (inAHurry) assert.ok(reported > 0 && reported < SESSIONS, `${reported} reports`);
+    else assert.equal(reported, SESSIONS);
+  }
 });
 
 Deno.test("without reportOpenOnExit an open session is not reported", async () => {

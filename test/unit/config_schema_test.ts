@@ -26,7 +26,9 @@ const GOOD: readonly [name: string, yaml: string][] = [
   ["interim: off", "{ exporters: { stdout: }, capture: { interim: off } }"],
   ["interim reports", "{ exporters: { stdout: }, capture: { interim: 30s } }"],
   ["a ratio", "{ exporters: { stdout: }, sampling: { ratio: 0.1, keep_errors: true } }"],
+  ["privileges dropped", "{ exporters: { stdout: }, drop_privileges: true }"],
   ["nothing below sampling", "{ exporters: { stdout: }, sampling: }"],
+  ["a shutdown timeout", "{ exporters: { stdout: }, shutdown_timeout: 30s }"],
   ["attributes", "{ exporters: { stdout: }, resource: { attributes: { a: 1, b: [c] } } }"],
 ];
 
@@ -44,6 +46,7 @@ const BAD: readonly [name: string, yaml: string][] = [
   ["a file without a path", "exporters: { file: }"],
   ["a module without an export", "exporters: { zipkin: { module: m } }"],
   ["a port above 65535", "{ exporters: { stdout: }, capture: { local_ports: [70000] } }"],
+  ["a shutdown timeout without a unit", "{ exporters: { stdout: }, shutdown_timeout: 30 }"],
   ["a duration without a unit", "exporters: { otlp: { timeout: 10 } }"],
   ["a size without a unit", "{ exporters: { stdout: }, capture: { ring_buffer: 16 } }"],
   ["the ratio 0", "{ exporters: { stdout: }, sampling: { ratio: 0 } }"],

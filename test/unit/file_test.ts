@@ -1,7 +1,7 @@
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { UsageError } from "../../src/errors.ts";
 import type { Exporter } from "../../src/exporter.ts";
 import { encodeLines, LINE_LIMIT } from "../../exporters/file/lines.ts";
@@ -284,6 +284,149 @@ Deno.test("a line that was cut off stays alone in the file that is put aside", a
   await file.write(new TextEncoder().encode("a line of 20 bytes.\n"));
   file.close();
   assert.equal(await Deno.readTextFile(path), "a line of 20 bytes.\n");
+});
+
+interface Interference {
+  readonly name: string;
+  /** What somebody does to the file between two exports of one session each. */
+  readonly act: (path: string) => unknown;
+  /** Sessions in the file at the path afterwards. */
+  readonly left: number;
+}
+
+const INTERFERENCES: readonly Interference[] = [
+  { name: "renames it", act: (path) => Deno.rename(path, `${path}.1`), left: 1 },
+  { name: "removes it", act: (path) => Deno.remove(path), left: 1 },
+  {
+    name: "puts another in its place",
+    act: async (path) => {
+      await Deno.rename(path, `${path}.1`);
+      await Deno.writeTextFile(path, "");
+    },
+    left: 1,
+  },
+  {
+    name: "copies and truncates it",
+    act: async (path) => {
+      await Deno.copyFile(path, `${path}.1`);
+      await Deno.truncate(path);
+    },
+    left: 1,
+  },
+  {
+    name: "moves its folder and makes it anew",
+    act: async (path) => {
+      await Deno.rename(dirname(path), `${dirname(path)}.old`);
+      await Deno.mkdir(dirname(path));
+    },
+    left: 1,
+  },
+  { name: "leaves it alone", act: () => {}, left: 2 },
+];
+
+for (const compression of ["none", "gzip"]) {
+  for (const { name, act, left } of INTERFERENCES) {
+    Deno.test(`who ${name} gets the next session at the path (${compression})`, async () => {
+      await using folder = await makeTempFolder();
+      const path = join(folder.path, "spans", "spans.jsonl");
+      await Deno.mkdir(dirname(path));
+      const exporter = await open({ path, compression }, makeContext("file", folder.path));
+      await exporter.export(makeSessions(1, 1), NEVER);
+      await act(path);
+      assert.deepEqual(await exporter.export(makeSessions(1, 2), NEVER), { status: "success" });
+      await exporter.shutdown();
+      const text = await run(compression === "gzip" ? "zcat" : "cat", path);
+      assert.equal(parseOtlpJsonLines(text).length, left);
+    });
+  }
+}
+
+Deno.test("a new file after a rename is for its owner alone, and rotation counts it from zero", async () => {
+  await using folder = await makeTempFolder();
+  const path = join(folder.path, "spans.jsonl");
+  const file = await RotatingFile.open(path, {
+    append: true,
+    rotation: { maxBytes: 50, maxBackups: 0, maxDays: 0 },
+    text: true,
+    warn: (message) => assert.fail(message),
+  });
+  const line = new TextEncoder().encode("a line of 20 bytes.\n");
+  for (const act of [() => Deno.rename(path, `${path}.1`), () => Deno.truncate(path)]) {
+    await file.write(line);
+    await file.write(line);
+    await act();
+    await file.write(line);
+    await file.write(line);
+    assert.equal((await Deno.stat(path)).size, 40, "nothing was put aside");
+    assert.equal((await Deno.stat(path)).mode, 0o100600);
+    await Deno.truncate(path);
+  }
+  file.close();
+  assert.deepEqual(await listFolder(folder.path), ["spans.jsonl", "spans.jsonl.1"]);
+});
+
+Deno.test("a file that was cut off and then emptied begins with the next line", async () => {
+  await using folder = await makeTempFolder();
+  const path = join(folder.path, "spans.jsonl");
+  await Deno.writeTextFile(path, '{"resourceSpans":[{"scope');
+  const exporter = await open({ path }, makeContext("file", folder.path));
+  await Deno.truncate(path);
+  await exporter.export(makeSessions(1), NEVER);
+  await exporter.shutdown();
+  assert.match(await Deno.readTextFile(path), /^\{.*\}\n$/);
+});
+
+Deno.test("lookAnew() begins a new file at once where the old one was renamed", async () => {
+  await using folder = await makeTempFolder();
+  const path = join(folder.path, "spans.jsonl");
+  const exporter = await open({ path }, makeContext("file", folder.path));
+  await exporter.export(makeSessions(1, 1), NEVER);
+  await Deno.rename(path, `${path}.1`);
+  exporter.lookAnew?.();
+  assert.deepEqual(await exporter.export(makeSessions(0), NEVER), { status: "success" });
+  assert.equal((await Deno.stat(path)).size, 0, "no session made it");
+  await exporter.shutdown();
+});
+
+Deno.test("lookAnew() during exports loses nothing and leaves no descriptor", async () => {
+  await using folder = await makeTempFolder();
+  const path = join(folder.path, "spans.jsonl");
+  const exporter = await open({ path }, makeContext("file", folder.path));
+  const descriptors = () => Array.from(Deno.readDirSync("/proc/self/fd")).length;
+  const before = descriptors();
+  for (let i = 0; i < 20; i++) {
+    const exported = exporter.export(makeSessions(10, i * 10 + 1), NEVER);
+    exporter.lookAnew?.();
+    await Deno.rename(path, `${path}.${i}`).catch(() => {});
+    exporter.lookAnew?.();
+    await exported;
+  }
+  await exporter.export(makeSessions(0), NEVER);
+  assert.equal(descriptors(), before);
+  await exporter.shutdown();
+  let spans = 0;
+  for (const name of await listFolder(folder.path)) {
+    spans += parseOtlpJsonLines(await Deno.readTextFile(join(folder.path, name))).length;
+  }
+  assert.equal(spans, 200);
+});
+
+Deno.test("a folder that is removed is worth another try, which says what to do", async () => {
+  await using folder = await makeTempFolder();
+  const path = join(folder.path, "spans", "spans.jsonl");
+  await Deno.mkdir(dirname(path));
+  const exporter = await open({ path }, makeContext("file", folder.path));
+  await Deno.remove(dirname(path), { recursive: true });
+  for (let tries = 0; tries < 2; tries++) {
+    assert.deepEqual(await exporter.export(makeSessions(1), NEVER), {
+      status: "retryable",
+      reason: `cannot write ${path}: there is no folder ${dirname(path)} any more: create it`,
+    });
+  }
+  await Deno.mkdir(dirname(path));
+  assert.deepEqual(await exporter.export(makeSessions(1), NEVER), { status: "success" });
+  await exporter.shutdown();
+  assert.equal(parseOtlpJsonLines(await Deno.readTextFile(path)).length, 1);
 });
 
 Deno.test("a path that cannot be written is an error that tells what to do", async (t) => {

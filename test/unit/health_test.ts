@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { bootTimeNs } from "../../ffi/clock.ts";
 import type { Exporter, ExportOutcome } from "../../src/exporter.ts";
+import { newCounters } from "../../src/queue/counters.ts";
 import { ExporterQueue } from "../../src/queue/queue.ts";
 import { type CaptureSource, HealthMonitor } from "../../src/telemetry/health.ts";
 import { describeLosses, lossesOf } from "../../src/telemetry/losses.ts";
@@ -15,10 +16,11 @@ function makeCapture(): { -readonly [Key in keyof CaptureSource]: CaptureSource[
   return {
     losses: () => ({ ringFull: 1, storageFailed: 2, overCap: 3, unseen: 4, skippedRuns: 5 }),
     sampledOut: 6,
-    ringWaiting: 7,
-    ringSize: 8,
+    ring: { waiting: 7, size: 8 },
   };
 }
+
+const NONE = { tallies: [] };
 
 /** A queue in front of an exporter that answers in turn. */
 function makeQueue(...answers: (ExportOutcome | "never")[]): ExporterQueue {
@@ -35,7 +37,7 @@ function makeQueue(...answers: (ExportOutcome | "never")[]): ExporterQueue {
 }
 
 Deno.test("HealthMonitor reads what the capture counts", () => {
-  const { losses, sampledOut, ring } = new HealthMonitor(makeCapture(), () => []).read();
+  const { losses, sampledOut, ring } = new HealthMonitor(makeCapture(), NONE).read();
   assert.deepEqual({ losses, sampledOut, ring }, {
     losses: { ringFull: 1, storageFailed: 2, overCap: 3, unseen: 4, skippedRuns: 5 },
     sampledOut: 6,
@@ -45,7 +47,7 @@ Deno.test("HealthMonitor reads what the capture counts", () => {
 
 Deno.test("HealthMonitor counts the sessions that pass, and reads each queue", async () => {
   const queue = makeQueue({ status: "retryable", reason: "busy" }, { status: "success" }, "never");
-  const health = new HealthMonitor(makeCapture(), () => [queue]);
+  const health = new HealthMonitor(makeCapture(), { tallies: [queue] });
   const batch = makeBatch({}, {});
   queue.push(batch);
   health.observe(batch);
@@ -72,29 +74,34 @@ Deno.test("HealthMonitor counts the sessions that pass, and reads each queue", a
 });
 
 Deno.test("HealthMonitor passes on what a queue on disk counts beside", () => {
-  const counted = { exported: 1, dropped: 2, retries: 4, restored: 8, rejected: 9, corrupt: 10 };
+  const counters = { ...newCounters(), exported: 1, dropped: 2, failed: 12, retries: 4 };
   const queue = {
     id: "otlp",
     length: 5,
     capacity: 6,
     inFlight: 11,
     diskBytes: 7,
-    counters: { ...counted, failed: 12, corruptBytes: 13 }, // 9 of the 12 were rejected
+    counters: { ...counters, restored: 8, rejected: 9, corrupt: 10, corruptBytes: 13 },
   };
-  assert.deepEqual(new HealthMonitor(makeCapture(), () => [queue]).read().exporters, [{
+  assert.deepEqual(new HealthMonitor(makeCapture(), { tallies: [queue] }).read().exporters, [{
     id: "otlp",
     queued: 5,
     capacity: 6,
     inFlight: 11,
     diskBytes: 7,
-    failed: 3,
+    restored: 8,
+    rejected: 9,
+    corrupt: 10,
     corruptBytes: 13,
-    ...counted,
+    exported: 1,
+    dropped: 2,
+    failed: 3, // that were not rejected
+    retries: 4,
   }]);
 });
 
 Deno.test("HealthMonitor tells how old the oldest session was when it arrived", () => {
-  const health = new HealthMonitor(makeCapture(), () => []);
+  const health = new HealthMonitor(makeCapture(), NONE);
   assert.equal(health.read().lagSeconds, 0);
   health.observe(makeBatch({ end_ns: bootTimeNs() - 250_000_000n }, { end_ns: bootTimeNs() }));
   health.observe(makeBatch({ end_ns: bootTimeNs() }));
@@ -104,7 +111,7 @@ Deno.test("HealthMonitor tells how old the oldest session was when it arrived", 
 
 Deno.test("HealthMonitor gives its last reading once the capture may be gone", () => {
   const capture = makeCapture();
-  const health = new HealthMonitor(capture, () => []);
+  const health = new HealthMonitor(capture, NONE);
   health[Symbol.dispose]();
   capture.losses = () => {
     throw new RangeError("unmapped");

@@ -2,6 +2,7 @@ import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import type { SessionBatch } from "../../src/batch.ts";
 import type { Exporter, ExportOutcome, QueueSettings } from "../../src/exporter.ts";
+import { newCounters, type QueueCounters } from "../../src/queue/counters.ts";
 import { ExporterQueue } from "../../src/queue/queue.ts";
 import { makeBatch } from "../fixtures.ts";
 
@@ -65,6 +66,11 @@ function queueFor(exporter: Exporter, settings: Partial<QueueSettings> = {}) {
   return { queue, warnings };
 }
 
+/** Counters that are 0 but for those given. */
+function counters(some: Partial<QueueCounters>): QueueCounters {
+  return { ...newCounters(), ...some };
+}
+
 /** Sessions with the pids from `first` on. */
 function sessions(first: number, count: number): SessionBatch {
   return makeBatch(...Array.from({ length: count }, (_, i) => ({ owner_pid: first + i })));
@@ -96,8 +102,7 @@ Deno.test("ExporterQueue delivers what was pushed, in order, and counts it", asy
   queue.push(sessions(4, 2));
   await queue.close(1000);
   assert.deepEqual(exporter.delivered, [1, 2, 3, 4, 5]);
-  const counters = { accepted: 5, exported: 5, dropped: 0, failed: 0, retries: 0 };
-  assert.deepEqual(queue.counters, counters);
+  assert.deepEqual(queue.counters, counters({ accepted: 5, exported: 5 }));
   assert.deepEqual(warnings, []);
   assert.equal(exporter.shutdowns, 1);
 });
@@ -156,7 +161,7 @@ Deno.test("push() drops what does not fit, counts it, and says so once", async (
   queue.push(sessions(3, 7));
   queue.push(sessions(10, 7)); // 3 fit
   queue.push(sessions(17, 5)); // none
-  assert.equal(queue.counters.accepted, 12);
+  assert.equal(queue.counters.accepted, 21);
   assert.equal(queue.counters.dropped, 9);
   go.resolve();
   await queue.close(1000);
@@ -186,7 +191,7 @@ Deno.test("an export that can be retried is, with growing waits, and the user he
   queue.push(sessions(1, 2));
   while (queue.counters.exported === 0) await sleep(5);
   assert.deepEqual(exporter.exports, Array.from({ length: 5 }, () => [1, 2]));
-  assert.deepEqual(queue.counters, { accepted: 2, exported: 2, dropped: 0, failed: 0, retries: 4 });
+  assert.deepEqual(queue.counters, counters({ accepted: 2, exported: 2, retries: 4 }));
   // exponential backoff with jitter of half the interval either way; timers are a little early
   const waits = exporter.times.slice(1).map((time, i) => time - (exporter.times[i] ?? 0));
   waits.forEach((wait, i) => assert.ok(wait >= 20 * 1.5 ** i * 0.5 - 2, `wait ${i}: ${wait} ms`));
@@ -228,7 +233,7 @@ Deno.test("without retry an export has one try", async () => {
   queue.push(sessions(1, 3));
   await queue.close(1000);
   assert.equal(exporter.exports.length, 1);
-  assert.deepEqual(queue.counters, { accepted: 3, exported: 0, dropped: 0, failed: 3, retries: 0 });
+  assert.deepEqual(queue.counters, counters({ accepted: 3, failed: 3 }));
   assert.deepEqual(warnings, ["fake/1: lost 3 sessions until now: busy"]);
 });
 
@@ -239,7 +244,7 @@ Deno.test("a refused export is not tried again, and the next one is", async () =
   queue.push(sessions(1, 4));
   await queue.close(1000);
   assert.deepEqual(exporter.delivered, [3, 4]);
-  assert.deepEqual(queue.counters, { accepted: 4, exported: 2, dropped: 0, failed: 2, retries: 0 });
+  assert.deepEqual(queue.counters, counters({ accepted: 4, exported: 2, failed: 2 }));
   assert.deepEqual(warnings, ["fake/1: lost 2 sessions until now: bad request"]);
 });
 
@@ -260,7 +265,7 @@ Deno.test("sessions that were rejected of an export that was taken count as fail
   const { queue, warnings } = queueFor(exporter);
   queue.push(sessions(1, 5));
   await queue.close(1000);
-  assert.deepEqual(queue.counters, { accepted: 5, exported: 3, dropped: 0, failed: 2, retries: 0 });
+  assert.deepEqual(queue.counters, counters({ accepted: 5, exported: 3, failed: 2, rejected: 2 }));
   assert.deepEqual(warnings, ["fake/1: lost 2 sessions until now: rejected: too old"]);
 });
 
@@ -323,6 +328,84 @@ Deno.test("close() ends within its time where the exporter's shutdown hangs", as
   assert.deepEqual(exporter.delivered, [1]);
 });
 
+Deno.test("close() again leaves less time, and never more", async () => {
+  const exporter = new FakeExporter(() => new Promise(() => {}));
+  const { queue } = queueFor(exporter, { batchSize: 10 });
+  queue.push(sessions(1, 35));
+  await sleep(5);
+  const closed = queue.close(60_000);
+  await sleep(5);
+  assert.equal(queue.counters.failed, 0);
+  await within(1000, queue.close(0));
+  await within(1000, queue.close(60_000));
+  await within(1000, closed);
+  assert.equal(queue.counters.failed, 35);
+  assert.equal(exporter.exports.length, 1, "what waited was not tried");
+});
+
+Deno.test("replace() gives what waits to the new exporter, and shuts the old one down", async () => {
+  const dead = new FakeExporter(() => BUSY);
+  const retry = { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 };
+  const { queue } = queueFor(dead, { retry, batchSize: 2 });
+  queue.push(sessions(1, 5));
+  await sleep(5); // one batch waits for its next try, the others for it
+  const alive = new FakeExporter(() => SUCCESS);
+  await within(1000, queue.replace(alive, { ...SETTINGS, batchSize: 3 }));
+  assert.equal(dead.shutdowns, 1);
+  await sleep(20);
+  assert.deepEqual(alive.delivered, numbers(1, 5), "without the wait for the next try");
+  queue.push(sessions(6, 4));
+  await queue.close(1000);
+  assert.deepEqual(alive.delivered, numbers(1, 9));
+  assert.equal(dead.exports.length, 1);
+  assert.equal(alive.shutdowns, 1);
+  const { accepted, exported, failed } = queue.counters;
+  assert.deepEqual({ accepted, exported, failed }, { accepted: 9, exported: 9, failed: 0 });
+});
+
+Deno.test("replace() lets the exports under way end before it shuts their exporter down", async () => {
+  const answer = Promise.withResolvers<ExportOutcome>();
+  const slow = new FakeExporter(() => answer.promise);
+  const { queue } = queueFor(slow);
+  queue.push(sessions(1, 1));
+  await sleep(5);
+  const next = new FakeExporter(() => SUCCESS);
+  let replaced = false;
+  const replacing = queue.replace(next, SETTINGS).then(() => replaced = true);
+  await sleep(20);
+  assert.deepEqual([replaced, slow.shutdowns], [false, 0]);
+  answer.resolve(SUCCESS);
+  await within(1000, replacing);
+  assert.equal(slow.shutdowns, 1);
+  await queue.close(1000);
+  assert.deepEqual([slow.delivered, next.delivered], [[1], []]);
+});
+
+Deno.test("replace() brings as many consumers as the new settings name", async () => {
+  for (const [before, after] of [[1, 4], [4, 2]] as const) {
+    const exporter = new FakeExporter(() => SUCCESS);
+    const { queue } = queueFor(exporter, { consumers: before, batchSize: 1 });
+    await sleep(1);
+    const slow: FakeExporter = new FakeExporter(() => sleep(10).then(() => SUCCESS));
+    await queue.replace(slow, { ...SETTINGS, consumers: after, batchSize: 1 });
+    queue.push(sessions(1, 20));
+    await queue.close(5000);
+    assert.equal(slow.mostUnderWay, after);
+    assert.equal(slow.delivered.length, 20);
+  }
+});
+
+Deno.test("replace() by a smaller queue drops what comes, not what waits", async () => {
+  const dead = new FakeExporter(() => new Promise(() => {}));
+  const { queue } = queueFor(dead, { batchSize: 1 });
+  queue.push(sessions(1, 10));
+  await sleep(5);
+  void queue.replace(dead, { ...SETTINGS, queueSize: 5 });
+  queue.push(sessions(11, 1));
+  assert.deepEqual([queue.counters.accepted, queue.counters.dropped], [11, 1]);
+  await queue.close(10);
+});
+
 Deno.test("close() of an idle queue shuts the exporter down", async () => {
   const exporter = new FakeExporter(() => SUCCESS);
   const { queue } = queueFor(exporter, { consumers: 4 });
@@ -360,8 +443,8 @@ Deno.test("nothing is lost or doubled: each session is delivered, failed or drop
         }
         await queue.close(1000);
         const { accepted, exported, dropped, failed } = queue.counters;
-        assert.equal(accepted + dropped, pushed);
-        assert.equal(exported + failed, accepted);
+        assert.equal(accepted, pushed);
+        assert.equal(exported + failed + dropped, accepted);
         assert.equal(exporter.delivered.length, exported);
         assert.equal(new Set(exporter.delivered).size, exported);
         assert.ok(

@@ -53,9 +53,13 @@ Deno.test("effectiveSettings() without flags, config and variables is a table of
       existing: true,
       interim: undefined,
       reportOpenOnExit: false,
+      ownTraffic: false,
+      pin: undefined,
     },
     resource: { attributes: {}, commandLine: false, fromProcessEnv: false },
     trace: { parent: "auto", peers: [], key: "" },
+    shutdownTimeout: 5000,
+    dropPrivileges: false,
     telemetry: undefined,
     warnings: [],
   });
@@ -99,7 +103,7 @@ Deno.test("effectiveSettings() switches telemetry off where OTEL_SDK_DISABLED is
 });
 
 Deno.test("effectiveSettings() takes everything from the config", () => {
-  const { capture, resource, trace } = settings(
+  const { capture, resource, trace, shutdownTimeout } = settings(
     "",
     `
 capture:
@@ -118,16 +122,19 @@ capture:
   existing: false
   interim: 30s
   report_open_on_exit: true
+  own_traffic: true
+  pin: /sys/fs/bpf/a
 sampling: { ratio: 0.5, keep_errors: true }
 resource:
   attributes: { a: [b] }
   command_line: true
   from_process_env: true
 trace: { parent: always, peers: ["::1"], key: k }
+shutdown_timeout: 1m
 exporters: { stdout: }
 `,
   );
-  assert.deepEqual({ capture, resource, trace }, {
+  assert.deepEqual({ capture, resource, trace, shutdownTimeout }, {
     capture: {
       pids: [1],
       localPorts: [2],
@@ -145,9 +152,12 @@ exporters: { stdout: }
       existing: false,
       interim: 30_000,
       reportOpenOnExit: true,
+      ownTraffic: true,
+      pin: "/sys/fs/bpf/a",
     },
     resource: { attributes: { a: ["b"] }, commandLine: true, fromProcessEnv: true },
     trace: { parent: "always", peers: ["::1"], key: "k" },
+    shutdownTimeout: 60_000,
   });
 });
 

@@ -1,0 +1,144 @@
+/** The side of a capture that lies in the kernel: the program at work, and the ring it writes to. */
+import { LibbpfError } from "../../ffi/libbpf.ts";
+import { SystemError } from "../../ffi/libc.ts";
+import { Ring } from "../../ffi/ring.ts";
+import { CAPTURE } from "../config/defaults.ts";
+import { HostError } from "../errors.ts";
+import { requireHost } from "../host.ts";
+import { RECORD_DESCRIPTION } from "../record_layout.ts";
+import { RecordTranslation } from "../record_translation.ts";
+import type { CaptureOptions } from "./capture_options.ts";
+import { activeGeneration, KernelProgram } from "./kernel_program.ts";
+import { KernelSettings } from "./kernel_settings.ts";
+import { type OldRing, Pin } from "./pin.ts";
+
+const OBJECT = new URL("../../bpf/tcpspan.bpf.o", import.meta.url);
+
+/**
+ * A program and its ring. Both can be replaced while sessions are followed: by `replace`, or where they
+ * are pinned, by another process after this one.
+ */
+export class Kernel implements Disposable {
+  readonly #resources = new DisposableStack();
+  readonly #pin: Pin | undefined;
+  #program: KernelProgram | undefined;
+  #ring: Ring | undefined;
+  /** Rings of earlier programs, to be read first. */
+  readonly oldRings: OldRing[] = [];
+
+  private constructor(pin: string | undefined) {
+    this.#resources.defer(() => {
+      this.#ring?.[Symbol.dispose]();
+      this.#program?.[Symbol.dispose]();
+      for (const old of this.oldRings) old[Symbol.dispose]();
+    });
+    if (pin !== undefined) this.#pin = this.#resources.use(Pin.open(pin));
+  }
+
+  /**
+   * Loads and attaches, or takes over what is pinned.
+   * @throws {HostError} if the kernel or the host makes it impossible, {UsageError} if nothing can be
+   * pinned where the options say
+   */
+  static async open(options: CaptureOptions): Promise<Kernel> {
+    requireHost();
+    const kernel = new Kernel(options.pin);
+    try {
+      await kernel.replace(options);
+      return kernel;
+    } catch (error) {
+      kernel[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /**
+   * Puts a program with other options in the place of the one at work, which goes on until then. What
+   * is known of open sockets, and what is in the ring, is kept. `options.pin` has no effect here.
+   * @throws {HostError} if that cannot be; then everything is as before
+   */
+  async replace(options: CaptureOptions): Promise<void> {
+    const elf = await Deno.readFile(OBJECT);
+    const settings = await KernelSettings.of(options);
+    try {
+      this.#replace(elf, settings, options);
+    } catch (error) {
+      if (error instanceof LibbpfError || error instanceof SystemError) {
+        throw new HostError(error.message, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  /** The program at work. */
+  get program(): KernelProgram {
+    return opened(this.#program);
+  }
+
+  /** The ring it writes to. */
+  get ring(): Ring {
+    return opened(this.#ring);
+  }
+
+  /** Whether programs and ring stay when this is closed. */
+  get isPinned(): boolean {
+    return this.#pin !== undefined;
+  }
+
+  /** Closes everything; what is not pinned is detached. */
+  [Symbol.dispose](): void {
+    this.#resources.dispose();
+  }
+
+  #replace(
+    elf: Uint8Array<ArrayBuffer>,
+    settings: KernelSettings,
+    options: CaptureOptions,
+  ): void {
+    const ringSize = options.ringBuffer ?? CAPTURE.ring_buffer;
+    const before = this.#program;
+    before?.saveSkippedRuns();
+    const shared = before?.shared(ringSize) ?? this.#pin?.shared(ringSize);
+    if (shared !== undefined) this.#pin?.removeLinks(activeGeneration(shared));
+    using stack = new DisposableStack();
+    const program = stack.use(new KernelProgram({ elf, settings, capture: options, shared }));
+    const goesOn = this.#ring?.size === program.ringSize;
+    const ring = goesOn ? this.ring : stack.use(new Ring(program.mapFd("ring"), program.ringSize));
+    const links = program.attach();
+    this.#pin?.keep(program, links);
+    program.activate();
+    stack.move(); // what follows has to be carried on with
+    if (!goesOn && this.#ring !== undefined) this.#retire(this.#ring);
+    this.#program = program;
+    this.#ring = ring;
+    before?.[Symbol.dispose]();
+    this.#pin?.removeLinks(program.generation);
+    this.oldRings.push(...this.#pin?.retireOthers(program) ?? []);
+    if (shared === undefined) program.seed();
+  }
+
+  /** Has the rest of a ring read; one that is pinned is found there. */
+  #retire(ring: Ring): void {
+    if (this.#pin !== undefined) return ring[Symbol.dispose]();
+    this.oldRings.push({
+      ring,
+      translation: SAME,
+      losses: new Map(),
+      release: () => false,
+      done: false,
+      [Symbol.dispose]: () => ring[Symbol.dispose](),
+    });
+  }
+}
+
+function known<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new TypeError("cannot read RECORD_DESCRIPTION");
+  return value;
+}
+
+const SAME = known(RecordTranslation.of(RECORD_DESCRIPTION));
+
+function opened<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new TypeError("cannot use a capture that was not opened");
+  return value;
+}

@@ -1,0 +1,71 @@
+/** What a config that is read again changes. */
+import { isDeepStrictEqual } from "node:util";
+import type { ConfiguredExporter } from "../config/load.ts";
+import type { RunSettings } from "../settings.ts";
+
+/** An exporter that runs. */
+export interface RunningExporter {
+  readonly configured: ConfiguredExporter;
+  /** Whether it holds what makes spans. */
+  readonly usesSpans: boolean;
+}
+
+/** What becomes of an exporter: `reopened`, because spans change and its settings do not. */
+export type Fate = "kept" | "added" | "changed" | "reopened" | "removed";
+
+/** How new settings differ from those of a run. */
+export interface Changes {
+  readonly capture: boolean;
+  /** What spans are made with: resource, trace, and sampling, which they tell of. */
+  readonly spans: boolean;
+  /** Parts of the config outside of capture and exporters that differ, under their keys there. */
+  readonly sections: readonly string[];
+  /** By the exporters' ids. */
+  readonly exporters: ReadonlyMap<string, Fate>;
+}
+
+/** Compares the settings of a run, and its exporters, with settings that are to follow. */
+export function compareSettings(
+  old: RunSettings,
+  running: readonly RunningExporter[],
+  next: RunSettings,
+): Changes {
+  const differs = (of: (settings: RunSettings) => unknown) => !isDeepStrictEqual(of(old), of(next));
+  const sections = [
+    ...(differs(({ resource }) => resource) ? ["resource"] : []),
+    ...(differs(({ trace }) => trace) ? ["trace"] : []),
+    ...(differs(({ shutdownTimeout }) => shutdownTimeout) ? ["shutdown_timeout"] : []),
+  ];
+  const spans = sections.includes("resource") || sections.includes("trace") ||
+    differs(({ capture }) => capture.sampling);
+  const exporters = new Map<string, Fate>();
+  for (const configured of next.exporters) {
+    const before = running.find((exporter) => exporter.configured.id === configured.id);
+    exporters.set(configured.id, fateOf(before, configured, spans));
+  }
+  for (const { configured: { id } } of running) {
+    if (!exporters.has(id)) exporters.set(id, "removed");
+  }
+  return { capture: differs(({ capture }) => capture), spans, sections, exporters };
+}
+
+/** In words for the user: `otlp/a changed, file removed, capture unchanged`. */
+export function describeChanges({ capture, sections, exporters }: Changes): string {
+  return [
+    ...[...exporters].filter(([, fate]) => fate !== "kept").map(([id, fate]) => `${id} ${fate}`),
+    ...sections.map((section) => `${section} changed`),
+    `capture ${capture ? "changed" : "unchanged"}`,
+  ].join(", ");
+}
+
+function fateOf(
+  before: RunningExporter | undefined,
+  { type, settings }: ConfiguredExporter,
+  spans: boolean,
+): Fate {
+  if (before === undefined) return "added";
+  const same = before.configured.type === type &&
+    isDeepStrictEqual(before.configured.settings, settings);
+  if (!same) return "changed";
+  return spans && before.usesSpans ? "reopened" : "kept";
+}

@@ -1,0 +1,240 @@
+/** The exporters of a run: opened, replaced while it goes on, closed. */
+import { unlessAborted } from "../abort.ts";
+import type { ConfiguredExporter } from "../config/load.ts";
+import type { Exporter, ExporterContext, Spans } from "../exporter.ts";
+import { UsageError } from "../errors.ts";
+import { log } from "../log.ts";
+import { closeAll } from "../pipeline.ts";
+import type { Tally } from "../telemetry/health.ts";
+import { openQueue } from "../queue/open_queue.ts";
+import type { ExporterQueue } from "../queue/queue.ts";
+import type { RunSettings } from "../settings.ts";
+import type { SpanMapper } from "../span.ts";
+import type { Changes, RunningExporter } from "./changes.ts";
+
+/** What all exporters of a run are given. */
+export type SharedContext = Pick<ExporterContext, "baseDirectory" | "env" | "stop">;
+
+interface Running extends RunningExporter {
+  readonly exporter: Exporter;
+  readonly queue: ExporterQueue;
+}
+
+interface Opened extends RunningExporter {
+  readonly exporter: Exporter;
+  /** Undefined where the queue of the exporter before goes on. */
+  readonly queue: ExporterQueue | undefined;
+}
+
+/** Exporters that are open, and get no sessions before they are put to use. */
+export interface OpenedExporters {
+  readonly settings: RunSettings;
+  readonly opened: readonly Opened[];
+  readonly spans: SpanMaker;
+}
+
+/** What makes spans by the settings of a run: loaded once an exporter asks. */
+class SpanMaker {
+  mapper: SpanMapper | undefined;
+
+  constructor(private readonly settings: RunSettings) {}
+
+  async open(): Promise<Spans> {
+    const { makeSpanMapper } = await import("../span_mapper.ts");
+    const mapper = this.mapper ??= makeSpanMapper(this.settings);
+    return { toSpan: (session) => mapper.toSpan(session), source: mapper };
+  }
+}
+
+/** The exporters of a run, each behind a queue of its own. */
+export class Exporters {
+  readonly #context: SharedContext;
+  readonly #leave: AbortSignal;
+  #running: readonly Running[] = [];
+  #queues: readonly ExporterQueue[] = [];
+  #spans: SpanMaker;
+  /** Queues that get no more sessions, while they drain. */
+  readonly #draining = new Map<ExporterQueue, Promise<void>>();
+  /** Ends of exporters that were replaced. */
+  readonly #ending = new Set<Promise<void>>();
+  /** Of the queues that have drained, by id: an id may have had several. */
+  readonly #past = new Map<string, Tally>();
+
+  /**
+   * @param settings those that the run begins with
+   * @param leave aborts when nothing is to be waited for any more
+   */
+  constructor(settings: RunSettings, context: SharedContext, leave: AbortSignal) {
+    this.#spans = new SpanMaker(settings);
+    this.#context = context;
+    this.#leave = leave;
+  }
+
+  get running(): readonly RunningExporter[] {
+    return this.#running;
+  }
+
+  /** Where sessions go now. */
+  get queues(): readonly ExporterQueue[] {
+    return this.#queues;
+  }
+
+  /** What makes spans, if an exporter has asked for it. */
+  get mapper(): SpanMapper | undefined {
+    return this.#spans.mapper;
+  }
+
+  /** What became of the sessions until now, by exporter, also of those that were removed. */
+  get tallies(): readonly Tally[] {
+    const tallies = new Map(this.#past);
+    for (const queue of [...this.#queues, ...this.#draining.keys()]) addTally(tallies, queue);
+    return [...tallies.values()];
+  }
+
+  /**
+   * Opens the exporters of `settings`, but for those that are kept. All or none: when one fails,
+   * the others are shut down again.
+   * @param changes from the settings in force; without them, the run begins
+   * @throws {UsageError} if one cannot be opened
+   */
+  async open(settings: RunSettings, changes?: Changes): Promise<OpenedExporters> {
+    const spans = changes?.spans ? new SpanMaker(settings) : this.#spans;
+    const opened: Opened[] = [];
+    try {
+      for (const configured of settings.exporters) {
+        if (changes?.exporters.get(configured.id) === "kept") continue;
+        opened.push(await this.#open(configured, spans, changes !== undefined));
+      }
+    } catch (error) {
+      await this.discard({ settings, opened, spans });
+      throw error;
+    }
+    return { settings, opened, spans };
+  }
+
+  /** Says to what was opened that sessions can come. @param stop aborts when the run is to end */
+  async start({ opened }: OpenedExporters, stop: AbortSignal): Promise<void> {
+    await Promise.all(opened.map(({ exporter }) => exporter.start?.(stop)));
+  }
+
+  /** Shuts down what was opened and is not to be put to use. */
+  async discard({ settings, opened }: OpenedExporters): Promise<void> {
+    const signal = this.#within(settings.shutdownTimeout);
+    await Promise.all(opened.map(async ({ configured: { id }, exporter, queue }) => {
+      try {
+        if (queue !== undefined) return await queue.close(settings.shutdownTimeout);
+        await unlessAborted(exporter.shutdown(), signal);
+      } catch (error) {
+        log.warn(`${id}: cannot shut down: ${error instanceof Error ? error.message : error}`);
+      }
+    }));
+  }
+
+  /**
+   * Puts to use what was opened, and what its settings keep. Exporters that they do not name drain in
+   * the background; those that were opened anew take over what waited for the ones before them.
+   */
+  use({ settings, opened, spans }: OpenedExporters): void {
+    this.#spans = spans;
+    const before = new Map(this.#running.map((running) => [running.configured.id, running]));
+    this.#running = settings.exporters.flatMap((configured): Running[] => {
+      const old = before.get(configured.id);
+      before.delete(configured.id);
+      const fresh = opened.find((one) => one.configured.id === configured.id);
+      if (fresh === undefined) return old === undefined ? [] : [old];
+      if (fresh.queue !== undefined) return [{ ...fresh, queue: fresh.queue }];
+      if (old === undefined) throw new TypeError(`${configured.id} has no queue`);
+      this.#await(old.queue.replace(fresh.exporter, configured.type.queue(configured.settings)));
+      return [{ ...fresh, queue: old.queue }];
+    });
+    this.#queues = this.#running.map(({ queue }) => queue);
+    for (const { queue } of before.values()) this.#drain(queue, settings.shutdownTimeout);
+  }
+
+  /** Has each look for what was renamed or removed under it. */
+  lookAnew(): void {
+    for (const { exporter } of this.#running) exporter.lookAnew?.();
+  }
+
+  /** Delivers what waits, and shuts all down. Closing again changes nothing. */
+  async close(timeoutMs: number): Promise<void> {
+    await closeAll([...this.#queues, ...this.#draining.keys()], timeoutMs, this.#leave);
+    await Promise.all(this.#draining.values());
+    try {
+      await unlessAborted(Promise.all(this.#ending), this.#within(timeoutMs));
+    } catch {
+      // exporters that were replaced long ago, and do not end
+    }
+  }
+
+  async #open(
+    configured: ConfiguredExporter,
+    spans: SpanMaker,
+    reloading: boolean,
+  ): Promise<Opened> {
+    const { id, type, settings } = configured;
+    const queueSettings = type.queue(settings);
+    const running = this.#running.find((exporter) => exporter.configured.id === id);
+    if (running?.queue.canTake(queueSettings) === false) {
+      throw new UsageError(
+        `exporters.${id}.sending_queue: its place on disk cannot change while it is in use: ` +
+          "start tcpspan again, or give the exporter another name",
+      );
+    }
+    const warn = log.limited({ exporter: id });
+    let usesSpans = false;
+    const exporter = await type.open(settings, {
+      ...this.#context,
+      id,
+      reloading,
+      openSpans: () => {
+        usesSpans = true;
+        return spans.open();
+      },
+      warn: (message) => warn(`${id}: ${message}`),
+    });
+    const queue = running ? undefined : await openQueue({
+      id,
+      exporter,
+      settings: queueSettings,
+      warn,
+      baseDirectory: this.#context.baseDirectory,
+    });
+    return { configured, exporter, queue, usesSpans };
+  }
+
+  #within(timeoutMs: number): AbortSignal {
+    return AbortSignal.any([this.#leave, AbortSignal.timeout(timeoutMs)]);
+  }
+
+  #drain(queue: ExporterQueue, timeoutMs: number): void {
+    const drained = queue.close(timeoutMs).then(() => {
+      this.#draining.delete(queue);
+      addTally(this.#past, queue);
+    });
+    this.#draining.set(queue, drained);
+  }
+
+  #await(end: Promise<void>): void {
+    const ended = end.finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+  }
+}
+
+/** Adds what a queue counted to what was counted under its id before. */
+function addTally(tallies: Map<string, Tally>, queue: Tally): void {
+  const { id, length, capacity, inFlight, diskBytes } = queue;
+  const sum = { ...queue.counters };
+  const before = tallies.get(id);
+  if (before !== undefined) {
+    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += before.counters[name];
+  }
+  tallies.set(id, {
+    id,
+    counters: sum,
+    length: length + (before?.length ?? 0),
+    capacity,
+    inFlight: inFlight + (before?.inFlight ?? 0),
+    diskBytes: diskBytes + (before?.diskBytes ?? 0),
+  });
+}

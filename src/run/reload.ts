@@ -1,0 +1,129 @@
+/** The config, read again while a run goes on. */
+import { unlessAborted } from "../abort.ts";
+import type { Capture } from "../capture/capture.ts";
+import { HostError, UsageError } from "../errors.ts";
+import { log } from "../log.ts";
+import type { RunSettings } from "../settings.ts";
+import { type Changes, compareSettings, describeChanges } from "./changes.ts";
+import type { Exporters, OpenedExporters } from "./exporters.ts";
+
+const OPEN_TIMEOUT_MS = 60_000; // a module may never load
+
+/** What reloads work with. */
+export interface ReloadContext {
+  /** The config file; undefined where the run has none. */
+  readonly file: string | undefined;
+  /** Reads the config, checks it, and puts the flags over it. */
+  readonly readSettings: () => Promise<RunSettings>;
+  readonly exporters: Exporters;
+  /** Aborts when the run is to end: then nothing is reloaded any more. */
+  readonly stop: AbortSignal;
+}
+
+/** Reloads the config of a run, one time after the other. */
+export class Reloader {
+  readonly #context: ReloadContext;
+  #settings: RunSettings;
+  #capture: Capture | undefined;
+  #wanted = false;
+  #working: Promise<void> | undefined;
+
+  /** @param settings those that the run begins with */
+  constructor(settings: RunSettings, context: ReloadContext) {
+    this.#settings = settings;
+    this.#context = context;
+  }
+
+  /** The settings in force. */
+  get settings(): RunSettings {
+    return this.#settings;
+  }
+
+  /** From now on requests are followed; one that has come already is, too. */
+  begin(capture: Capture): void {
+    this.#capture = capture;
+    if (this.#wanted) this.request();
+  }
+
+  /** Asks for a reload. Requests that come before the one under way has ended are one. */
+  request(): void {
+    this.#wanted = true;
+    const capture = this.#capture;
+    if (capture !== undefined) this.#working ??= this.#work(capture);
+  }
+
+  /** Resolves once no reload is under way. None begins after `stop`. */
+  async end(): Promise<void> {
+    await this.#working;
+  }
+
+  async #work(capture: Capture): Promise<void> {
+    while (this.#wanted && !this.#context.stop.aborted) {
+      this.#wanted = false;
+      await this.#reload(capture);
+    }
+    this.#working = undefined;
+  }
+
+  /** When something is wrong the run goes on as it was, and says why. */
+  async #reload(capture: Capture): Promise<void> {
+    const { file, readSettings, exporters, stop } = this.#context;
+    if (file === undefined) {
+      return log.info("reload: nothing to reload: the run has no config file");
+    }
+    exporters.lookAnew();
+    try {
+      const next = await unlessAborted(readSettings(), stop);
+      const changes = await this.#apply(next, capture);
+      log.info(`reloaded ${file}: ${describeChanges(changes)}`);
+    } catch (error) {
+      if (!stop.aborted) log.warn(`reload: kept the running config: ${describe(error)}`);
+    }
+  }
+
+  async #apply(next: RunSettings, capture: Capture): Promise<Changes> {
+    const { exporters, stop } = this.#context;
+    const changes = compareSettings(this.#settings, exporters.running, next);
+    const opened = await this.#open(next, changes);
+    try {
+      if (changes.capture) await capture.reconfigure(next.capture);
+    } catch (error) {
+      await exporters.discard(opened);
+      if (!(error instanceof HostError)) throw error;
+      log.warn(`reload: ${error.message}`);
+      return await this.#apply({ ...next, capture: this.#settings.capture }, capture);
+    }
+    try {
+      await exporters.start(opened, stop);
+    } catch (error) {
+      await exporters.discard(opened);
+      if (changes.capture) await capture.reconfigure(this.#settings.capture);
+      throw error;
+    }
+    for (const warning of next.warnings) {
+      if (!this.#settings.warnings.includes(warning)) log.warn(warning);
+    }
+    exporters.use(opened);
+    this.#settings = next;
+    return changes;
+  }
+
+  /** What opens too late is shut down then. */
+  async #open(next: RunSettings, changes: Changes): Promise<OpenedExporters> {
+    const { exporters, stop } = this.#context;
+    const opening = exporters.open(next, changes);
+    const late = AbortSignal.timeout(OPEN_TIMEOUT_MS);
+    try {
+      return await unlessAborted(opening, AbortSignal.any([stop, late]));
+    } catch (error) {
+      opening.then((opened) => exporters.discard(opened), () => {});
+      if (!late.aborted || error !== late.reason) throw error;
+      throw new UsageError(`exporters did not open within ${OPEN_TIMEOUT_MS / 1000} s`);
+    }
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof UsageError || error instanceof HostError) return error.message;
+  return `unexpected failure: ${error instanceof Error ? error.message : error}`;
+}

@@ -1,0 +1,147 @@
+/** One run: exporters opened, capture attached, sessions moved, everything closed. */
+import { dirname, resolve } from "node:path";
+import { onAbort, unlessAborted } from "../abort.ts";
+import { DAC_READ_SEARCH, missingCapabilities, SYS_PTRACE } from "../capabilities.ts";
+import { Capture } from "../capture/capture.ts";
+import type { Environment } from "../config/expand.ts";
+import { requireHost } from "../host.ts";
+import { log } from "../log.ts";
+import { countSessions } from "../messages.ts";
+import { pump } from "../pipeline.ts";
+import type { RunSettings } from "../settings.ts";
+import { type Health, HealthMonitor } from "../telemetry/health.ts";
+import { describeLosses } from "../telemetry/losses.ts";
+import { onReportRequest } from "../telemetry/on_request.ts";
+import { report } from "../telemetry/report.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { Exporters } from "./exporters.ts";
+import { Reloader } from "./reload.ts";
+import { EndSignals, onSignal } from "./signals.ts";
+import { Terminal } from "./terminal.ts";
+
+const STDOUT = 1;
+const LAST_METRICS_MS = 1000;
+
+/** What a run is told beside its settings. */
+export interface RunContext {
+  /** Relative paths in the config are relative to its folder. */
+  readonly configFile: string | undefined;
+  /** Reads the config file again, with the same flags. @throws {UsageError} if it is wrong */
+  readonly readSettings: () => Promise<RunSettings>;
+  /** Milliseconds until a clean stop; undefined to run on. */
+  readonly duration: number | undefined;
+  readonly env: Environment;
+}
+
+/**
+ * Captures until SIGINT, SIGTERM, the end of the duration, or the reader of stdout or the terminal
+ * has gone. SIGHUP reloads the config.
+ * @param settings those that the run begins with
+ * @throws {UsageError} if an exporter cannot be opened, {@linkcode HostError} if capture cannot work
+ */
+export async function run(settings: RunSettings, context: RunContext): Promise<void> {
+  const { configFile, readSettings, duration, env } = context;
+  const terminal = new Terminal(); // before Deno, at its first listener, takes over SIGHUP, too
+  using end = new EndSignals();
+  const stop = () => end.requestStop();
+  const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
+  const exporters = new Exporters(settings, { baseDirectory, env, stop }, end.leave);
+  const reloader = new Reloader(settings, {
+    file: configFile,
+    readSettings,
+    exporters,
+    stop: end.stop,
+  });
+  using _hangups = onSignal("SIGHUP", () => {
+    // without a config it can mean nothing else, and is to work below sudo, too
+    const hungUp = terminal.endsRun && (configFile === undefined || terminal.hasGone);
+    if (hungUp) stop();
+    else reloader.request();
+  });
+  let readHealth: (() => Health) | undefined;
+  await using _report = onReportRequest(() => {
+    if (readHealth === undefined) log.info("health: not tracing yet");
+    else report(readHealth());
+  });
+  requireHost();
+  try {
+    // before anything is attached, so that a wrong path is told first; a module may load for ever
+    const opened = await unlessAborted(exporters.open(settings), end.stop);
+    exporters.use(opened);
+    if (exporters.mapper !== undefined) warnOfMissingCapabilities(settings);
+    await using telemetry = await openTelemetry(settings, { baseDirectory, env });
+    await using sessions = await Capture.open(
+      { ...settings.capture, signal: end.stop },
+      settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
+    );
+    using health = new HealthMonitor(sessions, exporters);
+    readHealth = () => health.read();
+    telemetry?.start(readHealth);
+    using _hurry = onAbort(end.leave, () => sessions.hurry());
+    using _timer = after(duration, stop);
+    await exporters.start(opened, end.stop);
+    for (const path of sessions.missingCgroups) {
+      log.warn(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
+    }
+    if (settings.dropPrivileges) (await import("../privileges.ts")).dropPrivileges();
+    log.info("tracing");
+    reloader.begin(sessions);
+    await pump(sessions, exporters, (batch) => {
+      health.observe(batch);
+      exporters.mapper?.observe(batch);
+    });
+    await reloader.end();
+    // once the capture has stopped: each stage drains after the one before it
+    await exporters.close(reloader.settings.shutdownTimeout);
+    await telemetry?.close(LAST_METRICS_MS);
+    summarise(reloader.settings, health.read());
+  } catch (error) {
+    if (!end.stop.aborted || error !== end.stop.reason) throw error;
+  } finally {
+    await exporters.close(settings.shutdownTimeout); // those of a run that failed
+  }
+}
+
+/** What spans will lack; a table takes nothing from `/proc`. */
+function warnOfMissingCapabilities({ resource }: RunSettings): void {
+  const useful = resource.fromProcessEnv ? [SYS_PTRACE, DAC_READ_SEARCH] : [SYS_PTRACE];
+  const missing = missingCapabilities(useful.map(({ name }) => name));
+  for (const { name, loss } of useful) {
+    if (missing.includes(name)) log.warn(`without ${name}: ${loss}`);
+  }
+}
+
+/** Calls `then` after `ms` milliseconds, where there is such a time, unless disposed of before. */
+function after(ms: number | undefined, then: () => void): Disposable {
+  const timer = ms === undefined ? undefined : setTimeout(then, ms);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+/** Opens what tells of the run's health; its packages are loaded where it is asked for. */
+async function openTelemetry(
+  { telemetry, resource }: RunSettings,
+  context: { readonly baseDirectory: string; readonly env: Environment },
+): Promise<Telemetry | undefined> {
+  if (telemetry === undefined) return undefined;
+  const { Telemetry } = await import("../telemetry/telemetry.ts");
+  return await Telemetry.open(telemetry, { ...context, resourceAttributes: resource.attributes });
+}
+
+/** Losses are always told; deliveries where spans are sent. */
+function summarise(settings: RunSettings, health: Health): void {
+  const { captured, sampledOut, exporters } = health;
+  if (settings.exporters.some(({ type }) => type.sendsSpans)) {
+    const delivered = exporters.map(({ id, exported }) => `${id} ${exported}`).join(", ");
+    log.info(`captured ${countSessions(captured)}; delivered: ${delivered}`, {
+      sessions: captured,
+    });
+  }
+  if (settings.capture.sampling !== undefined) {
+    log.info(`sampled out ${sampledOut} of ${countSessions(sampledOut + captured)}`);
+  }
+  for (const { id, queued } of exporters) {
+    if (queued === 0) continue;
+    log.info(`${id} keeps ${countSessions(queued)} on disk`, { exporter: id, sessions: queued });
+  }
+  for (const { message, fields } of describeLosses(health)) log.warn(message, fields);
+}

@@ -1,0 +1,49 @@
+/** The signals of a run. */
+
+// timeout(1) sends one to its child and one to the child's group, within microseconds
+const SAME_REQUEST_MS = 50;
+
+/** SIGINT and SIGTERM while they are listened for. Disposing gives them their default effect back. */
+export class EndSignals implements Disposable {
+  static readonly #NAMES = ["SIGINT", "SIGTERM"] as const;
+  readonly #stop = new AbortController();
+  readonly #leave = new AbortController();
+  readonly #listener = () => this.#receive();
+  #first: number | undefined; // when it came
+
+  constructor() {
+    for (const name of EndSignals.#NAMES) Deno.addSignalListener(name, this.#listener);
+  }
+
+  /** Aborts at the first signal: the run is to end, and to deliver what it has. */
+  get stop(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Aborts at the second: the run is to end at once. */
+  get leave(): AbortSignal {
+    return this.#leave.signal;
+  }
+
+  /** Ends the run as the first signal does; a first signal that comes later is still no second. */
+  requestStop(): void {
+    this.#stop.abort();
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of EndSignals.#NAMES) Deno.removeSignalListener(name, this.#listener);
+  }
+
+  #receive(): void {
+    const now = performance.now();
+    this.#first ??= now;
+    this.#stop.abort();
+    if (now - this.#first > SAME_REQUEST_MS) this.#leave.abort();
+  }
+}
+
+/** Calls `then` at each `signal`, in place of its default effect, until disposed of. */
+export function onSignal(signal: Deno.Signal, then: () => void): Disposable {
+  Deno.addSignalListener(signal, then);
+  return { [Symbol.dispose]: () => Deno.removeSignalListener(signal, then) };
+}

@@ -1,0 +1,34 @@
+/** The terminal that a run was started in: whether SIGHUP says that it has gone. */
+import { readProc } from "../procfs.ts";
+
+const SIGHUP_BIT = 1n << 0n;
+
+/** The controlling terminal of this process, as it was when this was made. */
+export class Terminal {
+  /**
+   * Whether a run is to end with its terminal. nohup(1) starts programs with SIGHUP ignored so that
+   * they go on.
+   */
+  readonly endsRun = hasTerminal() && !ignoresHangup();
+
+  /** Whether it has gone. sudo(8) gives programs a terminal of its own, which stays. */
+  get hasGone(): boolean {
+    return !hasTerminal();
+  }
+}
+
+/** tty(4): opening /dev/tty fails without a controlling terminal, and once it was hung up. */
+function hasTerminal(): boolean {
+  try {
+    using _terminal = Deno.openSync("/dev/tty");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** proc_pid_status(5): a mask of the signals that are ignored. */
+function ignoresHangup(): boolean {
+  const [, mask] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readProc("self/status") ?? "") ?? [];
+  return mask !== undefined && (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n;
+}

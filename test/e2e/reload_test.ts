@@ -1,0 +1,342 @@
+/** SIGHUP: the config is read again while capture goes on, or kept where the new one is wrong. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
+import { makeTempFolder } from "../temp_folder.ts";
+import { freePort } from "./nginx.ts";
+import { until } from "./process.ts";
+import { startReceiver } from "./receiver.ts";
+import { startTcpspan, type Tcpspan, TRACING } from "./tcpspan.ts";
+import { startTraffic } from "./traffic.ts";
+
+/** Writes a new config, sends SIGHUP, and gives what the program says to it. */
+async function reload(tool: Tcpspan, config: string): Promise<string> {
+  await Deno.writeTextFile(tool.config, config);
+  return await hangUp(tool);
+}
+
+async function hangUp(tool: Tcpspan): Promise<string> {
+  const isAnswer = (line: string) => /^tcpspan: reload(ed [^ ]*)?: /.test(line);
+  const before = tool.stderr.lines.filter(({ text }) => isAnswer(text)).length;
+  Deno.kill(tool.pid, "SIGHUP");
+  const answers = await tool.stderr.waitForLines(before + 1, isAnswer);
+  const last = tool.stderr.lines.indexOf(answers.at(-1) ?? assert.fail());
+  const texts = tool.stderr.lines.slice(last).map(({ text }) => text);
+  return texts.join("\n").replaceAll(tool.config, "FILE");
+}
+
+function selecting(port: number): string {
+  return `capture: { remote_ports: [${port}] }\n`;
+}
+
+function otlp(port: number): string {
+  return `{ endpoint: "http://127.0.0.1:${port}", protocol: http/json }`;
+}
+
+function spanIds(spans: readonly { readonly spanId: string }[]): string[] {
+  return spans.map(({ spanId }) => spanId);
+}
+
+Deno.test("exporters that are added, removed and changed, under traffic: each session once", async () => {
+  await using traffic = startTraffic();
+  await using one = startReceiver(freePort());
+  await using two = startReceiver(freePort());
+  const base = selecting(traffic.port);
+  await using tool = await startTcpspan([], {
+    config: `${base}exporters: { otlp/x: ${otlp(one.port)} }`,
+  });
+  const answers: string[] = [];
+  await traffic.during((async () => {
+    for (let round = 0; round < 3; round++) {
+      // moved to the other receiver, moved back, replaced by another id, and back
+      answers.push(
+        await reload(tool, `${base}exporters: { otlp/x: ${otlp(two.port)} }`),
+        await reload(tool, `${base}exporters: { otlp/x: ${otlp(one.port)} }`),
+        await reload(tool, `${base}exporters: { otlp/y: ${otlp(two.port)} }`),
+        await reload(tool, `${base}exporters: { otlp/x: ${otlp(one.port)} }`),
+      );
+    }
+  })());
+  assert.deepEqual(answers.slice(0, 4), [
+    "tcpspan: reloaded FILE: otlp/x changed, capture unchanged",
+    "tcpspan: reloaded FILE: otlp/x changed, capture unchanged",
+    "tcpspan: reloaded FILE: otlp/y added, otlp/x removed, capture unchanged",
+    "tcpspan: reloaded FILE: otlp/x added, otlp/y removed, capture unchanged",
+  ]);
+  const { status, stderr } = await tool.stop("SIGTERM");
+  assert.equal(status, 0);
+  const ids = [...spanIds(one.spans), ...spanIds(two.spans)];
+  assert.ok(one.spans.length > 0 && two.spans.length > 0);
+  assert.equal(new Set(ids).size, traffic.made);
+  assert.equal(ids.length, traffic.made);
+  const [, x, y] = /captured (?:\d+) sessions; delivered: otlp\/x (\d+), otlp\/y (\d+)$/m.exec(
+    stderr,
+  ) ?? assert.fail(stderr);
+  assert.equal(Number(x) + Number(y), traffic.made, "also what removed exporters delivered");
+});
+
+Deno.test("an exporter that is not changed keeps its connection, whatever becomes of others", async () => {
+  await using traffic = startTraffic();
+  const peers: number[] = [];
+  await using receiver = startReceiver(freePort(), (peer) => peers.push(peer));
+  await using folder = await makeTempFolder();
+  const base = `${selecting(traffic.port)}exporters: { otlp: ${otlp(receiver.port)}`;
+  await using tool = await startTcpspan([], { config: `${base} }` });
+  await traffic.make(1);
+  await until("the first session", () => receiver.spans.length === 1);
+  const file = join(folder.path, "spans.jsonl");
+  assert.equal(
+    await reload(tool, `${base}, file: { path: "${file}" } }`),
+    "tcpspan: reloaded FILE: file added, capture unchanged",
+  );
+  await traffic.make(1);
+  await until("the second session", () => receiver.spans.length === 2);
+  assert.equal(await hangUp(tool), "tcpspan: reloaded FILE: capture unchanged");
+  await traffic.make(1);
+  await until("the third session", () => receiver.spans.length === 3);
+  assert.equal(new Set(peers).size, 1);
+  assert.equal((await tool.stop("SIGTERM")).status, 0);
+  assert.equal(parseOtlpJsonLines(await Deno.readTextFile(file)).length, 2);
+});
+
+Deno.test("what waits for a dead endpoint is delivered to the one that takes its place", async () => {
+  await using traffic = startTraffic();
+  await using receiver = startReceiver(freePort());
+  const base = selecting(traffic.port);
+  await using tool = await startTcpspan([], {
+    config: `${base}exporters: { otlp: ${otlp(freePort())} }`,
+  });
+  await traffic.make(5);
+  await tool.stderr.waitForLines(1, (line) => line.includes("connection refused"));
+  const before = performance.now();
+  await reload(tool, `${base}exporters: { otlp: ${otlp(receiver.port)} }`);
+  await until("the delivery", () => receiver.spans.length === 5);
+  assert.ok(performance.now() - before < 2000, "without the wait for the next try");
+  const { stderr } = await tool.stop("SIGTERM");
+  assert.match(stderr, /^tcpspan: captured 5 sessions; delivered: otlp 5$/m);
+});
+
+Deno.test("a removed exporter gets no new sessions, and has shutdown_timeout for the old ones", async () => {
+  await using traffic = startTraffic();
+  const gate = Promise.withResolvers<void>();
+  await using slow = startReceiver(freePort(), () => gate.promise);
+  await using receiver = startReceiver(freePort());
+  const base = `${selecting(traffic.port)}shutdown_timeout: 1m\n`;
+  await using tool = await startTcpspan([], {
+    config: `${base}exporters: { otlp/old: ${otlp(slow.port)} }`,
+  });
+  await traffic.make(1);
+  await until("a request", () => slow.requests === 1);
+  await reload(tool, `${base}exporters: { otlp/new: ${otlp(receiver.port)} }`);
+  await traffic.make(2);
+  await until("the delivery to the new one", () => receiver.spans.length === 2);
+  gate.resolve();
+  await until("the delivery to the old one", () => slow.spans.length === 1);
+  await traffic.make(1);
+  await until("the next delivery", () => receiver.spans.length === 3);
+  const { stderr } = await tool.stop("SIGTERM");
+  assert.match(stderr, /^tcpspan: captured 4 sessions; delivered: otlp\/old 1, otlp\/new 3$/m);
+  assert.equal(slow.requests, 1);
+});
+
+/** Configs that are wrong, below the one in force, and what is said. */
+const WRONG: readonly [name: string, exporters: string, message: string][] = [
+  [
+    "a key that there is not",
+    "{ otlp: { endpont: x } }",
+    "FILE:2:22: exporters.otlp.endpont: unknown key",
+  ],
+  ["YAML that is none", "{ otlp: [", "FILE:"],
+  [
+    "a file that cannot be written, behind exporters that can be opened",
+    '{ otlp/y: { endpoint: "http://127.0.0.1:9" }, file: { path: /nowhere/spans.jsonl } }',
+    "exporters.file.path: cannot write /nowhere/spans.jsonl: there is no folder /nowhere",
+  ],
+  [
+    "a module that is missing",
+    "{ x: { module: ./missing.ts, export: X } }",
+    "exporters.x.module: cannot load ./missing.ts",
+  ],
+  [
+    "a certificate that is missing",
+    "{ otlp: { endpoint: 'https://127.0.0.1:9', tls: { ca_file: /nowhere.pem } } }",
+    "exporters.otlp",
+  ],
+];
+
+Deno.test("a config that is wrong is told, and the one in force stays", async () => {
+  await using traffic = startTraffic();
+  await using receiver = startReceiver(freePort());
+  await using folder = await makeTempFolder();
+  const base = selecting(traffic.port);
+  const right = `${base}exporters: { otlp: ${otlp(receiver.port)} }`;
+  await using tool = await startTcpspan([], { config: right });
+  await traffic.make(1);
+  for (const [name, exporters, message] of WRONG) {
+    const answer = await reload(tool, `${base}exporters: ${exporters}`);
+    assert.ok(answer.startsWith(`tcpspan: reload: kept the running config: ${message}`), answer);
+    await traffic.make(1);
+    await until(`the delivery after ${name}`, () => receiver.spans.length === traffic.made);
+  }
+  await Deno.remove(tool.config);
+  assert.equal(
+    await hangUp(tool),
+    "tcpspan: reload: kept the running config: FILE: cannot read config: no such file",
+  );
+  const file = join(folder.path, "spans.jsonl");
+  assert.equal(
+    await reload(tool, `${base}exporters: { file: { path: "${file}" } }`),
+    "tcpspan: reloaded FILE: file added, otlp removed, capture unchanged",
+  );
+  const { status } = await tool.stop("SIGTERM");
+  assert.equal(status, 0);
+});
+
+Deno.test("resource and trace hold for the spans made from then on", async () => {
+  await using traffic = startTraffic();
+  await using receiver = startReceiver(freePort());
+  const rest = `${selecting(traffic.port)}exporters: { otlp: ${otlp(receiver.port)} }\n`;
+  await using tool = await startTcpspan([], { config: rest });
+  await traffic.make(1);
+  await until("the first session", () => receiver.spans.length === 1);
+  assert.equal(
+    await reload(tool, `${rest}resource: { attributes: { deployment.environment.name: prod } }\n`),
+    "tcpspan: reloaded FILE: otlp reopened, resource changed, capture unchanged",
+  );
+  await traffic.make(1);
+  await until("the second session", () => receiver.spans.length === 2);
+  const environments = receiver.spans.map(({ resource }) =>
+    resource["deployment.environment.name"]
+  );
+  assert.deepEqual(environments, [undefined, "prod"]);
+  await tool.stop("SIGTERM");
+});
+
+Deno.test("other filters are in force from then on, and sessions that were open keep their start", async () => {
+  await using traffic = startTraffic();
+  await using receiver = startReceiver(freePort());
+  const exporters = `exporters: { otlp: ${otlp(receiver.port)} }`;
+  await using tool = await startTcpspan([], { config: `${selecting(1)}${exporters}` });
+  await traffic.make(1);
+  const open = await traffic.open();
+  assert.match(
+    await reload(tool, `${selecting(traffic.port)}${exporters}`),
+    /: capture changed$/,
+  );
+  await open.close();
+  await traffic.make(1);
+  await until("the delivery", () => receiver.spans.length === 2);
+  await tool.stop("SIGTERM");
+  assert.deepEqual(
+    receiver.spans.map(({ attributes }) => attributes["tcpspan.start.observed"]),
+    [true, true],
+  );
+});
+
+Deno.test("a file is gone on with when its exporter is opened anew, also with append: false", async () => {
+  await using traffic = startTraffic();
+  await using folder = await makeTempFolder();
+  const path = join(folder.path, "spans.jsonl");
+  const base = selecting(traffic.port);
+  const file = (rest: string) =>
+    `${base}exporters: { file: { path: "${path}", append: false${rest} } }`;
+  await using tool = await startTcpspan([], { config: file("") });
+  await traffic.make(2);
+  await until("the first sessions", () => spansIn(path) === 2);
+  await reload(tool, file(", rotation: { max_backups: 7 }"));
+  await traffic.make(1);
+  await until("all sessions", () => spansIn(path) === 3);
+  await tool.stop("SIGTERM");
+});
+
+Deno.test("the format of stdout changes between rows, with a header of its own", async () => {
+  await using traffic = startTraffic();
+  const base = selecting(traffic.port);
+  await using tool = await startTcpspan([], { config: `${base}exporters: { stdout: }` });
+  await traffic.make(1);
+  await tool.stdout.waitForLines(2, () => true);
+  assert.equal(
+    await reload(tool, `${base}exporters: { stdout: { format: csv } }`),
+    "tcpspan: reloaded FILE: stdout changed, capture unchanged",
+  );
+  await traffic.make(1);
+  const lines = await tool.stdout.waitForLines(4, () => true);
+  assert.match(lines.map(({ text }) => text).join("\n"), /^PID .*\n\d.*\nPID,.*\n\d+,[^\n]*$/);
+  await tool.stop("SIGTERM");
+});
+
+Deno.test("the flags of the command line win over the new config, too", async () => {
+  await using traffic = startTraffic();
+  await using tool = await startTcpspan(["-s", "-D", `${traffic.port}`], {
+    config: "exporters: { stdout: }",
+  });
+  assert.equal(
+    await reload(tool, "capture: { remote_ports: [1] }\nexporters: { stdout: { time: true } }"),
+    "tcpspan: reloaded FILE: stdout changed, capture unchanged",
+  );
+  await traffic.make(1);
+  const lines = await tool.stdout.waitForLines(3, () => true);
+  assert.match(lines[1]?.text ?? "", /^TIME,PID,/);
+  assert.equal(
+    await reload(tool, "exporters: { file: { path: x } }"),
+    "tcpspan: reload: kept the running config: cannot use -s: found no stdout exporter: " +
+      "expected one, whose format these flags set",
+  );
+  await tool.stop("SIGTERM");
+});
+
+Deno.test("many SIGHUPs at once are followed one after the other, the last config is in force", async () => {
+  await using traffic = startTraffic();
+  await using receiver = startReceiver(freePort());
+  const base = selecting(traffic.port);
+  await using tool = await startTcpspan([], { config: `${base}exporters: { otlp/0: }` });
+  const LAST = 10;
+  for (let i = 1; i <= LAST; i++) {
+    await Deno.writeTextFile(
+      tool.config,
+      `${base}exporters: { otlp/${i}: ${otlp(receiver.port)} }`,
+    );
+    Deno.kill(tool.pid, "SIGHUP");
+    if (i % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await tool.stderr.waitForLines(1, (line) => line.includes(`otlp/${LAST} added`));
+  await traffic.make(1);
+  await until("the delivery", () => receiver.spans.length === 1);
+  const { status, stderr } = await tool.stop("SIGTERM");
+  assert.equal(status, 0);
+  assert.match(stderr, new RegExp(`delivered: .*otlp/${LAST} 1$`, "m"));
+});
+
+Deno.test("a SIGHUP while the run ends is ignored", async () => {
+  await using traffic = startTraffic();
+  const gate = Promise.withResolvers<void>();
+  await using slow = startReceiver(freePort(), () => gate.promise);
+  const config = `${selecting(traffic.port)}exporters: { otlp: ${otlp(slow.port)} }`;
+  await using tool = await startTcpspan([], { config });
+  await traffic.make(1);
+  await until("a request", () => slow.requests === 1);
+  const ended = tool.stop("SIGTERM");
+  Deno.kill(tool.pid, "SIGHUP");
+  setTimeout(gate.resolve, 300);
+  const { status, stderr } = await ended;
+  assert.deepEqual([status, stderr], [
+    0,
+    `${TRACING}\ntcpspan: captured 1 session; delivered: otlp 1\n`,
+  ]);
+});
+
+Deno.test("without a config there is nothing to reload, and the run goes on", async () => {
+  await using traffic = startTraffic();
+  await using tool = await startTcpspan(["-D", `${traffic.port}`]);
+  assert.equal(
+    await hangUp(tool),
+    "tcpspan: reload: nothing to reload: the run has no config file",
+  );
+  await traffic.make(1);
+  await tool.stdout.waitForLines(2, () => true);
+  assert.equal((await tool.stop("SIGINT")).status, 0);
+});
+
+function spansIn(path: string): number {
+  return parseOtlpJsonLines(Deno.readTextFileSync(path)).length;
+}

@@ -1,0 +1,162 @@
+/** Signals that end a run: the first drains, the second leaves at once; both with status 0. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { makeTempFolder } from "../temp_folder.ts";
+import { curl, freePort, type Nginx, startNginx } from "./nginx.ts";
+import { Process, until } from "./process.ts";
+import { command, environment, REPOSITORY, startTcpspan, TRACING } from "./tcpspan.ts";
+
+/** An OTLP receiver that takes requests, and answers when it is told to. */
+function startSlowReceiver() {
+  const answers = Promise.withResolvers<void>();
+  let requests = 0;
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async () => {
+    requests++;
+    await answers.promise;
+    return new Response(null, { headers: { "content-type": "application/x-protobuf" } });
+  });
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    get requests() {
+      return requests;
+    },
+    answer: () => answers.resolve(),
+    [Symbol.asyncDispose]: async () => {
+      answers.resolve();
+      await server.shutdown();
+    },
+  };
+}
+
+function config(nginx: Nginx, exporter: string, rest = ""): string {
+  return `capture: { remote_ports: [${nginx.port}] }\nexporters: { ${exporter} }\n${rest}`;
+}
+
+Deno.test("a first signal waits for an answer that comes within shutdown_timeout", async () => {
+  await using nginx = await startNginx();
+  await using receiver = startSlowReceiver();
+  await using tool = await startTcpspan([], {
+    config: config(nginx, `otlp: { endpoint: "${receiver.url}" }`, "shutdown_timeout: 1m\n"),
+  });
+  await curl([nginx.url("/")]);
+  await until("a request", () => receiver.requests === 1);
+  const ended = tool.stop("SIGTERM");
+  setTimeout(receiver.answer, 500);
+  const { status, stderr } = await ended;
+  assert.deepEqual([status, stderr], [
+    0,
+    `${TRACING}\ntcpspan: captured 1 session; delivered: otlp 1\n`,
+  ]);
+});
+
+Deno.test("a first signal waits no longer than shutdown_timeout, and tells what was lost", async () => {
+  await using nginx = await startNginx();
+  await using receiver = startSlowReceiver();
+  await using tool = await startTcpspan([], {
+    config: config(nginx, `otlp: { endpoint: "${receiver.url}" }`, "shutdown_timeout: 700ms\n"),
+  });
+  await curl([nginx.url("/")]);
+  await until("a request", () => receiver.requests === 1);
+  const before = performance.now();
+  const { status, stderr } = await tool.stop("SIGTERM");
+  const took = performance.now() - before;
+  assert.ok(took >= 700 && took < 2000, `${took} ms`);
+  assert.equal(status, 0);
+  assert.match(stderr, /^tcpspan: captured 1 session; delivered: otlp 0$/m);
+  assert.match(stderr, /^tcpspan: lost 1 session: otlp: not delivered$/m);
+});
+
+/** Exporters that would hold up the end for a minute: what stands under `exporters`. */
+const STUBBORN: readonly [name: string, exporter: (url: string) => string][] = [
+  ["an OTLP server never answers", (url) => `otlp: { endpoint: "${url}", timeout: 1m }`],
+  [
+    "a gRPC server never answers",
+    (url) => `otlp: { endpoint: "${url}", protocol: grpc, timeout: 1m }`,
+  ],
+  ["a module's export never ends", () => "x: { module: ./stubborn.ts, export: NeverExports }"],
+  ["a module's shutdown never ends", () => "x: { module: ./stubborn.ts, export: NeverEnds }"],
+];
+
+const STUBBORN_MODULE = `
+class Exporter {
+  export(_spans, done) { done({ code: 0 }); }
+  shutdown() { return Promise.resolve(); }
+}
+export class NeverExports extends Exporter {
+  export() { setInterval(() => {}, 1000); }
+}
+export class NeverEnds extends Exporter {
+  shutdown() {
+    setInterval(() => {}, 1000);
+    return new Promise(() => {});
+  }
+}
+`;
+
+for (const [name, exporter] of STUBBORN) {
+  Deno.test(`a second signal leaves at once where ${name}`, async () => {
+    await using nginx = await startNginx();
+    using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 }); // never answers
+    await using folder = await makeTempFolder();
+    await Deno.writeTextFile(join(folder.path, "stubborn.ts"), STUBBORN_MODULE);
+    const file = join(folder.path, "tcpspan.yaml");
+    await Deno.writeTextFile(
+      file,
+      config(
+        nginx,
+        `file: { path: spans.jsonl }, ${exporter(`http://127.0.0.1:${silent.addr.port}`)}`,
+        "shutdown_timeout: 1m\n",
+      ),
+    );
+    await using tool = await startTcpspan(["--config", file]);
+    await curl([nginx.url("/")]);
+    await until("a session in the file", () => sizeOf(join(folder.path, "spans.jsonl")) > 0);
+    Deno.kill(tool.pid, "SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    assert.deepEqual(tool.stderr.lines.map(({ text }) => text), [TRACING], "it still drains");
+    const before = performance.now();
+    const { status, stderr } = await tool.stop("SIGTERM");
+    assert.ok(performance.now() - before < 500, `${performance.now() - before} ms`);
+    assert.equal(status, 0);
+    assert.match(stderr, /^tcpspan: captured 1 session; delivered: file 1, \w+ [01]$/m);
+  });
+}
+
+Deno.test("both signals of timeout(1), which sends each twice, are one request", async () => {
+  await using nginx = await startNginx();
+  await using receiver = startSlowReceiver();
+  await using tool = await startTcpspan([], {
+    config: config(nginx, `otlp: { endpoint: "${receiver.url}" }`, "shutdown_timeout: 1m\n"),
+    inside: ["timeout", "60"],
+  });
+  await curl([nginx.url("/")]);
+  await until("a request", () => receiver.requests === 1);
+  const ended = tool.stop("SIGTERM");
+  setTimeout(receiver.answer, 500);
+  const { status, stderr } = await ended;
+  assert.equal(status, 0);
+  assert.match(stderr, /^tcpspan: captured 1 session; delivered: otlp 1$/m);
+});
+
+Deno.test("a first signal ends a start that hangs in a module, before anything is attached", async () => {
+  await using folder = await makeTempFolder();
+  await Deno.writeTextFile(
+    join(folder.path, "hangs.ts"),
+    'console.error("loading"); setInterval(() => {}, 1000); await new Promise(() => {});',
+  );
+  const file = join(folder.path, "tcpspan.yaml");
+  await Deno.writeTextFile(file, "exporters: { x: { module: ./hangs.ts, export: X } }\n");
+  await using process = new Process(command("-L", `${freePort()}`, "--config", file), {
+    env: environment(),
+    cwd: REPOSITORY,
+  });
+  await process.stderr.waitForLines(1, (line) => line === "loading");
+  const before = performance.now();
+  const { status, stderr } = await process.stop("SIGTERM");
+  assert.ok(performance.now() - before < 1000);
+  assert.deepEqual([status, stderr], [0, "loading\n"]);
+});
+
+function sizeOf(path: string): number {
+  return Deno.statSync(path).size;
+}

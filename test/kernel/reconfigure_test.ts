@@ -1,0 +1,98 @@
+/** A capture that goes on with other options: nothing is lost, and nothing comes twice. */
+import { strict as assert } from "node:assert";
+import { setTimeout as delay } from "node:timers/promises";
+import { capture } from "../../src/capture/capture.ts";
+import type { CaptureOptions } from "../../src/capture/capture_options.ts";
+import { HostError } from "../../src/errors.ts";
+import { FLAG } from "../../src/record_layout.ts";
+import { Burst } from "./burst.ts";
+import { descriptors, mappings } from "./descriptors.ts";
+import { hasPort, Trace } from "./harness.ts";
+import { Scene } from "./scene.ts";
+
+const SMALL = { clients: 2, threads: 1, sessions: 10 };
+
+Deno.test("reconfigure() puts other filters in force", async () => {
+  await using trace = await Trace.start({ remotePorts: [1] });
+  await using one = await Burst.prepare(SMALL);
+  await one.run();
+  await trace.reconfigure({});
+  await using other = await Burst.prepare(SMALL);
+  const { length } = await other.run();
+  await trace.until(length, hasPort(other.port));
+  const sessions = await trace.finish((session) =>
+    hasPort(one.port)(session) || hasPort(other.port)(session)
+  );
+  assert.equal(sessions.length, length);
+  assert.ok(sessions.every(hasPort(other.port)));
+});
+
+Deno.test("a session that is open meanwhile keeps its start and its owner", async () => {
+  await using scene = await Scene.open();
+  const { client, server, port, trace } = scene;
+  await scene.connect();
+  await scene.exchange(10, 20);
+  await trace.reconfigure({});
+  await client.close("s");
+  await server.receiveFin("s");
+  await server.close("s");
+  const ends = await trace.pair(port);
+  assert.ok(ends.client.has(FLAG.START_OBSERVED) && ends.server.has(FLAG.START_OBSERVED));
+  assert.deepEqual([ends.client.txBytes, ends.client.rxBytes], [10, 20]);
+  assert.deepEqual(
+    [ends.client.pid, ends.client.ownerSource, ends.server.pid, ends.server.ownerSource],
+    [client.process.pid, "connect", server.process.pid, "recv"],
+  );
+});
+
+const UNDER_LOAD: Record<string, (round: number) => CaptureOptions> = {
+  "the same options": () => ({}),
+  "other filters": (round) => ({ minDuration: 0, excludeExecutables: [`no-such-${round}`] }),
+  "a ring of another size": (round) => ({ ringBuffer: 2 ** (23 + round % 2) }),
+};
+
+for (const [name, options] of Object.entries(UNDER_LOAD)) {
+  Deno.test(`reconfigure() again and again under load, with ${name}: each end once`, async () => {
+    await using burst = await Burst.prepare({ clients: 2, threads: 2, sessions: 1500 });
+    await using trace = await Trace.start();
+    const running = burst.run();
+    for (let round = 0; round < 4; round++) await trace.reconfigure(options(round));
+    const truth = await running;
+    const sessions = await trace.take(truth.length, hasPort(burst.port));
+    assert.deepEqual(
+      sessions.map(({ cookie }) => `${cookie}`).sort(),
+      truth.map(({ cookie }) => cookie).sort(),
+    );
+    const { ringFull, unseen } = trace.losses();
+    assert.equal(ringFull, 0);
+    assert.ok(unseen <= 8, `one for each CPU and round at most, not ${unseen}`);
+  });
+}
+
+Deno.test("options that cannot be are refused, and those before hold on", async () => {
+  await using trace = await Trace.start();
+  await assert.rejects(trace.reconfigure({ ringBuffer: 0 }), HostError);
+  await using burst = await Burst.prepare(SMALL);
+  const { length } = await burst.run();
+  await trace.take(length, hasPort(burst.port));
+});
+
+Deno.test("a capture that ends refuses options that it has not looked at", async () => {
+  const sessions = await capture();
+  const refused = assert.rejects(sessions.reconfigure({}), HostError);
+  await sessions[Symbol.asyncDispose]();
+  await refused;
+});
+
+Deno.test("reconfigure() leaves nothing open of what was before", async () => {
+  await using trace = await Trace.start({ interim: 1000, reportOpenOnExit: true });
+  await trace.reconfigure({});
+  const before = { descriptors: descriptors(), mappings: mappings("bpf-map") };
+  for (let round = 0; round < 3; round++) {
+    await trace.reconfigure({ ringBuffer: 2 ** (20 + round % 2), interim: 1000 });
+  }
+  await trace.reconfigure({});
+  const open = () => ({ descriptors: descriptors(), mappings: mappings("bpf-map") });
+  for (let i = 0; i < 100 && open().mappings > before.mappings; i++) await delay(10); // old ring is read
+  assert.deepEqual(open(), before);
+});

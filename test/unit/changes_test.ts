@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { exporterTypes } from "../../exporters/registry.ts";
+import { loadSchemas, parseConfig } from "../../src/config/load.ts";
+import { NO_FLAGS } from "../../src/flags.ts";
+import { compareSettings, describeChanges } from "../../src/run/changes.ts";
+import { effectiveSettings, type RunSettings } from "../../src/settings.ts";
+
+const schemas = await loadSchemas(exporterTypes);
+
+function settings(config: string): RunSettings {
+  const env = () => undefined;
+  const parsed = parseConfig(config, { file: "f.yaml", env, schemas });
+  return effectiveSettings(NO_FLAGS, parsed, { env, exporterTypes });
+}
+
+const EXPORTERS = "exporters: { stdout: , otlp/a: { endpoint: 'http://a' }, file: { path: f } }\n";
+
+interface Case {
+  readonly name: string;
+  /** The config that follows `EXPORTERS`. */
+  readonly next: string;
+  /** What the user is told. */
+  readonly told: string;
+  /** Whether what makes spans changes; no, by default. */
+  readonly spans?: boolean;
+}
+
+const CASES: readonly Case[] = [
+  { name: "the same text", next: EXPORTERS, told: "capture unchanged" },
+  {
+    name: "the defaults written out, in another order",
+    next: "exporters: { file: { path: f, append: true }, stdout: { format: table }, " +
+      "otlp/a: { retry_on_failure: { enabled: true }, endpoint: 'http://a' } }\n" +
+      "trace: { parent: auto }\ncapture: { existing: true }\nshutdown_timeout: 5000ms\n",
+    told: "capture unchanged",
+  },
+  {
+    name: "one exporter more",
+    next: EXPORTERS.replace(" }\n", ", otlp/b: }\n"),
+    told: "otlp/b added, capture unchanged",
+  },
+  {
+    name: "one exporter less",
+    next: "exporters: { stdout: , otlp/a: { endpoint: 'http://a' } }\n",
+    told: "file removed, capture unchanged",
+  },
+  {
+    name: "another endpoint, and a path",
+    next: EXPORTERS.replace("http://a", "http://b").replace("path: f", "path: g"),
+    told: "otlp/a changed, file changed, capture unchanged",
+  },
+  {
+    name: "another type under the same id",
+    next: EXPORTERS.replace("{ endpoint: 'http://a' }", "{ module: m, export: E }"),
+    told: "otlp/a changed, capture unchanged",
+  },
+  {
+    name: "another capture",
+    next: `${EXPORTERS}capture: { local_ports: [1] }`,
+    told: "capture changed",
+  },
+  {
+    name: "another sampling, which is the capture's and in the spans",
+    next: `${EXPORTERS}sampling: { ratio: 0.5 }`,
+    told: "otlp/a reopened, capture changed",
+    spans: true,
+  },
+  {
+    name: "another resource: what makes spans is opened anew",
+    next: `${EXPORTERS}resource: { attributes: { a: 1 } }`,
+    told: "otlp/a reopened, resource changed, capture unchanged",
+    spans: true,
+  },
+  {
+    name: "another trace, and an exporter",
+    next: `${EXPORTERS.replace("http://a", "http://b")}trace: { parent: never }`,
+    told: "otlp/a changed, trace changed, capture unchanged",
+    spans: true,
+  },
+  {
+    name: "another shutdown_timeout",
+    next: `${EXPORTERS}shutdown_timeout: 1m`,
+    told: "shutdown_timeout changed, capture unchanged",
+  },
+];
+
+for (const { name, next, told, spans = false } of CASES) {
+  Deno.test(`compareSettings() of ${name}: ${told}`, () => {
+    const old = settings(EXPORTERS);
+    const running = old.exporters.map((configured) => ({
+      configured,
+      usesSpans: configured.id === "otlp/a", // in truth file does, too
+    }));
+    const changes = compareSettings(old, running, settings(next));
+    assert.equal(describeChanges(changes), told);
+    assert.equal(changes.spans, spans);
+  });
+}
