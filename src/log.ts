@@ -1,6 +1,7 @@
 /** What the program says to its user: on stderr, since stdout carries data alone. */
 import type { Health } from "./telemetry/health.ts";
 import { printableJson, printableLine } from "./printable.ts";
+import { withoutSecrets } from "./secrets.ts";
 
 /** How messages are written: lines for people, or JSON objects, one a line, for log shippers. */
 export type LogFormat = "text" | "json";
@@ -20,18 +21,15 @@ export interface LogFields {
   readonly health?: Health;
 }
 
-/** Of one exporter, or of all else together. */
+/** Of one source, in each interval. */
 const MOST_WARNINGS = 30;
 const WARNINGS_INTERVAL_MS = 60_000;
 
 /**
  * Writes messages. Whatever is in one, a line is written and nothing that a terminal would act on.
- * Warnings are limited in number, so that a destination that provokes them floods no log: what was
- * left out is counted in the next one.
  */
 export class Logger {
   format: LogFormat = "text";
-  readonly #allowances = new Map<string | undefined, Allowance>();
 
   /** @param write takes a line, with its end */
   constructor(private readonly write: (line: string) => void) {}
@@ -42,16 +40,21 @@ export class Logger {
   }
 
   warn(message: string, fields?: LogFields): void {
-    const source = fields?.exporter;
-    let allowance = this.#allowances.get(source);
-    if (allowance === undefined) this.#allowances.set(source, allowance = new Allowance());
-    if (!allowance.allows()) return;
-    const leftOut = allowance.takeRefused();
-    this.#log(
-      "warn",
-      leftOut === 0 ? message : `${message} (warnings left out before this one: ${leftOut})`,
-      fields,
-    );
+    this.#log("warn", message, fields);
+  }
+
+  /**
+   * Writes the warnings of one source, such as an exporter, but limits their number, so that what
+   * provokes them floods no log. Those that are left out are counted in the next one.
+   */
+  limited(fields: LogFields): (message: string) => void {
+    const allowance = new Allowance();
+    return (message) => {
+      if (!allowance.allows()) return;
+      const leftOut = allowance.takeRefused();
+      const note = leftOut === 0 ? "" : ` (warnings left out before this one: ${leftOut})`;
+      this.warn(message + note, fields);
+    };
   }
 
   info(message: string, fields?: LogFields): void {
@@ -68,7 +71,7 @@ export class Logger {
   }
 
   #log(level: LogLevel, message: string | readonly string[], fields?: LogFields): void {
-    const lines = typeof message === "string" ? [message] : message;
+    const lines = (typeof message === "string" ? [message] : message).map(withoutSecrets);
     if (this.format === "text") {
       this.write(`tcpspan: ${lines.map(printableLine).join("\n")}\n`);
       return;

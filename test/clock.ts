@@ -6,7 +6,7 @@ export interface StoppedClock extends Disposable {
 /** Stops the clock; disposing lets it go on. */
 export function stopClock(): StoppedClock {
   const { now } = performance;
-  let time = now.call(performance);
+  let time = Math.floor(now.call(performance)); // whole, so that sums are exact
   performance.now = () => time;
   return {
     advance: (ms) => void (time += ms),

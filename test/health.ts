@@ -7,6 +7,7 @@ export function makeExporterHealth(health: Partial<ExporterHealth> = {}): Export
     id: "otlp",
     queued: 0,
     capacity: 1000,
+    inFlight: 0,
     diskBytes: 0,
     restored: 0,
     exported: 0,
@@ -14,6 +15,7 @@ export function makeExporterHealth(health: Partial<ExporterHealth> = {}): Export
     failed: 0,
     dropped: 0,
     corrupt: 0,
+    corruptBytes: 0,
     retries: 0,
     ...health,
   };
@@ -33,6 +35,7 @@ export const HEALTH: Health = {
     makeExporterHealth({
       id: "otlp/a",
       queued: 7,
+      inFlight: 14,
       diskBytes: 1000,
       restored: 8,
       exported: 80,
@@ -40,6 +43,7 @@ export const HEALTH: Health = {
       failed: 10,
       dropped: 11,
       corrupt: 12,
+      corruptBytes: 15,
       retries: 13,
     }),
   ],

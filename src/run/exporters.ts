@@ -185,7 +185,7 @@ export class Exporters {
           "start tcpspan again, or give the exporter another name",
       );
     }
-    const warn = (message: string) => log.warn(message, { exporter: id });
+    const warn = log.limited({ exporter: id });
     let usesSpans = false;
     const exporter = await type.open(settings, {
       ...this.#context,
@@ -246,7 +246,7 @@ function find<One extends RunningExporter>(all: readonly One[], id: string): One
 
 /** Adds what a queue counted to what was counted under its id before. */
 function addTally(tallies: Map<string, Tally>, queue: Tally): void {
-  const { id, length, capacity, diskBytes } = queue;
+  const { id, length, capacity, inFlight, diskBytes } = queue;
   const sum = { ...queue.counters };
   const before = tallies.get(id);
   if (before !== undefined) {
@@ -257,6 +257,7 @@ function addTally(tallies: Map<string, Tally>, queue: Tally): void {
     counters: sum,
     length: length + (before?.length ?? 0),
     capacity,
+    inFlight: inFlight + (before?.inFlight ?? 0),
     diskBytes: diskBytes + (before?.diskBytes ?? 0),
   });
 }

@@ -35,6 +35,8 @@ export interface ExporterHealth {
   /** Those that wait now; exports under way not included. */
   readonly queued: number;
   readonly capacity: number;
+  /** Those in exports that are under way, or wait for their next try. */
+  readonly inFlight: number;
   /** Bytes on disk. */
   readonly diskBytes: number;
   /** Taken over from an earlier run. */
@@ -49,6 +51,8 @@ export interface ExporterHealth {
   readonly dropped: number;
   /** Lost because what was on disk could not be read back. */
   readonly corrupt: number;
+  /** Bytes that could not be read back, also where nobody knows how many sessions they were. */
+  readonly corruptBytes: number;
   /** Tries after a first one: exports, not sessions. */
   readonly retries: number;
 }
@@ -63,7 +67,7 @@ export interface CaptureSource {
 /** What became of the sessions that were to go to one exporter. */
 export type Tally = Pick<
   ExporterQueue,
-  "id" | "counters" | "length" | "capacity" | "diskBytes"
+  "id" | "counters" | "length" | "capacity" | "inFlight" | "diskBytes"
 >;
 
 /**
@@ -109,19 +113,22 @@ export class HealthMonitor implements Disposable {
   }
 }
 
-function exporterHealth({ id, counters, length, capacity, diskBytes }: Tally): ExporterHealth {
-  const { restored, exported, rejected, failed, dropped, corrupt, retries } = counters;
+function exporterHealth(tally: Tally): ExporterHealth {
+  const { restored, exported, rejected, failed, dropped, corrupt, corruptBytes, retries } =
+    tally.counters;
   return {
-    id,
-    queued: length,
-    capacity,
-    diskBytes,
+    id: tally.id,
+    queued: tally.length,
+    capacity: tally.capacity,
+    inFlight: tally.inFlight,
+    diskBytes: tally.diskBytes,
     restored,
     exported,
     rejected,
     failed: failed - rejected,
     dropped,
     corrupt,
+    corruptBytes,
     retries,
   };
 }

@@ -5,6 +5,7 @@ import {
   ATTR_OTEL_COMPONENT_NAME,
   ATTR_OTEL_COMPONENT_TYPE,
   METRIC_OTEL_SDK_EXPORTER_SPAN_EXPORTED,
+  METRIC_OTEL_SDK_EXPORTER_SPAN_INFLIGHT,
   METRIC_OTEL_SDK_PROCESSOR_SPAN_QUEUE_CAPACITY,
   METRIC_OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE,
   METRIC_PROCESS_MEMORY_USAGE,
@@ -93,6 +94,21 @@ const INSTRUMENTS: readonly {
     unit: "{span}",
     description: "Sessions that an exporter's queue has room for",
     observe: ({ exporters }) => exporters.map(({ id, capacity }) => [capacity, component(id)]),
+  },
+  {
+    name: METRIC_OTEL_SDK_EXPORTER_SPAN_INFLIGHT,
+    kind: "up-down counter",
+    unit: "{span}",
+    description: "Sessions in exports that are under way, or wait for their next try",
+    observe: ({ exporters }) => exporters.map(({ id, inFlight }) => [inFlight, component(id)]),
+  },
+  {
+    name: "tcpspan.queue.disk.corrupt",
+    kind: "counter",
+    unit: "By",
+    description: "Bytes of an exporter's queue on disk that could not be read back",
+    observe: ({ exporters }) =>
+      exporters.map(({ id, corruptBytes }) => [corruptBytes, component(id)]),
   },
   {
     name: "tcpspan.queue.disk.usage",

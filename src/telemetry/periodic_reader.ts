@@ -11,8 +11,6 @@ import type { ExportOutcome, MetricExporter, MetricExporterContext } from "../ex
 import { log } from "../log.ts";
 import type { TelemetrySettings } from "../settings.ts";
 
-const PLACE = "telemetry.otlp";
-
 /**
  * Opens the way to the destination of an exporter.
  * @param context.signal aborts when an export is to be given up
@@ -22,7 +20,8 @@ export async function openPeriodicReader(
   { exporter: { id, type, settings }, interval }: NonNullable<TelemetrySettings["otlp"]>,
   context: Omit<MetricExporterContext, "id" | "warn"> & { readonly signal: AbortSignal },
 ): Promise<MetricReader> {
-  const warn = (message: string) => log.warn(`${PLACE}: ${message}`, { exporter: id });
+  const limited = log.limited({ exporter: id });
+  const warn = (message: string) => limited(`telemetry.otlp: ${message}`);
   if (type.openMetrics === undefined) throw new Error(`${id} cannot send metrics`);
   const exporter = await type.openMetrics(settings, { ...context, id, warn });
   return new PeriodicExportingMetricReader({

@@ -27,12 +27,15 @@ function lines(health: Health): string[] {
       [
         `queued ${exporter.queued} of ${exporter.capacity}` +
         (exporter.diskBytes === 0 ? "" : ` (${bytes(exporter.diskBytes)} on disk)`),
+        `in flight ${exporter.inFlight}`,
         ...exporter.restored === 0 ? [] : [`restored ${exporter.restored}`],
         `exported ${exporter.exported}`,
         `rejected ${exporter.rejected}`,
         `not delivered ${exporter.failed}`,
         `queue full ${exporter.dropped}`,
-        ...exporter.corrupt === 0 ? [] : [`corrupt ${exporter.corrupt}`],
+        ...exporter.corruptBytes === 0
+          ? []
+          : [`corrupt ${exporter.corrupt} (${bytes(exporter.corruptBytes)})`],
         `retries ${exporter.retries}`,
       ].join(", "),
     ]),

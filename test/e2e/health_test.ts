@@ -62,7 +62,7 @@ Deno.test("SIGUSR1 has the health told on stderr, on an idle host too, and tcpsp
     "  ring          0 B of # MiB wait",
     "  lag           # ms at most, in the last minute or two",
     "  memory        # MiB",
-    `  stdout        queued 0 of 100000, exported ${SESSIONS}, rejected 0, not delivered 0, ` +
+    `  stdout        queued 0 of 100000, in flight 0, exported ${SESSIONS}, rejected 0, not delivered 0, ` +
     "queue full 0, retries 0",
   ]);
   await makeSessions(nginx, 1);

@@ -6,6 +6,7 @@ import { otlpSettings } from "../../exporters/otlp/settings.ts";
 import { UsageError } from "../../src/errors.ts";
 import { log } from "../../src/log.ts";
 import type { TelemetrySettings } from "../../src/settings.ts";
+import { LOSS_PLACES } from "../../src/telemetry/losses.ts";
 import { Telemetry } from "../../src/telemetry/telemetry.ts";
 import { startCollector } from "../backends/collector.ts";
 import { type MetricPoint, metricPoints } from "../backends/otlp_metrics.ts";
@@ -64,6 +65,16 @@ const METRICS: readonly [name: string, ...points: Point[]][] = [
     ["up-down counter", "{span}", 1000, OTLP],
   ],
   [
+    "otel.sdk.exporter.span.inflight",
+    ["up-down counter", "{span}", 0, STDOUT],
+    ["up-down counter", "{span}", 14, OTLP],
+  ],
+  [
+    "tcpspan.queue.disk.corrupt",
+    ["counter", "By", 0, STDOUT],
+    ["counter", "By", 15, OTLP],
+  ],
+  [
     "tcpspan.queue.disk.usage",
     ["up-down counter", "By", 0, STDOUT],
     ["up-down counter", "By", 1000, OTLP],
@@ -116,7 +127,7 @@ function catchLog(): Disposable & { readonly warnings: string[]; readonly infos:
   const { warn, info } = log;
   const warnings: string[] = [];
   const infos: string[] = [];
-  log.warn = (message) => void warnings.push(message);
+  log.warn = (message) => void warnings.push(message); // those that are limited, too
   log.info = (message) => void infos.push(message);
   return { warnings, infos, [Symbol.dispose]: () => void Object.assign(log, { warn, info }) };
 }
@@ -143,6 +154,16 @@ for (const protocol of ["http/protobuf", "http/json", "grpc"] as const) {
     assert.ok(resource["service.instance.id"]);
   });
 }
+
+Deno.test("docs/health.md explains every metric, its unit and its kind, and every place of a loss", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/health.md", import.meta.url));
+  for (const [name, [kind, unit] = ["", ""]] of METRICS) {
+    assert.match(text, new RegExp(`^\\| \`${name}\` \\[\`${unit}\`\\] +\\| ${kind} `, "m"), name);
+  }
+  for (const place of Object.keys(LOSS_PLACES)) {
+    assert.match(text, new RegExp(`^\\| \`${place}\` `, "m"));
+  }
+});
 
 Deno.test("metrics are sent at the interval, as they are then, and once more at the end", async () => {
   await using receiver = await OtlpReceiver.start();

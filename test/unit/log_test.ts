@@ -91,36 +91,41 @@ Deno.test("a report is lines of text, or one JSON object", () => {
   assert.deepEqual(entry, { level: "info", message: "health", health: HEALTH });
 });
 
-Deno.test("warnings of one exporter are limited, and those left out are counted", () => {
+Deno.test("warnings of one source are limited, and those left out are counted", () => {
   const { log, lines } = logger("text");
   using clock = stopClock();
-  for (let i = 0; i < 1000; i++) log.warn(`warning ${i}`, { exporter: "otlp/a" });
+  const warn = log.limited({ exporter: "otlp/a" });
+  for (let i = 0; i < 1000; i++) warn(`warning ${i}`);
   assert.deepEqual(lines, Array.from({ length: 30 }, (_, i) => `tcpspan: warning ${i}\n`));
   clock.advance(59_999);
-  log.warn("too soon", { exporter: "otlp/a" });
+  warn("too soon");
   assert.equal(lines.length, 30);
   clock.advance(1);
-  log.warn("later", { exporter: "otlp/a" });
-  log.warn("and later", { exporter: "otlp/a" });
+  warn("later");
+  warn("and later");
   assert.deepEqual(lines.slice(30), [
     "tcpspan: later (warnings left out before this one: 971)\n",
     "tcpspan: and later\n",
   ]);
 });
 
-Deno.test("a flood of one exporter's warnings leaves out nobody else's, and no error", () => {
+Deno.test("limited warnings have the fields of their source", () => {
+  const { log, lines } = logger("json");
+  log.limited({ exporter: "otlp/a" })("message");
+  const { time: _, ...entry } = JSON.parse(lines.join(""));
+  assert.deepEqual(entry, { level: "warn", message: "message", exporter: "otlp/a" });
+});
+
+Deno.test("a flood from one source leaves out nothing of another, nor what is said once", () => {
   const { log, lines } = logger("text");
-  for (let i = 0; i < 100; i++) log.warn("flood", { exporter: "otlp/a" });
+  const flood = log.limited({ exporter: "otlp/a" });
+  for (let i = 0; i < 100; i++) flood("flood");
   lines.length = 0;
-  log.warn("of another", { exporter: "otlp/b" });
-  log.warn("of none");
-  log.info("info", { exporter: "otlp/a" });
-  log.error("error", { exporter: "otlp/a" });
+  log.limited({ exporter: "otlp/b" })("of another");
+  log.warn("lost 1 session: otlp/a: not delivered", { exporter: "otlp/a" });
   assert.deepEqual(lines, [
     "tcpspan: of another\n",
-    "tcpspan: of none\n",
-    "tcpspan: info\n",
-    "tcpspan: error\n",
+    "tcpspan: lost 1 session: otlp/a: not delivered\n",
   ]);
 });
 
