@@ -81,7 +81,8 @@ export class Reloader {
       log.info(`reloaded ${file}: ${describeChanges(changes)}`);
       for (const key of fixed) log.warn(`reload: changes of ${key} take effect at the next start`);
     } catch (error) {
-      if (!stop.aborted) log.warn(`reload: kept the running config: ${describe(error)}`);
+      if (stop.aborted) return;
+      log.warn(`reload: kept the running config: ${describe(error)}`.split("\n"));
     }
   }
 
@@ -94,7 +95,7 @@ export class Reloader {
     } catch (error) {
       await exporters.discard(opened);
       if (!(error instanceof HostError)) throw error;
-      log.warn(`reload: ${error.message}`);
+      log.warn(`reload: ${error.message}`.split("\n"));
       return await this.#apply({ ...next, capture: this.#settings.capture }, capture);
     }
     try {

@@ -239,6 +239,17 @@ Deno.test("a queue's place on disk stays while it is in use; with its exporter i
   assert.equal(new Set(spanIds(receiver.spans)).size, traffic.made);
 });
 
+Deno.test("each problem of a wrong config is a line", async () => {
+  await using tool = await startTcpspan([], { config: "exporters: { stdout: }" });
+  await write(tool.config, "exporters: { stdout: }\ncolour: red\nshape: round\n");
+  Deno.kill(tool.pid, "SIGHUP");
+  await tool.stderr.waitForLines(3, () => true);
+  const { stderr } = await tool.stop("SIGTERM");
+  const place = `${tool.config}:`;
+  assert.ok(stderr.includes(`\ntcpspan: reload: kept the running config: ${place}2:1: colour: `));
+  assert.ok(stderr.includes(`\n${place}3:1: shape: `), stderr);
+});
+
 Deno.test("what a wrong config had opened already is closed again", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");
