@@ -93,6 +93,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     stop(); // for whatever reason the capture has: nothing is reloaded any more
     // once the capture has stopped: each stage drains after the one before it
     await Promise.all([exporters.close(reloader.settings.shutdownTimeout), reloader.end()]);
+    using _cutOff = onAbort(end.leave, () => void telemetry?.close(0));
     await telemetry?.close(LAST_METRICS_MS);
     summarise(reloader.settings, health.read());
   } catch (error) {

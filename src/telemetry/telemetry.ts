@@ -68,8 +68,12 @@ export class Telemetry implements AsyncDisposable {
     if (this.#page !== undefined) log.info(`metrics are at ${this.#page.url}`);
   }
 
-  /** Sends the metrics a last time, for `timeoutMs` milliseconds at most, and ends. */
+  /**
+   * Sends the metrics a last time, for `timeoutMs` milliseconds at most, and ends. Closing again with
+   * 0 ends at once.
+   */
   close(timeoutMs: number): Promise<void> {
+    if (timeoutMs === 0) this.#abort.abort();
     return this.#closing ??= this.#close(timeoutMs);
   }
 
@@ -79,7 +83,6 @@ export class Telemetry implements AsyncDisposable {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    if (timeoutMs === 0) this.#abort.abort();
     const timer = setTimeout(() => this.#abort.abort(), timeoutMs);
     try {
       await unlessAborted(this.#provider?.shutdown() ?? Promise.resolve(), this.#abort.signal);
