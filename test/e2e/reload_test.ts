@@ -426,6 +426,37 @@ Deno.test("many SIGHUPs at once are followed one after the other, the last confi
   assert.match(stderr, new RegExp(`delivered: otlp/${LAST} 1,`, "m"));
 });
 
+Deno.test("reloads leave no descriptors behind", async () => {
+  await using traffic = startTraffic();
+  await using receiver = startReceiver(freePort());
+  await using folder = await makeTempFolder();
+  const base = selecting(traffic.port);
+  const file = `file: { path: "${folder.path}/spans.jsonl" }`;
+  const configs = [
+    `${base}exporters: { otlp: ${otlp(receiver.port)}, ${file} }`,
+    `${base}exporters: { otlp: ${otlp(receiver.port)} }\nresource: { attributes: { a: 1 } }`,
+    `${selecting(1)}exporters: { ${file}, stdout: }`,
+    `${base}exporters: { ${file}, file/x: { path: /nowhere/x } }`, // wrong
+  ];
+  await using tool = await startTcpspan([], { config: configs[0] ?? "" });
+  const counts: number[] = [];
+  for (let round = 0; round < 8; round++) {
+    for (const config of configs) {
+      await traffic.make(1);
+      await reload(tool, config);
+    }
+    await reload(tool, configs[0] ?? "");
+    const delivered = receiver.spans.length + 1;
+    await traffic.make(1);
+    await until("a delivery", () => receiver.spans.length >= delivered);
+    counts.push(openFiles(tool.pid).length);
+  }
+  const [, second = 0] = counts; // the first loads what stays
+  const last = counts.at(-1) ?? Infinity;
+  assert.ok(last <= second + 1, `descriptors: ${counts}`); // a connection that is being replaced
+  assert.equal((await tool.stop("SIGTERM")).status, 0);
+});
+
 Deno.test("a SIGHUP while the run ends is ignored", async () => {
   await using traffic = startTraffic();
   const gate = Promise.withResolvers<void>();
