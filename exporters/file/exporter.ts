@@ -7,8 +7,9 @@ import { gzip, zstdCompress } from "node:zlib";
 import type { SessionBatch } from "../../src/batch.ts";
 import { UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterContext, ExportOutcome, Spans } from "../../src/exporter.ts";
+import { isSystemError, systemReason } from "../../src/system_error.ts";
 import { encodeLines } from "./lines.ts";
-import { isSystemError, openReason, systemReason } from "./reason.ts";
+import { openReason } from "./reason.ts";
 import { RotatingFile } from "./rotation.ts";
 import type { FileSettings } from "./settings.ts";
 

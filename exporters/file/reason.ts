@@ -1,16 +1,7 @@
 /** Why a file cannot be written, in words for the user. */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-
-/** Whether the operating system refused: a full disk, say, rather than a bug. */
-export function isSystemError(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && "code" in error && typeof error.code === "string";
-}
-
-/** The system's own words, without number, call and path: `No space left on device`. */
-export function systemReason(error: Error): string {
-  return error.message.replace(/ \(os error \d+\).*$/s, "");
-}
+import { systemReason } from "../../src/system_error.ts";
 
 /** Why the file at `path` cannot be opened, and what to do about it. */
 export function openReason(path: string, error: Error): string {

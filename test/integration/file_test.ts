@@ -12,6 +12,7 @@ import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
 import { makeContext } from "../exporter_context.ts";
 import { makeBatch } from "../fixtures.ts";
 import { toTestSpan } from "../otlp_spans.ts";
+import { mountSmallDisk } from "../small_disk.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 
 const NEVER = new AbortController().signal;
@@ -68,16 +69,6 @@ Deno.test("the Collector follows the file across rotations and misses nothing", 
   const received = await collector.waitForSpans(expected.length);
   assert.deepEqual(received.map(({ spanId }) => spanId).sort(), expected.sort());
 });
-
-/** A file system of its own, with room for `bytes` bytes. Needs root. */
-async function mountSmallDisk(path: string, bytes: number): Promise<AsyncDisposable> {
-  const run = async (command: string, ...args: string[]) => {
-    const { success, stderr } = await new Deno.Command(command, { args }).output();
-    assert.ok(success, `${command}: ${new TextDecoder().decode(stderr)}`);
-  };
-  await run("mount", "-t", "tmpfs", "-o", `size=${bytes}`, "tcpspan-test", path);
-  return { [Symbol.asyncDispose]: () => run("umount", "--lazy", path) };
-}
 
 for (const compression of ["none", "gzip", "zstd"]) {
   Deno.test(`a full disk is worth another try and leaves no torn end (${compression})`, async () => {
