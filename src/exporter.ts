@@ -38,8 +38,12 @@ export interface Exporter {
 
 /** How the queue in front of an exporter works. Sizes count sessions, times are milliseconds. */
 export interface QueueSettings {
-  /** Sessions held at most; what does not fit is dropped and counted. */
+  /** Sessions held in memory at most. */
   readonly queueSize: number;
+  /** What is dropped, and counted, where there is no room; `drop_newest` unless told. */
+  readonly whenFull?: WhenFull;
+  /** Where sessions wait on disk; undefined for memory alone. */
+  readonly storage?: StorageSettings | undefined;
   /** Exports under way at once. */
   readonly consumers: number;
   /** Sessions in one export at most. */
@@ -47,6 +51,19 @@ export interface QueueSettings {
   /** How long the first session of a small batch waits for others. */
   readonly linger: number;
   readonly retry: RetrySettings | undefined;
+}
+
+/** What a full queue drops: the session that comes, or those that have waited longest. */
+export type WhenFull = "drop_newest" | "drop_oldest";
+
+/** A queue's place on disk. */
+export interface StorageSettings {
+  /** The folder; relative ones are relative to the config file's. Each exporter has one below it. */
+  readonly folder: string;
+  /** Whether every session goes through the disk, rather than what memory has no room for. */
+  readonly persistent: boolean;
+  /** Bytes that the exporter's part holds at most. */
+  readonly maxBytes: number;
 }
 
 /** Exponential backoff with jitter. Milliseconds; `maxElapsedTime` 0 means without end. */

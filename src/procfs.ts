@@ -26,6 +26,12 @@ export function namespaceOf(pid: string, kind: "net" | "pid"): number {
   return Number(/\d+/.exec(readProcLink(`${pid}/ns/${kind}`) ?? "")?.[0] ?? 0);
 }
 
+/** Tells this boot of the host from all others: 16 bytes in hex. Zeros if nobody tells. */
+export function bootId(): string {
+  const id = readProc("sys/kernel/random/boot_id")?.replaceAll(/[^0-9a-f]/g, "") ?? "";
+  return id.length === 32 ? id : "0".repeat(32);
+}
+
 /**
  * Whether `pid` is still the process that started at `startBootNs` (nanoseconds of the boot clock),
  * and not another that got its number.

@@ -1,0 +1,29 @@
+/** Memory of batches that is used again. */
+import { RECORD } from "../record_layout.ts";
+
+/** Pieces of memory, each with room for a batch. */
+export class BatchMemory {
+  readonly #bytes: number;
+  readonly #mostFree: number;
+  readonly #free: Uint8Array<ArrayBuffer>[] = [];
+
+  /**
+   * @param capacity sessions in a batch at most
+   * @param mostFree pieces that are kept while nobody uses them
+   */
+  constructor(readonly capacity: number, mostFree: number) {
+    this.#bytes = capacity * RECORD.size;
+    this.#mostFree = mostFree;
+  }
+
+  /** A piece, with anything in it. */
+  take(): Uint8Array<ArrayBuffer> {
+    return this.#free.pop() ?? new Uint8Array(this.#bytes);
+  }
+
+  /** Takes a piece back that nobody reads any more. One of another capacity is let go. */
+  give(bytes: Uint8Array<ArrayBuffer>): void {
+    const whole = new Uint8Array(bytes.buffer);
+    if (whole.length === this.#bytes && this.#free.length < this.#mostFree) this.#free.push(whole);
+  }
+}

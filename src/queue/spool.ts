@@ -1,0 +1,467 @@
+/** Sessions that wait on disk, in a folder of segments. */
+import { SessionBatch } from "../batch.ts";
+import { UsageError } from "../errors.ts";
+import type { WhenFull } from "../exporter.ts";
+import { Limiter, NOTICE_INTERVAL_MS } from "../limiter.ts";
+import { RECORD } from "../record_layout.ts";
+import { isSystemError, systemReason } from "../system_error.ts";
+import type { BatchMemory } from "./batch_memory.ts";
+import type { QueueCounters } from "./counters.ts";
+import { Cursor, type Delivered } from "./cursor.ts";
+import { FRAME_HEADER, writeFrameHeader, writeSeal } from "./frame.ts";
+import { WINDOW } from "./frame_reader.ts";
+import { Segment } from "./segment.ts";
+import { HEADER_SIZE } from "./segment_header.ts";
+import { type Place, SegmentReader } from "./segment_reader.ts";
+import type { SpoolFolder } from "./spool_folder.ts";
+
+const LARGEST_SEGMENT = 16 * 2 ** 20; // bytes
+const LEAST_SEGMENT = 4096;
+const LEAST_SEGMENTS = 8; // that `maxBytes` are divided into, since room comes back by segments
+const MOST_IN_FRAME = 4096; // sessions
+const PAUSE_MS = 1000; // after a failure, before the disk is tried again
+
+/** A batch that was taken from a spool, whose place there is kept until it is done. */
+export interface Taken {
+  readonly batch: SessionBatch;
+  /** The segment that its first session is in. */
+  readonly from: Segment;
+  /** Behind its last session. */
+  readonly end: Place;
+  isDone: boolean;
+}
+
+/** What a {@linkcode Spool} works with. */
+export interface SpoolOptions {
+  readonly folder: SpoolFolder;
+  /** Bytes that the segments may have together. */
+  readonly maxBytes: number;
+  /** Where batches that are taken lie. */
+  readonly memory: BatchMemory;
+  /** The spool adds to `restored`, `dropped` and `corrupt`. */
+  readonly counters: QueueCounters;
+  /** Takes a message to the user. */
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * First in, first out. What was appended survives the process: it is in the system's memory at once,
+ * and on the disk when the segment is full. No method throws because of the disk.
+ */
+export class Spool {
+  readonly #folder: SpoolFolder;
+  readonly #maxBytes: number;
+  readonly #segmentBytes: number;
+  readonly #counters: QueueCounters;
+  readonly #warn: (message: string) => void;
+  readonly #cursor: Cursor;
+  /** In their order: some that were taken and are not done, the one that is read, the others. */
+  readonly #segments: Segment[] = [];
+  readonly #taken: Taken[] = [];
+  readonly #removable: Segment[] = []; // done, and not yet removed
+  readonly #flushes = new Set<Promise<void>>();
+  readonly #window = new Uint8Array(WINDOW);
+  readonly #frame = new Uint8Array(FRAME_HEADER + MOST_IN_FRAME * RECORD.size);
+  readonly #faultNotice = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #cleaningNotice = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #damageNotice = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #look = new Limiter(PAUSE_MS);
+  #memory: BatchMemory;
+  #delivered: Delivered | undefined; // what the cursor told at the start
+  #reader: SegmentReader | undefined;
+  #written: Segment | undefined; // the last one, while it grows
+  #writtenSessions = 0; // in it
+  #length = 0;
+  #bytes = 0;
+  #retryAt: number | undefined; // after a failure, when the disk is tried again
+  #faultTold = false;
+
+  /** Looks through the folder, which is closed with the spool. */
+  constructor({ folder, maxBytes, memory, counters, warn }: SpoolOptions) {
+    this.#folder = folder;
+    this.#maxBytes = maxBytes;
+    const part = Math.floor(maxBytes / LEAST_SEGMENTS);
+    this.#segmentBytes = Math.min(LARGEST_SEGMENT, Math.max(LEAST_SEGMENT, part));
+    this.#memory = memory;
+    this.#counters = counters;
+    this.#warn = warn;
+    this.#cursor = new Cursor(folder.cursor);
+    this.#restore();
+  }
+
+  /** Where it is. */
+  get path(): string {
+    return this.#folder.path;
+  }
+
+  /** Sessions that wait. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Size of all segments. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether the disk could not be written when it was tried last. */
+  get isFaulty(): boolean {
+    return this.#retryAt !== undefined;
+  }
+
+  /** Has batches of another size, from now on. */
+  useMemory(memory: BatchMemory): void {
+    this.#memory = memory;
+  }
+
+  /**
+   * Appends the first sessions of `batch`, as many as there is room for: all of them with
+   * `drop_oldest`. None for a while after the disk could not be written.
+   * @returns how many
+   */
+  append({ bytes, length }: SessionBatch, whenFull: WhenFull): number {
+    let done = 0;
+    if (this.#retryAt !== undefined && performance.now() < this.#retryAt) return done;
+    try {
+      this.#lookForFile();
+      while (done < length) {
+        const room = this.#makeRoom(whenFull);
+        const segment = this.#written;
+        if (room === 0 || segment === undefined) break;
+        const some = Math.min(length - done, room, MOST_IN_FRAME);
+        this.#write(segment, bytes.subarray(done * RECORD.size, (done + some) * RECORD.size), some);
+        done += some;
+      }
+      this.#recovered();
+    } catch (error) {
+      this.#fault(error);
+    }
+    return done;
+  }
+
+  /** Takes the sessions that came first, at most a batch of them; undefined if none wait. */
+  take(): Taken | undefined {
+    const bytes = this.#memory.take();
+    const { capacity } = this.#memory;
+    let count = 0;
+    let from: Segment | undefined;
+    let end: Place | undefined;
+    for (let reader = this.#reading(); reader !== undefined && count < capacity;) {
+      const some = this.#read(reader, bytes.subarray(count * RECORD.size), capacity - count);
+      if (some > 0) {
+        from ??= reader.segment;
+        end = reader.place;
+        count += some;
+      }
+      if (count < capacity) reader = this.#readOn(reader.segment);
+    }
+    let taken: Taken | undefined;
+    if (from !== undefined && end !== undefined) {
+      const batch = new SessionBatch(bytes.subarray(0, count * RECORD.size));
+      this.#taken.push(taken = { batch, from, end, isDone: false });
+    } else this.#memory.give(bytes);
+    this.#trim(); // not before: the batch needs the segments that it is from
+    return taken;
+  }
+
+  /** Gives up the place of what was taken, and its memory. */
+  done(taken: Taken): void {
+    taken.isDone = true;
+    this.#memory.give(taken.batch.bytes);
+    let last: Taken | undefined;
+    while (this.#taken[0]?.isDone) last = this.#taken.shift();
+    if (last === undefined) return;
+    this.#trim();
+    const { segment: { id }, offset, sessions } = last.end;
+    try {
+      this.#cursor.write({ id, offset, sessions });
+    } catch (error) {
+      this.#cursor[Symbol.dispose]();
+      this.#cannotClean(error);
+    }
+  }
+
+  /** Leaves what was taken for the next run. Only `close` may follow. */
+  leave(taken: Taken): void {
+    this.#length += taken.batch.length;
+  }
+
+  /** Closes all files; removes the segments if all is done. */
+  async close(): Promise<void> {
+    if (this.#length === 0 && this.#taken.length === 0) {
+      this.#removable.push(...this.#segments.splice(0));
+      this.#bytes = 0;
+      this.#clean();
+    } else this.#seal();
+    for (const segment of [...this.#segments, ...this.#removable]) segment.close();
+    this.#cursor[Symbol.dispose]();
+    await Promise.all(this.#flushes);
+    this.#folder[Symbol.dispose]();
+  }
+
+  #restore(): void {
+    this.#delivered = this.#cursor.read();
+    const { segments, others } = this.#folder.list();
+    for (const path of segments) this.#restoreSegment(path);
+    for (const path of others) this.#warn(`${path} is left alone: it is no part of a queue`);
+    this.#counters.restored += this.#length;
+  }
+
+  #restoreSegment(path: string): void {
+    let found: Segment | string;
+    try {
+      found = Segment.find(path);
+      if (found instanceof Segment) found.waiting = this.#count(found);
+    } catch (error) {
+      found = reasonOf(error);
+    }
+    if (!(found instanceof Segment)) return this.#warn(`${path} is left alone: ${found}`);
+    found.close();
+    this.#segments.push(found);
+    this.#length += found.waiting;
+    this.#bytes += found.size;
+  }
+
+  /** Sessions that wait in a segment of an earlier run, whose end may be torn. */
+  #count(segment: Segment): number {
+    const { offset, sessions } = this.#beginOf(segment);
+    const sealed = offset === segment.begin && sessions === 0 ? segment.sealed() : undefined;
+    if (sealed !== undefined) return sealed;
+    const found = segment.walk(this.#window, offset);
+    if (found.cut > 0) {
+      this.#counters.corruptBytes += found.cut;
+      this.#warn(
+        `${segment.path}: cut ${found.cut} bytes off its end, which were not wholly written; ` +
+          "what is whole is delivered",
+      );
+    }
+    return Math.max(0, found.sessions - sessions);
+  }
+
+  /** Where the sessions of a segment begin that are not done. */
+  #beginOf(segment: Segment): Place {
+    const { id, offset, sessions } = this.#delivered ?? { id: "", offset: 0, sessions: 0 };
+    return segment.id === id && offset >= segment.begin
+      ? { segment, offset, sessions }
+      : { segment, offset: segment.begin, sessions: 0 };
+  }
+
+  /** The reader of the first segment of which something is to be taken. */
+  #reading(): SegmentReader | undefined {
+    if (this.#reader !== undefined) return this.#reader;
+    const segment = this.#segments.find(({ isTaken }) => !isTaken);
+    if (segment === undefined) return undefined;
+    return this.#reader = new SegmentReader(
+      this.#beginOf(segment),
+      this.#window,
+      (offset, bytes, sessions) => this.#damaged(segment, offset, bytes, sessions),
+    );
+  }
+
+  #read(reader: SegmentReader, target: Uint8Array, most: number): number {
+    const { segment } = reader;
+    let count = 0;
+    try {
+      count = reader.read(target, most);
+    } catch (error) {
+      if (this.#damageNotice.allows()) {
+        this.#warn(`cannot read ${segment.path}: ${reasonOf(error)}`);
+      }
+      this.#abandon(segment);
+    }
+    // more than were promised: somebody changed the segment
+    const surplus = Math.max(0, count - segment.waiting);
+    this.#counters.restored += surplus;
+    segment.waiting -= count - surplus;
+    this.#length -= count - surplus;
+    return count;
+  }
+
+  /** The reader behind the end of `segment`; undefined if nothing is there now. */
+  #readOn(segment: Segment): SegmentReader | undefined {
+    this.#lose(segment, segment.waiting); // what was promised and is not there
+    if (segment === this.#written) return undefined;
+    segment.isTaken = true;
+    segment.close();
+    this.#reader = undefined;
+    return this.#reading();
+  }
+
+  #damaged(segment: Segment, offset: number, bytes: number, sessions: number): void {
+    this.#counters.corruptBytes += bytes;
+    this.#lose(segment, Math.min(sessions, segment.waiting));
+    if (this.#damageNotice.allows()) {
+      this.#warn(
+        `${segment.path}: ${bytes} bytes at ${offset} are damaged; what is whole is delivered`,
+      );
+    }
+  }
+
+  #lose(segment: Segment, sessions: number): void {
+    segment.waiting -= sessions;
+    this.#length -= sessions;
+    this.#counters.corrupt += sessions;
+  }
+
+  /** Gives up a segment that cannot be read, and leaves its file where it is. */
+  #abandon(segment: Segment): void {
+    this.#segments.splice(this.#segments.indexOf(segment), 1);
+    this.#bytes -= segment.size;
+    if (segment === this.#written) this.#written = undefined;
+  }
+
+  /** Removes the segments of which all is done. */
+  #trim(): void {
+    const needed = this.#taken[0]?.from;
+    for (
+      let segment = this.#segments[0];
+      segment?.isTaken && segment !== needed;
+      segment = this.#segments[0]
+    ) this.#remove(segment);
+    this.#clean();
+  }
+
+  #remove(segment: Segment): void {
+    this.#segments.splice(this.#segments.indexOf(segment), 1);
+    this.#bytes -= segment.size;
+    this.#removable.push(segment);
+  }
+
+  #clean(): void {
+    try {
+      for (let [segment] = this.#removable; segment !== undefined; [segment] = this.#removable) {
+        segment.remove();
+        this.#removable.shift();
+      }
+    } catch (error) {
+      this.#cannotClean(error);
+    }
+  }
+
+  #cannotClean(error: unknown): void {
+    const reason = reasonOf(error);
+    if (!this.#cleaningNotice.allows()) return;
+    this.#warn(
+      `cannot write to ${this.path}: ${reason}; what was delivered may be delivered again after a ` +
+        "restart",
+    );
+  }
+
+  /** Sessions that the segment that is written has room for; 0 if the spool is full. */
+  #makeRoom(whenFull: WhenFull): number {
+    for (;;) {
+      const size = this.#written?.size ?? HEADER_SIZE;
+      const ends = 2 * FRAME_HEADER; // that of the frame, and the seal
+      const inSegment = Math.floor((this.#segmentBytes - size - ends) / RECORD.size);
+      if (inSegment < 1) {
+        this.#seal();
+        continue;
+      }
+      const rest = this.#maxBytes - this.#bytes - (this.#written === undefined ? HEADER_SIZE : 0);
+      const room = Math.min(inSegment, Math.floor((rest - ends) / RECORD.size));
+      if (room >= 1) {
+        this.#written ??= this.#begin();
+        return room;
+      }
+      if (whenFull === "drop_newest" || !this.#dropOldest()) return 0;
+    }
+  }
+
+  #begin(): Segment {
+    let segment: Segment;
+    try {
+      segment = Segment.create(this.#folder.nextSegment());
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      this.#folder.restore();
+      segment = Segment.create(this.#folder.nextSegment());
+    }
+    this.#segments.push(segment);
+    this.#bytes += segment.size;
+    this.#writtenSessions = 0;
+    return segment;
+  }
+
+  #write(segment: Segment, records: Uint8Array, sessions: number): void {
+    const frame = this.#frame.subarray(0, FRAME_HEADER + records.length);
+    frame.set(records, FRAME_HEADER);
+    writeFrameHeader(frame, records.length, segment.layout);
+    segment.append(frame);
+    segment.waiting += sessions;
+    this.#writtenSessions += sessions;
+    this.#length += sessions;
+    this.#bytes += frame.length;
+  }
+
+  /** Ends the segment that is written. Without its seal it would be read through at the next start. */
+  #seal(): void {
+    const segment = this.#written;
+    if (segment === undefined) return;
+    this.#written = undefined;
+    const seal = this.#frame.subarray(0, FRAME_HEADER);
+    writeSeal(seal, this.#writtenSessions);
+    try {
+      segment.append(seal);
+      this.#bytes += seal.length;
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+    }
+    if (segment !== this.#reader?.segment) segment.close();
+    if (segment.waiting > 0) this.#flush(segment);
+  }
+
+  #flush(segment: Segment): void {
+    const flush = segment.flush().catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) this.#fault(error); // delivered meanwhile
+    }).finally(() => this.#flushes.delete(flush));
+    this.#flushes.add(flush);
+  }
+
+  /** Drops what has waited longest, a whole segment; false if there is none but that which grows. */
+  #dropOldest(): boolean {
+    const [oldest] = this.#segments;
+    if (oldest === undefined || oldest === this.#written) return false;
+    this.#counters.dropped += oldest.waiting;
+    this.#length -= oldest.waiting;
+    oldest.waiting = 0;
+    oldest.isTaken = true;
+    if (this.#reader?.segment === oldest) this.#reader = undefined;
+    this.#remove(oldest);
+    this.#clean();
+    return true;
+  }
+
+  /** Somebody may have removed the file that is written, which the system hides. */
+  #lookForFile(): void {
+    if (this.#written === undefined || !this.#look.allows() || !this.#written.isGone) return;
+    this.#written = undefined; // what is in it can be read while it is open
+    throw new Deno.errors.NotFound("its files were removed");
+  }
+
+  #fault(error: unknown): void {
+    const reason = reasonOf(error);
+    if (this.#written?.isTorn) this.#written = undefined;
+    this.#retryAt = performance.now() + PAUSE_MS;
+    if (this.#faultTold || !this.#faultNotice.allows()) return;
+    this.#faultTold = true;
+    this.#warn(
+      `cannot write to ${this.path}: ${reason}; until it can be written again, sessions are kept in ` +
+        "memory as far as sending_queue.queue_size allows",
+    );
+  }
+
+  #recovered(): void {
+    this.#retryAt = undefined;
+    if (!this.#faultTold) return;
+    this.#faultTold = false;
+    this.#warn(`${this.path} can be written again`);
+  }
+}
+
+/** In words for the user. @throws what is no error of the operating system */
+function reasonOf(error: unknown): string {
+  if (error instanceof UsageError) return error.message;
+  if (error instanceof Deno.errors.NotFound) return "it was removed";
+  if (isSystemError(error)) return systemReason(error);
+  throw error;
+}

@@ -1,0 +1,111 @@
+/** The folder of one exporter's spool: its own alone, and used by one process at a time. */
+import { join } from "node:path";
+import { UsageError } from "../errors.ts";
+import { isSystemError, systemReason } from "../system_error.ts";
+
+const MODE = 0o700;
+const OTHERS_MAY_WRITE = 0o022;
+const SEGMENT = /^(\d{16})\.seg$/;
+const LARGEST_NUMBER = 9e15; // exact as a number
+
+/** A name of 16 digits, so that the order of names is that of segments. */
+function segmentName(number: number): string {
+  return `${String(number).padStart(16, "0")}.seg`;
+}
+
+/** Its parts: `lock`, `delivered` (see cursor.ts), and segments. */
+export class SpoolFolder implements Disposable {
+  readonly path: string;
+  #lock: Deno.FsFile;
+  #next = 1;
+
+  /**
+   * Makes the folder where it is not there yet, and locks it.
+   * @param storage the folder above, which is made if its own parent is there
+   * @param exporter its id
+   * @throws {UsageError} if it cannot be used
+   */
+  constructor(storage: string, exporter: string) {
+    // an id may be any text without spaces, `..` for one
+    this.path = join(storage, encodeURIComponent(exporter.toWellFormed()).replace(/^\./, "%2E"));
+    try {
+      makeFolder(storage);
+      this.#lock = this.#enter();
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      throw new UsageError(`cannot use ${this.path}: ${reasonOf(error, storage)}`);
+    }
+  }
+
+  /** Where the cursor is. */
+  get cursor(): string {
+    return join(this.path, "delivered");
+  }
+
+  /** Where the next segment goes: behind all others. */
+  nextSegment(): string {
+    return join(this.path, segmentName(this.#next++));
+  }
+
+  /** Paths of the segments, in their order, and of what else is there that is not ours. */
+  list(): { segments: string[]; others: string[] } {
+    const segments: string[] = [];
+    const others: string[] = [];
+    for (const { name, isFile } of Deno.readDirSync(this.path)) {
+      const number = Number(SEGMENT.exec(name)?.[1]);
+      const isOurs = number <= LARGEST_NUMBER;
+      if (isOurs) this.#next = Math.max(this.#next, number + 1);
+      if (isOurs && isFile) segments.push(join(this.path, name));
+      else if (name !== "lock" && name !== "delivered") others.push(join(this.path, name));
+    }
+    return { segments: segments.sort(), others: others.sort() };
+  }
+
+  /**
+   * Makes the folder again after somebody has removed it.
+   * @throws an error of the operating system, {@linkcode UsageError} if somebody else has it now
+   */
+  restore(): void {
+    makeFolder(join(this.path, ".."));
+    const lock = this.#enter();
+    this.#lock.close();
+    this.#lock = lock;
+  }
+
+  [Symbol.dispose](): void {
+    this.#lock.close(); // which unlocks it
+  }
+
+  #enter(): Deno.FsFile {
+    makeFolder(this.path);
+    const { isDirectory, mode, uid } = Deno.lstatSync(this.path);
+    if (!isDirectory) throw new UsageError(`cannot use ${this.path}: it is not a folder`);
+    if (uid !== Deno.uid() || ((mode ?? 0) & OTHERS_MAY_WRITE) !== 0) {
+      throw new UsageError(
+        `cannot use ${this.path}: others may write it: chown it to user ${Deno.uid()}, chmod it to 700`,
+      );
+    }
+    const path = join(this.path, "lock");
+    const lock = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
+    if (lock.tryLockSync(true)) return lock;
+    lock.close();
+    throw new UsageError(
+      `cannot use ${this.path}: another tcpspan uses it: stop it, or name another folder`,
+    );
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    Deno.mkdirSync(path, { mode: MODE });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+}
+
+function reasonOf(error: Error, storage: string): string {
+  if (error instanceof Deno.errors.NotFound) {
+    return `there is no folder ${join(storage, "..")}: create it, or name another`;
+  }
+  return `${systemReason(error)}: name a folder that can be written, or change who may write it`;
+}

@@ -1,0 +1,330 @@
+/** Whatever has become of a spool's files, what is whole is delivered, and the rest told. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { FRAME_HEADER, writeFrameHeader } from "../../src/queue/frame.ts";
+import { HEADER_SIZE, makeHeader } from "../../src/queue/segment_header.ts";
+import { bootId } from "../../src/procfs.ts";
+import { RECORD } from "../../src/record_layout.ts";
+import {
+  crash,
+  drain,
+  FOLDER,
+  numbers,
+  openSpool,
+  pids,
+  segments,
+  sessions,
+  takeOne,
+} from "../spool.ts";
+import { makeTempFolder, type TempFolder } from "../temp_folder.ts";
+
+const FRAMES = [2, 3, 2]; // sessions in each
+
+/** A segment of `FRAMES`, as a process leaves it that is killed, or that ends. */
+async function segmentOf(end: "crash" | "close"): Promise<Uint8Array<ArrayBuffer>> {
+  await using folder = await makeTempFolder();
+  await using other = await makeTempFolder();
+  const open = openSpool(folder.path);
+  let first = 1;
+  for (const count of FRAMES) {
+    open.spool.append(sessions(first, count), "drop_newest");
+    first += count;
+  }
+  if (end === "crash") crash(folder.path, other.path);
+  await open.spool.close();
+  const [path = ""] = segments(end === "crash" ? other.path : folder.path);
+  return Deno.readFileSync(path);
+}
+
+const TORN = await segmentOf("crash");
+const SEALED = await segmentOf("close");
+
+/** Where each frame begins, and the last one ends. */
+const STARTS = FRAMES.reduce(
+  (starts, count) => [...starts, (starts.at(-1) ?? 0) + FRAME_HEADER + count * RECORD.size],
+  [HEADER_SIZE],
+);
+
+/** A folder with a spool of these segments. */
+async function spoolOf(...files: readonly Uint8Array[]): Promise<TempFolder> {
+  const folder = await makeTempFolder();
+  Deno.mkdirSync(join(folder.path, FOLDER), { mode: 0o700 });
+  files.forEach((bytes, i) => Deno.writeFileSync(segmentPath(folder, i + 1), bytes));
+  return folder;
+}
+
+function segmentPath(folder: TempFolder, number: number): string {
+  return join(folder.path, FOLDER, `${String(number).padStart(16, "0")}.seg`);
+}
+
+/** What a spool of these segments delivers, counts and says. */
+async function deliver(...files: readonly Uint8Array[]) {
+  await using folder = await spoolOf(...files);
+  const open = openSpool(folder.path);
+  const found = drain(open.spool);
+  const { restored, corrupt, corruptBytes } = open.counters;
+  assert.equal(open.spool.length, 0);
+  assert.equal(restored, found.length + corrupt);
+  await open.spool.close();
+  const left = [...Deno.readDirSync(join(folder.path, FOLDER))].map(({ name }) => name)
+    .filter((name) => name.endsWith(".seg")).sort();
+  return { found, corrupt, corruptBytes, warnings: open.warnings, left };
+}
+
+const ALL = numbers(1, 7);
+
+Deno.test("a segment that is whole is delivered, sealed or not", async () => {
+  for (const segment of [TORN, SEALED]) {
+    assert.deepEqual(await deliver(segment), {
+      found: ALL,
+      corrupt: 0,
+      corruptBytes: 0,
+      warnings: [],
+      left: [],
+    });
+  }
+  assert.equal(SEALED.length, TORN.length + FRAME_HEADER);
+});
+
+Deno.test("torn at any byte of its last frame: the rest is delivered, the cut told", async () => {
+  const [, , start = 0, end = 0] = STARTS;
+  assert.equal(end, TORN.length);
+  for (let size = start + 1; size < end; size++) {
+    const { found, corrupt, corruptBytes, warnings } = await deliver(TORN.subarray(0, size));
+    assert.deepEqual(found, numbers(1, 5), `${size} bytes`);
+    assert.deepEqual([corrupt, corruptBytes], [0, size - start]);
+    assert.deepEqual(warnings, [
+      `SPOOL/0000000000000001.seg: cut ${size - start} bytes off its end, which were not wholly ` +
+      "written; what is whole is delivered",
+    ]);
+  }
+});
+
+Deno.test("the cut is made in the file, so that it is told once", async () => {
+  await using folder = await spoolOf(TORN.subarray(0, -1));
+  for (const told of [1, 0]) {
+    const open = openSpool(folder.path);
+    assert.equal(open.spool.length, 5);
+    assert.equal(open.warnings.length, told);
+    await open.spool.close();
+  }
+});
+
+Deno.test("torn within its header, a segment is left alone", async () => {
+  for (const size of [0, 1, 8, 23, 24, HEADER_SIZE - 1]) {
+    const { found, warnings, left } = await deliver(TORN.subarray(0, size));
+    assert.deepEqual([found, left], [[], ["0000000000000001.seg"]]);
+    assert.deepEqual(warnings, [
+      "SPOOL/0000000000000001.seg is left alone: it is no segment of a queue, or its beginning is " +
+      "damaged",
+    ]);
+  }
+});
+
+/** The bytes at which a bit is flipped: all of headers, some of each record. */
+function* bytesOf(segment: Uint8Array): Generator<number> {
+  for (let at = 0; at < segment.length; at++) {
+    const frame = STARTS.findLast((start) => start <= at) ?? 0;
+    if (at < HEADER_SIZE || at - frame < FRAME_HEADER || at % 23 === 0) yield at;
+  }
+}
+
+for (const [name, segment] of [["sealed", SEALED], ["not sealed", TORN]] as const) {
+  Deno.test(`one flipped bit in a segment, ${name}: one frame is lost at most, and it is told`, async () => {
+    let next = 1;
+    const frames = FRAMES.map((count) => numbers((next += count) - count, count));
+    for (const at of bytesOf(segment)) {
+      const bytes = Uint8Array.from(segment);
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8));
+      const { found, corrupt, corruptBytes, warnings, left } = await deliver(bytes);
+      if (at >= 8 && at < 12) { // the version of the format
+        assert.deepEqual([found, left], [[], ["0000000000000001.seg"]], `byte ${at}`);
+        assert.equal(warnings.length, 1);
+        continue;
+      }
+      const hit = STARTS.findLastIndex((start) => start <= at);
+      const whole = frames.filter((_, i) => i !== hit).flat();
+      assert.deepEqual(found, whole, `byte ${at}`);
+      assert.deepEqual(left, []);
+      const lost = hit < 0 || hit === FRAMES.length ? 0 : FRAMES[hit] ?? 0;
+      if (segment === SEALED && hit < FRAMES.length) {
+        assert.equal(corrupt, lost, `byte ${at}`); // it tells how many there were
+      }
+      assert.ok(corruptBytes >= lost * RECORD.size);
+      assert.equal(warnings.length, hit < 0 ? 0 : 1, `byte ${at}: ${warnings}`);
+    }
+  });
+}
+
+/** A segment of one frame with the sessions from `first` on. */
+async function segmentFrom(first: number, count: number): Promise<Uint8Array<ArrayBuffer>> {
+  await using folder = await makeTempFolder();
+  const open = openSpool(folder.path);
+  open.spool.append(sessions(first, count), "drop_newest");
+  await open.spool.close();
+  return Deno.readFileSync(segments(folder.path)[0] ?? "");
+}
+
+Deno.test("segments under each other's names are delivered, in the order of the names", async () => {
+  const [first, second, third] = await Promise.all([1, 6, 11].map((n) => segmentFrom(n, 5)));
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  const { found, warnings } = await deliver(third, first, second);
+  assert.deepEqual(found, [...numbers(11, 5), ...numbers(1, 10)]);
+  assert.deepEqual(warnings, []);
+});
+
+Deno.test("segments that change names are delivered from where the first was done", async () => {
+  await using folder = await makeTempFolder();
+  const before = openSpool(folder.path, { batchSize: 4 });
+  before.spool.append(sessions(1, 30), "drop_newest"); // 11 in a segment
+  const taken = before.spool.take();
+  assert.ok(taken !== undefined);
+  before.spool.done(taken);
+  await before.spool.close();
+  Deno.renameSync(segmentPath(folder, 1), segmentPath(folder, 9));
+  Deno.renameSync(segmentPath(folder, 2), segmentPath(folder, 1));
+  await using after = openSpool(folder.path);
+  assert.deepEqual(drain(after.spool), [...numbers(12, 19), ...numbers(5, 7)]);
+});
+
+Deno.test("a segment that is there twice is delivered twice", async () => {
+  const { found } = await deliver(SEALED, SEALED);
+  assert.deepEqual(found, [...ALL, ...ALL]);
+});
+
+Deno.test("a segment amid which bytes are missing, or too many, gives what is whole", async () => {
+  const [, second = 0, third = 0] = STARTS;
+  const hole = Buffer.concat([SEALED.subarray(0, second + 100), SEALED.subarray(second + 150)]);
+  assert.deepEqual((await deliver(hole)).found, [1, 2, 6, 7]);
+  const bulge = Buffer.concat([
+    SEALED.subarray(0, third),
+    new Uint8Array(999).fill(0xf5),
+    SEALED.subarray(third),
+  ]);
+  assert.deepEqual((await deliver(bulge)).found, ALL);
+});
+
+Deno.test("zeros behind what was written, as power loss leaves them, are cut off", async () => {
+  const { found, warnings } = await deliver(Buffer.concat([TORN, new Uint8Array(3000)]));
+  assert.deepEqual(found, ALL);
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] ?? "", /cut 3000 bytes/);
+});
+
+Deno.test("what is no segment is left alone, and told", async () => {
+  const { found, warnings, left } = await deliver(
+    SEALED,
+    new TextEncoder().encode("hello".repeat(1000)),
+    SEALED,
+  );
+  assert.deepEqual(found, [...ALL, ...ALL]);
+  assert.deepEqual(left, ["0000000000000002.seg"]);
+  assert.deepEqual(warnings, [
+    "SPOOL/0000000000000002.seg is left alone: it is no segment of a queue, or its beginning is " +
+    "damaged",
+  ]);
+});
+
+Deno.test("files of others in the folder are left alone, and told", async () => {
+  await using folder = await spoolOf(SEALED);
+  const others = ["9999999999999999.seg", "core", "1.seg", "0000000000000003.seg"];
+  for (const name of others.slice(0, 3)) {
+    Deno.writeTextFileSync(join(folder.path, FOLDER, name), "x");
+  }
+  Deno.mkdirSync(join(folder.path, FOLDER, others[3] ?? ""));
+  const open = openSpool(folder.path);
+  assert.deepEqual(
+    open.warnings,
+    others.toSorted().map((name) => `SPOOL/${name} is left alone: it is no part of a queue`),
+  );
+  assert.deepEqual(drain(open.spool), ALL);
+  assert.equal(open.spool.append(sessions(1, 40), "drop_newest"), 40); // past the folder's name
+  assert.deepEqual(drain(open.spool), numbers(1, 40));
+  await open.spool.close();
+  const left = [...Deno.readDirSync(join(folder.path, FOLDER))].map(({ name }) => name);
+  for (const name of others) assert.ok(left.includes(name), name);
+});
+
+Deno.test("a segment of another format is left for the version that knows it", async () => {
+  const other = Uint8Array.from(SEALED);
+  other[8] = 2;
+  const { found, warnings, left } = await deliver(other, SEALED);
+  assert.deepEqual([found, left], [ALL, ["0000000000000001.seg"]]);
+  assert.deepEqual(warnings, [
+    "SPOOL/0000000000000001.seg is left alone: it is of another version of tcpspan (format 2, " +
+    "expected 1)",
+  ]);
+});
+
+Deno.test("records of another layout are translated", async () => {
+  const layout = "size:16 netns:0:4 owner_pid:4:4 new_one:8:8";
+  const header = makeHeader("0011223344556677", bootId(), layout);
+  const frame = Buffer.alloc(FRAME_HEADER + 3 * 16);
+  for (const i of [0, 1, 2]) frame.writeUInt32LE(70 + i, FRAME_HEADER + i * 16 + 4);
+  const bytes = Uint8Array.from(frame);
+  writeFrameHeader(bytes, 3 * 16, crc32(new TextEncoder().encode(layout)));
+  const { found, corrupt } = await deliver(SEALED, Buffer.concat([header, bytes]), SEALED);
+  assert.deepEqual(found, [...ALL, 70, 71, 72, ...ALL]);
+  assert.equal(corrupt, 0);
+});
+
+Deno.test("sessions of an earlier boot have no cgroup, as its id may be another's by now", async () => {
+  const frame = SEALED.subarray(HEADER_SIZE);
+  for (const boot of [bootId(), "00112233445566778899aabbccddeeff"]) {
+    const header = makeHeader("0011223344556677", boot);
+    await using folder = await spoolOf(Buffer.concat([header, frame]));
+    await using open = openSpool(folder.path);
+    const taken = takeOne(open.spool);
+    const cgroups = [...taken.batch].map(({ cgroupId }) => cgroupId);
+    assert.deepEqual(cgroups, ALL.map(() => boot === bootId() ? 7n : 0n));
+    assert.deepEqual(pids(taken.batch), ALL);
+    open.spool.done(taken);
+  }
+});
+
+Deno.test("a frame with more sessions than a batch is delivered in several", async () => {
+  await using folder = await spoolOf(SEALED);
+  await using open = openSpool(folder.path, { batchSize: 1 });
+  assert.deepEqual(drain(open.spool), ALL);
+});
+
+Deno.test("a segment in which nothing is whole is gone when that has shown", async () => {
+  const bytes = Uint8Array.from(SEALED);
+  for (const start of STARTS.slice(0, -1)) bytes[start + 50] = 0xee;
+  await using folder = await spoolOf(bytes);
+  await using open = openSpool(folder.path);
+  assert.equal(open.spool.length, 7);
+  assert.equal(open.spool.take(), undefined);
+  assert.deepEqual([open.spool.length, open.counters.corrupt], [0, 7]);
+  assert.deepEqual([segments(folder.path), open.spool.bytes], [[], 0]);
+});
+
+Deno.test("a file that is removed while it waits is lost, counted and told", async () => {
+  await using folder = await makeTempFolder();
+  await using open = openSpool(folder.path);
+  open.spool.append(sessions(1, 40), "drop_newest"); // 11 in a segment
+  Deno.removeSync(segmentPath(folder, 2));
+  assert.deepEqual(drain(open.spool), [...numbers(1, 11), ...numbers(23, 18)]);
+  assert.equal(open.counters.corrupt, 11);
+  assert.equal(open.spool.length, 0);
+  assert.deepEqual(open.warnings, ["cannot read SPOOL/0000000000000002.seg: it was removed"]);
+});
+
+Deno.test("bits that flip in a file while it waits cost its frame, counted and told", async () => {
+  await using folder = await makeTempFolder();
+  await using open = openSpool(folder.path);
+  open.spool.append(sessions(1, 5), "drop_newest");
+  open.spool.append(sessions(6, 5), "drop_newest");
+  using file = Deno.openSync(segmentPath(folder, 1), { write: true });
+  file.seekSync(HEADER_SIZE + FRAME_HEADER + 50, Deno.SeekMode.Start);
+  file.writeSync(new Uint8Array(1).fill(0xee));
+  assert.deepEqual(drain(open.spool), numbers(6, 5));
+  assert.deepEqual([open.counters.corrupt, open.spool.length], [5, 0]);
+  assert.deepEqual(open.warnings, [
+    `SPOOL/0000000000000001.seg: 1456 bytes at ${HEADER_SIZE} are damaged; what is whole is delivered`,
+  ]);
+  open.spool.append(sessions(11, 3), "drop_newest");
+  assert.deepEqual(drain(open.spool), numbers(11, 3));
+});

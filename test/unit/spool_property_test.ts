@@ -1,0 +1,152 @@
+/** A spool under any order of what its queue and its host can do to it. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { WhenFull } from "../../src/exporter.ts";
+import type { Taken } from "../../src/queue/spool.ts";
+import { crash, drain, type OpenedSpool, openSpool, pids, sessions } from "../spool.ts";
+import { makeTempFolder, type TempFolder } from "../temp_folder.ts";
+
+type Step =
+  | { readonly do: "append"; readonly count: number }
+  | { readonly do: "take" }
+  | { readonly do: "finish"; readonly which: number }
+  | { readonly do: "restart"; readonly how: "close" | "crash" };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("append" as const), count: fc.nat(40) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("take" as const) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("finish" as const), which: fc.nat(5) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("restart" as const),
+      how: fc.constantFrom("close" as const, "crash" as const),
+    }),
+  },
+);
+
+/** A spool as its queue uses it, which remembers all that it did. */
+class Scene {
+  readonly appended = new Set<number>();
+  readonly delivered = new Set<number>();
+  /** Taken by runs that ended before they were done with it. */
+  readonly leftUnderWay = new Set<number>();
+  dropped = 0;
+  #folders: TempFolder[] = [];
+  #open: OpenedSpool | undefined;
+  #taken: Taken[] = [];
+  #done = 0; // in this run
+  #accepted = 0; // in this run
+  #next = 1;
+
+  constructor(
+    private readonly whenFull: WhenFull,
+    private readonly options: { maxBytes: number; batchSize: number },
+  ) {}
+
+  async begin(): Promise<void> {
+    const folder = await makeTempFolder();
+    this.#folders.push(folder);
+    this.#open = openSpool(folder.path, this.options);
+  }
+
+  get #spool() {
+    assert.ok(this.#open !== undefined);
+    return this.#open.spool;
+  }
+
+  async play(step: Step): Promise<void> {
+    switch (step.do) {
+      case "append": {
+        const count = this.#spool.append(sessions(this.#next, step.count), this.whenFull);
+        for (let i = 0; i < count; i++) this.appended.add(this.#next + i);
+        this.#accepted += count;
+        this.#next += step.count;
+        break;
+      }
+      case "take": {
+        const { length } = this.#spool;
+        const taken = this.#spool.take();
+        assert.equal(taken?.batch.length ?? 0, Math.min(length, this.options.batchSize));
+        if (taken !== undefined) this.#taken.push(taken);
+        break;
+      }
+      case "finish": {
+        const [taken] = this.#taken.splice(step.which % (this.#taken.length || 1), 1);
+        if (taken === undefined) break;
+        for (const pid of pids(taken.batch)) this.delivered.add(pid);
+        this.#done += taken.batch.length;
+        this.#spool.done(taken);
+        break;
+      }
+      case "restart":
+        await this.#restart(step.how);
+    }
+    this.#check();
+  }
+
+  /** Delivers the rest. */
+  async end(): Promise<void> {
+    await this.#restart("close");
+    for (const pid of drain(this.#spool)) this.delivered.add(pid);
+    await this.#open?.spool.close();
+    this.dropped += this.#open?.counters.dropped ?? 0;
+    for (const folder of this.#folders) await folder[Symbol.asyncDispose]();
+  }
+
+  async #restart(how: "close" | "crash"): Promise<void> {
+    const before = this.#open;
+    const folder = await makeTempFolder();
+    if (how === "crash") crash(this.#folders.at(-1)?.path ?? "", folder.path);
+    for (const taken of this.#taken.splice(0)) {
+      for (const pid of pids(taken.batch)) this.leftUnderWay.add(pid);
+      if (how === "close") before?.spool.leave(taken);
+    }
+    await before?.spool.close();
+    if (how === "close") crash(this.#folders.at(-1)?.path ?? "", folder.path);
+    this.dropped += before?.counters.dropped ?? 0;
+    this.#folders.push(folder);
+    this.#done = this.#accepted = 0;
+    this.#open = openSpool(folder.path, this.options);
+  }
+
+  /** What came in is where it says. */
+  #check(): void {
+    const { counters: { restored, dropped, corrupt }, warnings } = this.#open ?? assert.fail();
+    const underWay = this.#taken.reduce((sum, { batch }) => sum + batch.length, 0);
+    assert.equal(
+      this.#accepted + restored,
+      this.#done + dropped + corrupt + this.#spool.length + underWay,
+    );
+    assert.equal(corrupt, 0);
+    assert.deepEqual(warnings, []);
+    assert.ok(this.#spool.bytes <= this.options.maxBytes);
+  }
+}
+
+for (const whenFull of ["drop_newest", "drop_oldest"] as const) {
+  Deno.test(`whatever happens in whatever order, nothing is lost or invented: ${whenFull}`, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 60 }),
+        fc.record({
+          maxBytes: fc.constantFrom(8 * 4096, 32 * 4096),
+          batchSize: fc.integer({ min: 1, max: 50 }),
+        }),
+        async (steps, options) => {
+          const scene = new Scene(whenFull, options);
+          await scene.begin();
+          for (const step of steps) await scene.play(step);
+          await scene.end();
+          for (const pid of scene.delivered) assert.ok(scene.appended.has(pid), `${pid} invented`);
+          const missing = [...scene.appended].filter((pid) => !scene.delivered.has(pid));
+          if (whenFull === "drop_newest") assert.deepEqual(missing, []);
+          // what was under way may have been dropped with its segment, and its process have ended
+          const lost = missing.filter((pid) => !scene.leftUnderWay.has(pid));
+          assert.ok(lost.length <= scene.dropped, `${lost.length} lost, ${scene.dropped} counted`);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+}

@@ -1,0 +1,268 @@
+/** A spool's promises: what was appended is taken, after whatever happened to its files. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { UsageError } from "../../src/errors.ts";
+import { SpoolFolder } from "../../src/queue/spool_folder.ts";
+import {
+  crash,
+  drain,
+  FOLDER,
+  names,
+  numbers,
+  openSpool,
+  pids,
+  segments,
+  sessions,
+  takeOne,
+} from "../spool.ts";
+import { makeTempFolder } from "../temp_folder.ts";
+
+Deno.test("what was appended is taken in its order, in batches, over segments", async () => {
+  await using folder = await makeTempFolder();
+  await using open = openSpool(folder.path, { maxBytes: 2 ** 20, batchSize: 40 });
+  const { spool } = open;
+  for (const first of [1, 31, 61]) {
+    assert.equal(spool.append(sessions(first, 30), "drop_newest"), 30);
+  }
+  spool.append(sessions(91, 1000), "drop_newest");
+  assert.equal(spool.length, 1090);
+  assert.ok(segments(folder.path).length > 1);
+  const batches: number[][] = [];
+  for (let taken = spool.take(); taken !== undefined; taken = spool.take()) {
+    batches.push(pids(taken.batch));
+    spool.done(taken);
+  }
+  assert.deepEqual(batches.flat(), numbers(1, 1090));
+  assert.deepEqual(batches.slice(0, -1).map(({ length }) => length), Array(27).fill(40));
+  assert.equal(spool.length, 0);
+  assert.deepEqual(open.warnings, []);
+});
+
+Deno.test("a spool whose sessions are all done leaves no segment", async () => {
+  await using folder = await makeTempFolder();
+  const { spool } = openSpool(folder.path);
+  spool.append(sessions(1, 25), "drop_newest");
+  assert.equal(segments(folder.path).length, 3);
+  drain(spool);
+  assert.equal(segments(folder.path).length, 1); // the one that is written
+  await spool.close();
+  assert.deepEqual(names(folder.path), ["delivered"]);
+  assert.equal(spool.bytes, 0);
+});
+
+Deno.test("files and folders are their owner's alone", async () => {
+  await using folder = await makeTempFolder();
+  const storage = join(folder.path, "storage");
+  await using open = openSpool(storage);
+  open.spool.append(sessions(1, 1), "drop_newest");
+  drain(open.spool);
+  const mode = (path: string) => ((Deno.statSync(path).mode ?? 0) & 0o777).toString(8);
+  assert.equal(mode(storage), "700");
+  assert.equal(mode(join(storage, FOLDER)), "700");
+  for (const { name } of Deno.readDirSync(join(storage, FOLDER))) {
+    assert.equal(mode(join(storage, FOLDER, name)), "600", name);
+  }
+});
+
+Deno.test("what was left is there after a close, and after a crash, and is counted", async () => {
+  for (const end of ["close", "crash"]) {
+    await using folder = await makeTempFolder();
+    await using other = await makeTempFolder();
+    const before = openSpool(folder.path);
+    before.spool.append(sessions(1, 25), "drop_newest");
+    if (end === "crash") crash(folder.path, other.path);
+    await before.spool.close();
+    await using after = openSpool(end === "crash" ? other.path : folder.path);
+    assert.deepEqual([after.spool.length, after.counters.restored], [25, 25], end);
+    assert.deepEqual(drain(after.spool), numbers(1, 25));
+    assert.deepEqual(after.warnings, []);
+  }
+});
+
+Deno.test("what is done is not taken again after a crash, to the session", async () => {
+  await using folder = await makeTempFolder();
+  await using open = openSpool(folder.path, { batchSize: 7 });
+  open.spool.append(sessions(1, 40), "drop_newest");
+  for (let done = 0; done < 35; done += 7) {
+    await using other = await makeTempFolder();
+    crash(folder.path, other.path);
+    await using after = openSpool(other.path);
+    assert.equal(after.spool.length, 40 - done);
+    assert.deepEqual(drain(after.spool), numbers(1 + done, 40 - done));
+    open.spool.done(takeOne(open.spool));
+  }
+});
+
+Deno.test("done out of order: what is not done is taken again, with what came behind it", async () => {
+  await using folder = await makeTempFolder();
+  await using other = await makeTempFolder();
+  await using open = openSpool(folder.path, { batchSize: 10 });
+  open.spool.append(sessions(1, 40), "drop_newest");
+  const [first, second, third] = [open.spool, open.spool, open.spool].map(takeOne);
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  open.spool.done(first);
+  open.spool.done(third);
+  crash(folder.path, other.path);
+  await using after = openSpool(other.path);
+  assert.deepEqual(drain(after.spool), numbers(11, 30));
+  open.spool.done(second);
+  assert.deepEqual(segments(folder.path).length, 2); // the fourth batch is in the third segment's end
+  assert.deepEqual(drain(open.spool), numbers(31, 10));
+});
+
+Deno.test("what was taken and left is there for the next run", async () => {
+  await using folder = await makeTempFolder();
+  const before = openSpool(folder.path, { batchSize: 10 });
+  before.spool.append(sessions(1, 30), "drop_newest");
+  before.spool.done(takeOne(before.spool));
+  before.spool.leave(takeOne(before.spool));
+  assert.equal(before.spool.length, 20);
+  await before.spool.close();
+  await using after = openSpool(folder.path);
+  assert.deepEqual(drain(after.spool), numbers(11, 20));
+});
+
+Deno.test("a cursor that is lost, torn, or another spool's, costs duplicates and loses nothing", async () => {
+  for (
+    const spoil of [
+      (path: string) => Deno.removeSync(path),
+      (path: string) => Deno.truncateSync(path, 11),
+      (path: string) => Deno.writeFileSync(path, new Uint8Array(24).fill(7)),
+      (path: string) => {
+        const bytes = Deno.readFileSync(path);
+        bytes[8] = (bytes[8] ?? 0) ^ 1;
+        Deno.writeFileSync(path, bytes);
+      },
+    ]
+  ) {
+    await using folder = await makeTempFolder();
+    const before = openSpool(folder.path, { batchSize: 5 });
+    before.spool.append(sessions(1, 10), "drop_newest");
+    before.spool.done(takeOne(before.spool));
+    await before.spool.close();
+    spoil(join(folder.path, FOLDER, "delivered"));
+    await using after = openSpool(folder.path);
+    assert.equal(after.spool.length, 10);
+    assert.deepEqual(drain(after.spool), numbers(1, 10));
+  }
+});
+
+Deno.test("a full spool takes what fits, and then nothing: drop_newest", async () => {
+  await using folder = await makeTempFolder();
+  await using open = openSpool(folder.path);
+  const taken = open.spool.append(sessions(1, 200), "drop_newest");
+  assert.ok(taken > 50 && taken < 120, String(taken));
+  assert.ok(open.spool.bytes <= 8 * 4096);
+  assert.equal(open.spool.append(sessions(1, 1), "drop_newest"), 0);
+  assert.equal(open.spool.isFaulty, false);
+  assert.deepEqual(drain(open.spool), numbers(1, taken));
+  assert.equal(open.spool.append(sessions(1, 50), "drop_newest"), 50); // there is room again
+  assert.equal(open.counters.dropped, 0); // the queue counts what was not taken
+});
+
+Deno.test("a full spool gives up its oldest segments: drop_oldest", async () => {
+  await using folder = await makeTempFolder();
+  await using open = openSpool(folder.path);
+  for (let first = 1; first <= 1000; first += 4) {
+    assert.equal(open.spool.append(sessions(first, 4), "drop_oldest"), 4);
+    assert.ok(open.spool.bytes <= 8 * 4096);
+  }
+  const { dropped } = open.counters;
+  assert.equal(open.spool.length, 1000 - dropped);
+  assert.ok(open.spool.length > 40);
+  assert.deepEqual(drain(open.spool), numbers(1 + dropped, 1000 - dropped));
+});
+
+Deno.test("drop_oldest counts no session twice that was taken, or is done", async () => {
+  await using folder = await makeTempFolder();
+  await using open = openSpool(folder.path, { batchSize: 4 });
+  const { spool, counters } = open;
+  spool.append(sessions(1, 50), "drop_oldest");
+  const taken = takeOne(spool); // 4 of the first segment
+  spool.append(sessions(51, 100), "drop_oldest");
+  const rest = drain(spool);
+  assert.equal(4 + counters.dropped + rest.length, 150);
+  assert.deepEqual(rest, numbers(151 - rest.length, rest.length));
+  assert.deepEqual(pids(taken.batch), [1, 2, 3, 4]);
+  spool.done(taken);
+  spool.append(sessions(151, 5), "drop_oldest");
+  assert.deepEqual(drain(spool), numbers(151, 5));
+});
+
+Deno.test("a spool that is larger than it may be now is delivered, and takes nothing meanwhile", async () => {
+  await using folder = await makeTempFolder();
+  const before = openSpool(folder.path, { maxBytes: 2 ** 20 });
+  before.spool.append(sessions(1, 1000), "drop_newest");
+  await before.spool.close();
+  await using after = openSpool(folder.path);
+  assert.equal(after.spool.append(sessions(1, 1), "drop_newest"), 0);
+  assert.deepEqual(drain(after.spool), numbers(1, 1000));
+  assert.equal(after.spool.append(sessions(1, 1), "drop_newest"), 1);
+});
+
+Deno.test("two users of one spool: the second is refused, until the first has gone", async () => {
+  await using folder = await makeTempFolder();
+  const first = openSpool(folder.path);
+  const path = join(folder.path, FOLDER);
+  assert.throws(() => openSpool(folder.path), {
+    name: "UsageError",
+    message: `cannot use ${path}: another tcpspan uses it: stop it, or name another folder`,
+  });
+  await first.spool.close();
+  await openSpool(folder.path).spool.close();
+});
+
+Deno.test("each exporter has a folder of its own, whatever its id is", async () => {
+  await using folder = await makeTempFolder();
+  const ids = ["otlp", "otlp/a", "otlp/a b", "..", ".", "otlp/../..", "%2E", "x\u0000", "\ud800"];
+  const folders = ids.map((id) => new SpoolFolder(folder.path, id));
+  const paths = folders.map(({ path }) => path);
+  assert.equal(new Set(paths).size, ids.length);
+  for (const path of paths) assert.equal(join(path, ".."), folder.path);
+  for (const each of folders) each[Symbol.dispose]();
+});
+
+for (
+  const [name, make, reason] of [
+    [
+      "whose parent is not there",
+      (path: string) => join(path, "a", "b"),
+      (path: string) => `there is no folder ${join(path, "a")}: create it, or name another`,
+    ],
+    [
+      "that is a file",
+      (path: string) => {
+        Deno.writeTextFileSync(join(path, "file"), "");
+        return join(path, "file");
+      },
+      () => "Not a directory: name a folder that can be written, or change who may write it",
+    ],
+    [
+      "that others may write",
+      (path: string) => {
+        Deno.mkdirSync(join(path, FOLDER));
+        Deno.chmodSync(join(path, FOLDER), 0o777);
+        return path;
+      },
+      () => `others may write it: chown it to user ${Deno.uid()}, chmod it to 700`,
+    ],
+    [
+      "that is a link to elsewhere",
+      (path: string) => {
+        Deno.symlinkSync("/", join(path, FOLDER));
+        return path;
+      },
+      () => "it is not a folder",
+    ],
+  ] as const
+) {
+  Deno.test(`a storage ${name} is refused`, async () => {
+    await using folder = await makeTempFolder();
+    const storage = make(folder.path);
+    assert.throws(() => openSpool(storage), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.equal(error.message, `cannot use ${join(storage, FOLDER)}: ${reason(folder.path)}`);
+      return true;
+    });
+  });
+}
