@@ -15,3 +15,15 @@ export function say(message: string): void {
 export function countSessions(count: number): string {
   return `${count} ${count === 1 ? "session" : "sessions"}`;
 }
+
+const UNITS = ["B", "KiB", "MiB", "GiB"];
+
+/** A number of bytes as the config file writes it: `16MiB`. */
+export function showBytes(bytes: number): string {
+  let unit = 0;
+  while (unit < UNITS.length - 1 && bytes >= 1024 && bytes % 1024 === 0) {
+    bytes /= 1024;
+    unit++;
+  }
+  return `${bytes}${UNITS[unit]}`;
+}

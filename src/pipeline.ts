@@ -56,6 +56,7 @@ export function describeLosses(capture: Capture, queues: readonly ExporterQueue[
     ...queues.flatMap(({ id, counters }): [number, string][] => [
       [counters.dropped, `${id}: its queue was full`],
       [counters.failed, `${id}: not delivered`],
+      [counters.corrupt, `${id}: damaged on disk`],
     ]),
   ];
   const lines = losses.filter(([count]) => count > 0)

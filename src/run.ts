@@ -6,7 +6,8 @@ import type { ExporterContext, Spans } from "./exporter.ts";
 import { requireHost } from "./host.ts";
 import { countSessions, say } from "./messages.ts";
 import { closeAll, describeLosses, pump } from "./pipeline.ts";
-import { ExporterQueue } from "./queue/queue.ts";
+import { openQueue } from "./queue/open_queue.ts";
+import type { ExporterQueue } from "./queue/queue.ts";
 import type { RunSettings } from "./settings.ts";
 import type { SpanMapper } from "./span.ts";
 
@@ -73,7 +74,8 @@ async function openExporters(
       warn: (message) => say(`${id}: ${message}`),
       stop,
     });
-    queues.push(new ExporterQueue(id, exporter, type.queue(own), say));
+    const options = { id, exporter, settings: type.queue(own), warn: say };
+    queues.push(await openQueue({ ...options, baseDirectory }));
   }
 }
 
@@ -107,6 +109,9 @@ function summarise(
   if (settings.capture.sampling !== undefined) {
     const { sampledOut } = sessions;
     say(`sampled out ${sampledOut} of ${countSessions(sampledOut + count)}`);
+  }
+  for (const { id, length } of queues) {
+    if (length > 0) say(`${id} keeps ${countSessions(length)} on disk`);
   }
   for (const loss of describeLosses(sessions, queues)) say(loss);
 }

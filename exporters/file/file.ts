@@ -1,5 +1,6 @@
 /** The `file` exporter: sessions as OTLP JSON lines in a file. */
 import type { ExporterType } from "../../src/exporter.ts";
+import { queueSettings } from "../../src/queue/queue_settings.ts";
 import type { FileSettings } from "./settings.ts";
 
 /** Writes sessions to a file. */
@@ -8,14 +9,9 @@ export const fileExporter: ExporterType<FileSettings> = {
   summary: "OTLP JSON lines in a file, with rotation",
   sendsSpans: false,
   loadSchema: async () => (await import("./settings.ts")).fileSettings,
-  queue: () => ({
-    queueSize: 100_000,
-    consumers: 1, // writes must not mix
-    batchSize: 4096,
-    linger: 200,
-    // a full disk has room again some time
-    retry: { initialInterval: 1_000, maxInterval: 30_000, maxElapsedTime: 0 },
-  }),
+  // one consumer, as writes must not mix; retries, as a full disk has room again some time
+  queue: ({ sending_queue, retry_on_failure }) =>
+    queueSettings(sending_queue, retry_on_failure, { batchSize: 4096, linger: 200 }),
   open: async (settings, context) => {
     const { openFile } = await import("./exporter.ts");
     return await openFile(settings, context);

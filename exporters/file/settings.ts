@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { integer } from "../../src/config/integer.ts";
 import { section } from "../../src/config/section.ts";
+import { retryOnFailure, sendingQueue } from "../../src/queue/queue_schema.ts";
 
 const LARGEST = 1_000_000;
 
@@ -20,6 +21,8 @@ export const fileSettings = z.strictObject({
   }).describe("When a file is put aside, and which are kept."),
   compression: z.enum(["none", "gzip", "zstd"], "none, gzip or zstd").default("none")
     .describe("How the file is compressed."),
+  sending_queue: sendingQueue,
+  retry_on_failure: retryOnFailure,
 }).describe("OTLP JSON lines in a file.");
 
 /** Settings of the file exporter. */

@@ -1,5 +1,6 @@
 /** The `module` exporter: any SpanExporter of OpenTelemetry JS, by configuration alone. */
 import type { ExporterType } from "../../src/exporter.ts";
+import { queueSettings } from "../../src/queue/queue_settings.ts";
 import type { ModuleSettings } from "./settings.ts";
 
 /** Hands sessions to a SpanExporter that a module brings. */
@@ -8,13 +9,10 @@ export const moduleExporter: ExporterType<ModuleSettings> = {
   summary: "any SpanExporter of OpenTelemetry JS, imported from npm or a file",
   sendsSpans: true,
   loadSchema: async () => (await import("./settings.ts")).moduleSettings,
-  queue: () => ({
-    queueSize: 100_000,
-    consumers: 1, // the specification: export is never called concurrently
-    batchSize: 512, // what OpenTelemetry's own batch processor hands over at most
-    linger: 200,
-    retry: undefined, // a SpanExporter itself tries again what is worth it
-  }),
+  // one consumer, as the specification has it: export is never called concurrently; batches of what
+  // OpenTelemetry's own batch processor hands over at most; and a SpanExporter retries by itself
+  queue: ({ sending_queue }) =>
+    queueSettings(sending_queue, undefined, { batchSize: 512, linger: 200 }),
   open: async (settings, context) => {
     const { openModule } = await import("./exporter.ts");
     return await openModule(settings, context);

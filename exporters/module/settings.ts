@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { orEmpty } from "../../src/config/section.ts";
+import { sendingQueue } from "../../src/queue/queue_schema.ts";
 
 const MODULE = "a module such as npm:@opentelemetry/exporter-zipkin@3.1.0 or ./exporter.ts";
 const EXPORT = "the name of the SpanExporter class that the module exports";
@@ -12,6 +13,7 @@ export const moduleSettings = z.strictObject({
     .describe("The SpanExporter class among the module's exports."),
   options: orEmpty(z.record(z.string(), z.unknown(), "a mapping"))
     .describe("The one argument of the class's constructor."),
+  sending_queue: sendingQueue,
 }).describe("A SpanExporter of OpenTelemetry JS.");
 
 /** Settings of an exporter that a module brings. */

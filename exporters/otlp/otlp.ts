@@ -1,9 +1,9 @@
 /** The otlp exporter: spans to Jaeger, a Collector, or any other OTLP receiver. */
 import { UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterContext, ExporterType } from "../../src/exporter.ts";
+import { queueSettings } from "../../src/queue/queue_settings.ts";
 import type { ResolvedOtlp } from "./environment.ts";
 import { DEFAULTS } from "./defaults.ts";
-import { queueSettings } from "./queue.ts";
 import type { OtlpSettings } from "./settings.ts";
 import type { OtlpTransport, TransportOptions } from "./transport.ts";
 
@@ -23,7 +23,8 @@ export const otlpExporter: ExporterType<OtlpSettings> = {
   sendsSpans: true,
   defaults: DEFAULTS,
   loadSchema: async () => (await import("./settings.ts")).otlpSettings,
-  queue: (settings) => queueSettings(settings, { batchSize: 4096, linger: 200 }),
+  queue: ({ sending_queue, retry_on_failure }) =>
+    queueSettings(sending_queue, retry_on_failure, { batchSize: 4096, linger: 200 }),
   open: async (settings, context) => {
     try {
       return await open(settings, context);

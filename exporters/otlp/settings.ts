@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { duration } from "../../src/config/duration.ts";
 import { section } from "../../src/config/section.ts";
+import { retryOnFailure, sendingQueueWith } from "../../src/queue/queue_schema.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { isHostPort, isHttpUrl } from "./endpoint.ts";
 import { HEADER_NAME, HEADER_VALUE } from "./header.ts";
-import { retryOnFailure, sendingQueue } from "./queue_settings.ts";
 
 const URL_EXPECTED = "an http or https URL such as http://localhost:4318";
 
@@ -65,7 +65,7 @@ export const otlpSettings = z.strictObject({
     insecure_skip_verify: z.boolean("true or false").default(DEFAULTS.tls.insecure_skip_verify)
       .describe("Accept any certificate of the server."),
   }).describe("Certificates for https."),
-  sending_queue: sendingQueue,
+  sending_queue: sendingQueueWith(DEFAULTS.sending_queue.num_consumers),
   retry_on_failure: retryOnFailure,
 })
   .refine(bareEndpointHasGrpc("endpoint"), {

@@ -69,8 +69,12 @@ exporters:
       insecure_skip_verify: false
     sending_queue:
       enabled: true
-      queue_size: 100000        # sessions
+      queue_size: 100000        # sessions in memory
       num_consumers: 4          # exports at a time
+      when_full: drop_newest    # drop_newest | drop_oldest
+      # storage: /var/lib/tcpspan       # what memory has no room for, or is left at the end
+      persistent: false         # true: all goes to the storage first, so that a crash loses none
+      max_bytes: 1GiB           # of this exporter's part of the storage
     retry_on_failure:
       enabled: true
       initial_interval: 1s
@@ -86,6 +90,7 @@ exporters:
       max_backups: 5            # 0: all
       max_days: 7               # 0: without end
     compression: none           # none | gzip | zstd
+    # sending_queue as otlp's, but for num_consumers; retry_on_failure as otlp's
 
   # Any other id: a SpanExporter of OpenTelemetry JS.
   zipkin:
@@ -93,4 +98,5 @@ exporters:
     export: ZipkinExporter
     options:
       url: http://localhost:9411/api/v2/spans
+    # sending_queue as otlp's, but for num_consumers
 `;

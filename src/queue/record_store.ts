@@ -1,8 +1,9 @@
-/** Records that wait, in memory that is used again. */
+/** Records that wait in memory. */
 import { SessionBatch } from "../batch.ts";
 import { RECORD } from "../record_layout.ts";
+import type { BatchMemory } from "./batch_memory.ts";
 
-/** Memory of `capacity` records, some of them filled. */
+/** Memory of a batch, in part filled. */
 interface Chunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Sessions in it. */
@@ -11,19 +12,13 @@ interface Chunk {
 
 /** First in, first out, by batches: records are copied in, and handed out where they lie. */
 export class RecordStore {
-  readonly #capacity: number;
-  readonly #mostFree: number;
+  readonly #memory: BatchMemory;
   readonly #chunks: Chunk[] = [];
-  readonly #free: Uint8Array<ArrayBuffer>[] = [];
   #length = 0;
 
-  /**
-   * @param capacity sessions in a batch at most
-   * @param mostFree batches for which memory is kept while nothing waits
-   */
-  constructor(capacity: number, mostFree: number) {
-    this.#capacity = capacity;
-    this.#mostFree = mostFree;
+  /** @param memory where the records go; who is done with a batch gives its bytes back there */
+  constructor(memory: BatchMemory) {
+    this.#memory = memory;
   }
 
   /** Sessions that wait. */
@@ -31,17 +26,17 @@ export class RecordStore {
     return this.#length;
   }
 
-  /** Copies the first `count` sessions of `batch`. */
-  push({ bytes }: SessionBatch, count: number): void {
-    for (let done = 0; done < count;) {
+  /** Copies all of `batch`. */
+  push({ bytes, length }: SessionBatch): void {
+    for (let done = 0; done < length;) {
       const chunk = this.#tail();
-      const some = Math.min(count - done, this.#capacity - chunk.length);
+      const some = Math.min(length - done, this.#memory.capacity - chunk.length);
       const part = bytes.subarray(done * RECORD.size, (done + some) * RECORD.size);
       chunk.bytes.set(part, chunk.length * RECORD.size);
       chunk.length += some;
       done += some;
     }
-    this.#length += count;
+    this.#length += length;
   }
 
   /** Takes the sessions that came first, at most a batch of them; none if none wait. */
@@ -52,17 +47,11 @@ export class RecordStore {
     return new SessionBatch(chunk.bytes.subarray(0, chunk.length * RECORD.size));
   }
 
-  /** Takes the memory of a batch back that `take` gave: nobody may read it any more. */
-  recycle({ bytes }: SessionBatch): void {
-    if (this.#free.length < this.#mostFree) this.#free.push(new Uint8Array(bytes.buffer));
-  }
-
   /** A chunk with room. */
   #tail(): Chunk {
     const last = this.#chunks.at(-1);
-    if (last !== undefined && last.length < this.#capacity) return last;
-    const bytes = this.#free.pop() ?? new Uint8Array(this.#capacity * RECORD.size);
-    const chunk = { bytes, length: 0 };
+    if (last !== undefined && last.length < this.#memory.capacity) return last;
+    const chunk = { bytes: this.#memory.take(), length: 0 };
     this.#chunks.push(chunk);
     return chunk;
   }

@@ -86,19 +86,28 @@ Deno.test("parseConfig() takes a section with nothing in it for its defaults", (
   const { exporters: _, ...rest } = parse(empty);
   const { exporters: __, ...defaults } = parse(STDOUT);
   assert.deepEqual(rest, defaults);
-  const queue = { enabled: true, queue_size: 100_000, num_consumers: 4 };
   assert.deepEqual(settings("otlp", "tls:\nheaders:\nsending_queue:"), {
     headers: undefined,
     tls: { insecure_skip_verify: false },
-    sending_queue: queue,
-    retry_on_failure: {
-      enabled: true,
-      initial_interval: 1000,
-      max_interval: 30_000,
-      max_elapsed_time: 0,
-    },
+    sending_queue: { ...QUEUE, num_consumers: 4 },
+    retry_on_failure: RETRY,
   });
 });
+
+const QUEUE = {
+  enabled: true,
+  queue_size: 100_000,
+  when_full: "drop_newest",
+  persistent: false,
+  max_bytes: 2 ** 30,
+};
+
+const RETRY = {
+  enabled: true,
+  initial_interval: 1000,
+  max_interval: 30_000,
+  max_elapsed_time: 0,
+};
 
 Deno.test("parseConfig() gives the file exporter its defaults", () => {
   assert.deepEqual(settings("file", "path: x"), {
@@ -106,7 +115,32 @@ Deno.test("parseConfig() gives the file exporter its defaults", () => {
     append: true,
     rotation: { max_megabytes: 100, max_backups: 5, max_days: 7 },
     compression: "none",
+    sending_queue: QUEUE,
+    retry_on_failure: RETRY,
   });
+});
+
+Deno.test("parseConfig() gives a module the defaults of a queue", () => {
+  assert.deepEqual(settings("zipkin", "module: npm:x@1.0.0\nexport: X"), {
+    module: "npm:x@1.0.0",
+    export: "X",
+    options: {},
+    sending_queue: QUEUE,
+  });
+});
+
+Deno.test("parseConfig() reads where a queue waits on disk", () => {
+  for (const id of ["otlp/a", "file"]) {
+    const text = `${id === "file" ? "path: x\n" : ""}sending_queue:
+  { storage: spool, persistent: true, max_bytes: 1MiB, when_full: drop_oldest }`;
+    const { storage, persistent, max_bytes, when_full } = Object(settings(id, text)).sending_queue;
+    assert.deepEqual([storage, persistent, max_bytes, when_full], [
+      "spool",
+      true,
+      2 ** 20,
+      "drop_oldest",
+    ]);
+  }
 });
 
 Deno.test("parseConfig() reads every key of the example", () => {
@@ -308,7 +342,46 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ]],
   ["an unknown key of a queue", "exporters:\n  otlp:\n    sending_queue: { size: 1 }\n", [
     "f.yaml:3:22: exporters.otlp.sending_queue.size: unknown key: expected one of enabled, " +
-    "queue_size, num_consumers",
+    "queue_size, when_full, storage, persistent, max_bytes, num_consumers",
+  ]],
+  [
+    "consumers of a file",
+    "exporters:\n  file: { path: x, sending_queue: { num_consumers: 2 } }\n",
+    [
+      "f.yaml:2:37: exporters.file.sending_queue.num_consumers: unknown key: expected one of " +
+      "enabled, queue_size, when_full, storage, persistent, max_bytes",
+    ],
+  ],
+  ["a queue of stdout", "exporters:\n  stdout: { sending_queue: { persistent: true } }\n", [
+    "f.yaml:2:13: exporters.stdout.sending_queue: unknown key: expected one of format, time, " +
+    "timestamp",
+  ]],
+  [
+    "a persistent queue without storage",
+    "exporters:\n  otlp: { sending_queue: { persistent: true } }\n",
+    [
+      "f.yaml:2:40: exporters.otlp.sending_queue.persistent: found true: expected a storage folder " +
+      "with it",
+    ],
+  ],
+  [
+    "a storage without a queue",
+    "exporters:\n  otlp: { sending_queue: { enabled: false, storage: x } }\n",
+    [
+      'f.yaml:2:53: exporters.otlp.sending_queue.storage: found "x": expected none where enabled is ' +
+      "false",
+    ],
+  ],
+  ["a storage of no name", 'exporters:\n  otlp: { sending_queue: { storage: "" } }\n', [
+    'f.yaml:2:37: exporters.otlp.sending_queue.storage: found "": expected the path of a folder',
+  ]],
+  ["a storage that is too small", "exporters:\n  otlp: { sending_queue: { max_bytes: 1KiB } }\n", [
+    'f.yaml:2:39: exporters.otlp.sending_queue.max_bytes: found "1KiB": expected a size of at ' +
+    "least 1MiB, such as 1GiB",
+  ]],
+  ["what is dropped", "exporters:\n  otlp: { sending_queue: { when_full: drop } }\n", [
+    'f.yaml:2:39: exporters.otlp.sending_queue.when_full: found "drop": expected drop_newest or ' +
+    "drop_oldest",
   ]],
   ["an unknown key of retries", "exporters:\n  otlp:\n    retry_on_failure: { enable: true }\n", [
     "f.yaml:3:25: exporters.otlp.retry_on_failure.enable: unknown key: expected one of enabled, " +

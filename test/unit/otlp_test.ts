@@ -7,6 +7,8 @@ import type { QueueSettings } from "../../src/exporter.ts";
 Deno.test("otlpExporter.queue() follows sending_queue and retry_on_failure", () => {
   const defaults: QueueSettings = {
     queueSize: 100_000,
+    whenFull: "drop_newest",
+    storage: undefined,
     consumers: 4,
     batchSize: 4096,
     linger: 200,
@@ -20,6 +22,11 @@ Deno.test("otlpExporter.queue() follows sending_queue and retry_on_failure", () 
       consumers: 1,
     }],
     [{ sending_queue: { enabled: false } }, { ...defaults, queueSize: 4096, consumers: 1 }],
+    [{ sending_queue: { when_full: "drop_oldest", storage: "spool", max_bytes: "2MiB" } }, {
+      ...defaults,
+      whenFull: "drop_oldest",
+      storage: { folder: "spool", persistent: false, maxBytes: 2 * 2 ** 20 },
+    }],
     [{ retry_on_failure: { enabled: false } }, { ...defaults, retry: undefined }],
     [{ retry_on_failure: { initial_interval: "5s", max_elapsed_time: "1m" } }, {
       ...defaults,

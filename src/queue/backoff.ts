@@ -1,0 +1,37 @@
+/** Waits between the tries of one export. */
+import type { RetrySettings } from "../exporter.ts";
+
+/** Exponential backoff with jitter. */
+export class Backoff {
+  readonly #began = performance.now();
+  #interval: number;
+
+  constructor(private readonly settings: RetrySettings | undefined) {
+    this.#interval = settings?.initialInterval ?? 0;
+  }
+
+  /** Milliseconds to wait; undefined to give up. `atLeast` is what the server asked for. */
+  next(atLeast = 0): number | undefined {
+    if (this.settings === undefined) return undefined;
+    const { maxInterval, maxElapsedTime } = this.settings;
+    const jittered = Math.min(this.#interval * (0.5 + Math.random()), maxInterval);
+    this.#interval = Math.min(this.#interval * 1.5, maxInterval);
+    const wait = Math.max(jittered, atLeast);
+    const elapsed = performance.now() - this.#began;
+    return maxElapsedTime > 0 && elapsed + wait > maxElapsedTime ? undefined : wait;
+  }
+}
+
+/** Resolves after `ms` milliseconds, or when `signal` aborts. */
+export function delay(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}
