@@ -74,7 +74,9 @@ Deno.test("SIGUSR1 has the health told on stderr, on an idle host too, and tcpsp
 });
 
 Deno.test("SIGUSR1 at any moment, and a hundred at once, end nothing", async () => {
-  await using tool = await startTcpspan(["-D", `${freePort()}`, "--duration", "2"]);
+  await using tool = await startTcpspan(["-D", `${freePort()}`, "--duration", "2"], {
+    permissions: ["-P=table"], // enough for it
+  });
   for (let i = 0; i < 100; i++) Deno.kill(tool.pid, "SIGUSR1");
   const signals = setInterval(() => Deno.kill(tool.pid, "SIGUSR1"), 20);
   try {
