@@ -5,6 +5,7 @@ import { didYouMean } from "./config/nearest.ts";
 import { quote } from "./config/quote.ts";
 import { UsageError } from "./errors.ts";
 import type { RunFlags } from "./flags.ts";
+import { printable } from "./printable.ts";
 
 /** What the command line asks for. */
 export type Arguments =
@@ -37,7 +38,8 @@ export function parseArguments(args: readonly string[]): Arguments {
     if (error.code === "commander.help") {
       throw new UsageError("config: missing command: expected check FILE, schema or example");
     }
-    throw new UsageError(reword(error.message));
+    // it has the arguments in it as they were given
+    throw new UsageError(printable(new TextEncoder().encode(reword(error.message))));
   }
   if (result === undefined) throw new Error("no command was found");
   return result;
@@ -262,6 +264,10 @@ Examples:
   sudo deno run -A mod.ts -s --duration 60        CSV, for a minute
   sudo deno run -A mod.ts --config tcpspan.yaml   to the config's exporters
   deno run -A mod.ts config example               a config to start from
+
+Signals:
+  SIGINT, SIGTERM  deliver what waits, then stop; once again: stop at once
+  SIGHUP           read the config again
 
 Exit status:
   0  a clean stop: SIGINT, SIGTERM, --duration, or standard output closed

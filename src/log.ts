@@ -1,6 +1,7 @@
 /** What the program says to its user: on stderr, since stdout carries data alone. */
 import type { Health } from "./telemetry/health.ts";
 import { printableJson, printableLine } from "./printable.ts";
+import { withoutSecrets } from "./secrets.ts";
 
 /** How messages are written: lines for people, or JSON objects, one a line, for log shippers. */
 export type LogFormat = "text" | "json";
@@ -70,7 +71,7 @@ export class Logger {
   }
 
   #log(level: LogLevel, message: string | readonly string[], fields?: LogFields): void {
-    const lines = typeof message === "string" ? [message] : message;
+    const lines = (typeof message === "string" ? [message] : message).map(withoutSecrets);
     if (this.format === "text") {
       this.write(`tcpspan: ${lines.map(printableLine).join("\n")}\n`);
       return;

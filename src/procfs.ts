@@ -28,20 +28,35 @@ export function namespaceOf(pid: string, kind: "net" | "pid"): number {
   return Number(/\d+/.exec(readProcLink(`${pid}/ns/${kind}`) ?? "")?.[0] ?? 0);
 }
 
+/** Tells this boot of the host from all others: 16 bytes in hex. Zeros if nobody tells. */
+export function bootId(): string {
+  const id = readProc("sys/kernel/random/boot_id")?.replaceAll(/[^0-9a-f]/g, "") ?? "";
+  return id.length === 32 ? id : "0".repeat(32);
+}
+
 /**
  * Whether `pid` is still the process that started at `startBootNs` (nanoseconds of the boot clock),
  * and not another that got its number.
  */
 export function isSameProcess(pid: number, startBootNs: bigint): boolean {
   const stat = readProc(`${pid}/stat`);
-  if (stat === undefined) return false;
-  // proc_pid_stat(5): the name, field 2, may hold spaces and parentheses; starttime is field 22
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[19] === String(startBootNs / (1_000_000_000n / USER_HZ));
+  return stat !== undefined &&
+    parseStartTime(stat) === String(startBootNs / (1_000_000_000n / USER_HZ));
+}
+
+/** The clock tick of the start in a `/proc/PID/stat`: proc_pid_stat(5), field 22. */
+export function parseStartTime(stat: string): string | undefined {
+  // the name, field 2, may hold spaces and parentheses
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
 }
 
 /** One variable of a process's environment. */
 export function readProcEnv(pid: number, name: string): string | undefined {
-  const entry = readProc(`${pid}/environ`)?.split("\0").find((text) => text.startsWith(`${name}=`));
+  return parseEnviron(readProc(`${pid}/environ`) ?? "", name);
+}
+
+/** One variable of a `/proc/PID/environ`; an empty one counts as unset. */
+export function parseEnviron(text: string, name: string): string | undefined {
+  const entry = text.split("\0").find((text) => text.startsWith(`${name}=`));
   return entry?.slice(name.length + 1) || undefined;
 }

@@ -2,9 +2,10 @@
 import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
-import { Buffer } from "node:buffer";
+import { Buffer, isAscii } from "node:buffer";
 import type { SessionBatch } from "../../src/batch.ts";
 import type { Spans } from "../../src/exporter.ts";
+import { printableJson } from "../../src/printable.ts";
 
 /** Bytes that a line stays under, its end included: the Collector's file receiver reads no more. */
 export const LINE_LIMIT = 1024 * 1024;
@@ -39,7 +40,15 @@ function encodeLine(spans: readonly ReadableSpan[]): Uint8Array<ArrayBuffer> {
   for (const group of Map.groupBy(spans, (span): Resource => span.resource).values()) {
     parts.push(parts.length === 0 ? OPEN : COMMA, ...encodeResourceSpans(group));
   }
-  return Buffer.concat([...parts, CLOSE]);
+  return escapeUnprintable(Buffer.concat([...parts, CLOSE]));
+}
+
+const DELETE = 0x7f;
+
+/** People look at files with terminals, and processes choose their own names. */
+function escapeUnprintable(line: Buffer<ArrayBuffer>): Buffer<ArrayBuffer> {
+  if (isAscii(line) && !line.includes(DELETE)) return line; // JSON escapes the rest
+  return Buffer.from(printableJson(line.toString()));
 }
 
 const OPEN = Buffer.from('{"resourceSpans":[');

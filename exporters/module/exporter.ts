@@ -8,14 +8,7 @@ import { firstLine, loadSpanExporter } from "./load.ts";
 import type { ModuleSettings } from "./settings.ts";
 import { toWholeMicroseconds } from "./span.ts";
 
-/** Milliseconds that a SpanExporter may take. */
-export interface ModuleTimeouts {
-  readonly export: number;
-  /** For flush and shutdown together. */
-  readonly shutdown: number;
-}
-
-const TIMEOUTS: ModuleTimeouts = { export: 30_000, shutdown: 3_000 };
+const EXPORT_TIMEOUT_MS = 30_000;
 
 /** @throws {UsageError} if the module does not bring a SpanExporter */
 export async function openModule(
@@ -34,13 +27,14 @@ export type ModuleContext = Pick<ExporterContext, "warn"> & Pick<Spans, "toSpan"
 export class ModuleExporter implements Exporter {
   readonly #exporter: SpanExporter;
   readonly #context: ModuleContext;
-  readonly #timeouts: ModuleTimeouts;
+  readonly #timeoutMs: number;
   readonly #faults: Disposable;
 
-  constructor(exporter: SpanExporter, context: ModuleContext, timeouts = TIMEOUTS) {
+  /** @param timeoutMs milliseconds that an export may take; a shutdown has what its queue gives */
+  constructor(exporter: SpanExporter, context: ModuleContext, timeoutMs = EXPORT_TIMEOUT_MS) {
     this.#exporter = exporter;
     this.#context = context;
-    this.#timeouts = timeouts;
+    this.#timeoutMs = timeoutMs;
     this.#faults = surviveFaults(context.warn);
   }
 
@@ -52,7 +46,7 @@ export class ModuleExporter implements Exporter {
     );
     try {
       const result = await within(
-        this.#timeouts.export,
+        this.#timeoutMs,
         signal,
         new Promise<ExportResult | undefined>((resolve, reject) => {
           // void by its type, but some are async and reject
@@ -72,7 +66,7 @@ export class ModuleExporter implements Exporter {
 
   async shutdown(): Promise<void> {
     try {
-      await within(this.#timeouts.shutdown, undefined, this.#end());
+      await this.#end();
     } catch (error) {
       this.#context.warn(`cannot shut down: ${firstLine(error)}`);
     } finally {
@@ -90,14 +84,14 @@ export class ModuleExporter implements Exporter {
 }
 
 /** What `work` gives, or an error after `ms` milliseconds or when `signal` aborts. */
-function within<T>(ms: number, signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+function within<T>(ms: number, signal: AbortSignal, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const abort = () => reject(new Error("stopped before it had answered"));
   const timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1000} s`)), ms);
-  if (signal?.aborted) abort();
-  signal?.addEventListener("abort", abort);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort);
   return Promise.race([work, promise]).finally(() => {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
+    signal.removeEventListener("abort", abort);
   });
 }

@@ -5,9 +5,16 @@ import { sendingQueue } from "../../src/queue/queue_schema.ts";
 const MODULE = "a module such as npm:@opentelemetry/exporter-zipkin@3.1.0 or ./exporter.ts";
 const EXPORT = "the name of the SpanExporter class that the module exports";
 
+function hasCredentials(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && (url.username !== "" || url.password !== "");
+}
+
 /** Any exporter id with a `module` key: a SpanExporter of OpenTelemetry JS. */
 export const moduleSettings = z.strictObject({
   module: z.string(MODULE).min(1, MODULE)
+    // Deno prints the URL of what it downloads
+    .refine((text) => !hasCredentials(text), "a URL without user name and password")
     .describe("What to import: npm:NAME@VERSION, or a path relative to the config file."),
   export: z.string(EXPORT).min(1, EXPORT)
     .describe("The SpanExporter class among the module's exports."),

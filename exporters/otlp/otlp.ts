@@ -1,5 +1,6 @@
 /** The otlp exporter: spans to Jaeger, a Collector, or any other OTLP receiver. */
 import { UsageError } from "../../src/errors.ts";
+import { keepSecretHeader, keepSecretsOfUrl } from "../../src/secrets.ts";
 import { queueSettings } from "../../src/queue/queue_settings.ts";
 import type {
   Exporter,
@@ -95,6 +96,8 @@ async function openWay(
     warn,
     signal,
   );
+  keepSecretsOfUrl(url);
+  for (const header of Object.values(headers)) keepSecretHeader(header);
   const { readTls } = await import("./tls.ts");
   const options: TransportOptions = {
     endpoint: new URL(url),

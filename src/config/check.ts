@@ -62,7 +62,7 @@ function problemsOf(
   return [{
     offset,
     path,
-    text: `found ${showValue(found, path)}: expected ${issue.message}`,
+    text: `found ${showValue(found, path, document.isExpanded(path))}: expected ${issue.message}`,
   }];
 }
 

@@ -1,7 +1,9 @@
 /** The text of a config file as plain values, each with its place in the text. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
-import type { Document, Node, Pair, Scalar, YAMLError, YAMLMap } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
+import type { Alias, Document, Node, Pair, Scalar, YAMLError, YAMLMap } from "yaml";
 import { type Environment, expand, retype } from "./expand.ts";
+import { isSecretKey } from "./secret_values.ts";
+import { quote } from "./quote.ts";
 import type { Path, Problem } from "./problem.ts";
 
 const DEEPEST = 64;
@@ -23,8 +25,12 @@ export class ConfigDocument {
   readonly #env: Environment;
   /** Where keys and values are, by path. */
   readonly #places = new Map<string, { key?: number; value: number }>();
+  /** Paths of values that the environment gave a part of, which may be a secret. */
+  readonly #expanded = new Set<string>();
   /** The text behind values that the environment gave and YAML's rules gave another type. */
   readonly #texts = new Map<string, string>();
+  /** What aliases stand for; made when there is one. */
+  #targets: ReadonlyMap<Alias, Node> | undefined;
   #values = 0;
 
   constructor(text: string, env: Environment) {
@@ -68,6 +74,11 @@ export class ConfigDocument {
     return this.#places.get(placeKey(path))?.key ?? this.offset(path);
   }
 
+  /** Whether a part of the value at `path` came from a reference to the environment. */
+  isExpanded(path: Path): boolean {
+    return this.#expanded.has(placeKey(path));
+  }
+
   /** The text that the value at `path` was before it was typed, if the environment gave it. */
   expandedText(path: Path): string | undefined {
     return this.#texts.get(placeKey(path));
@@ -87,7 +98,7 @@ export class ConfigDocument {
       return this.#problem(offset, path, `more than ${MOST_VALUES} values: expected fewer aliases`);
     }
     if (isAlias(node)) {
-      const target = node.resolve(this.#document);
+      const target = (this.#targets ??= resolveAliases(this.#document)).get(node);
       if (target === undefined) {
         return this.#problem(offset, path, `unknown alias: expected an anchor before it`);
       }
@@ -147,13 +158,26 @@ export class ConfigDocument {
   #scalar(node: Scalar, offset: number, path: Path): unknown {
     if (typeof node.value === "bigint") return Number(node.value);
     if (typeof node.value !== "string") return node.value;
-    const expansion = expand(node.value, this.#env);
+    if (!node.value.isWellFormed()) {
+      return this.#problem(offset, path, "half a character (a lone surrogate): expected Unicode");
+    }
+    const expansion = expand(
+      node.value,
+      this.#env,
+      path.some(isSecretKey) ? quoteName : undefined,
+    );
     if ("problem" in expansion) return this.#problem(offset, path, expansion.problem);
+    if (expansion.expanded) this.#expanded.add(placeKey(path));
     if (!expansion.whole || node.tag !== undefined) return expansion.text;
     const value = retype(expansion.text);
     if (value !== expansion.text) this.#texts.set(placeKey(path), expansion.text);
     return value;
   }
+}
+
+/** A reference that is none, under a key of secrets: a variable's name is shown, as nothing else. */
+function quoteName(reference: string): string {
+  return /^\$\{[A-Z_][A-Z0-9_]*\}$/.test(reference) ? quote(reference) : "${…}";
 }
 
 function placeKey(path: Path): string {
@@ -164,6 +188,26 @@ function keyText(key: Scalar): string {
   return typeof key.value === "string" ? key.value : key.source ?? String(key.value);
 }
 
+/**
+ * What each alias stands for: the last node before it that has its anchor. All in one pass, because
+ * `Alias.resolve` walks through the whole document, and an alias may be met a great many times.
+ */
+function resolveAliases(document: Document): ReadonlyMap<Alias, Node> {
+  const anchored = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(document, {
+    Node: (_, node) => {
+      if (isAlias(node)) {
+        const target = anchored.get(node.source);
+        if (target !== undefined) targets.set(node, target);
+      } else if (node.anchor !== undefined) {
+        anchored.set(node.anchor, node);
+      }
+    },
+  });
+  return targets;
+}
+
 /** What the YAML parser found, without the text of the file that some of its messages hold. */
 function describeSyntax(error: YAMLError, text: string): string {
   const [offset] = error.pos;
@@ -172,6 +216,9 @@ function describeSyntax(error: YAMLError, text: string): string {
   if (text[offset] === "{" && text[offset - 1] === "$") {
     return "found ${…} without quotes within [ ] or { }: expected quotes around the value";
   }
-  const what = error.message.replace(/(token in YAML stream|extra characters): [^]*$/, "$1");
+  const what = error.message.replace(
+    /(token in YAML stream|extra characters|Unresolved tag|Unknown directive):? [^]*$/,
+    "$1",
+  );
   return `not YAML: ${what.charAt(0).toLowerCase()}${what.slice(1)}`;
 }

@@ -11,6 +11,8 @@ export type Expansion =
     readonly text: string;
     /** The text was one reference and nothing else. */
     readonly whole: boolean;
+    /** There was a reference in it. */
+    readonly expanded: boolean;
   }
   | { readonly problem: string };
 
@@ -21,8 +23,13 @@ const EXPECTED = "expected ${env:NAME}, ${env:NAME:-default}, or $$ for a dollar
  * Replaces the references in `source` by the variables' values, and `$$` by `$`. What is put in is
  * not expanded again. A default takes effect, as in a shell, when the variable is unset or empty;
  * without a default that is a problem. A `$` before anything but `{` and `$` stays.
+ * @param show how a problem shows what is no reference
  */
-export function expand(source: string, env: Environment): Expansion {
+export function expand(
+  source: string,
+  env: Environment,
+  show: (reference: string) => string = quote,
+): Expansion {
   let problem: string | undefined;
   let expanded = false;
   const text = source.replaceAll(/\$\$|\$\{[^}]*\}?/g, (found) => {
@@ -30,7 +37,7 @@ export function expand(source: string, env: Environment): Expansion {
     expanded = true;
     const [, name, fallback] = found.endsWith("}") ? REFERENCE.exec(found.slice(2, -1)) ?? [] : [];
     if (name === undefined || fallback?.includes("${")) {
-      problem ??= `${quote(found)} is no reference: ${EXPECTED}`;
+      problem ??= `${show(found)} is no reference: ${EXPECTED}`;
       return "";
     }
     const value = env(name) || fallback?.replaceAll("$$", () => "$");
@@ -41,7 +48,7 @@ export function expand(source: string, env: Environment): Expansion {
     return value ?? "";
   });
   if (problem !== undefined) return { problem };
-  return { text, whole: expanded && /^\$\{[^}]*\}$/.test(source) };
+  return { text, expanded, whole: expanded && /^\$\{[^}]*\}$/.test(source) };
 }
 
 /**

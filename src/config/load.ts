@@ -9,6 +9,7 @@ import { didYouMean } from "./nearest.ts";
 import { showPath } from "./problem.ts";
 import { quote } from "./quote.ts";
 import { configSchema } from "./schema.ts";
+import { keepSecretsOf } from "./secret_values.ts";
 
 /** The largest config file in bytes; a larger one is something else, given by mistake. */
 export const LARGEST_FILE = 2 ** 18;
@@ -79,6 +80,7 @@ export function parseConfig(text: string, context: ConfigContext & { file: strin
     if (document.value === null) {
       throw new UsageError(`${file}:1:1: empty: expected a mapping with an exporters section`);
     }
+    keepSecretsOf(document.value);
     const config = check(document, context.schemas);
     if (document.problems.length === 0 && config !== undefined) return config;
   }

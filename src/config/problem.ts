@@ -1,5 +1,6 @@
 /** What is wrong in a config file, and how a message says it. */
 import { quote } from "./quote.ts";
+import { isSecretKey } from "./secret_values.ts";
 
 /** Keys and list indices from the top of the file to a value. */
 export type Path = readonly (string | number)[];
@@ -22,16 +23,17 @@ export function showPath(path: Path): string {
   }).join("");
 }
 
-/** Keys under which values are secrets, which no message may show. */
-const SECRET = new Set(["headers", "key", "options"]);
-
-/** A value as messages show it, or only its kind where the value may be a secret. */
-export function showValue(value: unknown, path: Path): string {
+/**
+ * A value as messages show it, or only its kind where the value may be a secret.
+ * @param expanded whether the environment gave a part of it
+ */
+export function showValue(value: unknown, path: Path, expanded: boolean): string {
   if (value === null || value === undefined) return "nothing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
-  if (path.some((step) => typeof step === "string" && SECRET.has(step))) {
-    return typeof value === "string" ? "text" : `a ${typeof value}`;
+  if (expanded || path.some(isSecretKey)) {
+    const kind = typeof value === "string" ? "text" : `a ${typeof value}`;
+    return expanded ? `${kind} from the environment` : kind;
   }
   return typeof value === "string" ? quote(value) : String(value);
 }

@@ -5,7 +5,7 @@
  * | ------ | ----- | ---------------------------------------------------------------------------- |
  * | 0      | 4     | the same in every frame                                                      |
  * | 4      | 4     | length of the payload; 0: the seal, which ends a segment                     |
- * | 8      | 4     | CRC-32 of the payload; of a seal, the number of sessions in the segment      |
+ * | 8      | 4     | CRC-32 of the layout's text and the payload; of a seal, the segment's sessions |
  * | 12     | 4     | CRC-32 of the twelve bytes before                                            |
  *
  * Integers are little-endian, here as in the records.
@@ -22,9 +22,16 @@ export const FRAME_BEGIN = 0xf5;
 const MAGIC = 0xf6535400 + FRAME_BEGIN;
 const CHECKED = 12;
 
-/** Writes the header of the frame whose payload of `length` bytes lies behind it in `bytes`. */
-export function writeFrameHeader(bytes: Uint8Array<ArrayBuffer>, length: number): void {
-  write(bytes, length, crc32(bytes.subarray(FRAME_HEADER, FRAME_HEADER + length)));
+/**
+ * Writes the header of the frame whose payload of `length` bytes lies behind it in `bytes`.
+ * @param layout CRC-32 of the layout's text, so that records are never read as those of another one
+ */
+export function writeFrameHeader(
+  bytes: Uint8Array<ArrayBuffer>,
+  length: number,
+  layout: number,
+): void {
+  write(bytes, length, crc32(bytes.subarray(FRAME_HEADER, FRAME_HEADER + length), layout));
 }
 
 /** Writes the seal of a segment of `sessions`. */
@@ -59,7 +66,8 @@ export function isPayloadWhole(
   view: DataView<ArrayBuffer>,
   offset: number,
   length: number,
+  layout: number,
 ): boolean {
   const payload = new Uint8Array(view.buffer, view.byteOffset + offset + FRAME_HEADER, length);
-  return crc32(payload) === view.getUint32(offset + 8, true);
+  return crc32(payload, layout) === view.getUint32(offset + 8, true);
 }

@@ -13,6 +13,8 @@ export interface FrameSource {
   readonly size: number;
   /** Of one record, in bytes. */
   readonly recordSize: number;
+  /** CRC-32 of their layout's text. */
+  readonly layout: number;
   /** Reads bytes from `position` on: all that `target` has room for, or all that there are. */
   readAt(position: number, target: Uint8Array): number;
 }
@@ -82,12 +84,12 @@ export class FrameReader {
         this.#position = end;
         return "frame";
       }
-      // a header that is right tells how long the damage is, unless bytes are missing in it
-      if (end < size && this.#header(end) === undefined) {
-        return this.#damage(at + FRAME_HEADER, sessions);
-      }
       this.lostSessions = sessions;
-      this.#position = end;
+      // a header that is right tells how long the damage is, unless bytes are missing or too many
+      this.#position = this.#search(at + FRAME_HEADER, end);
+      if (this.#position === end && end < size && this.#header(end) === undefined) {
+        this.#position = this.#search(end, size);
+      }
       return "damage";
     }
   }
@@ -108,28 +110,29 @@ export class FrameReader {
 
   #isWhole(offset: number, length: number): boolean {
     return this.#load(offset, FRAME_HEADER + length) &&
-      isPayloadWhole(this.#view, offset - this.#start, length);
+      isPayloadWhole(this.#view, offset - this.#start, length, this.#source.layout);
   }
 
   #damage(searchFrom: number, lostSessions: number): "damage" {
     this.lostSessions = lostSessions;
-    this.#position = this.#search(searchFrom);
+    this.#position = this.#search(searchFrom, this.#source.size);
     return "damage";
   }
 
   /**
-   * Where the next whole frame begins at or after `from`. Nothing less will do, as a record may hold
-   * what looks like a header: its peer chose the address.
+   * Where the next whole frame begins at or after `from`; `to` if none does before. Nothing less will
+   * do, as a record may hold what looks like a header: its peer chose the address.
    */
-  #search(from: number): number {
+  #search(from: number, to: number): number {
     const { size } = this.#source;
-    for (let at = from; at + FRAME_HEADER <= size && this.#load(at, FRAME_HEADER);) {
+    for (let at = from; at < to && this.#load(at, FRAME_HEADER);) {
       const found = this.#window.subarray(0, this.#filled).indexOf(FRAME_BEGIN, at - this.#start);
       if (found < 0) {
         at = this.#start + this.#filled;
         continue;
       }
       at = this.#start + found;
+      if (at >= to) break;
       const length = this.#header(at);
       if (length !== undefined) {
         if (length === 0 && at + FRAME_HEADER === size) return at;
@@ -142,7 +145,7 @@ export class FrameReader {
       if (this.#budget < 0) break;
       at++;
     }
-    return size;
+    return to;
   }
 
   /** Has the window hold `length` bytes from `offset` on; false if they are not there. */

@@ -10,7 +10,7 @@ import { newCounters, type QueueCounters } from "./counters.ts";
 import { RecordStore } from "./record_store.ts";
 import type { Spool, Taken } from "./spool.ts";
 
-const MOST_FREE = 2; // batches for which memory is kept: one that fills up, one on its way
+const MOST_FREE = 4; // batches for which memory is kept, beside the one that fills up
 const LAST_ANSWER_MS = 1000; // for exports under way to a dead destination, where the rest is kept
 const LATE = new Error("no time was left");
 
@@ -135,8 +135,8 @@ export class ExporterQueue {
 
   /**
    * Delivers to another exporter, started already, under other settings, from the next try of each
-   * batch on; what waits is kept. Resolves when the one before has ended what it had under way and is
-   * shut down.
+   * batch on, which is due at once; what waits is kept. Resolves when the one before has ended what it
+   * had under way and is shut down. Not to be called after `close`.
    * @throws {RangeError} unless `canTake(settings)`
    */
   async replace(exporter: Exporter, settings: QueueSettings): Promise<void> {
@@ -289,7 +289,8 @@ export class ExporterQueue {
     let settings = this.#settings;
     let backoff = new Backoff(settings.retry);
     for (;;) {
-      const outcome = await this.#export(batch);
+      const exporter = this.#exporter;
+      const outcome = await this.#export(exporter, batch);
       if (outcome.status === "success") {
         this.#delivered(outcome, batch.length);
         return this.#release(work);
@@ -302,6 +303,10 @@ export class ExporterQueue {
       if (settings !== this.#settings) {
         settings = this.#settings;
         backoff = new Backoff(settings.retry);
+      }
+      if (exporter !== this.#exporter) {
+        this.counters.retries++;
+        continue;
       }
       const wait = backoff.next(outcome.retryAfterMs);
       if (wait !== undefined && this.#stopping && this.#spool !== undefined) {
@@ -319,9 +324,8 @@ export class ExporterQueue {
     }
   }
 
-  async #export(batch: SessionBatch): Promise<ExportOutcome> {
+  async #export(exporter: Exporter, batch: SessionBatch): Promise<ExportOutcome> {
     const { signal } = this.#abort;
-    const exporter = this.#exporter;
     const underWay = this.#exports.get(exporter) ?? new Set();
     this.#exports.set(exporter, underWay);
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -456,8 +460,8 @@ export class ExporterQueue {
 }
 
 /** Memory for the batches of a queue. */
-export function batchMemory({ batchSize }: QueueSettings): BatchMemory {
-  return new BatchMemory(batchSize, MOST_FREE);
+export function batchMemory({ batchSize, consumers }: QueueSettings): BatchMemory {
+  return new BatchMemory(batchSize, 1 + Math.min(consumers, MOST_FREE));
 }
 
 /** The sessions of `batch` behind the first `count`. */

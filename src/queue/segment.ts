@@ -1,4 +1,5 @@
 /** A file of a spool: a header, then frames. */
+import { bootId } from "../procfs.ts";
 import type { RecordTranslation } from "../record_translation.ts";
 import { isSystemError } from "../system_error.ts";
 import { FRAME_HEADER, sealedSessions } from "./frame.ts";
@@ -15,6 +16,10 @@ export class Segment implements FrameSource {
   /** Where the first frame begins. */
   readonly begin: number;
   readonly translation: RecordTranslation;
+  /** CRC-32 of its layout's text. */
+  readonly layout: number;
+  /** Whether the host was started anew since its sessions were recorded. */
+  readonly isOfEarlierBoot: boolean;
   /** Bytes that count: of a segment that is written, those of whole frames. */
   size: number;
   /** Sessions in it that nobody has taken yet. */
@@ -31,13 +36,15 @@ export class Segment implements FrameSource {
     this.id = header.id;
     this.begin = header.size;
     this.translation = header.translation;
+    this.layout = header.layout;
+    this.isOfEarlierBoot = header.boot !== bootId();
     this.size = size;
     this.#inode = ino;
   }
 
   /** Begins a segment in a file that is not there yet. @throws an error of the operating system */
   static create(path: string): Segment {
-    const bytes = makeHeader(crypto.getRandomValues(new Uint8Array(8)).toHex());
+    const bytes = makeHeader(crypto.getRandomValues(new Uint8Array(8)).toHex(), bootId());
     const header = readHeader(bytes);
     if (typeof header === "string") throw new TypeError(`cannot make a segment: ${header}`);
     const file = Deno.openSync(path, { createNew: true, read: true, write: true, mode: MODE });

@@ -7,7 +7,8 @@
  * | 8      | 4     | version of the format                                                        |
  * | 12     | 4     | length of the header, where the first frame begins                           |
  * | 16     | 8     | random id, by which `delivered` names the segment, whatever its file's name  |
- * | 24     |       | layout of the records, as `RECORD_DESCRIPTION` has it                        |
+ * | 24     | 16    | boot id of the host (random(4)), without which a cgroup's id tells nothing   |
+ * | 40     |       | layout of the records, as `RECORD_DESCRIPTION` has it                        |
  * | end −4 | 4     | CRC-32 of all before                                                         |
  */
 import { crc32 } from "node:zlib";
@@ -16,7 +17,9 @@ import { RecordTranslation } from "../record_translation.ts";
 
 const MAGIC = "tcpspanq";
 const FORMAT = 1;
-const FIXED = 24; // bytes before the layout
+const ID = 16; // offsets
+const BOOT = 24;
+const LAYOUT = 40;
 const CHECKSUM = 4;
 /** Bytes that hold any header. */
 export const LARGEST_HEADER = 65_536;
@@ -29,24 +32,35 @@ const decoder = new TextDecoder();
 export interface SegmentHeader {
   /** Hex. */
   readonly id: string;
+  /** Of the host when the segment was written; hex. */
+  readonly boot: string;
   /** Bytes. */
   readonly size: number;
   readonly translation: RecordTranslation;
+  /** CRC-32 of the layout's text. */
+  readonly layout: number;
 }
 
-/** The header of a new segment. */
-export function makeHeader(id: string, layout = RECORD_DESCRIPTION): Uint8Array<ArrayBuffer> {
+/** The header of a new segment. @param boot the host's boot id, 16 bytes in hex like `id`, of 8 */
+export function makeHeader(
+  id: string,
+  boot: string,
+  layout = RECORD_DESCRIPTION,
+): Uint8Array<ArrayBuffer> {
   const text = encoder.encode(layout);
-  const bytes = new Uint8Array(FIXED + text.length + CHECKSUM);
+  const bytes = new Uint8Array(LAYOUT + text.length + CHECKSUM);
   const view = new DataView(bytes.buffer);
   bytes.set(encoder.encode(MAGIC));
   view.setUint32(8, FORMAT, true);
   view.setUint32(12, bytes.length, true);
-  bytes.set(Uint8Array.fromHex(id), 16);
-  bytes.set(text, FIXED);
+  bytes.set(Uint8Array.fromHex(id + boot), ID);
+  bytes.set(text, LAYOUT);
   view.setUint32(bytes.length - CHECKSUM, crc32(bytes.subarray(0, -CHECKSUM)), true);
   return bytes;
 }
+
+/** Bytes of a new segment's header. */
+export const HEADER_SIZE = LAYOUT + encoder.encode(RECORD_DESCRIPTION).length + CHECKSUM;
 
 /**
  * Reads the header at the beginning of `bytes`.
@@ -60,14 +74,21 @@ export function readHeader(bytes: Uint8Array<ArrayBuffer>): SegmentHeader | stri
   const size = checkedSize(bytes);
   const header = size === undefined ? repaired(bytes) : bytes.subarray(0, size);
   if (header === undefined) return "it is no segment of a queue, or its beginning is damaged";
-  const translation = RecordTranslation.of(decoder.decode(header.subarray(FIXED, -CHECKSUM)));
+  const text = header.subarray(LAYOUT, -CHECKSUM);
+  const translation = RecordTranslation.of(decoder.decode(text));
   if (translation === undefined) return "its records have an unknown layout";
-  return { id: header.subarray(16, FIXED).toHex(), size: header.length, translation };
+  return {
+    id: header.subarray(ID, BOOT).toHex(),
+    boot: header.subarray(BOOT, LAYOUT).toHex(),
+    size: header.length,
+    translation,
+    layout: crc32(text),
+  };
 }
 
 /** Version of the format; undefined if the bytes do not begin like a segment. */
 function readFormat(bytes: Uint8Array<ArrayBuffer>): number | undefined {
-  if (bytes.length < FIXED || decoder.decode(bytes.subarray(0, 8)) !== MAGIC) return undefined;
+  if (bytes.length < LAYOUT || decoder.decode(bytes.subarray(0, 8)) !== MAGIC) return undefined;
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(8, true);
 }
 
@@ -76,16 +97,15 @@ function checkedSize(bytes: Uint8Array<ArrayBuffer>): number | undefined {
   if (readFormat(bytes) === undefined) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const size = view.getUint32(12, true);
-  if (size < FIXED + CHECKSUM || size > bytes.length) return undefined;
+  if (size < LAYOUT + CHECKSUM || size > bytes.length) return undefined;
   const checksum = view.getUint32(size - CHECKSUM, true);
   return crc32(bytes.subarray(0, size - CHECKSUM)) === checksum ? size : undefined;
 }
 
 /** Where all but a few bytes are those of today's header: today's, so that the frames can be read. */
 function repaired(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
-  if (bytes.length < FIXED) return undefined;
-  const header = makeHeader(bytes.slice(16, FIXED).toHex());
-  if (bytes.length < header.length) return undefined;
+  if (bytes.length < HEADER_SIZE) return undefined;
+  const header = makeHeader(bytes.slice(ID, BOOT).toHex(), bytes.slice(BOOT, LAYOUT).toHex());
   let damaged = 0;
   for (const [i, byte] of header.subarray(0, -CHECKSUM).entries()) {
     if (bytes[i] !== byte && ++damaged > MOST_DAMAGED) return undefined;

@@ -3,6 +3,8 @@ import { RECORD } from "../record_layout.ts";
 import { FrameReader } from "./frame_reader.ts";
 import type { Segment } from "./segment.ts";
 
+const CGROUP_ID = 8; // bytes
+
 /** A place between two sessions of a segment. */
 export interface Place {
   readonly segment: Segment;
@@ -51,7 +53,9 @@ export class SegmentReader {
     while (done < most && (this.#left > 0 || this.#nextFrame())) {
       const some = Math.min(most - done, this.#left);
       const records = this.#frames.payload.subarray(this.#read * translation.sourceSize);
-      translation.translate(records, some, target.subarray(done * RECORD.size));
+      const today = target.subarray(done * RECORD.size, (done + some) * RECORD.size);
+      translation.translate(records, some, today);
+      if (this.segment.isOfEarlierBoot) forgetCgroups(today);
       this.#read += some;
       this.#left -= some;
       done += some;
@@ -75,5 +79,12 @@ export class SegmentReader {
       if (this.#left > 0) return true;
     }
     return false;
+  }
+}
+
+/** The ids of cgroups are given anew at each boot: they would name others. */
+function forgetCgroups(records: Uint8Array): void {
+  for (let at = RECORD.owner_cgroup_id; at < records.length; at += RECORD.size) {
+    records.fill(0, at, at + CGROUP_ID);
   }
 }

@@ -11,6 +11,7 @@ import { Cursor, type Delivered } from "./cursor.ts";
 import { FRAME_HEADER, writeFrameHeader, writeSeal } from "./frame.ts";
 import { WINDOW } from "./frame_reader.ts";
 import { Segment } from "./segment.ts";
+import { HEADER_SIZE } from "./segment_header.ts";
 import { type Place, SegmentReader } from "./segment_reader.ts";
 import type { SpoolFolder } from "./spool_folder.ts";
 
@@ -125,9 +126,10 @@ export class Spool {
       this.#lookForFile();
       while (done < length) {
         const room = this.#makeRoom(whenFull);
-        if (room === 0) break;
+        const segment = this.#written;
+        if (room === 0 || segment === undefined) break;
         const some = Math.min(length - done, room, MOST_IN_FRAME);
-        this.#write(bytes.subarray(done * RECORD.size, (done + some) * RECORD.size), some);
+        this.#write(segment, bytes.subarray(done * RECORD.size, (done + some) * RECORD.size), some);
         done += some;
       }
       this.#recovered();
@@ -348,16 +350,19 @@ export class Spool {
   /** Sessions that the segment that is written has room for; 0 if the spool is full. */
   #makeRoom(whenFull: WhenFull): number {
     for (;;) {
-      this.#written ??= this.#begin();
-      const used = this.#written.size + 2 * FRAME_HEADER; // that of the frame, and the seal
-      const inSegment = Math.floor((this.#segmentBytes - used) / RECORD.size);
+      const size = this.#written?.size ?? HEADER_SIZE;
+      const ends = 2 * FRAME_HEADER; // that of the frame, and the seal
+      const inSegment = Math.floor((this.#segmentBytes - size - ends) / RECORD.size);
       if (inSegment < 1) {
         this.#seal();
         continue;
       }
-      const inSpool = this.#maxBytes - this.#bytes - 2 * FRAME_HEADER;
-      const room = Math.min(inSegment, Math.floor(inSpool / RECORD.size));
-      if (room >= 1) return room;
+      const rest = this.#maxBytes - this.#bytes - (this.#written === undefined ? HEADER_SIZE : 0);
+      const room = Math.min(inSegment, Math.floor((rest - ends) / RECORD.size));
+      if (room >= 1) {
+        this.#written ??= this.#begin();
+        return room;
+      }
       if (whenFull === "drop_newest" || !this.#dropOldest()) return 0;
     }
   }
@@ -377,11 +382,10 @@ export class Spool {
     return segment;
   }
 
-  #write(records: Uint8Array, sessions: number): void {
-    const segment = this.#written ??= this.#begin();
+  #write(segment: Segment, records: Uint8Array, sessions: number): void {
     const frame = this.#frame.subarray(0, FRAME_HEADER + records.length);
     frame.set(records, FRAME_HEADER);
-    writeFrameHeader(frame, records.length);
+    writeFrameHeader(frame, records.length, segment.layout);
     segment.append(frame);
     segment.waiting += sessions;
     this.#writtenSessions += sessions;

@@ -20,10 +20,9 @@ interface Running extends RunningExporter {
   readonly queue: ExporterQueue;
 }
 
-interface Opened extends RunningExporter {
-  readonly exporter: Exporter;
-  /** Undefined where the queue of the exporter before goes on. */
-  readonly queue: ExporterQueue | undefined;
+interface Opened extends Running {
+  /** Whether the queue is that of the exporter before it, which it is to replace. */
+  readonly takesOver: boolean;
 }
 
 /** Exporters that are open, and get no sessions before they are put to use. */
@@ -86,8 +85,9 @@ export class Exporters {
 
   /** What became of the sessions until now, by exporter, also of those that were removed. */
   get tallies(): readonly Tally[] {
-    const tallies = new Map(this.#past);
-    for (const queue of [...this.#queues, ...this.#draining.keys()]) addTally(tallies, queue);
+    const tallies = new Map<string, Tally>();
+    const all = [...this.#queues, ...this.#draining.keys(), ...this.#past.values()];
+    for (const tally of all) addTally(tallies, tally);
     return [...tallies.values()];
   }
 
@@ -119,10 +119,11 @@ export class Exporters {
 
   /** Shuts down what was opened and is not to be put to use. */
   async discard({ settings, opened }: OpenedExporters): Promise<void> {
-    const signal = this.#within(settings.shutdownTimeout);
-    await Promise.all(opened.map(async ({ configured: { id }, exporter, queue }) => {
+    const { shutdownTimeout } = settings;
+    const signal = this.#within(shutdownTimeout);
+    await Promise.all(opened.map(async ({ configured: { id }, exporter, queue, takesOver }) => {
+      if (!takesOver) return await queue.close(shutdownTimeout);
       try {
-        if (queue !== undefined) return await queue.close(settings.shutdownTimeout);
         await unlessAborted(exporter.shutdown(), signal);
       } catch (error) {
         log.warn(`${id}: cannot shut down: ${error instanceof Error ? error.message : error}`);
@@ -136,19 +137,18 @@ export class Exporters {
    */
   use({ settings, opened, spans }: OpenedExporters): void {
     this.#spans = spans;
-    const before = new Map(this.#running.map((running) => [running.configured.id, running]));
-    this.#running = settings.exporters.flatMap((configured): Running[] => {
-      const old = before.get(configured.id);
-      before.delete(configured.id);
-      const fresh = opened.find((one) => one.configured.id === configured.id);
-      if (fresh === undefined) return old === undefined ? [] : [old];
-      if (fresh.queue !== undefined) return [{ ...fresh, queue: fresh.queue }];
-      if (old === undefined) throw new TypeError(`${configured.id} has no queue`);
-      this.#await(old.queue.replace(fresh.exporter, configured.type.queue(configured.settings)));
-      return [{ ...fresh, queue: old.queue }];
-    });
+    const before = this.#running;
+    this.#running = settings.exporters.flatMap(({ id }) =>
+      find(opened, id) ?? find(before, id) ?? []
+    );
     this.#queues = this.#running.map(({ queue }) => queue);
-    for (const { queue } of before.values()) this.#drain(queue, settings.shutdownTimeout);
+    for (const { configured, exporter, queue, takesOver } of opened) {
+      if (!takesOver) continue;
+      this.#await(queue.replace(exporter, configured.type.queue(configured.settings)));
+    }
+    for (const { queue } of before) {
+      if (!this.#queues.includes(queue)) this.#drain(queue, settings.shutdownTimeout);
+    }
   }
 
   /** Has each look for what was renamed or removed under it. */
@@ -174,7 +174,7 @@ export class Exporters {
   ): Promise<Opened> {
     const { id, type, settings } = configured;
     const queueSettings = type.queue(settings);
-    const running = this.#running.find((exporter) => exporter.configured.id === id);
+    const running = find(this.#running, id);
     if (running?.queue.canTake(queueSettings) === false) {
       throw new UsageError(
         `exporters.${id}.sending_queue: its place on disk cannot change while it is in use: ` +
@@ -193,14 +193,14 @@ export class Exporters {
       },
       warn: (message) => warn(`${id}: ${message}`),
     });
-    const queue = running ? undefined : await openQueue({
+    const queue = running?.queue ?? await openQueue({
       id,
       exporter,
       settings: queueSettings,
       warn,
       baseDirectory: this.#context.baseDirectory,
     });
-    return { configured, exporter, queue, usesSpans };
+    return { configured, exporter, usesSpans, queue, takesOver: running !== undefined };
   }
 
   #within(timeoutMs: number): AbortSignal {
@@ -219,6 +219,10 @@ export class Exporters {
     const ended = end.finally(() => this.#ending.delete(ended));
     this.#ending.add(ended);
   }
+}
+
+function find<One extends RunningExporter>(all: readonly One[], id: string): One | undefined {
+  return all.find(({ configured }) => configured.id === id);
 }
 
 /** Adds what a queue counted to what was counted under its id before. */

@@ -17,18 +17,14 @@ export class Terminal {
   }
 }
 
-/** tty(4): opening /dev/tty fails without a controlling terminal, and once it was hung up. */
+/** proc_pid_stat(5): tty_nr, field 7, is 0 without one, and once it was hung up. */
 function hasTerminal(): boolean {
-  try {
-    using _terminal = Deno.openSync("/dev/tty");
-    return true;
-  } catch {
-    return false;
-  }
+  const [, number = "0"] = /\) \S \d+ \d+ \d+ (\d+) [^)]*$/.exec(readProc("self/stat") ?? "") ?? [];
+  return number !== "0";
 }
 
 /** proc_pid_status(5): a mask of the signals that are ignored. */
 function ignoresHangup(): boolean {
-  const [, mask] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readProc("self/status") ?? "") ?? [];
-  return mask !== undefined && (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n;
+  const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readProc("self/status") ?? "") ?? [];
+  return (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n;
 }

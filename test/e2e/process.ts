@@ -156,6 +156,18 @@ export class Output {
   }
 }
 
+/** What the descriptors of process `pid` stand for: paths, and the like. */
+export function openFiles(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  return Array.from(Deno.readDirSync(folder)).flatMap(({ name }) => {
+    try {
+      return [Deno.readLinkSync(`${folder}/${name}`)];
+    } catch {
+      return []; // closed by now
+    }
+  });
+}
+
 /** Asks again and again until the answer is neither undefined nor false. */
 export async function until<T>(
   what: string,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { makeTempFolder } from "../temp_folder.ts";
 import { curl, freePort, type Nginx, startNginx } from "./nginx.ts";
 import { Process, until } from "./process.ts";
+import { startTraffic } from "./traffic.ts";
 import { command, environment, REPOSITORY, startTcpspan, TRACING } from "./tcpspan.ts";
 
 /** An OTLP receiver that takes requests, and answers when it is told to. */
@@ -65,6 +66,33 @@ Deno.test("a first signal waits no longer than shutdown_timeout, and tells what 
   assert.match(stderr, /^tcpspan: captured 1 session; delivered: otlp 0$/m);
   assert.match(stderr, /^tcpspan: lost 1 session: otlp: not delivered$/m);
 });
+
+Deno.test("a module that flushes at its end has shutdown_timeout for it", async () => {
+  await using traffic = startTraffic();
+  await using folder = await makeTempFolder();
+  await Deno.writeTextFile(join(folder.path, "slow.ts"), SLOW_MODULE);
+  const file = join(folder.path, "tcpspan.yaml");
+  for (const [timeout, flushed] of [["1m", true], ["1s", false]] as const) {
+    await Deno.writeTextFile(
+      file,
+      `exporters: { x: { module: ./slow.ts, export: Slow } }\nshutdown_timeout: ${timeout}\n`,
+    );
+    await using tool = await startTcpspan(["--config", file, "-D", `${traffic.port}`]);
+    await traffic.make(1);
+    const { status, stderr } = await tool.stop("SIGTERM");
+    assert.equal(status, 0);
+    assert.equal(stderr.includes("flushed"), flushed);
+    assert.equal(stderr.includes("x: cannot shut down: no time was left"), !flushed);
+  }
+});
+
+const SLOW_MODULE = `
+export class Slow {
+  export(_spans, done) { done({ code: 0 }); }
+  forceFlush() { return new Promise((resolve) => setTimeout(resolve, 4000)); }
+  async shutdown() { console.error("flushed"); }
+}
+`;
 
 /** Exporters that would hold up the end for a minute: what stands under `exporters`. */
 const STUBBORN: readonly [name: string, exporter: (url: string) => string][] = [

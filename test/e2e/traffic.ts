@@ -48,6 +48,7 @@ export function startTraffic(): Traffic {
     during: async (work) => {
       let over = false;
       const done = work.finally(() => over = true);
+      done.catch(() => {}); // told below, once no session is under way
       while (!over) await make(1);
       return await done;
     },

@@ -235,7 +235,7 @@ Deno.test("parseConfig() expands references and types them as YAML would, quoted
   assert.equal(settings("stdout", "format: ${env:FORMAT}")["format"], "json");
   assert.deepEqual(capture('pids: ["${env:PID}"]').pids, [17]);
   assert.deepEqual(problems(`${STDOUT}capture:\n  pids:\n    - !!str "\${env:PID}"\n`), [
-    'f.yaml:5:13: capture.pids[0]: found "17": expected a process id from 1 to 4194304',
+    "f.yaml:5:13: capture.pids[0]: found text from the environment: expected a process id from 1 to 4194304",
   ]);
 });
 
@@ -319,7 +319,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "f.yaml:2:2: not YAML: unexpected scalar token in YAML stream",
   ]],
   ["an unknown tag", `${STDOUT}trace:\n  key: !secret x\n`, [
-    "f.yaml:4:8: not YAML: unresolved tag: !secret",
+    "f.yaml:4:8: not YAML: unresolved tag",
   ]],
   ["a duplicate key", `${STDOUT}capture:\n  pids: []\n  pids: []\n`, [
     "f.yaml:5:3: capture.pids: duplicate key: expected it once, found it on line 4 too",
@@ -610,6 +610,9 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "f.yaml:4:8: trace.key: environment variable UNSET is not set, or empty: expected a value " +
     "for it, or a default as in ${env:UNSET:-default}",
   ]],
+  ["half a character", `${STDOUT}trace:\n  key: "\\ud800"\n`, [
+    "f.yaml:4:8: trace.key: half a character (a lone surrogate): expected Unicode",
+  ]],
   ["a reference that is none", `${STDOUT}trace:\n  key: \${SECRET}\n`, [
     'f.yaml:4:8: trace.key: "${SECRET}" is no reference: expected ${env:NAME}, ' +
     "${env:NAME:-default}, or $$ for a dollar",
@@ -718,7 +721,7 @@ Deno.test("parseConfig() shows no variable's value where a secret may be", () =>
   const [line = ""] = problems("exporters:\n  otlp: { headers: '${env:SECRET}' }\n");
   assert.equal(
     line,
-    "f.yaml:2:20: exporters.otlp.headers: found text: expected a mapping of header names to values",
+    "f.yaml:2:20: exporters.otlp.headers: found text from the environment: expected a mapping of header names to values",
   );
 });
 

@@ -120,7 +120,14 @@ Deno.test("a session too large for a line gets one of its own", () => {
   assert.equal(lines.length, 2);
 });
 
-Deno.test("the file is created for its owner alone", async () => {
+/** A umask that forbids nothing, until it is disposed of: modes are then the program's own. */
+function permissiveUmask(): Disposable {
+  const before = Deno.umask(0);
+  return { [Symbol.dispose]: () => void Deno.umask(before) };
+}
+
+Deno.test("the file is created for its owner alone, whatever the umask", async () => {
+  using _umask = permissiveUmask();
   await using folder = await makeTempFolder();
   const exporter = await open({ path: "spans.jsonl" }, makeContext("file", folder.path));
   await exporter.shutdown();
@@ -172,6 +179,7 @@ for (
 }
 
 Deno.test("rotation by size puts files aside under lumberjack's names and loses nothing", async () => {
+  using _umask = permissiveUmask();
   await using folder = await makeTempFolder();
   const exporter = await open(
     { path: "spans.jsonl", rotation: { max_megabytes: 1, max_backups: 0 } },

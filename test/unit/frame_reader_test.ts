@@ -10,13 +10,14 @@ import {
 import { FrameReader, type FrameSource, WINDOW } from "../../src/queue/frame_reader.ts";
 
 const RECORD_SIZE = 8;
+const LAYOUT = 4711;
 
 /** A frame of records that hold `values`. */
 function frame(...values: number[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(FRAME_HEADER + values.length * RECORD_SIZE);
   const view = new DataView(bytes.buffer);
   values.forEach((value, i) => view.setUint32(FRAME_HEADER + i * RECORD_SIZE, value, true));
-  writeFrameHeader(bytes, values.length * RECORD_SIZE);
+  writeFrameHeader(bytes, values.length * RECORD_SIZE, LAYOUT);
   return bytes;
 }
 
@@ -35,6 +36,7 @@ function sourceOf(bytes: Uint8Array): FrameSource {
   return {
     size: bytes.length,
     recordSize: RECORD_SIZE,
+    layout: LAYOUT,
     readAt(position, target) {
       const part = bytes.subarray(position, position + target.length);
       target.set(part);
@@ -106,6 +108,15 @@ for (
       [1, 2],
       [3],
     ]],
+    [
+      "a frame from which as much is missing as the next one has",
+      join(
+        C.subarray(0, 16),
+        B,
+        A,
+      ),
+      [{ damage: [0, 16, 3] }, [3], [1, 2]],
+    ],
     ["a frame cut off", join(A, C.subarray(0, 39)), [[1, 2], { damage: [32, 39, 3] }]],
     ["a header cut off", join(A, C.subarray(0, 9)), [[1, 2], { damage: [32, 9, 0] }]],
     ["a seal behind damage", join(A, flipped(B, 5), seal(3)), [[1, 2], { damage: [32, 24, 0] }]],
@@ -121,19 +132,25 @@ Deno.test("a record that looks like a header is never taken for one", () => {
   const trap = frame(7, 8).subarray(0, FRAME_HEADER);
   const evil = new Uint8Array(FRAME_HEADER + 3 * RECORD_SIZE);
   evil.set(trap, FRAME_HEADER);
-  writeFrameHeader(evil, 3 * RECORD_SIZE);
+  writeFrameHeader(evil, 3 * RECORD_SIZE, LAYOUT);
   assert.deepEqual(readAll(join(flipped(evil, 5), B, C)), [{ damage: [0, 40, 0] }, [3], [4, 5, 6]]);
 });
 
 Deno.test("a payload that is no number of whole records is damage", () => {
   const odd = new Uint8Array(FRAME_HEADER + RECORD_SIZE + 1);
-  writeFrameHeader(odd, RECORD_SIZE + 1);
+  writeFrameHeader(odd, RECORD_SIZE + 1, LAYOUT);
   assert.deepEqual(readAll(join(odd, B)), [{ damage: [0, 25, 1] }, [3]]);
+});
+
+Deno.test("a frame of another layout is damage", () => {
+  const other = frame(1, 2);
+  writeFrameHeader(other, 2 * RECORD_SIZE, LAYOUT + 1);
+  assert.deepEqual(readAll(join(other, B)), [{ damage: [0, 32, 2] }, [3]]);
 });
 
 Deno.test("a payload larger than any is damage", () => {
   const large = new Uint8Array(FRAME_HEADER + LARGEST_PAYLOAD + RECORD_SIZE);
-  writeFrameHeader(large, LARGEST_PAYLOAD + RECORD_SIZE);
+  writeFrameHeader(large, LARGEST_PAYLOAD + RECORD_SIZE, LAYOUT);
   const [damage, ...rest] = readAll(join(large, B));
   assert.deepEqual(damage, { damage: [0, large.length, LARGEST_PAYLOAD / RECORD_SIZE + 1] });
   assert.deepEqual(rest, [[3]]);
@@ -141,7 +158,7 @@ Deno.test("a payload larger than any is damage", () => {
 
 Deno.test("frames are found beyond the reader's memory, and as the source grows", () => {
   const large = new Uint8Array(FRAME_HEADER + LARGEST_PAYLOAD);
-  writeFrameHeader(large, LARGEST_PAYLOAD);
+  writeFrameHeader(large, LARGEST_PAYLOAD, LAYOUT);
   const bytes = join(A, large, B, large, C);
   const source = { ...sourceOf(bytes), size: 0 };
   const reader = new FrameReader(source, window, 0);
@@ -169,7 +186,7 @@ Deno.test("a source that ends before its size is damage to its end", () => {
 Deno.test("a source full of what could begin a frame is given up within a second", () => {
   const headers = new Uint8Array(16 * 2 ** 20);
   const header = new Uint8Array(FRAME_HEADER + LARGEST_PAYLOAD);
-  writeFrameHeader(header, LARGEST_PAYLOAD);
+  writeFrameHeader(header, LARGEST_PAYLOAD, LAYOUT);
   for (let i = 0; i < headers.length; i += FRAME_HEADER) {
     headers.set(header.subarray(0, FRAME_HEADER), i);
   }

@@ -1,13 +1,10 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import type { SessionBatch } from "../../src/batch.ts";
 import type { Exporter, ExportOutcome, QueueSettings } from "../../src/exporter.ts";
 import { newCounters, type QueueCounters } from "../../src/queue/counters.ts";
 import { ExporterQueue } from "../../src/queue/queue.ts";
-import { makeBatch } from "../fixtures.ts";
-
-const SUCCESS: ExportOutcome = { status: "success" };
-const BUSY: ExportOutcome = { status: "retryable", reason: "busy" };
+import { BUSY, FakeExporter, sleep, SUCCESS, within } from "../fake_exporter.ts";
+import { numbers, sessions } from "../spool.ts";
 
 const SETTINGS: QueueSettings = {
   queueSize: 1000,
@@ -16,46 +13,6 @@ const SETTINGS: QueueSettings = {
   linger: 0,
   retry: { initialInterval: 1, maxInterval: 4, maxElapsedTime: 0 },
 };
-
-/** An exporter that answers as it is told, and remembers what it was given. */
-class FakeExporter implements Exporter {
-  /** Owner pids of each export, in order. */
-  readonly exports: number[][] = [];
-  /** Of those exports that were answered with success. */
-  readonly delivered: number[] = [];
-  readonly times: number[] = [];
-  underWay = 0;
-  mostUnderWay = 0;
-  shutdowns = 0;
-
-  constructor(
-    private readonly answer: (
-      attempt: number,
-      signal: AbortSignal,
-    ) => ExportOutcome | Promise<ExportOutcome>,
-  ) {}
-
-  async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
-    assert.equal(this.shutdowns, 0, "exported after shutdown");
-    const pids = [...batch].map(({ pid }) => pid ?? 0);
-    this.times.push(performance.now());
-    this.exports.push(pids);
-    this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
-    try {
-      const outcome = await this.answer(this.exports.length, signal);
-      if (outcome.status === "success") this.delivered.push(...pids);
-      return outcome;
-    } finally {
-      this.underWay--;
-    }
-  }
-
-  shutdown(): Promise<void> {
-    assert.equal(this.underWay, 0, "shut down during an export");
-    this.shutdowns++;
-    return Promise.resolve();
-  }
-}
 
 /** A queue in front of `exporter`, and the messages that it gave. */
 function queueFor(exporter: Exporter, settings: Partial<QueueSettings> = {}) {
@@ -69,30 +26,6 @@ function queueFor(exporter: Exporter, settings: Partial<QueueSettings> = {}) {
 /** Counters that are 0 but for those given. */
 function counters(some: Partial<QueueCounters>): QueueCounters {
   return { ...newCounters(), ...some };
-}
-
-/** Sessions with the pids from `first` on. */
-function sessions(first: number, count: number): SessionBatch {
-  return makeBatch(...Array.from({ length: count }, (_, i) => ({ owner_pid: first + i })));
-}
-
-function numbers(first: number, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => first + i);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Fails after `ms` milliseconds instead of hanging for ever. */
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`not done within ${ms} ms`)), ms);
-  try {
-    await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 Deno.test("ExporterQueue delivers what was pushed, in order, and counts it", async () => {
@@ -167,6 +100,25 @@ Deno.test("push() drops what does not fit, counts it, and says so once", async (
   await queue.close(1000);
   assert.deepEqual(exporter.delivered, numbers(1, 12)); // the first ones
   assert.equal(queue.counters.exported, 12);
+  assert.deepEqual(warnings, ["fake/1: lost 4 sessions until now: its queue is full"]);
+});
+
+Deno.test("drop_oldest drops what has waited longest, by batches, and keeps the queue full", async () => {
+  const go = Promise.withResolvers<void>();
+  const exporter = new FakeExporter(() => go.promise.then(() => SUCCESS));
+  const settings = { queueSize: 10, batchSize: 4, whenFull: "drop_oldest" } as const;
+  const { queue, warnings } = queueFor(exporter, settings);
+  queue.push(sessions(1, 2));
+  await sleep(1); // now under way
+  queue.push(sessions(3, 9)); // in batches of 4, 4 and 1
+  queue.push(sessions(12, 3)); // room for which is the first batch's
+  assert.deepEqual([queue.length, queue.inFlight], [8, 2]);
+  queue.push(sessions(15, 25)); // more than it holds: the last ones
+  assert.equal(queue.length, 10);
+  go.resolve();
+  await queue.close(1000);
+  assert.deepEqual(exporter.delivered, [1, 2, ...numbers(30, 10)]);
+  assert.deepEqual(queue.counters, counters({ accepted: 39, exported: 12, dropped: 27 }));
   assert.deepEqual(warnings, ["fake/1: lost 4 sessions until now: its queue is full"]);
 });
 
@@ -343,6 +295,30 @@ Deno.test("close() again leaves less time, and never more", async () => {
   assert.equal(exporter.exports.length, 1, "what waited was not tried");
 });
 
+Deno.test("a step of the wall clock neither delays nor hastens the next try, nor ends them", async () => {
+  const dateNow = Date.now;
+  const HOUR_MS = 3_600_000;
+  try {
+    for (const step of [-HOUR_MS, HOUR_MS]) {
+      const exporter: FakeExporter = new FakeExporter((attempt) => {
+        if (attempt > 1) return SUCCESS;
+        Date.now = () => dateNow() + step;
+        return BUSY;
+      });
+      const retry = { initialInterval: 100, maxInterval: 100, maxElapsedTime: 60_000 };
+      const { queue } = queueFor(exporter, { retry });
+      queue.push(sessions(1, 1));
+      await sleep(300);
+      assert.deepEqual(exporter.delivered, [1]);
+      const [first = 0, second = 0] = exporter.times;
+      assert.ok(second - first >= 45 && second - first < 250, `${second - first} ms`);
+      await queue.close(1000);
+    }
+  } finally {
+    Date.now = dateNow;
+  }
+});
+
 Deno.test("replace() gives what waits to the new exporter, and shuts the old one down", async () => {
   const dead = new FakeExporter(() => BUSY);
   const retry = { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 };
@@ -402,7 +378,7 @@ Deno.test("replace() by a smaller queue drops what comes, not what waits", async
   await sleep(5);
   void queue.replace(dead, { ...SETTINGS, queueSize: 5 });
   queue.push(sessions(11, 1));
-  assert.deepEqual([queue.counters.accepted, queue.counters.dropped], [11, 1]);
+  assert.equal(queue.counters.dropped, 1);
   await queue.close(10);
 });
 

@@ -4,6 +4,7 @@ import { makeHeader, readHeader } from "../../src/queue/segment_header.ts";
 import { RECORD, RECORD_DESCRIPTION } from "../../src/record_layout.ts";
 
 const ID = "0123456789abcdef";
+const BOOT = "00112233445566778899aabbccddeeff";
 const OTHER = "size:16 owner_pid:0:4 netns:8:4";
 
 /** A header in which the bytes from `at` on are others, with or without a checksum to match. */
@@ -13,7 +14,7 @@ function changed(
   checksum: "right" | "wrong" = "wrong",
   layout = OTHER,
 ) {
-  const header = makeHeader(ID, layout);
+  const header = makeHeader(ID, BOOT, layout);
   header.set(bytes, at);
   if (checksum === "right") {
     new DataView(header.buffer).setUint32(header.length - 4, crc32(header.subarray(0, -4)), true);
@@ -23,21 +24,21 @@ function changed(
 
 Deno.test("a header tells its id, its size, and how to translate the records behind it", () => {
   const bytes = new Uint8Array(5000);
-  const header = makeHeader(ID, OTHER);
+  const header = makeHeader(ID, BOOT, OTHER);
   bytes.set(header);
   const found = readHeader(bytes);
   assert.ok(typeof found === "object");
-  assert.deepEqual([found.id, found.size], [ID, header.length]);
+  assert.deepEqual([found.id, found.boot, found.size], [ID, BOOT, header.length]);
   assert.equal(found.translation.sourceSize, 16);
   assert.equal(found.translation.isIdentity, false);
 });
 
 Deno.test("a new segment has today's layout", () => {
-  const found = readHeader(makeHeader(ID));
+  const found = readHeader(makeHeader(ID, BOOT));
   assert.ok(typeof found === "object");
   assert.equal(found.translation.isIdentity, true);
   assert.equal(found.translation.sourceSize, RECORD.size);
-  assert.ok(new TextDecoder().decode(makeHeader(ID)).includes(RECORD_DESCRIPTION));
+  assert.ok(new TextDecoder().decode(makeHeader(ID, BOOT)).includes(RECORD_DESCRIPTION));
 });
 
 const NO_SEGMENT = "it is no segment of a queue, or its beginning is damaged";
@@ -45,27 +46,27 @@ const NO_SEGMENT = "it is no segment of a queue, or its beginning is damaged";
 for (
   const [name, bytes, why] of [
     ["nothing", new Uint8Array(), NO_SEGMENT],
-    ["a few bytes", makeHeader(ID).slice(0, 20), NO_SEGMENT],
-    ["a header cut off", makeHeader(ID).slice(0, -5), NO_SEGMENT],
+    ["a few bytes", makeHeader(ID, BOOT).slice(0, 20), NO_SEGMENT],
+    ["a header cut off", makeHeader(ID, BOOT).slice(0, -5), NO_SEGMENT],
     ["another file", new TextEncoder().encode("#!/bin/sh\n".repeat(200)), NO_SEGMENT],
-    ["a damaged layout of another version", changed(30, [0]), NO_SEGMENT],
+    ["a damaged layout of another version", changed(50, [0]), NO_SEGMENT],
     ["a size beyond the file", changed(12, [255, 255, 255, 255]), NO_SEGMENT],
     [
       "another format",
       changed(8, [2], "right"),
       "it is of another version of tcpspan (format 2, expected 1)",
     ],
-    ["a layout that is none", changed(24, [0], "right"), "its records have an unknown layout"],
+    ["a layout that is none", changed(40, [0], "right"), "its records have an unknown layout"],
   ] as const
 ) {
   Deno.test(`${name} is no header`, () => assert.equal(readHeader(bytes), why));
 }
 
 Deno.test("a few wrong bytes in a header of today's layout lose nothing", () => {
-  for (let at = 12; at < makeHeader(ID).length; at++) {
+  for (let at = 12; at < makeHeader(ID, BOOT).length; at++) {
     const found = readHeader(changed(at, [0xff], "wrong", RECORD_DESCRIPTION));
     assert.ok(typeof found === "object", `byte ${at}: ${found}`);
-    assert.equal(found.size, makeHeader(ID).length);
+    assert.equal(found.size, makeHeader(ID, BOOT).length);
     assert.equal(found.translation.isIdentity, true);
   }
 });

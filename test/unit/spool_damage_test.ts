@@ -2,20 +2,25 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { FRAME_HEADER, writeFrameHeader } from "../../src/queue/frame.ts";
-import { makeHeader, readHeader } from "../../src/queue/segment_header.ts";
+import { HEADER_SIZE, makeHeader } from "../../src/queue/segment_header.ts";
+import { bootId } from "../../src/procfs.ts";
 import { RECORD } from "../../src/record_layout.ts";
-import { crash, drain, FOLDER, numbers, openSpool, segments, sessions } from "../spool.ts";
+import {
+  crash,
+  drain,
+  FOLDER,
+  numbers,
+  openSpool,
+  pids,
+  segments,
+  sessions,
+  takeOne,
+} from "../spool.ts";
 import { makeTempFolder, type TempFolder } from "../temp_folder.ts";
 
-const HEADER = headerSize();
 const FRAMES = [2, 3, 2]; // sessions in each
-
-function headerSize(): number {
-  const header = readHeader(makeHeader("0011223344556677"));
-  assert.ok(typeof header === "object");
-  return header.size;
-}
 
 /** A segment of `FRAMES`, as a process leaves it that is killed, or that ends. */
 async function segmentOf(end: "crash" | "close"): Promise<Uint8Array<ArrayBuffer>> {
@@ -39,7 +44,7 @@ const SEALED = await segmentOf("close");
 /** Where each frame begins, and the last one ends. */
 const STARTS = FRAMES.reduce(
   (starts, count) => [...starts, (starts.at(-1) ?? 0) + FRAME_HEADER + count * RECORD.size],
-  [HEADER],
+  [HEADER_SIZE],
 );
 
 /** A folder with a spool of these segments. */
@@ -108,7 +113,7 @@ Deno.test("the cut is made in the file, so that it is told once", async () => {
 });
 
 Deno.test("torn within its header, a segment is left alone", async () => {
-  for (const size of [0, 1, 8, 23, 24, HEADER - 1]) {
+  for (const size of [0, 1, 8, 23, 24, HEADER_SIZE - 1]) {
     const { found, warnings, left } = await deliver(TORN.subarray(0, size));
     assert.deepEqual([found, left], [[], ["0000000000000001.seg"]]);
     assert.deepEqual(warnings, [
@@ -122,7 +127,7 @@ Deno.test("torn within its header, a segment is left alone", async () => {
 function* bytesOf(segment: Uint8Array): Generator<number> {
   for (let at = 0; at < segment.length; at++) {
     const frame = STARTS.findLast((start) => start <= at) ?? 0;
-    if (at < HEADER || at - frame < FRAME_HEADER || at % 23 === 0) yield at;
+    if (at < HEADER_SIZE || at - frame < FRAME_HEADER || at % 23 === 0) yield at;
   }
 }
 
@@ -254,14 +259,29 @@ Deno.test("a segment of another format is left for the version that knows it", a
 });
 
 Deno.test("records of another layout are translated", async () => {
-  const header = makeHeader("0011223344556677", "size:16 netns:0:4 owner_pid:4:4 new_one:8:8");
+  const layout = "size:16 netns:0:4 owner_pid:4:4 new_one:8:8";
+  const header = makeHeader("0011223344556677", bootId(), layout);
   const frame = Buffer.alloc(FRAME_HEADER + 3 * 16);
   for (const i of [0, 1, 2]) frame.writeUInt32LE(70 + i, FRAME_HEADER + i * 16 + 4);
   const bytes = Uint8Array.from(frame);
-  writeFrameHeader(bytes, 3 * 16);
+  writeFrameHeader(bytes, 3 * 16, crc32(new TextEncoder().encode(layout)));
   const { found, corrupt } = await deliver(SEALED, Buffer.concat([header, bytes]), SEALED);
   assert.deepEqual(found, [...ALL, 70, 71, 72, ...ALL]);
   assert.equal(corrupt, 0);
+});
+
+Deno.test("sessions of an earlier boot have no cgroup, as its id may be another's by now", async () => {
+  const frame = SEALED.subarray(HEADER_SIZE);
+  for (const boot of [bootId(), "00112233445566778899aabbccddeeff"]) {
+    const header = makeHeader("0011223344556677", boot);
+    await using folder = await spoolOf(Buffer.concat([header, frame]));
+    await using open = openSpool(folder.path);
+    const taken = takeOne(open.spool);
+    const cgroups = [...taken.batch].map(({ cgroupId }) => cgroupId);
+    assert.deepEqual(cgroups, ALL.map(() => boot === bootId() ? 7n : 0n));
+    assert.deepEqual(pids(taken.batch), ALL);
+    open.spool.done(taken);
+  }
 });
 
 Deno.test("a frame with more sessions than a batch is delivered in several", async () => {
@@ -287,12 +307,12 @@ Deno.test("bits that flip in a file while it waits cost its frame, counted and t
   open.spool.append(sessions(1, 5), "drop_newest");
   open.spool.append(sessions(6, 5), "drop_newest");
   using file = Deno.openSync(segmentPath(folder, 1), { write: true });
-  file.seekSync(HEADER + FRAME_HEADER + 50, Deno.SeekMode.Start);
+  file.seekSync(HEADER_SIZE + FRAME_HEADER + 50, Deno.SeekMode.Start);
   file.writeSync(new Uint8Array(1).fill(0xee));
   assert.deepEqual(drain(open.spool), numbers(6, 5));
   assert.deepEqual([open.counters.corrupt, open.spool.length], [5, 0]);
   assert.deepEqual(open.warnings, [
-    `SPOOL/0000000000000001.seg: 1456 bytes at ${HEADER} are damaged; what is whole is delivered`,
+    `SPOOL/0000000000000001.seg: 1456 bytes at ${HEADER_SIZE} are damaged; what is whole is delivered`,
   ]);
   open.spool.append(sessions(11, 3), "drop_newest");
   assert.deepEqual(drain(open.spool), numbers(11, 3));

@@ -1,0 +1,107 @@
+/** Disks of the file exporter that take no writes for a while: told once, and nothing is lost. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
+import { mountReadOnlyDisk } from "../read_only_disk.ts";
+import { mountSmallDisk } from "../small_disk.ts";
+import { makeTempFolder } from "../temp_folder.ts";
+import { until } from "./process.ts";
+import { startTcpspan, TRACING } from "./tcpspan.ts";
+import { startTraffic } from "./traffic.ts";
+
+interface Case {
+  readonly name: string;
+  /** Takes the disk away; disposing gives it back. */
+  readonly spoil: (folder: string) => Promise<AsyncDisposable>;
+  /** What is said of it. */
+  readonly reason: string;
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: "a full disk",
+    spoil: async (folder) => {
+      const ballast = join(folder, "ballast");
+      // to the last page: the next write may fit in part
+      await Deno.writeFile(ballast, new Uint8Array(2 ** 20)).catch(() => {});
+      return { [Symbol.asyncDispose]: () => Deno.remove(ballast) };
+    },
+    reason: "No space left on device",
+  },
+  { name: "a read-only disk", spoil: mountReadOnlyDisk, reason: "Read-only file system" },
+  {
+    name: "a folder that is gone",
+    spoil: async (folder) => {
+      const elsewhere = `${folder}.elsewhere`;
+      await Deno.rename(folder, elsewhere);
+      return { [Symbol.asyncDispose]: () => Deno.rename(elsewhere, folder) };
+    },
+    reason: "there is no folder FOLDER any more: create it",
+  },
+];
+
+for (const { name, spoil, reason } of CASES) {
+  Deno.test(`${name}: told once, tried again, and every session is in the file once it can`, async () => {
+    await using traffic = startTraffic();
+    await using outer = await makeTempFolder();
+    await using _disk = await mountSmallDisk(outer.path, 512 * 1024);
+    const folder = join(outer.path, "spans");
+    await Deno.mkdir(folder);
+    const path = join(folder, "spans.jsonl");
+    await using tool = await startTcpspan([], {
+      config: `
+capture: { remote_ports: [${traffic.port}] }
+exporters: { file: { path: "${path}" } }
+`,
+    });
+    await traffic.make(3);
+    await until("the first sessions", () => spansIn(path) === 3);
+    {
+      await using _spoilt = await spoil(folder);
+      for (let i = 0; i < 3; i++) {
+        await traffic.make(20);
+        await tool.stderr.waitForLines(1, (line) => line.includes("trying again"));
+        await new Promise((resolve) => setTimeout(resolve, 300)); // longer than a batch fills up
+      }
+    }
+    await tool.stderr.waitForLines(1, (line) => line === "tcpspan: file: delivering again");
+    await traffic.make(1);
+    const { status, stderr } = await tool.stop("SIGTERM");
+    const why = reason.replace("FOLDER", folder);
+    assert.deepEqual([status, stderr], [
+      0,
+      `\
+${TRACING}
+tcpspan: file: cannot write ${path}: ${why}; trying again, up to 100000 sessions are kept
+tcpspan: file: delivering again
+`,
+    ]);
+    const ids = parseOtlpJsonLines(await Deno.readTextFile(path)).map(({ spanId }) => spanId);
+    assert.equal(ids.length, traffic.made);
+    assert.equal(new Set(ids).size, traffic.made);
+  });
+}
+
+Deno.test("a disk that is full to the end: the stop is not held up, and tells what was lost", async () => {
+  await using traffic = startTraffic();
+  await using folder = await makeTempFolder();
+  await using _disk = await mountSmallDisk(folder.path, 512 * 1024);
+  const path = join(folder.path, "spans.jsonl");
+  await using tool = await startTcpspan([], {
+    config: `
+capture: { remote_ports: [${traffic.port}] }
+exporters: { file: { path: "${path}" } }
+`,
+  });
+  await Deno.writeFile(join(folder.path, "ballast"), new Uint8Array(2 ** 20)).catch(() => {});
+  await traffic.make(20);
+  await tool.stderr.waitForLines(1, (line) => line.includes("trying again"));
+  const { status, stderr } = await tool.stop("SIGTERM");
+  assert.equal(status, 0);
+  assert.match(stderr, /^tcpspan: lost 20 sessions: file: not delivered$/m);
+  assert.equal(spansIn(path), 0, "and nothing of them is in the file");
+});
+
+function spansIn(path: string): number {
+  return parseOtlpJsonLines(Deno.readTextFileSync(path)).length;
+}

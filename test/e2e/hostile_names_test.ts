@@ -1,0 +1,127 @@
+/**
+ * Processes that choose their names to harm whoever looks at them: executable, comm, cgroup,
+ * command line and OTEL_SERVICE_NAME. One record a session in every format, safe to look at.
+ */
+import assert from "node:assert/strict";
+import { decodeTraceRequest } from "../otlp_protobuf.ts";
+import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
+import { UNSAFE } from "../fuzz/expect.ts";
+import { accept, OtlpReceiver } from "../otlp_receiver.ts";
+import { startNginx } from "./nginx.ts";
+import { Process, until } from "./process.ts";
+import { startTcpspan, type Tcpspan } from "./tcpspan.ts";
+
+/** Names as bash writes them, which knows bytes: $'…'. */
+const NAMES = [
+  String.raw`\e[2J\e]0;evil\a`,
+  String.raw`\x9b31m\xc2\x9b31m`,
+  String.raw`\u202egpj.exe\u2066`,
+  String.raw`a\u200bb\ufeff\u00ad`,
+  String.raw`a,"b",=1+1`,
+  String.raw`a\nb\rc\td`,
+  String.raw`\\x1b\\`,
+  String.raw`\xff\xfe\xed\xa0\x80`,
+  String.raw`=cmd|\' C\'!A0`,
+] as const;
+
+/** A session of a process that has such a name wherever a process can have one. */
+const SCRIPT = String.raw`
+set -e
+name=$(printf %s "$2"; printf .); name=\${name%.}
+folder=$(mktemp -d)
+mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+cgroup="$mount/tcpspan-$$-\${name//$'\n'/}.service"
+mkdir "$cgroup"
+cp "$(command -v bash)" "$folder/$name"
+OTEL_SERVICE_NAME="$name" "$folder/$name" -c '
+  echo $$ >"$2/cgroup.procs"
+  printf %s "$1" >/proc/self/comm
+  exec 3<>/dev/tcp/127.0.0.1/$3
+  exec 3>&-
+  sleep 4 </dev/null >/dev/null 2>&1
+  :
+' bash "$name" "$cgroup" "$1"
+rmdir "$cgroup"
+rm -r "$folder"
+`.replaceAll("\\${", "${");
+
+const FORMATS = ["table", "wide", "csv", "json"] as const;
+
+Deno.test("hostile names: one safe record a session in each format, whole in OTLP", async () => {
+  await using nginx = await startNginx();
+  await using protobuf = await OtlpReceiver.start(accept);
+  await using json = await OtlpReceiver.start(accept);
+  const folder = await Deno.makeTempDir({ prefix: "tcpspan-hostile-" });
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const tools = new Map<string, Tcpspan>();
+  for (const format of FORMATS) {
+    const tool = await startTcpspan(["-D", `${nginx.port}`], {
+      config: `
+resource: { command_line: true, from_process_env: ${format === "json"} }
+exporters:
+  stdout: { format: ${format} }
+  ${format === "json" ? `file: { path: ${folder}/spans.jsonl }` : ""}
+  ${format === "json" ? `otlp/p: { endpoint: "${protobuf.url()}" }` : ""}
+  ${format === "json" ? `otlp/j: { endpoint: "${json.url()}", protocol: http/json }` : ""}
+`,
+    });
+    tools.set(format, stack.use(tool));
+  }
+  const processes = NAMES.map((name) =>
+    stack.use(
+      new Process([
+        "bash",
+        "-c",
+        `exec bash -c "$0" bash "$1" $'${name}'`,
+        SCRIPT,
+        `${nginx.port}`,
+      ]),
+    )
+  );
+  const header = { table: 1, wide: 1, csv: 1, json: 0 };
+  for (const format of FORMATS) {
+    const tool = tools.get(format);
+    assert.ok(tool !== undefined);
+    await tool.stdout.waitForLines(NAMES.length + header[format], () => true);
+  }
+  await until("the deliveries", () => protobuf.requests.length > 0 && json.requests.length > 0);
+  for (const process of processes) {
+    const { status, stderr } = await process.end();
+    assert.equal(status, 0, stderr);
+  }
+  for (const format of FORMATS) {
+    const ended = await tools.get(format)?.stop("SIGINT");
+    assert.ok(ended !== undefined);
+    const { status, stdout, stderr } = ended;
+    assert.equal(status, 0, stderr);
+    const lines = stdout.trimEnd().split("\n");
+    assert.equal(lines.length, NAMES.length + header[format], stdout);
+    for (const line of lines) assert.ok(!UNSAFE.test(line), JSON.stringify(line));
+    assert.ok(!UNSAFE.test(stderr.replaceAll("\n", "")), stderr);
+    if (format === "json") lines.forEach((line) => JSON.parse(line));
+  }
+
+  const file = (await Deno.readTextFile(`${folder}/spans.jsonl`)).trimEnd();
+  for (const line of file.split("\n")) assert.ok(!UNSAFE.test(line), JSON.stringify(line));
+  const sent = {
+    file: parseOtlpJsonLines(`${file}\n`),
+    protobuf: protobuf.requests.flatMap(({ body }) =>
+      parseOtlpJsonLines(`${JSON.stringify(decodeTraceRequest(body))}\n`)
+    ),
+    json: json.requests.flatMap(({ body }) =>
+      parseOtlpJsonLines(`${new TextDecoder("utf-8", { fatal: true }).decode(body)}\n`)
+    ),
+  };
+  for (const [exporter, spans] of Object.entries(sent)) {
+    const services = spans.map(({ resource }) => resource["service.name"]);
+    assert.equal(services.length, NAMES.length, exporter);
+    // what is UTF-8 arrives as it is: it is the backend's to show
+    for (
+      const whole of ["\u202egpj.exe\u2066", 'a,"b",=1+1', "\x1b[2J\x1b]0;evil\x07", "a\nb\rc\td"]
+    ) {
+      assert.ok(services.includes(whole), `${exporter}: ${JSON.stringify(services)}`);
+    }
+    assert.ok(services.every((name) => String(name).isWellFormed()));
+  }
+});

@@ -1,0 +1,115 @@
+/** A queue on disk: sessions outlive a dead endpoint, the end of tcpspan, and SIGKILL. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { makeTempFolder } from "../temp_folder.ts";
+import { curl, freePort, type Nginx, startNginx } from "./nginx.ts";
+import { until } from "./process.ts";
+import { startReceiver } from "./receiver.ts";
+import { runTcpspan, startTcpspan, type Tcpspan } from "./tcpspan.ts";
+
+const SESSIONS = 30;
+
+/** Sessions of curl to nginx alone, to an endpoint and a folder that two runs share. */
+function config(nginx: Nginx, port: number, queue: string): string {
+  return `
+capture: { remote_ports: [${nginx.port}] }
+exporters:
+  stdout: { format: json }
+  otlp/late:
+    endpoint: http://127.0.0.1:${port}
+    sending_queue: ${queue}
+`;
+}
+
+/** Makes sessions, and tells their span ids as stdout has them. */
+async function make(nginx: Nginx, tool: Tcpspan, count: number): Promise<string[]> {
+  const before = tool.stdout.lines.length;
+  for (let i = 0; i < count; i++) await curl([nginx.url("/")]);
+  const lines = await tool.stdout.waitForLines(before + count, () => true);
+  return lines.slice(before).map(({ text }): string => JSON.parse(text)["span_id"]);
+}
+
+for (
+  const [end, signal, queue] of [
+    ["SIGKILL", "SIGKILL", "{ persistent: true, storage: SPOOL }"],
+    ["its end", "SIGTERM", "{ persistent: true, storage: SPOOL }"],
+    ["its end, in memory until then", "SIGTERM", "{ storage: SPOOL }"],
+  ] as const
+) {
+  Deno.test(`what a dead endpoint has not taken is delivered after ${end}, each session by id`, async () => {
+    await using folder = await makeTempFolder();
+    await using nginx = await startNginx();
+    const port = freePort();
+    const text = config(nginx, port, queue.replace("SPOOL", folder.path));
+    const ids: string[] = [];
+    const runs = 2;
+    for (let i = 1; i <= runs; i++) {
+      await using tool = await startTcpspan([], { config: text });
+      ids.push(...await make(nginx, tool, SESSIONS));
+      const began = performance.now();
+      if (signal === "SIGKILL") {
+        Deno.kill(tool.pid, signal);
+        await tool.end();
+        continue;
+      }
+      const { status, stderr } = await tool.stop(signal);
+      assert.ok(performance.now() - began < 4000, "a dead endpoint does not hold up the end");
+      assert.equal(status, 0);
+      assert.match(
+        stderr,
+        new RegExp(`^tcpspan: otlp/late keeps ${i * SESSIONS} sessions on disk$`, "m"),
+      );
+      assert.doesNotMatch(stderr, /lost/);
+    }
+    await using receiver = startReceiver(port);
+    await using tool = await startTcpspan([], { config: text });
+    const [message] = await tool.stderr.waitForLines(1, (line) => line.includes("earlier run"));
+    assert.equal(
+      message?.text,
+      `tcpspan: otlp/late: ${runs * SESSIONS} sessions of an earlier run are in ` +
+        join(folder.path, "otlp%2Flate"),
+    );
+    ids.push(...await make(nginx, tool, 1));
+    await until("the delivery", () => receiver.spans.length >= ids.length);
+    const { status, stderr } = await tool.stop("SIGTERM");
+    assert.equal(status, 0);
+    assert.doesNotMatch(stderr, /keeps|lost|damaged/);
+    const delivered = receiver.spans.map(({ spanId }) => spanId);
+    assert.deepEqual(delivered.toSorted(), ids.toSorted());
+    const left = [...Deno.readDirSync(join(folder.path, "otlp%2Flate"))].map(({ name }) => name);
+    assert.deepEqual(left.toSorted(), ["delivered", "lock"]);
+  });
+}
+
+Deno.test("a storage is relative to the config file, and no business of two at once", async () => {
+  const text = `
+exporters:
+  file:
+    path: spans.jsonl
+    sending_queue: { storage: spool, persistent: true }
+`;
+  await using tool = await startTcpspan([], { config: text });
+  const folder = join(tool.config, "..", "spool", "file");
+  assert.ok(Deno.statSync(folder).isDirectory);
+  const other = text.replace("spool,", `${join(folder, "..")},`);
+  const { status, stderr } = await runTcpspan([], { config: other });
+  assert.equal(status, 2);
+  assert.equal(
+    stderr,
+    `tcpspan: exporters.file.sending_queue.storage: cannot use ${folder}: another tcpspan uses it: ` +
+      "stop it, or name another folder\n",
+  );
+  await tool.stop("SIGTERM");
+});
+
+Deno.test("a storage that can't be made is told before anything is attached", async () => {
+  const { status, stderr } = await runTcpspan([], {
+    config: "exporters:\n  otlp: { sending_queue: { storage: /nowhere/at/all } }\n",
+  });
+  assert.equal(status, 2);
+  assert.equal(
+    stderr,
+    "tcpspan: exporters.otlp.sending_queue.storage: cannot use /nowhere/at/all/otlp: there is no " +
+      "folder /nowhere/at: create it, or name another\n",
+  );
+});

@@ -1,0 +1,73 @@
+/** An exporter for the tests of its queue. */
+import assert from "node:assert/strict";
+import type { SessionBatch } from "../src/batch.ts";
+import type { Exporter, ExportOutcome } from "../src/exporter.ts";
+
+/** Taken. */
+export const SUCCESS: ExportOutcome = { status: "success" };
+/** Worth another try. */
+export const BUSY = { status: "retryable", reason: "busy" } as const satisfies ExportOutcome;
+
+/** An exporter that answers as it is told, and remembers what it was given. */
+export class FakeExporter implements Exporter {
+  /** Owner pids of each export, in order. */
+  readonly exports: number[][] = [];
+  /** Of those exports that were answered with success. */
+  readonly delivered: number[] = [];
+  readonly times: number[] = [];
+  underWay = 0;
+  mostUnderWay = 0;
+  shutdowns = 0;
+
+  constructor(
+    private readonly answer: (
+      attempt: number,
+      signal: AbortSignal,
+    ) => ExportOutcome | Promise<ExportOutcome>,
+  ) {}
+
+  async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
+    assert.equal(this.shutdowns, 0, "exported after shutdown");
+    const pids = [...batch].map(({ pid }) => pid ?? 0);
+    this.times.push(performance.now());
+    this.exports.push(pids);
+    this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
+    try {
+      const outcome = await this.answer(this.exports.length, signal);
+      if (outcome.status === "success") this.delivered.push(...pids);
+      return outcome;
+    } finally {
+      this.underWay--;
+    }
+  }
+
+  shutdown(): Promise<void> {
+    assert.equal(this.underWay, 0, "shut down during an export");
+    this.shutdowns++;
+    return Promise.resolve();
+  }
+}
+
+/** Milliseconds. */
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Fails after `ms` milliseconds instead of hanging for ever. */
+export async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not done within ${ms} ms`)), ms);
+  try {
+    await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Waits until `condition` holds; fails after ten seconds. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (const end = performance.now() + 10_000; !condition();) {
+    assert.ok(performance.now() < end, `not within 10 s: ${condition}`);
+    await sleep(2);
+  }
+}

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { parseArguments } from "../../src/cli.ts";
+import { toText, unlessWrong } from "./expect.ts";
+import { fuzz } from "./fuzz.ts";
+
+/** Any command line, an argument a line: something to do, or what is wrong. */
+fuzz("flags", (bytes) => {
+  const parsed = unlessWrong(() => parseArguments(toText(bytes).split("\n")));
+  if (parsed?.command !== "run") return;
+  for (const number of [...parsed.pids ?? [], ...parsed.localPorts ?? []]) {
+    assert.ok(Number.isSafeInteger(number) && number > 0);
+  }
+  assert.ok(parsed.duration === undefined || parsed.duration > 0);
+}, {
+  tokens: "-p -L -D -T -t -w -s -4 -6 -h -V -c --pid= --duration --config -- config check doctor"
+    .split(" ").flatMap((flag) => [flag, `\n${flag}\n`]).concat(
+      "1,2",
+      "0",
+      "1e3",
+      "65536",
+      "\x1b[",
+    ),
+});

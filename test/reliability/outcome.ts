@@ -1,0 +1,68 @@
+/** What came of a trial: whether made equals delivered, but for what was counted as lost. */
+import type { Sink } from "../../bench/sink.ts";
+
+/** One trial. Counts are ends of sessions, of which each session has two. */
+export interface Outcome {
+  /** What was done. */
+  readonly trial: string;
+  readonly made: number;
+  /** Different span ids of what was made that arrived. */
+  readonly delivered: number;
+  /** Spans that arrived once more, with the same id. */
+  readonly duplicates: number;
+  /** By where tcpspan says that they were lost. */
+  readonly lost: readonly (readonly [place: string, count: number])[];
+  /** What is to be told beside, as `memory: 80 to 85 MB`. */
+  readonly notes: readonly string[];
+  /** What is wrong beside the counts; empty where nothing is. */
+  readonly objections: readonly string[];
+}
+
+/** Puts together what was made, what the receiver counts and what tcpspan says at its end. */
+export async function outcomeOf(
+  trial: string,
+  { sessions, sink, stderr, notes = [], objections = [] }: {
+    readonly sessions: number;
+    readonly sink: Sink;
+    readonly stderr: string;
+    readonly notes?: readonly string[];
+    readonly objections?: readonly string[];
+  },
+): Promise<Outcome> {
+  const { matching, distinct } = await sink.count();
+  return {
+    trial,
+    made: 2 * sessions,
+    delivered: distinct,
+    duplicates: matching - distinct,
+    lost: lossesOf(stderr),
+    notes,
+    objections: [...objections, ...keptOf(stderr)],
+  };
+}
+
+/** The last lines of a run: `lost N sessions: PLACE`. */
+function lossesOf(stderr: string): [place: string, count: number][] {
+  return [...stderr.matchAll(/^tcpspan: lost (\d+) sessions?: (.*)$/gm)]
+    .map(([, count, place = ""]) => [place, Number(count)]);
+}
+
+/** What should have been delivered by then. */
+function keptOf(stderr: string): string[] {
+  return [...stderr.matchAll(/^tcpspan: (.* keeps \d+ sessions? on disk)$/gm)]
+    .map(([, kept = ""]) => kept);
+}
+
+/** Number of ends that tcpspan says were lost. */
+export function counted({ lost }: Outcome): number {
+  return lost.reduce((sum, [, count]) => sum + count, 0);
+}
+
+/** What is wrong with a trial; empty where nothing is. */
+export function objectionsTo(outcome: Outcome): string[] {
+  const { made, delivered, objections } = outcome;
+  const missing = made - delivered;
+  return missing === counted(outcome)
+    ? [...objections]
+    : [`${missing} of ${made} are missing, ${counted(outcome)} are counted as lost`, ...objections];
+}
