@@ -18,6 +18,8 @@ export interface Changes {
   readonly capture: boolean;
   /** What spans are made with: resource, trace, and sampling, which they tell of. */
   readonly spans: boolean;
+  /** Also where the resource or the exporter changes that it goes by. */
+  readonly telemetry: boolean;
   /** Parts of the config outside of capture and exporters that differ, under their keys there. */
   readonly sections: readonly string[];
   /** By the exporters' ids. */
@@ -31,9 +33,11 @@ export function compareSettings(
   next: RunSettings,
 ): Changes {
   const differs = (of: (settings: RunSettings) => unknown) => !isDeepStrictEqual(of(old), of(next));
+  const telemetry = differs(({ telemetry }) => telemetry);
   const sections = [
     ...(differs(({ resource }) => resource) ? ["resource"] : []),
     ...(differs(({ trace }) => trace) ? ["trace"] : []),
+    ...(telemetry ? ["telemetry"] : []),
     ...(differs(({ shutdownTimeout }) => shutdownTimeout) ? ["shutdown_timeout"] : []),
   ];
   const spans = sections.includes("resource") || sections.includes("trace") ||
@@ -46,7 +50,14 @@ export function compareSettings(
   for (const { configured: { id } } of running) {
     if (!exporters.has(id)) exporters.set(id, "removed");
   }
-  return { capture: differs(({ capture }) => capture), spans, sections, exporters };
+  return {
+    capture: differs(({ capture }) => capture),
+    spans,
+    telemetry: telemetry ||
+      next.telemetry !== undefined && differs(({ resource }) => resource.attributes),
+    sections,
+    exporters,
+  };
 }
 
 /** In words for the user: `otlp/a changed, file removed, capture unchanged`. */
