@@ -26,6 +26,27 @@ export interface Changes {
   readonly exporters: ReadonlyMap<string, Fate>;
 }
 
+/** What a run that goes on cannot change, under its key in the config. */
+const FIXED: readonly [key: string, of: (settings: RunSettings) => unknown][] = [
+  ["drop_privileges", ({ dropPrivileges }) => dropPrivileges],
+  ["capture.pin", ({ capture }) => capture.pin],
+];
+
+/** `next` with what cannot change as it is in `old`, and the keys of that where they differ. */
+export function keepFixed(
+  old: RunSettings,
+  next: RunSettings,
+): { readonly settings: RunSettings; readonly fixed: readonly string[] } {
+  const { dropPrivileges } = old;
+  const fixed = FIXED.filter(([, of]) => !isDeepStrictEqual(of(old), of(next))).map(([key]) => key);
+  let capture = { ...next.capture, pin: old.capture.pin };
+  if (dropPrivileges && !isDeepStrictEqual(capture, old.capture)) { // no program can be loaded
+    fixed.push("capture and sampling (because of drop_privileges)");
+    capture = old.capture;
+  }
+  return { settings: { ...next, dropPrivileges, capture }, fixed };
+}
+
 /** Compares the settings of a run, and its exporters, with settings that are to follow. */
 export function compareSettings(
   old: RunSettings,

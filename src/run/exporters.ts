@@ -1,7 +1,7 @@
 /** The exporters of a run: opened, replaced while it goes on, closed. */
 import { unlessAborted } from "../abort.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
-import type { Exporter, ExporterContext, Spans } from "../exporter.ts";
+import type { Exporter, ExporterContext, QueueSettings, Spans } from "../exporter.ts";
 import { UsageError } from "../errors.ts";
 import { log } from "../log.ts";
 import { closeAll } from "../pipeline.ts";
@@ -120,15 +120,19 @@ export class Exporters {
   /** Shuts down what was opened and is not to be put to use. */
   async discard({ settings, opened }: OpenedExporters): Promise<void> {
     const { shutdownTimeout } = settings;
+    const own = opened.filter(({ takesOver }) => !takesOver).map(({ queue }) => queue);
     const signal = this.#within(shutdownTimeout);
-    await Promise.all(opened.map(async ({ configured: { id }, exporter, queue, takesOver }) => {
-      if (!takesOver) return await queue.close(shutdownTimeout);
-      try {
-        await unlessAborted(exporter.shutdown(), signal);
-      } catch (error) {
-        log.warn(`${id}: cannot shut down: ${error instanceof Error ? error.message : error}`);
-      }
-    }));
+    await Promise.all([
+      closeAll(own, shutdownTimeout, this.#leave),
+      ...opened.filter(({ takesOver }) => takesOver).map(async ({ configured, exporter }) => {
+        try {
+          await unlessAborted(exporter.shutdown(), signal);
+        } catch (error) {
+          const why = error instanceof Error ? error.message : error;
+          log.warn(`${configured.id}: cannot shut down: ${why}`);
+        }
+      }),
+    ]);
   }
 
   /**
@@ -193,14 +197,29 @@ export class Exporters {
       },
       warn: (message) => warn(`${id}: ${message}`),
     });
-    const queue = running?.queue ?? await openQueue({
-      id,
-      exporter,
-      settings: queueSettings,
-      warn,
-      baseDirectory: this.#context.baseDirectory,
-    });
+    const queue = running?.queue ?? await this.#openQueue(id, exporter, queueSettings, warn);
     return { configured, exporter, usesSpans, queue, takesOver: running !== undefined };
+  }
+
+  async #openQueue(
+    id: string,
+    exporter: Exporter,
+    settings: QueueSettings,
+    warn: (message: string) => void,
+  ): Promise<ExporterQueue> {
+    const { baseDirectory } = this.#context;
+    if (settings.storage !== undefined) await this.#drained(id); // which still has the folder
+    const queue = await openQueue({ id, exporter, settings, warn, baseDirectory });
+    const past = this.#past.get(id);
+    if (past !== undefined && settings.storage !== undefined) {
+      this.#past.set(id, { ...past, length: 0, diskBytes: 0 }); // the new one has it now
+    }
+    return queue;
+  }
+
+  /** Resolves once no queue of exporter `id` drains any more. */
+  async #drained(id: string): Promise<void> {
+    for (const [queue, drained] of this.#draining) if (queue.id === id) await drained;
   }
 
   #within(timeoutMs: number): AbortSignal {

@@ -4,7 +4,7 @@ import type { Capture } from "../capture/capture.ts";
 import { HostError, UsageError } from "../errors.ts";
 import { log } from "../log.ts";
 import type { RunSettings } from "../settings.ts";
-import { type Changes, compareSettings, describeChanges } from "./changes.ts";
+import { type Changes, compareSettings, describeChanges, keepFixed } from "./changes.ts";
 import type { Exporters, OpenedExporters } from "./exporters.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -22,11 +22,13 @@ export interface ReloadContext {
   readonly stop: AbortSignal;
 }
 
+type Reconfigurable = Pick<Capture, "reconfigure">;
+
 /** Reloads the config of a run, one time after the other. */
 export class Reloader {
   readonly #context: ReloadContext;
   #settings: RunSettings;
-  #capture: Capture | undefined;
+  #capture: Reconfigurable | undefined;
   #wanted = false;
   #working: Promise<void> | undefined;
 
@@ -42,7 +44,7 @@ export class Reloader {
   }
 
   /** From now on requests are followed; one that has come already is, too. */
-  begin(capture: Capture): void {
+  begin(capture: Reconfigurable): void {
     this.#capture = capture;
     if (this.#wanted) this.request();
   }
@@ -59,7 +61,7 @@ export class Reloader {
     await this.#working;
   }
 
-  async #work(capture: Capture): Promise<void> {
+  async #work(capture: Reconfigurable): Promise<void> {
     while (this.#wanted && !this.#context.stop.aborted) {
       this.#wanted = false;
       await this.#reload(capture);
@@ -68,22 +70,24 @@ export class Reloader {
   }
 
   /** When something is wrong the run goes on as it was, and says why. */
-  async #reload(capture: Capture): Promise<void> {
+  async #reload(capture: Reconfigurable): Promise<void> {
     const { file, readSettings, exporters, stop } = this.#context;
     if (file === undefined) {
       return log.info("reload: nothing to reload: the run has no config file");
     }
     exporters.lookAnew();
     try {
-      const next = await unlessAborted(readSettings(), stop);
-      const changes = await this.#apply(next, capture);
+      const read = await unlessAborted(readSettings(), stop);
+      const { settings, fixed } = keepFixed(this.#settings, read);
+      const changes = await this.#apply(settings, capture);
       log.info(`reloaded ${file}: ${describeChanges(changes)}`);
+      for (const key of fixed) log.warn(`reload: changes of ${key} take effect at the next start`);
     } catch (error) {
       if (!stop.aborted) log.warn(`reload: kept the running config: ${describe(error)}`);
     }
   }
 
-  async #apply(next: RunSettings, capture: Capture): Promise<Changes> {
+  async #apply(next: RunSettings, capture: Reconfigurable): Promise<Changes> {
     const { exporters, metrics, stop } = this.#context;
     const changes = compareSettings(this.#settings, exporters.running, next);
     await using undo = new AsyncDisposableStack();
@@ -92,7 +96,7 @@ export class Reloader {
     const telemetry = changes.telemetry ? await metrics.open(next) : undefined;
     undo.use(telemetry);
     try {
-      if (changes.capture) await capture.reconfigure(next.capture);
+      if (changes.capture) await unlessAborted(capture.reconfigure(next.capture), stop);
     } catch (error) {
       await undo.disposeAsync();
       if (!(error instanceof HostError)) throw error;
@@ -101,8 +105,9 @@ export class Reloader {
     }
     try {
       await exporters.start(opened, stop);
+      stop.throwIfAborted(); // what runs is being closed
     } catch (error) {
-      if (changes.capture) await capture.reconfigure(this.#settings.capture);
+      if (changes.capture && !stop.aborted) await capture.reconfigure(this.#settings.capture);
       throw error;
     }
     for (const warning of next.warnings) {

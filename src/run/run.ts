@@ -91,9 +91,9 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
       health.observe(batch);
       exporters.mapper?.observe(batch);
     });
-    await reloader.end();
+    stop(); // for whatever reason the capture has: nothing is reloaded any more
     // once the capture has stopped: each stage drains after the one before it
-    await exporters.close(reloader.settings.shutdownTimeout);
+    await Promise.all([exporters.close(reloader.settings.shutdownTimeout), reloader.end()]);
     await metrics.close();
     summarise(reloader.settings, health.read());
   } catch (error) {
@@ -129,6 +129,10 @@ function summarise(settings: RunSettings, health: Health): void {
   }
   if (settings.capture.sampling !== undefined) {
     log.info(`sampled out ${sampledOut} of ${countSessions(sampledOut + captured)}`);
+  }
+  const { pin } = settings.capture;
+  if (pin !== undefined) {
+    log.info(`sessions go on to be recorded in ${pin}, for the next start; to end that: unpin`);
   }
   for (const { id, queued } of exporters) {
     if (queued === 0) continue;

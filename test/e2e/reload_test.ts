@@ -205,6 +205,40 @@ Deno.test("a config that is wrong is told, and the one in force stays", async ()
   assert.equal(status, 0);
 });
 
+Deno.test("a queue's place on disk stays while it is in use; with its exporter it goes and comes", async () => {
+  await using traffic = startTraffic();
+  const gate = Promise.withResolvers<void>();
+  await using receiver = startReceiver(freePort(), () => gate.promise);
+  await using folder = await makeTempFolder();
+  const base = `${selecting(traffic.port)}shutdown_timeout: 1s\n`;
+  const config = (queue: string) =>
+    `${base}exporters: { otlp: { endpoint: "http://127.0.0.1:${receiver.port}", ` +
+    `protocol: http/json, sending_queue: { ${queue} } } }`;
+  const storage = `storage: "${folder.path}/a"`;
+  await using tool = await startTcpspan([], { config: config(storage) });
+  await traffic.make(10);
+  for (const other of [`${storage}, persistent: true`, `storage: "${folder.path}/b"`, ""]) {
+    assert.equal(
+      await reload(tool, config(other)),
+      "tcpspan: reload: kept the running config: exporters.otlp.sending_queue: its place on disk " +
+        "cannot change while it is in use: start tcpspan again, or give the exporter another name",
+    );
+  }
+  assert.equal(
+    await reload(tool, config(`${storage}, queue_size: 1000`)),
+    "tcpspan: reloaded FILE: otlp changed, capture unchanged",
+  );
+  await until("a request", () => receiver.requests > 0);
+  await reload(tool, `${base}exporters: { stdout: }`); // leaves to the disk what is not answered
+  await reload(tool, config(storage));
+  gate.resolve();
+  await traffic.make(10);
+  await until("the delivery", () => receiver.spans.length >= traffic.made);
+  const { stderr } = await tool.stop("SIGTERM");
+  assert.doesNotMatch(stderr, /lost|keeps/);
+  assert.equal(new Set(spanIds(receiver.spans)).size, traffic.made);
+});
+
 Deno.test("what a wrong config had opened already is closed again", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");

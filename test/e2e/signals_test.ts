@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { makeTempFolder } from "../temp_folder.ts";
 import { curl, freePort, type Nginx, startNginx } from "./nginx.ts";
 import { Process, until } from "./process.ts";
+import { startReceiver } from "./receiver.ts";
 import { startTraffic } from "./traffic.ts";
 import { command, environment, REPOSITORY, startTcpspan, TRACING } from "./tcpspan.ts";
 
@@ -93,6 +94,40 @@ export class Slow {
   async shutdown() { console.error("flushed"); }
 }
 `;
+
+Deno.test("a second signal leaves to the disk what was not delivered, for the next run", async () => {
+  await using traffic = startTraffic();
+  await using folder = await makeTempFolder();
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 }); // never answers
+  const config = (port: number) => `
+capture: { remote_ports: [${traffic.port}] }
+shutdown_timeout: 1m
+exporters:
+  otlp:
+    endpoint: http://127.0.0.1:${port}
+    protocol: http/json
+    timeout: 1m
+    sending_queue: { storage: "${folder.path}/spool", num_consumers: 1 }
+`;
+  const SESSIONS = 300;
+  {
+    await using tool = await startTcpspan([], { config: config(silent.addr.port) });
+    await traffic.make(SESSIONS);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    Deno.kill(tool.pid, "SIGTERM");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const before = performance.now();
+    const { status, stderr } = await tool.stop("SIGTERM");
+    assert.ok(performance.now() - before < 500);
+    assert.equal(status, 0);
+    assert.match(stderr, new RegExp(`^tcpspan: otlp keeps ${SESSIONS} sessions on disk$`, "m"));
+    assert.doesNotMatch(stderr, /lost/);
+  }
+  await using receiver = startReceiver(freePort());
+  await using _tool = await startTcpspan([], { config: config(receiver.port) });
+  await until("the delivery", () => receiver.spans.length >= SESSIONS);
+  assert.equal(new Set(receiver.spans.map(({ spanId }) => spanId)).size, SESSIONS);
+});
 
 /** Exporters that would hold up the end for a minute: what stands under `exporters`. */
 const STUBBORN: readonly [name: string, exporter: (url: string) => string][] = [

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { exporterTypes } from "../../exporters/registry.ts";
 import { loadSchemas, parseConfig } from "../../src/config/load.ts";
 import { NO_FLAGS } from "../../src/flags.ts";
-import { compareSettings, describeChanges } from "../../src/run/changes.ts";
+import { compareSettings, describeChanges, keepFixed } from "../../src/run/changes.ts";
 import { effectiveSettings, type RunSettings } from "../../src/settings.ts";
 
 const schemas = await loadSchemas(exporterTypes);
@@ -144,3 +144,32 @@ for (
     assert.equal(changes.telemetry, telemetry);
   });
 }
+
+const FIXED: readonly [config: string, keys: readonly string[]][] = [
+  ["", []],
+  ["drop_privileges: true", ["drop_privileges"]],
+  ["capture: { pin: /sys/fs/bpf/x }", ["capture.pin"]],
+  ["capture: { local_ports: [1] }\nshutdown_timeout: 1m", []],
+];
+
+for (const [config, keys] of FIXED) {
+  Deno.test(`keepFixed() of ${JSON.stringify(config)}: ${keys.join(", ") || "nothing"}`, () => {
+    const old = settings(EXPORTERS);
+    const next = settings(EXPORTERS + config);
+    const { settings: kept, fixed } = keepFixed(old, next);
+    assert.deepEqual(fixed, keys);
+    assert.deepEqual(keepFixed(old, kept).fixed, [], "what cannot change is as it was");
+    if (keys.length === 0) assert.deepEqual(kept, next);
+    else assert.deepEqual(kept, old);
+  });
+}
+
+Deno.test("keepFixed() after drop_privileges: the capture cannot change, and the rest can", () => {
+  const old = settings(`${EXPORTERS}drop_privileges: true`);
+  const next = settings(
+    `${EXPORTERS}drop_privileges: true\nsampling: { ratio: 0.5 }\nshutdown_timeout: 1m`,
+  );
+  const { settings: kept, fixed } = keepFixed(old, next);
+  assert.deepEqual(fixed, ["capture and sampling (because of drop_privileges)"]);
+  assert.deepEqual(kept, { ...next, capture: old.capture });
+});

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { exporterTypes } from "../../exporters/registry.ts";
+import { HostError } from "../../src/errors.ts";
+import type { Exporter, ExporterType } from "../../src/exporter.ts";
+import { NO_FLAGS } from "../../src/flags.ts";
+import { Exporters } from "../../src/run/exporters.ts";
+import { Metrics } from "../../src/run/metrics.ts";
+import { Reloader } from "../../src/run/reload.ts";
+import { effectiveSettings, type RunSettings } from "../../src/settings.ts";
+
+/** An exporter type that counts what is opened and shut down; an exporter's settings are a number. */
+class CountingType implements ExporterType<unknown> {
+  readonly type = "counting";
+  readonly summary = "";
+  readonly sendsSpans = false;
+  opened = 0;
+  shutDown = 0;
+  loadSchema = () => Promise.resolve(z.unknown());
+  queue = () => ({ queueSize: 1, consumers: 1, batchSize: 1, linger: 0, retry: undefined });
+  open = (): Promise<Exporter> => {
+    this.opened++;
+    return Promise.resolve({
+      export: () => Promise.resolve({ status: "success" }),
+      shutdown: () => {
+        this.shutDown++;
+        return Promise.resolve();
+      },
+    });
+  };
+}
+
+const DEFAULTS = effectiveSettings(NO_FLAGS, undefined, { env: () => undefined, exporterTypes });
+
+/** A run with one exporter, and a reloader of it. */
+async function start(reconfigure: () => Promise<void>) {
+  const type = new CountingType();
+  const settings = (
+    ids: readonly string[],
+    own: number,
+    capture: Partial<RunSettings["capture"]> = {},
+  ): RunSettings => ({
+    ...DEFAULTS,
+    capture: { ...DEFAULTS.capture, ...capture },
+    shutdownTimeout: 1000,
+    exporters: ids.map((id) => ({ id, type, settings: own })),
+  });
+  const first = settings(["a"], 1);
+  const stop = new AbortController();
+  const context = { baseDirectory: "/", env: () => undefined, stop: () => stop.abort() };
+  const exporters = new Exporters(first, context, new AbortController().signal);
+  exporters.use(await exporters.open(first));
+  let next = first;
+  let reads = 0;
+  const reloader = new Reloader(first, {
+    file: "f.yaml",
+    readSettings: () => {
+      reads++;
+      return Promise.resolve(next);
+    },
+    exporters,
+    metrics: new Metrics({ baseDirectory: "/", env: () => undefined }),
+    stop: stop.signal,
+  });
+  reloader.begin({ reconfigure });
+  return {
+    type,
+    settings,
+    first,
+    stop,
+    exporters,
+    reloader,
+    get reads() {
+      return reads;
+    },
+    reload: (settings: RunSettings) => {
+      next = settings;
+      reloader.request();
+    },
+  };
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+Deno.test("a stop ends a reload whose capture never answers; nothing of it is put to use", async () => {
+  const { type, settings, first, stop, exporters, reloader, reload } = await start(
+    () => new Promise(() => {}),
+  );
+  const [queue] = exporters.queues;
+  reload(settings(["a", "b"], 2, { localPorts: [1] }));
+  await sleep(20);
+  assert.equal(type.opened, 3);
+  stop.abort();
+  await reloader.end();
+  assert.equal(reloader.settings, first);
+  assert.deepEqual(exporters.queues, [queue]);
+  assert.equal(type.shutDown, 2);
+  await exporters.close(1000);
+  assert.deepEqual([type.opened, type.shutDown], [3, 3]);
+});
+
+Deno.test("a capture that cannot change stays as it is, and the rest changes", async () => {
+  const { type, settings, exporters, reloader, reload } = await start(
+    () => Promise.reject(new HostError("no such luck")),
+  );
+  reload(settings(["a", "b"], 2, { localPorts: [1] }));
+  await reloader.end();
+  assert.deepEqual(reloader.settings, settings(["a", "b"], 2));
+  assert.deepEqual(exporters.queues.map(({ id }) => id), ["a", "b"]);
+  await exporters.close(1000);
+  assert.equal(type.opened, type.shutDown, "also what was opened for the first try");
+});
+
+Deno.test("requests that come during a reload are one more, of the config as it is then", async () => {
+  const gate = Promise.withResolvers<void>();
+  const run = await start(() => gate.promise);
+  run.reload(run.settings(["a"], 1, { localPorts: [1] }));
+  await sleep(5);
+  for (const port of [2, 3, 4]) run.reload(run.settings(["a"], 1, { localPorts: [port] }));
+  gate.resolve();
+  await run.reloader.end();
+  assert.equal(run.reads, 2);
+  assert.deepEqual(run.reloader.settings.capture.localPorts, [4]);
+  assert.equal(run.type.opened, 1, "an exporter that is as before is not opened again");
+  await run.exporters.close(1000);
+});
+
+Deno.test("no reload begins once the run is to end", async () => {
+  const { settings, first, stop, exporters, reloader, reload } = await start(
+    () => Promise.resolve(),
+  );
+  stop.abort();
+  reload(settings(["b"], 1));
+  await reloader.end();
+  assert.equal(reloader.settings, first);
+  await exporters.close(1000);
+});
