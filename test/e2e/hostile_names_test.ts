@@ -91,12 +91,14 @@ exporters:
     assert.equal(status, 0, stderr);
   }
   for (const format of FORMATS) {
-    const { status, stdout, stderr } = await tools.get(format)?.stop("SIGINT") ?? {};
+    const tool = tools.get(format);
+    assert.ok(tool !== undefined);
+    const { status, stdout, stderr } = await tool.stop("SIGINT");
     assert.equal(status, 0, stderr);
-    const lines = (stdout ?? "").trimEnd().split("\n");
+    const lines = stdout.trimEnd().split("\n");
     assert.equal(lines.length, NAMES.length + header[format], stdout);
     for (const line of lines) assert.ok(!UNSAFE.test(line), JSON.stringify(line));
-    assert.ok(!UNSAFE.test((stderr ?? "").replaceAll("\n", "")), stderr);
+    assert.ok(!UNSAFE.test(stderr.replaceAll("\n", "")), stderr);
     if (format === "json") lines.forEach((line) => JSON.parse(line));
   }
 
