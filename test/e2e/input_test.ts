@@ -10,7 +10,7 @@ interface Case extends TcpspanOptions {
   readonly says: string | RegExp;
 }
 
-const SECTIONS = "expected one of capture, sampling, resource, trace, exporters";
+const SECTIONS = "expected one of capture, sampling, resource, trace, drop_privileges, exporters";
 const URL_EXPECTED = "expected an http or https URL such as http://localhost:4318";
 const EXPORTERS_EXPECTED =
   "expected a mapping of exporter ids, such as stdout or otlp/jaeger, to their settings";
