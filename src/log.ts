@@ -39,7 +39,8 @@ export class Logger {
     this.#log("error", message, fields);
   }
 
-  warn(message: string, fields?: LogFields): void {
+  /** @param message of several lines where it is a list */
+  warn(message: string | readonly string[], fields?: LogFields): void {
     this.#log("warn", message, fields);
   }
 

@@ -50,9 +50,9 @@ export class Metrics implements AsyncDisposable {
     await before?.close(LAST_METRICS_MS);
   }
 
-  /** Sends the metrics a last time, and ends. */
-  async close(): Promise<void> {
-    await this.#current?.close(LAST_METRICS_MS);
+  /** Sends the metrics a last time, for so many milliseconds at most, and ends. */
+  async close(timeoutMs = LAST_METRICS_MS): Promise<void> {
+    await this.#current?.close(timeoutMs);
   }
 
   /** Ends without another word. */

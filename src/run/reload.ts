@@ -83,7 +83,8 @@ export class Reloader {
       log.info(`reloaded ${file}: ${describeChanges(changes)}`);
       for (const key of fixed) log.warn(`reload: changes of ${key} take effect at the next start`);
     } catch (error) {
-      if (!stop.aborted) log.warn(`reload: kept the running config: ${describe(error)}`);
+      if (stop.aborted) return;
+      log.warn(`reload: kept the running config: ${describe(error)}`.split("\n"));
     }
   }
 
@@ -100,7 +101,7 @@ export class Reloader {
     } catch (error) {
       await undo.disposeAsync();
       if (!(error instanceof HostError)) throw error;
-      log.warn(`reload: ${error.message}`);
+      log.warn(`reload: ${error.message}`.split("\n"));
       return await this.#apply({ ...next, capture: this.#settings.capture }, capture);
     }
     try {

@@ -94,6 +94,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     stop(); // for whatever reason the capture has: nothing is reloaded any more
     // once the capture has stopped: each stage drains after the one before it
     await Promise.all([exporters.close(reloader.settings.shutdownTimeout), reloader.end()]);
+    using _cutOff = onAbort(end.leave, () => void metrics.close(0));
     await metrics.close();
     summarise(reloader.settings, health.read());
   } catch (error) {

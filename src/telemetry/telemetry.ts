@@ -87,8 +87,12 @@ export class Telemetry implements AsyncDisposable {
     if (this.#pageExporter !== undefined) this.#page?.serve(this.#pageExporter);
   }
 
-  /** Sends the metrics a last time, for `timeoutMs` milliseconds at most, and ends. */
+  /**
+   * Sends the metrics a last time, for `timeoutMs` milliseconds at most, and ends. Closing again with
+   * 0 ends at once.
+   */
   close(timeoutMs: number): Promise<void> {
+    if (timeoutMs === 0) this.#abort.abort();
     return this.#closing ??= this.#close(timeoutMs);
   }
 
@@ -98,7 +102,6 @@ export class Telemetry implements AsyncDisposable {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    if (timeoutMs === 0) this.#abort.abort();
     const timer = setTimeout(() => this.#abort.abort(), timeoutMs);
     try {
       await unlessAborted(this.#provider?.shutdown() ?? Promise.resolve(), this.#abort.signal);

@@ -239,6 +239,17 @@ Deno.test("a queue's place on disk stays while it is in use; with its exporter i
   assert.equal(new Set(spanIds(receiver.spans)).size, traffic.made);
 });
 
+Deno.test("each problem of a wrong config is a line", async () => {
+  await using tool = await startTcpspan([], { config: "exporters: { stdout: }" });
+  await write(tool.config, "exporters: { stdout: }\ncolour: red\nshape: round\n");
+  Deno.kill(tool.pid, "SIGHUP");
+  await tool.stderr.waitForLines(3, () => true);
+  const { stderr } = await tool.stop("SIGTERM");
+  const place = `${tool.config}:`;
+  assert.ok(stderr.includes(`\ntcpspan: reload: kept the running config: ${place}2:1: colour: `));
+  assert.ok(stderr.includes(`\n${place}3:1: shape: `), stderr);
+});
+
 Deno.test("what a wrong config had opened already is closed again", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");
@@ -413,6 +424,37 @@ Deno.test("many SIGHUPs at once are followed one after the other, the last confi
   assert.equal(status, 0);
   assert.doesNotMatch(stderr, /kept the running config/);
   assert.match(stderr, new RegExp(`delivered: otlp/${LAST} 1,`, "m"));
+});
+
+Deno.test("reloads leave no descriptors behind", async () => {
+  await using traffic = startTraffic();
+  await using receiver = startReceiver(freePort());
+  await using folder = await makeTempFolder();
+  const base = selecting(traffic.port);
+  const file = `file: { path: "${folder.path}/spans.jsonl" }`;
+  const configs = [
+    `${base}exporters: { otlp: ${otlp(receiver.port)}, ${file} }`,
+    `${base}exporters: { otlp: ${otlp(receiver.port)} }\nresource: { attributes: { a: 1 } }`,
+    `${selecting(1)}exporters: { ${file}, stdout: }`,
+    `${base}exporters: { ${file}, file/x: { path: /nowhere/x } }`, // wrong
+  ];
+  await using tool = await startTcpspan([], { config: configs[0] ?? "" });
+  const counts: number[] = [];
+  for (let round = 0; round < 8; round++) {
+    for (const config of configs) {
+      await traffic.make(1);
+      await reload(tool, config);
+    }
+    await reload(tool, configs[0] ?? "");
+    const delivered = receiver.spans.length + 1;
+    await traffic.make(1);
+    await until("a delivery", () => receiver.spans.length >= delivered);
+    counts.push(openFiles(tool.pid).length);
+  }
+  const [, second = 0] = counts; // the first loads what stays
+  const last = counts.at(-1) ?? Infinity;
+  assert.ok(last <= second + 1, `descriptors: ${counts}`); // a connection that is being replaced
+  assert.equal((await tool.stop("SIGTERM")).status, 0);
 });
 
 Deno.test("a SIGHUP while the run ends is ignored", async () => {

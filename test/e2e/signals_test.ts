@@ -129,6 +129,23 @@ exporters:
   assert.equal(new Set(receiver.spans.map(({ spanId }) => spanId)).size, SESSIONS);
 });
 
+Deno.test("a second signal does not wait for the last metrics", async () => {
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 }); // never answers
+  const url = `http://127.0.0.1:${silent.addr.port}`;
+  await using tool = await startTcpspan(["-L", `${freePort()}`], {
+    config: `exporters: { otlp: { endpoint: "${url}", timeout: 1m } }\ntelemetry: { otlp: }\n`,
+  });
+  Deno.kill(tool.pid, "SIGTERM");
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assert.ok(!tool.stderr.text.includes("captured"), "it still waits");
+  const before = performance.now();
+  const { status, stderr } = await tool.stop("SIGTERM");
+  const took = performance.now() - before;
+  assert.ok(took < 400, `${took} ms`);
+  assert.equal(status, 0);
+  assert.match(stderr, /^tcpspan: captured 0 sessions; delivered: otlp 0$/m);
+});
+
 /** Exporters that would hold up the end for a minute: what stands under `exporters`. */
 const STUBBORN: readonly [name: string, exporter: (url: string) => string][] = [
   ["an OTLP server never answers", (url) => `otlp: { endpoint: "${url}", timeout: 1m }`],

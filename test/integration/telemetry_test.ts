@@ -127,7 +127,7 @@ function catchLog(): Disposable & { readonly warnings: string[]; readonly infos:
   const { warn, info } = log;
   const warnings: string[] = [];
   const infos: string[] = [];
-  log.warn = (message) => void warnings.push(message); // those that are limited, too
+  log.warn = (message) => void warnings.push(String(message)); // those that are limited, too
   log.info = (message) => void infos.push(message);
   return { warnings, infos, [Symbol.dispose]: () => void Object.assign(log, { warn, info }) };
 }
