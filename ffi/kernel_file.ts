@@ -22,13 +22,18 @@ export interface FolderEntry {
   readonly isDirectory: boolean;
 }
 
-/** The text of a file; bytes that are no UTF-8 become U+FFFD. @throws {SystemError} */
-export function readKernelFile(path: string): string {
+/**
+ * The text of a file; bytes that are no UTF-8 become U+FFFD.
+ * @param most bytes that are read, give or take 16 KiB: what others write has no end of its own
+ * @throws {SystemError}
+ */
+export function readKernelFile(path: string, most = Infinity): string {
   using file = open(path);
   const parts: Uint8Array[] = [];
-  for (;;) {
+  for (let total = 0; total < most;) {
     const length = check(`cannot read ${path}`, libc().read(file.fd, chunk, BigInt(CHUNK)));
     if (length === 0) break;
+    total += length;
     parts.push(chunk.slice(0, length));
   }
   if (parts.length <= 1) return decoder.decode(parts[0]);

@@ -9,3 +9,12 @@ export class UsageError extends Error {
 export class HostError extends Error {
   override readonly name = "HostError";
 }
+
+/** What was thrown, in words: code of others may throw anything, also what is no text. */
+export function messageOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? String(thrown.message || thrown.name) : String(thrown);
+  } catch {
+    return "something that is neither an error nor text";
+  }
+}

@@ -1,6 +1,6 @@
 /** The program: arguments in, exit status out. */
 import type { Config } from "./config/load.ts";
-import { HostError, UsageError } from "./errors.ts";
+import { HostError, messageOf, UsageError } from "./errors.ts";
 import type { ExporterType } from "./exporter.ts";
 import { logFormat, NO_FLAGS, type RunFlags } from "./flags.ts";
 import { log } from "./log.ts";
@@ -128,5 +128,6 @@ function print(text: string): void {
 }
 
 function describe(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const message = messageOf(error);
+  return error instanceof Error ? `${error.name}: ${message}` : message;
 }

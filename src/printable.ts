@@ -43,7 +43,10 @@ export function printable(bytes: Uint8Array, columns = Infinity): string {
  * since what a message quotes is escaped already.
  */
 export function printableLine(text: string): string {
-  return text.replace(ALL_UNPRINTABLE, (character) => shownAs(character.codePointAt(0) ?? 0));
+  return text.toWellFormed().replace(
+    ALL_UNPRINTABLE,
+    (character) => shownAs(character.codePointAt(0) ?? 0),
+  );
 }
 
 /**

@@ -2,13 +2,16 @@
 
 import { readKernelFile, readKernelLink } from "../ffi/kernel_file.ts";
 
+/** Bytes of an environment that are looked at: a process may have some MB. */
+const MOST_ENVIRON = 256 * 1024;
+
 /** Clock ticks a second in /proc, on every architecture of Linux that runs Deno. */
 const USER_HZ = 100n;
 
-/** A text file of /proc. */
-export function readProc(path: string): string | undefined {
+/** A text file of /proc. @param most bytes that are read, more or less */
+export function readProc(path: string, most?: number): string | undefined {
   try {
-    return readKernelFile(`/proc/${path}`);
+    return readKernelFile(`/proc/${path}`, most);
   } catch {
     return undefined;
   }
@@ -52,7 +55,7 @@ export function parseStartTime(stat: string): string | undefined {
 
 /** One variable of a process's environment. */
 export function readProcEnv(pid: number, name: string): string | undefined {
-  return parseEnviron(readProc(`${pid}/environ`) ?? "", name);
+  return parseEnviron(readProc(`${pid}/environ`, MOST_ENVIRON) ?? "", name);
 }
 
 /** One variable of a `/proc/PID/environ`; an empty one counts as unset. */

@@ -35,6 +35,10 @@ export interface ResourceSettings {
   readonly fromProcessEnv: boolean;
 }
 
+// Characters of what processes choose without a limit: each of their spans has it, and it is kept.
+const LONGEST_NAME = 255;
+const LONGEST_COMMAND_LINE = 4096;
+
 const CAPACITY = 16_384; // processes remembered, about 1 kB each
 
 /**
@@ -73,10 +77,11 @@ export class ProcessResources {
     const created = session.processStartUnixNs;
     const runsStill = pid !== undefined && path !== undefined;
     const commandLine = runsStill && this.#settings.commandLine
-      ? readProc(`${pid}/cmdline`)?.replaceAll("\0", " ").trim()
+      ? cut(readProc(`${pid}/cmdline`, LONGEST_COMMAND_LINE), LONGEST_COMMAND_LINE)
+        ?.replaceAll("\0", " ").trim()
       : undefined;
     const ownName = runsStill && this.#settings.fromProcessEnv
-      ? readProcEnv(pid, "OTEL_SERVICE_NAME")
+      ? cut(readProcEnv(pid, "OTEL_SERVICE_NAME"), LONGEST_NAME)
       : undefined;
     return this.#resource({
       [ATTR_SERVICE_NAME]: ownName ?? cgroup?.service ??
@@ -141,6 +146,11 @@ function executablePath(pid: number, name: string): string | undefined {
   const found = path?.replace(/.*\//, "") ?? "";
   const isCut = Buffer.byteLength(name) >= TEXT_LENGTH.exe - 1;
   return name === "" || found === name || (isCut && found.startsWith(name)) ? path : undefined;
+}
+
+/** The first `most` UTF-16 code units, without half a character at the end. */
+function cut(text: string | undefined, most: number): string | undefined {
+  return text?.slice(0, most).replace(/[\ud800-\udbff]$/, "");
 }
 
 function readFile(path: string): string | undefined {

@@ -28,6 +28,25 @@ export class Certificates implements AsyncDisposable {
     );
   }
 
+  /** Signs a certificate of localhost that was good until yesterday: NAME.crt, NAME.key. */
+  async signExpired(name: string): Promise<void> {
+    await this.#openssl(
+      "req",
+      "-new",
+      ...KEY,
+      "-keyout",
+      `${name}.key`,
+      "-out",
+      `${name}.csr`,
+      ...NAME,
+    );
+    await Deno.writeTextFile(this.path(`${name}.ext`), `subjectAltName=DNS:localhost\n`);
+    await this.#openssl(
+      ...["x509", "-req", "-in", `${name}.csr`, "-CA", "ca.crt", "-CAkey", "ca.key"],
+      ...["-CAcreateserial", "-days", "-1", "-extfile", `${name}.ext`, "-out", `${name}.crt`],
+    );
+  }
+
   path(file: string): string {
     return join(this.folder, file);
   }
@@ -55,4 +74,5 @@ export class Certificates implements AsyncDisposable {
 }
 
 const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"] as const;
-const SUBJECT = ["-days", "1", "-subj", "/CN=tcpspan test"] as const;
+const NAME = ["-subj", "/CN=tcpspan test"] as const;
+const SUBJECT = ["-days", "1", ...NAME] as const;

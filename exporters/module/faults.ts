@@ -1,4 +1,5 @@
 /** Errors that an exporter of others throws where nobody can catch them: in a timer, on a socket. */
+import { messageOf } from "../../src/errors.ts";
 
 const NOTICE_MS = 60_000;
 
@@ -20,8 +21,7 @@ export function surviveFaults(warn: (message: string) => void): Disposable {
     count++;
     if (performance.now() - told < NOTICE_MS) return;
     told = performance.now();
-    const message = error instanceof Error ? error.message : String(error);
-    warn(`uncaught error in the background, ${count} so far: ${message}`);
+    warn(`uncaught error in the background, ${count} so far: ${messageOf(error)}`);
   };
   const onError = (event: ErrorEvent) => survive(event, event.error);
   const onRejection = (event: PromiseRejectionEvent) => survive(event, event.reason);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { nearest } from "../../src/config/nearest.ts";
-import { UsageError } from "../../src/errors.ts";
+import { messageOf, UsageError } from "../../src/errors.ts";
 import type { ModuleSettings } from "./settings.ts";
 
 /** What a module exports, under its names. */
@@ -102,7 +102,6 @@ function isSpanExporter(value: unknown): value is SpanExporter {
 
 /** The first line of what was thrown, without colours and full stop. */
 export function firstLine(error: unknown): string {
-  const message = error instanceof Error ? error.message || error.name : String(error);
-  const [line = ""] = stripVTControlCharacters(message).trim().split("\n", 1);
+  const [line = ""] = stripVTControlCharacters(messageOf(error)).trim().split("\n", 1);
   return line.replace(/\.$/, "");
 }

@@ -114,7 +114,7 @@ export class Kernel implements Disposable {
     before?.[Symbol.dispose]();
     this.#pin?.removeLinks(program.generation);
     this.oldRings.push(...this.#pin?.retireOthers(program) ?? []);
-    if (shared === undefined) program.seed();
+    if (before === undefined) program.seed(); // what is known already stays
   }
 
   /** Has the rest of a ring read; one that is pinned is found there. */

@@ -13,6 +13,7 @@ import { type KernelProgram, RELEASE, type SharedMaps, STATE_MAPS } from "./kern
 /** Where sessions are pinned unless the config says more. */
 export const DEFAULT_PIN = "/sys/fs/bpf/tcpspan";
 
+const STATE = /^[0-9a-f]{16}$/; // as STATE_ID
 const RING = /^ring-(\d+)$/; // bytes
 const LINK = /^([a-z_]+)-(\d+)$/; // program, generation
 const RECORD_HEADER = 8; // bytes in front of a record in the ring
@@ -126,7 +127,7 @@ export class Pin implements Disposable {
       .map((name) => Number(RING.exec(name)?.[1]))
       .filter((size) => size > 0 && size !== program.ringSize)
       .map((size) => ringOfSize(this.#folder, size));
-    for (const state of list(this.#path)) {
+    for (const state of states(this.#path)) {
       if (state !== STATE_ID) rings.push(...retireState(join(this.#path, state)));
     }
     return rings;
@@ -234,7 +235,14 @@ export function unpin(path: string): Unpinned | undefined {
     }
     using _lock = lock(path, attempt);
     let [programs, unread] = [0, 0];
-    for (const state of list(path)) {
+    const others = list(path).filter((name) => !STATE.test(name));
+    if (others.length > 0) {
+      throw new UsageError(
+        `${attempt}: it holds what is not tcpspan's, such as ${others[0]}: name the folder of ` +
+          "capture.pin",
+      );
+    }
+    for (const state of states(path)) {
       const folder = join(path, state);
       for (const name of list(folder)) {
         if (RING.test(name)) unread += unreadRecords(folder, name);
@@ -324,6 +332,11 @@ class Variables implements Disposable {
 /** bpffs allows no dots in names. */
 function fileOf(map: string): string {
   return map.replace(/^\./, "");
+}
+
+/** Names of the folders in which tcpspans have pinned something. */
+function states(path: string): string[] {
+  return list(path).filter((name) => STATE.test(name));
 }
 
 function list(folder: string): string[] {

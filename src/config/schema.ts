@@ -62,7 +62,8 @@ function isExecutable(name: string): boolean {
 const CGROUP = "a path as in /proc/PID/cgroup, such as /system.slice/nginx.service";
 
 function isCgroup(path: string): boolean {
-  return isAbsolute(path) && !path.split("/").includes("..") && /[^/]/.test(path);
+  return isAbsolute(path) && !path.includes("\0") && !path.split("/").includes("..") &&
+    /[^/]/.test(path);
 }
 
 const PIN = "off, or the path of a folder such as /sys/fs/bpf/tcpspan, without dots";

@@ -248,6 +248,8 @@ export class ExporterQueue {
       this.#inFlight += work.batch.length;
       await this.#deliver(work);
       this.#inFlight -= work.batch.length;
+      // a disk full of sessions must not keep the ring waiting, whose reader has its turn here
+      if (work.taken !== undefined) await delay(0, this.#abort.signal);
     }
     this.#idle.shift()?.(); // its call may have been meant for another
     this.#consumers.delete(index);

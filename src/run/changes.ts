@@ -18,6 +18,8 @@ export interface Changes {
   readonly capture: boolean;
   /** What spans are made with: resource, trace, and sampling, which they tell of. */
   readonly spans: boolean;
+  /** Also where the resource or the exporter changes that it goes by. */
+  readonly telemetry: boolean;
   /** Parts of the config outside of capture and exporters that differ, under their keys there. */
   readonly sections: readonly string[];
   /** By the exporters' ids. */
@@ -26,7 +28,6 @@ export interface Changes {
 
 /** What a run that goes on cannot change, under its key in the config. */
 const FIXED: readonly [key: string, of: (settings: RunSettings) => unknown][] = [
-  ["telemetry", ({ telemetry }) => telemetry],
   ["drop_privileges", ({ dropPrivileges }) => dropPrivileges],
   ["capture.pin", ({ capture }) => capture.pin],
 ];
@@ -36,14 +37,14 @@ export function keepFixed(
   old: RunSettings,
   next: RunSettings,
 ): { readonly settings: RunSettings; readonly fixed: readonly string[] } {
-  const { telemetry, dropPrivileges } = old;
+  const { dropPrivileges } = old;
   const fixed = FIXED.filter(([, of]) => !isDeepStrictEqual(of(old), of(next))).map(([key]) => key);
   let capture = { ...next.capture, pin: old.capture.pin };
   if (dropPrivileges && !isDeepStrictEqual(capture, old.capture)) { // no program can be loaded
     fixed.push("capture and sampling (because of drop_privileges)");
     capture = old.capture;
   }
-  return { settings: { ...next, telemetry, dropPrivileges, capture }, fixed };
+  return { settings: { ...next, dropPrivileges, capture }, fixed };
 }
 
 /** Compares the settings of a run, and its exporters, with settings that are to follow. */
@@ -53,9 +54,11 @@ export function compareSettings(
   next: RunSettings,
 ): Changes {
   const differs = (of: (settings: RunSettings) => unknown) => !isDeepStrictEqual(of(old), of(next));
+  const telemetry = differs(({ telemetry }) => telemetry);
   const sections = [
     ...(differs(({ resource }) => resource) ? ["resource"] : []),
     ...(differs(({ trace }) => trace) ? ["trace"] : []),
+    ...(telemetry ? ["telemetry"] : []),
     ...(differs(({ shutdownTimeout }) => shutdownTimeout) ? ["shutdown_timeout"] : []),
   ];
   const spans = sections.includes("resource") || sections.includes("trace") ||
@@ -68,7 +71,14 @@ export function compareSettings(
   for (const { configured: { id } } of running) {
     if (!exporters.has(id)) exporters.set(id, "removed");
   }
-  return { capture: differs(({ capture }) => capture), spans, sections, exporters };
+  return {
+    capture: differs(({ capture }) => capture),
+    spans,
+    telemetry: telemetry ||
+      next.telemetry !== undefined && differs(({ resource }) => resource.attributes),
+    sections,
+    exporters,
+  };
 }
 
 /** In words for the user: `otlp/a changed, file removed, capture unchanged`. */

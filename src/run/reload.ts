@@ -6,6 +6,7 @@ import { log } from "../log.ts";
 import type { RunSettings } from "../settings.ts";
 import { type Changes, compareSettings, describeChanges, keepFixed } from "./changes.ts";
 import type { Exporters, OpenedExporters } from "./exporters.ts";
+import type { Metrics } from "./metrics.ts";
 
 const OPEN_TIMEOUT_MS = 60_000; // a module may never load
 
@@ -16,6 +17,7 @@ export interface ReloadContext {
   /** Reads the config, checks it, and puts the flags over it. */
   readonly readSettings: () => Promise<RunSettings>;
   readonly exporters: Exporters;
+  readonly metrics: Metrics;
   /** Aborts when the run is to end: then nothing is reloaded any more. */
   readonly stop: AbortSignal;
 }
@@ -87,13 +89,17 @@ export class Reloader {
   }
 
   async #apply(next: RunSettings, capture: Reconfigurable): Promise<Changes> {
-    const { exporters, stop } = this.#context;
+    const { exporters, metrics, stop } = this.#context;
     const changes = compareSettings(this.#settings, exporters.running, next);
+    await using undo = new AsyncDisposableStack();
     const opened = await this.#open(next, changes);
+    undo.defer(() => exporters.discard(opened));
+    const telemetry = changes.telemetry ? await metrics.open(next) : undefined;
+    undo.use(telemetry);
     try {
       if (changes.capture) await unlessAborted(capture.reconfigure(next.capture), stop);
     } catch (error) {
-      await exporters.discard(opened);
+      await undo.disposeAsync();
       if (!(error instanceof HostError)) throw error;
       log.warn(`reload: ${error.message}`.split("\n"));
       return await this.#apply({ ...next, capture: this.#settings.capture }, capture);
@@ -102,14 +108,15 @@ export class Reloader {
       await exporters.start(opened, stop);
       stop.throwIfAborted(); // what runs is being closed
     } catch (error) {
-      await exporters.discard(opened);
       if (changes.capture && !stop.aborted) await capture.reconfigure(this.#settings.capture);
       throw error;
     }
     for (const warning of next.warnings) {
       if (!this.#settings.warnings.includes(warning)) log.warn(warning);
     }
+    undo.move();
     exporters.use(opened);
+    if (changes.telemetry) await metrics.use(telemetry);
     this.#settings = next;
     return changes;
   }

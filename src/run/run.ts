@@ -13,14 +13,13 @@ import { type Health, HealthMonitor } from "../telemetry/health.ts";
 import { describeLosses } from "../telemetry/losses.ts";
 import { onReportRequest } from "../telemetry/on_request.ts";
 import { report } from "../telemetry/report.ts";
-import type { Telemetry } from "../telemetry/telemetry.ts";
 import { Exporters } from "./exporters.ts";
+import { Metrics } from "./metrics.ts";
 import { Reloader } from "./reload.ts";
 import { EndSignals, onSignal } from "./signals.ts";
 import { Terminal } from "./terminal.ts";
 
 const STDOUT = 1;
-const LAST_METRICS_MS = 1000;
 
 /** What a run is told beside its settings. */
 export interface RunContext {
@@ -46,10 +45,12 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
   const stop = () => end.requestStop();
   const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
   const exporters = new Exporters(settings, { baseDirectory, env, stop }, end.leave);
+  await using metrics = new Metrics({ baseDirectory, env });
   const reloader = new Reloader(settings, {
     file: configFile,
     readSettings,
     exporters,
+    metrics,
     stop: end.stop,
   });
   using _hangups = onSignal("SIGHUP", () => {
@@ -69,14 +70,14 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     const opened = await unlessAborted(exporters.open(settings), end.stop);
     exporters.use(opened);
     if (exporters.mapper !== undefined) warnOfMissingCapabilities(settings);
-    await using telemetry = await openTelemetry(settings, { baseDirectory, env });
+    await metrics.use(await metrics.open(settings));
     await using sessions = await Capture.open(
       { ...settings.capture, signal: end.stop },
       settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
     );
     using health = new HealthMonitor(sessions, exporters);
     readHealth = () => health.read();
-    telemetry?.start(readHealth);
+    metrics.start(readHealth);
     using _hurry = onAbort(end.leave, () => sessions.hurry());
     using _timer = after(duration, stop);
     await exporters.start(opened, end.stop);
@@ -93,8 +94,8 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     stop(); // for whatever reason the capture has: nothing is reloaded any more
     // once the capture has stopped: each stage drains after the one before it
     await Promise.all([exporters.close(reloader.settings.shutdownTimeout), reloader.end()]);
-    using _cutOff = onAbort(end.leave, () => void telemetry?.close(0));
-    await telemetry?.close(LAST_METRICS_MS);
+    using _cutOff = onAbort(end.leave, () => void metrics.close(0));
+    await metrics.close();
     summarise(reloader.settings, health.read());
   } catch (error) {
     if (!end.stop.aborted || error !== end.stop.reason) throw error;
@@ -118,16 +119,6 @@ function after(ms: number | undefined, then: () => void): Disposable {
   return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
-/** Opens what tells of the run's health; its packages are loaded where it is asked for. */
-async function openTelemetry(
-  { telemetry, resource }: RunSettings,
-  context: { readonly baseDirectory: string; readonly env: Environment },
-): Promise<Telemetry | undefined> {
-  if (telemetry === undefined) return undefined;
-  const { Telemetry } = await import("../telemetry/telemetry.ts");
-  return await Telemetry.open(telemetry, { ...context, resourceAttributes: resource.attributes });
-}
-
 /** Losses are always told; deliveries where spans are sent. */
 function summarise(settings: RunSettings, health: Health): void {
   const { captured, sampledOut, exporters } = health;
@@ -139,6 +130,10 @@ function summarise(settings: RunSettings, health: Health): void {
   }
   if (settings.capture.sampling !== undefined) {
     log.info(`sampled out ${sampledOut} of ${countSessions(sampledOut + captured)}`);
+  }
+  const { pin } = settings.capture;
+  if (pin !== undefined) {
+    log.info(`sessions go on to be recorded in ${pin}, for the next start; to end that: unpin`);
   }
   for (const { id, queued } of exporters) {
     if (queued === 0) continue;

@@ -1,7 +1,6 @@
 /** The page that Prometheus reads, on a port of this host alone. */
 import * as http from "node:http";
-import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
-import type { MetricReader } from "@opentelemetry/sdk-metrics";
+import type { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
 import type { LoopbackPort } from "../config/loopback_port.ts";
 import { UsageError } from "../errors.ts";
 
@@ -13,21 +12,22 @@ const PATH = "/metrics";
  */
 export class PrometheusPage implements AsyncDisposable {
   readonly #server: http.Server;
+  #exporter: PrometheusExporter | undefined;
 
-  private constructor(private readonly exporter: PrometheusExporter) {
+  private constructor() {
     this.#server = http.createServer((request, response) => this.#answer(request, response));
   }
 
   /** @throws {UsageError} if the port is in use */
   static async open(listen: LoopbackPort): Promise<PrometheusPage> {
-    const page = new PrometheusPage(new PrometheusExporter({ preventServerStart: true }));
+    const page = new PrometheusPage();
     await page.#listen(listen);
     return page;
   }
 
-  /** What collects the metrics. */
-  get reader(): MetricReader {
-    return this.exporter;
+  /** Serves the metrics that `exporter` collects, from now on. */
+  serve(exporter: PrometheusExporter): void {
+    this.#exporter = exporter;
   }
 
   get url(): string {
@@ -61,8 +61,10 @@ export class PrometheusPage implements AsyncDisposable {
       response.writeHead(405, { allow: "GET, HEAD" }).end();
     } else if (url?.replace(/\?.*$/s, "") !== PATH) {
       response.writeHead(404).end();
+    } else if (this.#exporter === undefined) {
+      response.writeHead(503).end("not tracing yet\n");
     } else {
-      this.exporter.getMetricsRequestHandler(request, response);
+      this.#exporter.getMetricsRequestHandler(request, response);
     }
   }
 }

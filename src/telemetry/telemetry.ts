@@ -1,6 +1,8 @@
 /** Health as metrics: sent over OTLP, and shown on a page for Prometheus. */
 import type { Attributes } from "@opentelemetry/api";
+import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
 import { MeterProvider, type MetricReader } from "@opentelemetry/sdk-metrics";
+import { isDeepStrictEqual } from "node:util";
 import { unlessAborted } from "../abort.ts";
 import type { Environment } from "../config/expand.ts";
 import { log } from "../log.ts";
@@ -19,6 +21,8 @@ export interface TelemetryContext {
   readonly env: Environment;
   /** Those of the config and the environment. */
   readonly resourceAttributes: Attributes;
+  /** What is replaced: its page is taken over where the port stays. */
+  readonly before?: Telemetry | undefined;
 }
 
 /**
@@ -27,7 +31,10 @@ export interface TelemetryContext {
  */
 export class Telemetry implements AsyncDisposable {
   readonly #abort = new AbortController(); // cuts short an export
+  readonly #listen: TelemetrySettings["prometheus"];
   #page: PrometheusPage | undefined;
+  #pageExporter: PrometheusExporter | undefined;
+  #before: Telemetry | undefined; // whose page this one takes over at the start
   #provider: MeterProvider | undefined;
   #read: (() => Health) | undefined;
   #closing: Promise<void> | undefined;
@@ -37,7 +44,7 @@ export class Telemetry implements AsyncDisposable {
    * @throws {UsageError} if a port is in use, or the exporter's settings cannot work for metrics
    */
   static async open(settings: TelemetrySettings, context: TelemetryContext): Promise<Telemetry> {
-    const telemetry = new Telemetry();
+    const telemetry = new Telemetry(settings.prometheus);
     await using onFailure = new AsyncDisposableStack();
     onFailure.use(telemetry);
     await telemetry.#open(settings, context);
@@ -45,14 +52,21 @@ export class Telemetry implements AsyncDisposable {
     return telemetry;
   }
 
+  private constructor(listen: TelemetrySettings["prometheus"]) {
+    this.#listen = listen;
+  }
+
   async #open(
     { otlp, prometheus }: TelemetrySettings,
-    { baseDirectory, env, resourceAttributes }: TelemetryContext,
+    { baseDirectory, env, resourceAttributes, before }: TelemetryContext,
   ): Promise<void> {
     const readers: MetricReader[] = [];
     if (prometheus !== undefined) {
-      this.#page = await PrometheusPage.open(prometheus);
-      readers.push(this.#page.reader);
+      if (before !== undefined && isDeepStrictEqual(before.#listen, prometheus)) {
+        this.#before = before;
+      } else this.#page = await PrometheusPage.open(prometheus);
+      this.#pageExporter = new PrometheusExporter({ preventServerStart: true });
+      readers.push(this.#pageExporter);
     }
     if (otlp !== undefined) {
       const context = { baseDirectory, env, signal: this.#abort.signal };
@@ -66,6 +80,11 @@ export class Telemetry implements AsyncDisposable {
   start(read: () => Health): void {
     this.#read = read;
     if (this.#page !== undefined) log.info(`metrics are at ${this.#page.url}`);
+    if (this.#before !== undefined) {
+      this.#page = this.#before.#page;
+      this.#before.#page = undefined;
+    }
+    if (this.#pageExporter !== undefined) this.#page?.serve(this.#pageExporter);
   }
 
   /**

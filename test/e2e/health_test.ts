@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { startCollector } from "../backends/collector.ts";
 import type { MetricPoint } from "../backends/otlp_metrics.ts";
+import { OtlpReceiver } from "../otlp_receiver.ts";
 import { curl, freePort, type Nginx, startNginx } from "./nginx.ts";
 import { until } from "./process.ts";
 import { runTcpspan, startTcpspan, type Tcpspan, TRACING } from "./tcpspan.ts";
@@ -73,7 +74,9 @@ Deno.test("SIGUSR1 has the health told on stderr, on an idle host too, and tcpsp
 });
 
 Deno.test("SIGUSR1 at any moment, and a hundred at once, end nothing", async () => {
-  await using tool = await startTcpspan(["-D", `${freePort()}`, "--duration", "2"]);
+  await using tool = await startTcpspan(["-D", `${freePort()}`, "--duration", "2"], {
+    permissions: ["-P=table"], // enough for it
+  });
   for (let i = 0; i < 100; i++) Deno.kill(tool.pid, "SIGUSR1");
   const signals = setInterval(() => Deno.kill(tool.pid, "SIGUSR1"), 20);
   try {
@@ -259,4 +262,54 @@ Deno.test("OTEL_SDK_DISABLED switches metrics off, with a warning", async () => 
     0,
     `tcpspan: OTEL_SDK_DISABLED is true: telemetry is off\n${TRACING}\n`,
   ]);
+});
+
+Deno.test("a reload moves metrics elsewhere and keeps the page, or does neither where one cannot be", async () => {
+  await using one = await OtlpReceiver.start();
+  await using two = await OtlpReceiver.start();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  assert(listener.addr.transport === "tcp");
+  const config = (receiver: OtlpReceiver, telemetry: string) => `
+capture: { remote_ports: [${freePort()}] }
+exporters: { otlp: { endpoint: "${receiver.url()}" } }
+${telemetry}
+`;
+  const telemetry = (port: number) =>
+    `telemetry: { otlp: { interval: 1s }, prometheus: { listen: "127.0.0.1:${port}" } }`;
+  await using tool = await startTcpspan([], { config: config(one, telemetry(0)) });
+  const reload = async (text: string, answer: RegExp) => {
+    await Deno.writeTextFile(tool.config, text);
+    Deno.kill(tool.pid, "SIGHUP");
+    await tool.stderr.waitForLines(1, (line) => answer.test(line));
+  };
+  const [line] = await tool.stderr.waitForLines(1, (line) => line.includes("metrics are at"));
+  const url = line?.text.split(" ").at(-1) ?? "";
+  const page = async () => await (await fetch(url)).text();
+  await until("metrics at the first receiver", () => one.requests.length > 0);
+
+  const text = config(two, telemetry(0));
+  await reload(text, /: reloaded .*: otlp changed, telemetry changed, /);
+  assert.match(await page(), /^tcpspan_session_captured_total/m);
+  await until("metrics at the second receiver", () => two.requests.length > 0);
+  const before = one.requests.length;
+  const again = two.requests.length;
+  await until("more at the second receiver", () => two.requests.length > again);
+  assert.equal(one.requests.length, before);
+
+  await reload(
+    config(one, telemetry(listener.addr.port)),
+    /: reload: kept the running config: telemetry\.prometheus\.listen: .* in use/,
+  );
+  assert.match(await page(), /^tcpspan_session_captured_total/m);
+  await until("more at the second receiver", () => two.requests.length > again + 2);
+  assert.equal(one.requests.length, before);
+
+  await reload(config(two, ""), /: reloaded .*: telemetry changed, /);
+  assert.deepEqual(listeningPorts(tool.pid), []);
+  await Deno.writeTextFile(tool.config, text);
+  Deno.kill(tool.pid, "SIGHUP");
+  const pages = await tool.stderr.waitForLines(2, (line) => line.includes("metrics are at"));
+  const newUrl = pages[1]?.text.split(" ").at(-1) ?? "";
+  assert.match(await (await fetch(newUrl)).text(), /^tcpspan_session_captured_total/m);
+  assert.equal((await tool.stop("SIGTERM")).status, 0);
 });

@@ -9,7 +9,7 @@ import { UNSAFE } from "../fuzz/expect.ts";
 import { accept, OtlpReceiver } from "../otlp_receiver.ts";
 import { startNginx } from "./nginx.ts";
 import { Process, until } from "./process.ts";
-import { startTcpspan, type Tcpspan } from "./tcpspan.ts";
+import { runTcpspan, startTcpspan, type Tcpspan } from "./tcpspan.ts";
 
 /** Names as bash writes them, which knows bytes: $'…'. */
 const NAMES = [
@@ -91,9 +91,9 @@ exporters:
     assert.equal(status, 0, stderr);
   }
   for (const format of FORMATS) {
-    const ended = await tools.get(format)?.stop("SIGINT");
-    assert.ok(ended !== undefined);
-    const { status, stdout, stderr } = ended;
+    const tool = tools.get(format);
+    assert.ok(tool !== undefined);
+    const { status, stdout, stderr } = await tool.stop("SIGINT");
     assert.equal(status, 0, stderr);
     const lines = stdout.trimEnd().split("\n");
     assert.equal(lines.length, NAMES.length + header[format], stdout);
@@ -124,4 +124,13 @@ exporters:
     }
     assert.ok(services.every((name) => String(name).isWellFormed()));
   }
+});
+
+Deno.test("a path with what a terminal acts on is told without it", async () => {
+  const { status, stderr } = await runTcpspan(["--config", "/nowhere/\x1b[2J\x9b\u202e.yaml"]);
+  assert.equal(status, 2);
+  assert.equal(
+    stderr,
+    "tcpspan: /nowhere/\\x1b[2J\\u{9b}\\u{202e}.yaml: cannot read config: no such file\n",
+  );
 });

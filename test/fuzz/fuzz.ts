@@ -41,6 +41,7 @@ export function fuzz(name: string, target: Target, options: FuzzOptions = {}): v
   Deno.test(`fuzz ${name}: any bytes`, async () => {
     const cases = arbitrary(bytes, options);
     const seconds = Number(Deno.env.get("TCPSPAN_FUZZ_SECONDS") ?? 0);
+    if (!(seconds >= 0)) throw new RangeError("cannot fuzz: TCPSPAN_FUZZ_SECONDS is no number");
     if (seconds === 0) return await check(folder, target, cases, FIXED_SEED, options.runs ?? RUNS);
     const end = performance.now() + seconds * 1000;
     for (let seed = Date.now() >>> 0; performance.now() < end; seed++) {

@@ -41,6 +41,13 @@ const EXPORTS: readonly {
     refused: /altnames|not in the cert/,
   },
   {
+    name: "refuses a certificate that has expired",
+    server: "expired",
+    host: "localhost",
+    tls: CLIENT,
+    refused: /expired/,
+  },
+  {
     name: "takes any certificate where it is told to",
     server: "other",
     host: "localhost",
@@ -137,6 +144,7 @@ async function makeCertificates(): Promise<Certificates> {
     certificates.sign("good", "DNS:localhost,IP:127.0.0.1"),
     certificates.sign("other", "DNS:other.example,IP:127.0.0.9"),
     certificates.sign("client", "DNS:client.example"),
+    certificates.signExpired("expired"),
   ]);
   return certificates;
 }

@@ -1,7 +1,7 @@
 /** A spool on a disk that is full, can't be written, or goes away, while it is in use. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { drain, FOLDER, names, numbers, openSpool, segments, sessions } from "../spool.ts";
+import { crash, drain, FOLDER, names, numbers, openSpool, segments, sessions } from "../spool.ts";
 import { makeReadOnly, mountSmallDisk } from "../small_disk.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 
@@ -29,6 +29,13 @@ Deno.test("a full disk: what was taken is kept whole, and it goes on when there 
   assert.ok(next > 100, String(next));
   for (let i = 0; i < 1000; i++) assert.equal(spool.append(sessions(next, 20), "drop_newest"), 0);
   assert.deepEqual(open.warnings, [`cannot write to SPOOL: No space left on device; ${KEPT}`]);
+  {
+    await using other = await makeTempFolder();
+    crash(folder.path, other.path);
+    await using after = openSpool(other.path);
+    assert.deepEqual(drain(after.spool), numbers(1, next - 1));
+    assert.deepEqual(after.warnings, []); // of a torn end, say
+  }
   Deno.removeSync(ballast);
   assert.equal(spool.append(sessions(next, 20), "drop_newest"), 0); // not so soon
   await sleep(PAUSE_MS);
@@ -124,6 +131,7 @@ Deno.test("a folder that somebody else has taken meanwhile is not used by two", 
   second.spool.append(sessions(11, 5), "drop_newest");
   assert.deepEqual(drain(first.spool), numbers(1, 5));
   await first.spool.close();
+  assert.equal(segments(folder.path).length, 1); // the second's, of the name that the first's had
   assert.deepEqual(drain(second.spool), numbers(11, 5));
   await second.spool.close();
 });

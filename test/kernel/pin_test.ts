@@ -215,6 +215,20 @@ Deno.test("unpin() detaches everything, and tells what nobody had read", async (
   assert.equal(unpin(place.folder), undefined, "a second time there is nothing");
 });
 
+Deno.test("unpin() touches nothing where something else is pinned, too", async () => {
+  await using place = await pinFolder();
+  await (await capture(place.options))[Symbol.asyncDispose]();
+  const parent = place.folder.replace(/\/tcpspan$/, "");
+  assert.throws(() => unpin(parent), {
+    name: "UsageError",
+    message: `cannot unpin ${parent}: it holds what is not tcpspan's, such as tcpspan: name the ` +
+      "folder of capture.pin",
+  });
+  await using trace = await Trace.start(place.options);
+  const { port, ends } = await makeSessions();
+  await trace.take(ends, hasPort(port));
+});
+
 Deno.test("a folder that is in no BPF file system is refused, and says what to do", async () => {
   const folder = await Deno.makeTempDir();
   const message = (path: string) =>

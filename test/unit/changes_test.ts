@@ -23,6 +23,8 @@ interface Case {
   readonly told: string;
   /** Whether what makes spans changes; no, by default. */
   readonly spans?: boolean;
+  /** Whether telemetry is opened anew; no, by default. */
+  readonly telemetry?: boolean;
 }
 
 const CASES: readonly Case[] = [
@@ -84,9 +86,54 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { name, next, told, spans = false } of CASES) {
+const TELEMETRY = "telemetry: { otlp: , prometheus: }\n";
+
+const WITH_TELEMETRY: readonly Case[] = [
+  { name: "the same telemetry", next: EXPORTERS + TELEMETRY, told: "capture unchanged" },
+  {
+    name: "no telemetry any more",
+    next: EXPORTERS,
+    told: "telemetry changed, capture unchanged",
+    telemetry: true,
+  },
+  {
+    name: "another interval",
+    next: `${EXPORTERS}telemetry: { otlp: { interval: 5s }, prometheus: }`,
+    told: "telemetry changed, capture unchanged",
+    telemetry: true,
+  },
+  {
+    name: "another endpoint of the exporter whose receiver gets metrics",
+    next: EXPORTERS.replace("http://a", "http://b") + TELEMETRY,
+    told: "otlp/a changed, telemetry changed, capture unchanged",
+    telemetry: true,
+  },
+  {
+    name: "another resource, which is the metrics' too",
+    next: `${EXPORTERS}${TELEMETRY}resource: { attributes: { a: 1 } }`,
+    told: "otlp/a reopened, resource changed, capture unchanged",
+    spans: true,
+    telemetry: true,
+  },
+];
+
+const ALL: readonly [from: string, cases: readonly Case[]][] = [
+  [EXPORTERS, [...CASES, {
+    name: "telemetry where there was none",
+    next: EXPORTERS + TELEMETRY,
+    told: "telemetry changed, capture unchanged",
+    telemetry: true,
+  }]],
+  [EXPORTERS + TELEMETRY, WITH_TELEMETRY],
+];
+
+for (
+  const { from, name, next, told, spans = false, telemetry = false } of ALL.flatMap(
+    ([from, cases]) => cases.map((one) => ({ from, ...one })),
+  )
+) {
   Deno.test(`compareSettings() of ${name}: ${told}`, () => {
-    const old = settings(EXPORTERS);
+    const old = settings(from);
     const running = old.exporters.map((configured) => ({
       configured,
       usesSpans: configured.id === "otlp/a", // in truth file does, too
@@ -94,12 +141,12 @@ for (const { name, next, told, spans = false } of CASES) {
     const changes = compareSettings(old, running, settings(next));
     assert.equal(describeChanges(changes), told);
     assert.equal(changes.spans, spans);
+    assert.equal(changes.telemetry, telemetry);
   });
 }
 
 const FIXED: readonly [config: string, keys: readonly string[]][] = [
   ["", []],
-  ["telemetry: { prometheus: }", ["telemetry"]],
   ["drop_privileges: true", ["drop_privileges"]],
   ["capture: { pin: /sys/fs/bpf/x }", ["capture.pin"]],
   ["capture: { local_ports: [1] }\nshutdown_timeout: 1m", []],

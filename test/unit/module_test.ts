@@ -126,6 +126,13 @@ Deno.test("an empty batch never reaches the SpanExporter", async () => {
 
 const MISBEHAVIOURS: { name: string; answer: SpanExporter["export"]; reason: string }[] = [
   {
+    name: "throws what cannot be made text",
+    answer: () => {
+      throw Object.create(null);
+    },
+    reason: "something that is neither an error nor text",
+  },
+  {
     name: "reports a failure",
     answer: (_, done) => done({ code: 1, error: new Error("Got unexpected status code: 400") }),
     reason: "Got unexpected status code: 400",

@@ -144,7 +144,8 @@ for (const storage of [DISK_LATER, DISK_FIRST]) {
 
   Deno.test(`${name}: close() leaves a dead destination's sessions on disk, at once`, async () => {
     await using folder = await makeTempFolder();
-    const before = await open(folder.path, busy(), { storage, consumers: 2 });
+    const dead = busy();
+    const before = await open(folder.path, dead, { storage, consumers: 2 });
     before.queue.push(sessions(1, 100));
     await until(() => before.queue.inFlight === 20);
     await sleep(5);
@@ -152,6 +153,7 @@ for (const storage of [DISK_LATER, DISK_FIRST]) {
     await before.queue.close(60_000);
     assert.ok(performance.now() - began < 5000);
     assert.deepEqual([before.queue.length, before.queue.inFlight], [100, 0]);
+    assert.equal(dead.exports.length, 2); // there was no other try
     check(before.queue);
     assert.deepEqual(before.warnings, [
       storage.persistent
@@ -285,6 +287,18 @@ Deno.test("where the disk can't be written, drop_oldest drops what is oldest in 
   await queue.close(100);
   check(queue);
   assert.equal(queue.counters.dropped, 30); // neither delivered nor written until the end
+});
+
+Deno.test("while a disk full of sessions is delivered, others have their turn", async () => {
+  await using folder = await makeTempFolder();
+  const { queue } = await open(folder.path, taking(), { storage: DISK_FIRST });
+  queue.push(sessions(1, 1000));
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  await until(() => queue.length === 0);
+  clearInterval(timer);
+  assert.ok(turns > 20, `${turns} turns for 100 batches`);
+  await queue.close(1000);
 });
 
 Deno.test("a storage that can't be used is told under its key, and the exporter shut down", async () => {

@@ -55,11 +55,13 @@ Deno.test("what the other layout has not is zero, what today's has not is left o
 Deno.test("a shorter member is extended with zeros, a longer one loses its upper bytes", () => {
   const source = Buffer.alloc(12);
   source.writeUInt16LE(65535, 0); // a pid of 16 bits
-  source.writeBigUInt64LE(0x1_0000_1f90n, 4); // a port of 64 bits
+  source.writeBigUInt64LE(0xffff_ffff_ffff_1f90n, 4); // a port of 64 bits
   const bytes = Buffer.from(translate("size:12 owner_pid:0:2 peer_port:4:8", source).bytes);
   assert.equal(bytes.readUInt32LE(RECORD.owner_pid), 65535);
   assert.equal(bytes.readUInt16LE(RECORD.peer_port), 0x1f90);
-  assert.equal(bytes.readUInt16LE(RECORD.err), 0); // its neighbour is not written over
+  // its neighbours are not written over
+  assert.equal(bytes.readUInt16LE(RECORD.err), 0);
+  assert.equal(bytes.readUInt16LE(RECORD.last_state), 0);
 });
 
 Deno.test("each of several records is translated", () => {

@@ -5,6 +5,7 @@ import { HostError } from "../../src/errors.ts";
 import type { Exporter, ExporterType } from "../../src/exporter.ts";
 import { NO_FLAGS } from "../../src/flags.ts";
 import { Exporters } from "../../src/run/exporters.ts";
+import { Metrics } from "../../src/run/metrics.ts";
 import { Reloader } from "../../src/run/reload.ts";
 import { effectiveSettings, type RunSettings } from "../../src/settings.ts";
 
@@ -58,6 +59,7 @@ async function start(reconfigure: () => Promise<void>) {
       return Promise.resolve(next);
     },
     exporters,
+    metrics: new Metrics({ baseDirectory: "/", env: () => undefined }),
     stop: stop.signal,
   });
   reloader.begin({ reconfigure });

@@ -165,6 +165,18 @@ Deno.test("process.command_line is told only where the settings ask for it", asy
   assert.equal(attributesOf(fields, { commandLine: true })["process.command_line"], "sleep 60.5");
 });
 
+Deno.test("what a process chooses without a limit is cut, and never amid a character", async () => {
+  const name = "x" + "\u{1f94a}".repeat(20_000);
+  await using sleeper = await start({ OTEL_SERVICE_NAME: name }, `sleep 60 ${"0 ".repeat(20_000)}`);
+  const fields = { ...fieldsOf(sleeper.pid), owner_exe: "sleep" };
+  const attributes = attributesOf(fields, { fromProcessEnv: true, commandLine: true });
+  assert.equal(attributes["service.name"], name.slice(0, 255));
+  assert.equal(
+    attributes["process.command_line"],
+    `sleep 60 ${"0 ".repeat(5_000)}`.slice(0, 4096).trim(),
+  );
+});
+
 Deno.test("process.owner is a user's number where it has no name", () => {
   assert.equal(attributesOf({ ...DEAD, owner_uid: 3_999_999_999 })["process.owner"], "3999999999");
 });

@@ -290,6 +290,17 @@ Deno.test("a frame with more sessions than a batch is delivered in several", asy
   assert.deepEqual(drain(open.spool), ALL);
 });
 
+Deno.test("a segment in which nothing is whole is gone when that has shown", async () => {
+  const bytes = Uint8Array.from(SEALED);
+  for (const start of STARTS.slice(0, -1)) bytes[start + 50] = 0xee;
+  await using folder = await spoolOf(bytes);
+  await using open = openSpool(folder.path);
+  assert.equal(open.spool.length, 7);
+  assert.equal(open.spool.take(), undefined);
+  assert.deepEqual([open.spool.length, open.counters.corrupt], [0, 7]);
+  assert.deepEqual([segments(folder.path), open.spool.bytes], [[], 0]);
+});
+
 Deno.test("a file that is removed while it waits is lost, counted and told", async () => {
   await using folder = await makeTempFolder();
   await using open = openSpool(folder.path);
