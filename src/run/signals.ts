@@ -9,7 +9,8 @@ export class EndSignals implements Disposable {
   readonly #stop = new AbortController();
   readonly #leave = new AbortController();
   readonly #listener = () => this.#receive();
-  #first: number | undefined; // when it came
+  #timer: ReturnType<typeof setTimeout> | undefined; // since the first signal
+  #isNext = false; // whether another signal is a request of its own
 
   constructor() {
     for (const name of EndSignals.#NAMES) Deno.addSignalListener(name, this.#listener);
@@ -31,14 +32,17 @@ export class EndSignals implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
     for (const name of EndSignals.#NAMES) Deno.removeSignalListener(name, this.#listener);
   }
 
   #receive(): void {
-    const now = performance.now();
-    this.#first ??= now;
     this.#stop.abort();
-    if (now - this.#first > SAME_REQUEST_MS) this.#leave.abort();
+    if (this.#isNext) this.#leave.abort();
+    // not before a signal that came in time is heard, should the program be busy for longer
+    this.#timer ??= setTimeout(() => {
+      this.#timer = setTimeout(() => this.#isNext = true);
+    }, SAME_REQUEST_MS);
   }
 }
 

@@ -202,15 +202,15 @@ for (const [name, exporter] of STUBBORN) {
   });
 }
 
-Deno.test("both signals of timeout(1), which sends each twice, are one request", async () => {
+Deno.test("signals that come together, as by who sends one to a group as well, are one request", async () => {
   await using nginx = await startNginx();
   await using receiver = startSlowReceiver();
   await using tool = await startTcpspan([], {
     config: config(nginx, `otlp: { endpoint: "${receiver.url}" }`, "shutdown_timeout: 1m\n"),
-    inside: ["timeout", "60"],
   });
   await curl([nginx.url("/")]);
   await until("a request", () => receiver.requests === 1);
+  Deno.kill(tool.pid, "SIGINT");
   const ended = tool.stop("SIGTERM");
   setTimeout(receiver.answer, 500);
   const { status, stderr } = await ended;
