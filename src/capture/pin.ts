@@ -1,8 +1,19 @@
 /** What stays in the kernel while no tcpspan runs: a folder in a BPF file system. */
 import { dirname, join } from "node:path";
-import { SystemError } from "../../ffi/libc.ts";
+import { listKernelFolder } from "../../ffi/kernel_file.ts";
 import { Mapping } from "../../ffi/mapping.ts";
-import { isBpfFileSystem, lookUp, mapInfo, pin, Pinned } from "../../ffi/pinned.ts";
+import {
+  exists,
+  isBpfFileSystem,
+  lockFolder,
+  lookUp,
+  makeFolder,
+  mapInfo,
+  pin,
+  Pinned,
+  removeFolder,
+  removePin,
+} from "../../ffi/pinned.ts";
 import { Ring } from "../../ffi/ring.ts";
 import { Walk } from "../../ffi/walk.ts";
 import { HostError, UsageError } from "../errors.ts";
@@ -70,7 +81,7 @@ export class Pin implements Disposable {
             `name a folder in one, or mount one: mount -t bpf bpf /sys/fs/bpf`,
         );
       }
-      if (!exists(path)) Deno.mkdirSync(path, { mode: 0o700 });
+      if (!exists(path)) makeFolder(path);
       using resources = new DisposableStack();
       resources.use(lock(path, attempt));
       return new Pin(path, resources.move());
@@ -101,13 +112,13 @@ export class Pin implements Disposable {
     for (const name of list(this.#folder)) {
       const generation = LINK.exec(name)?.[2];
       if (RING.test(name) || generation === undefined) continue;
-      if (BigInt(generation) !== active) Deno.removeSync(join(this.#folder, name));
+      if (BigInt(generation) !== active) removePin(join(this.#folder, name));
     }
   }
 
   /** Pins a program that stands by, with its maps. @param links descriptors, by program */
   keep(program: KernelProgram, links: ReadonlyMap<string, number>): void {
-    if (!exists(this.#folder)) Deno.mkdirSync(this.#folder, { mode: 0o700 });
+    if (!exists(this.#folder)) makeFolder(this.#folder);
     const there = new Set(list(this.#folder));
     const keep = (fd: number, name: string) => {
       if (!there.has(name)) pin(fd, join(this.#folder, name));
@@ -155,7 +166,7 @@ function ringOfSize(folder: string, size: number): OldRing {
     done: false,
     [Symbol.dispose]() {
       ring[Symbol.dispose]();
-      if (this.done) Deno.removeSync(path);
+      if (this.done) removePin(path);
     },
   };
 }
@@ -173,7 +184,7 @@ function retireState(folder: string): OldRing[] {
     : walker(stack.use(new Pinned(join(folder, releaseLink))).fd);
   bss.set("least_wait_ns", 1n); // they need not wait any longer, and may where the ring is full
   release();
-  for (const name of links) if (name !== releaseLink) Deno.removeSync(join(folder, name));
+  for (const name of links) if (name !== releaseLink) removePin(join(folder, name));
   const rings = names.filter((name) => RING.test(name));
   const shared = stack.move();
   return rings.map((name, i): OldRing => {
@@ -250,7 +261,7 @@ export function unpin(path: string): Unpinned | undefined {
       }
       remove(folder);
     }
-    Deno.removeSync(path);
+    removeFolder(path);
     return { programs, unread };
   } catch (error) {
     if (error instanceof UsageError || error instanceof HostError) throw error;
@@ -260,12 +271,9 @@ export function unpin(path: string): Unpinned | undefined {
 
 /** Lets one process at a time have the folder, until it ends. @throws {HostError} */
 function lock(path: string, attempt: string): Disposable {
-  const folder = Deno.openSync(path);
-  if (folder.tryLockSync(true)) return folder;
-  folder.close();
-  throw new HostError(
-    `${attempt}: another tcpspan uses it: stop that one first`,
-  );
+  const held = lockFolder(path);
+  if (held !== undefined) return held;
+  throw new HostError(`${attempt}: another tcpspan uses it: stop that one first`);
 }
 
 function unreadRecords(folder: string, name: string): number {
@@ -340,30 +348,16 @@ function states(path: string): string[] {
 }
 
 function list(folder: string): string[] {
-  try {
-    return [...Deno.readDirSync(folder)].map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  if (!exists(folder)) return [];
+  return listKernelFolder(folder).map(({ name }) => name).filter((name) => !/^\.\.?$/.test(name));
 }
 
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
+/** With all that is in it. */
 function remove(folder: string): void {
-  if (exists(folder)) Deno.removeSync(folder, { recursive: true });
+  for (const name of list(folder)) removePin(join(folder, name));
+  if (exists(folder)) removeFolder(folder);
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof SystemError) return error.message;
-  if (error instanceof Deno.errors.NotFound) return "no such folder";
-  return error instanceof Error ? error.message.replace(/ \(os error \d+\).*$/s, "") : `${error}`;
+  return error instanceof Error ? error.message : String(error);
 }
