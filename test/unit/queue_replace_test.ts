@@ -128,7 +128,7 @@ Deno.test("new retry settings hold for a batch that is tried already", async () 
   const { queue } = queueFor(before);
   queue.push(sessions(1, 1));
   await until(() => before.exports.length === 1);
-  const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 30 };
+  const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 500 };
   await queue.replace(after, { ...SETTINGS, retry });
   await until(() => queue.counters.failed === 1);
   assert.ok(after.exports.length > 3);

@@ -289,6 +289,23 @@ Deno.test("where the disk can't be written, drop_oldest drops what is oldest in 
   assert.equal(queue.counters.dropped, 30); // neither delivered nor written until the end
 });
 
+Deno.test("close() tries a disk that failed a moment ago once more", async () => {
+  await using folder = await makeTempFolder();
+  const { queue } = await open(folder.path, busy(), { storage: DISK_FIRST });
+  queue.push(sessions(1, 5));
+  await until(() => queue.inFlight === 5);
+  const path = join(folder.path, FOLDER);
+  Deno.removeSync(path, { recursive: true });
+  Deno.writeTextFileSync(path, "no folder");
+  await sleep(1050);
+  queue.push(sessions(6, 15));
+  Deno.removeSync(path);
+  await queue.close(100);
+  assert.equal(queue.counters.dropped, 0);
+  check(queue);
+  assert.deepEqual(await left(folder.path), numbers(6, 15)); // the others went with their file
+});
+
 Deno.test("while a disk full of sessions is delivered, others have their turn", async () => {
   await using folder = await makeTempFolder();
   const { queue } = await open(folder.path, taking(), { storage: DISK_FIRST });
