@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
+import { UsageError } from "../../src/errors.ts";
 import type { Exporter, ExportOutcome, QueueSettings } from "../../src/exporter.ts";
 import type { QueueCounters } from "../../src/queue/counters.ts";
 import { openQueue } from "../../src/queue/open_queue.ts";
@@ -329,6 +330,20 @@ Deno.test("a storage that can't be used is told under its key, and the exporter 
   });
   assert.equal(exporter.shutdowns, 1);
   await first.queue.close(1000);
+});
+
+Deno.test({
+  name: "a storage that Deno may not write is told under its key",
+  permissions: { read: true, write: false },
+  fn: () =>
+    assert.rejects(open("/var", taking(), { storage: DISK_FIRST }), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.match(
+        error.message,
+        /^exporters\.otlp\/x\.sending_queue\.storage: cannot use \/var: Requires write access/,
+      );
+      return true;
+    }),
 });
 
 Deno.test("a queue on disk goes on with another exporter, but in no other place", async () => {
