@@ -125,9 +125,9 @@ export class ExporterQueue {
   }
 
   /**
-   * Delivers to another exporter, started already, under other settings, from the next try of each
-   * batch on, which is due at once; what waits is kept. Resolves when the one before has ended what it
-   * had under way and is shut down. Not to be called after `close`.
+   * Delivers to another exporter, started already, or to the same one, under other settings, from the
+   * next try of each batch on, which is due at once; what waits is kept. Resolves when the one before
+   * has ended what it had under way and is shut down. Not to be called after `close`.
    * @throws {RangeError} unless `canTake(settings)`
    */
   async replace(exporter: Exporter, settings: QueueSettings): Promise<void> {
@@ -140,6 +140,7 @@ export class ExporterQueue {
     this.#failing = false;
     this.#endWaits();
     this.#startConsumers();
+    if (exporter === before) return; // its settings alone are new
     const retired = this.#retire(before);
     this.#retired.add(retired);
     await retired;
