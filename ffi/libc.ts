@@ -31,6 +31,8 @@ const symbols = {
   getdents64: { parameters: ["i32", "buffer", "u64"], result: "i64" },
   /** `int access(const char *path, int mode)` */
   access: { parameters: ["buffer", "i32"], result: "i32" },
+  /** `int statx(int dirfd, const char *pathname, int flags, unsigned mask, struct statx *buf)` */
+  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   /** `int mkdir(const char *path, mode_t mode)` */
   mkdir: { parameters: ["buffer", "u32"], result: "i32" },
   /** `int rmdir(const char *path)` */

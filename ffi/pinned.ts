@@ -7,6 +7,12 @@ const EWOULDBLOCK = 11;
 const F_OK = 0;
 const O_DIRECTORY_CLOEXEC = 0o2200000;
 const LOCK_EX_NB = 2 | 4;
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+// struct statx, include/uapi/linux/stat.h: the same everywhere; STATX_TYPE, MODE and UID
+const STATX = { size: 256, mask: 0x0b, uid: 20, mode: 28 } as const;
 const BPF_FS_MAGIC = 0xcafe4a11; // include/uapi/linux/magic.h
 const STATFS_SIZE = 120; // of struct statfs, whose first member is the type
 
@@ -23,6 +29,22 @@ export function exists(path: string): boolean {
   const errno = lastErrno();
   if (errno === ENOENT) return false;
   throw new SystemError(`cannot look at ${path}`, errno);
+}
+
+/** Whose the file at `path` is, and who may write to it; of a symbolic link, itself. */
+export function statusOf(
+  path: string,
+): { readonly isFolder: boolean; readonly owner: number; readonly mode: number } {
+  const statx = new DataView(new ArrayBuffer(STATX.size));
+  const buffer = new Uint8Array(statx.buffer);
+  const code = libc().statx(AT_FDCWD, toCString(path), AT_SYMLINK_NOFOLLOW, STATX.mask, buffer);
+  check(`cannot look at ${path}`, code);
+  const mode = statx.getUint16(STATX.mode, true);
+  return {
+    isFolder: (mode & S_IFMT) === S_IFDIR,
+    owner: statx.getUint32(STATX.uid, true),
+    mode: mode & ~S_IFMT,
+  };
 }
 
 /** Makes a folder for its owner alone. @throws {SystemError} */

@@ -1,6 +1,7 @@
 /** What stays in the kernel while no tcpspan runs: a folder in a BPF file system. */
 import { dirname, join } from "node:path";
 import { listKernelFolder } from "../../ffi/kernel_file.ts";
+import { SystemError } from "../../ffi/libc.ts";
 import { Mapping } from "../../ffi/mapping.ts";
 import {
   exists,
@@ -13,8 +14,9 @@ import {
   Pinned,
   removeFolder,
   removePin,
+  statusOf,
 } from "../../ffi/pinned.ts";
-import { Ring } from "../../ffi/ring.ts";
+import { RECORD_HEADER, Ring } from "../../ffi/ring.ts";
 import { Walk } from "../../ffi/walk.ts";
 import { HostError, UsageError } from "../errors.ts";
 import { type BSS, STATE_ID } from "../record_layout.ts";
@@ -24,10 +26,10 @@ import { type KernelProgram, RELEASE, type SharedMaps, STATE_MAPS } from "./kern
 /** Where sessions are pinned unless the config says more. */
 export const DEFAULT_PIN = "/sys/fs/bpf/tcpspan";
 
+const OTHERS_WRITE = 0o022;
 const STATE = /^[0-9a-f]{16}$/; // as STATE_ID
 const RING = /^ring-(\d+)$/; // bytes
 const LINK = /^([a-z_]+)-(\d+)$/; // program, generation
-const RECORD_HEADER = 8; // bytes in front of a record in the ring
 
 const LOSS_COUNTERS = [
   "lost_ring_full",
@@ -43,7 +45,8 @@ export type LossCounter = typeof LOSS_COUNTERS[number];
 /** A ring that no program writes to any more, and what its records have to become. */
 export interface OldRing extends Disposable {
   readonly ring: Ring;
-  readonly translation: RecordTranslation;
+  /** Undefined for records of today's layout. */
+  readonly translation: RecordTranslation | undefined;
   /** What was lost before, by names of BSS, where nobody else counts on. */
   readonly losses: ReadonlyMap<LossCounter, bigint>;
   /** Puts reports into it that wait for their sockets' close. @returns whether there were some */
@@ -82,8 +85,10 @@ export class Pin implements Disposable {
         );
       }
       if (!exists(path)) makeFolder(path);
+      requireSafe(path, attempt);
       using resources = new DisposableStack();
       resources.use(lock(path, attempt));
+      for (const state of states(path)) prepare(join(path, state)); // before anything is attached
       return new Pin(path, resources.move());
     } catch (error) {
       if (error instanceof UsageError || error instanceof HostError) throw error;
@@ -96,11 +101,8 @@ export class Pin implements Disposable {
    * @param ringSize bytes that the ring shall have
    */
   shared(ringSize: number): SharedMaps | undefined {
+    if (!exists(this.#folder)) return undefined;
     const names = new Set(list(this.#folder));
-    if (!STATE_MAPS.every((map) => names.has(fileOf(map)))) {
-      remove(this.#folder); // of a run that was ended before it had pinned all
-      return undefined;
-    }
     const maps = new Map(STATE_MAPS.map((map) => [map as string, this.#open(fileOf(map))]));
     const ring = `ring-${ringSize}`;
     if (names.has(ring)) maps.set("ring", this.#open(ring));
@@ -156,11 +158,10 @@ export class Pin implements Disposable {
 /** A ring from before its size was changed: programs, maps and counters went over to the new one. */
 function ringOfSize(folder: string, size: number): OldRing {
   const path = join(folder, `ring-${size}`);
-  const { translation } = describedIn(folder);
   const ring = openRing(path);
   return {
     ring,
-    translation,
+    translation: undefined,
     losses: new Map(),
     release: () => false,
     done: false,
@@ -223,6 +224,17 @@ function openRing(path: string): Ring {
   return new Ring(map.fd, mapInfo(map.fd).maxEntries);
 }
 
+/**
+ * Removes the folder of a run that was ended before it had pinned all maps, or had removed them all.
+ * @throws {HostError} if what is in it cannot be understood
+ */
+function prepare(folder: string): void {
+  const names = list(folder);
+  const isWhole = ["description", ...STATE_MAPS].every((map) => names.includes(fileOf(map)));
+  if (isWhole) describedIn(folder);
+  else remove(folder);
+}
+
 /** What `unpin` found and removed. */
 export interface Unpinned {
   /** Programs that were attached. */
@@ -269,6 +281,16 @@ export function unpin(path: string): Unpinned | undefined {
   }
 }
 
+/** In a BPF file system anyone may make folders. @throws {UsageError} if others can touch this one */
+function requireSafe(path: string, attempt: string): void {
+  const { isFolder, owner, mode } = statusOf(path);
+  const isSafe = isFolder && (owner === 0 || owner === Deno.uid()) && (mode & OTHERS_WRITE) === 0;
+  if (isSafe) return;
+  throw new UsageError(
+    `${attempt}: it is no folder that only this user can write to: remove it, or name another`,
+  );
+}
+
 /** Lets one process at a time have the folder, until it ends. @throws {HostError} */
 function lock(path: string, attempt: string): Disposable {
   const held = lockFolder(path);
@@ -276,10 +298,16 @@ function lock(path: string, attempt: string): Disposable {
   throw new HostError(`${attempt}: another tcpspan uses it: stop that one first`);
 }
 
+/** 0 where nothing tells how long they are. */
 function unreadRecords(folder: string, name: string): number {
-  const { translation: { sourceSize } } = describedIn(folder);
-  using ring = openRing(join(folder, name));
-  return Math.ceil(ring.waiting / (sourceSize + RECORD_HEADER));
+  try {
+    const { translation: { sourceSize } } = describedIn(folder);
+    using ring = openRing(join(folder, name));
+    return Math.ceil(ring.waiting / (sourceSize + RECORD_HEADER));
+  } catch (error) {
+    if (error instanceof HostError || error instanceof SystemError) return 0;
+    throw error;
+  }
 }
 
 /** How records and variables lie, as the program left word of it. @throws {HostError} */
