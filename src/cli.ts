@@ -254,7 +254,9 @@ Environment (sudo drops variables: write sudo VAR=… deno run …):
   OTEL_SDK_DISABLED         true: exporters that send spans are off
 
 Signals:
-  SIGINT, SIGTERM           a clean stop
+  SIGINT, SIGTERM           deliver what waits, then stop; once again: stop at
+                            once
+  SIGHUP                    read the config again
   SIGUSR1                   tells on stderr how tcpspan is doing: what was
                             captured, lost, queued and delivered
 
@@ -265,11 +267,8 @@ Examples:
   sudo deno run -A mod.ts --config tcpspan.yaml   to the config's exporters
   deno run -A mod.ts config example               a config to start from
 
-Signals:
-  SIGINT, SIGTERM  deliver what waits, then stop; once again: stop at once
-  SIGHUP           read the config again
-
 Exit status:
-  0  a clean stop: SIGINT, SIGTERM, --duration, or standard output closed
+  0  a clean stop: SIGINT, SIGTERM, --duration, standard output or
+     the terminal closed
   1  the kernel or the host makes it impossible to run
   2  a wrong flag or config`;
