@@ -29,6 +29,18 @@ const symbols = {
   readlink: { parameters: ["buffer", "buffer", "u64"], result: "i64" },
   /** `ssize_t getdents64(int fd, void *dirp, size_t count)` */
   getdents64: { parameters: ["i32", "buffer", "u64"], result: "i64" },
+  /** `int access(const char *path, int mode)` */
+  access: { parameters: ["buffer", "i32"], result: "i32" },
+  /** `int statx(int dirfd, const char *pathname, int flags, unsigned mask, struct statx *buf)` */
+  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  /** `int mkdir(const char *path, mode_t mode)` */
+  mkdir: { parameters: ["buffer", "u32"], result: "i32" },
+  /** `int rmdir(const char *path)` */
+  rmdir: { parameters: ["buffer"], result: "i32" },
+  /** `int unlink(const char *path)` */
+  unlink: { parameters: ["buffer"], result: "i32" },
+  /** `int flock(int fd, int operation)` */
+  flock: { parameters: ["i32", "i32"], result: "i32" },
   /** `int close(int fd)` */
   close: { parameters: ["i32"], result: "i32" },
   /** `int getpagesize(void)` */

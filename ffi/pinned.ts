@@ -2,6 +2,17 @@
 import { libbpf } from "./libbpf.ts";
 import { check, lastErrno, libc, SystemError, toCString } from "./libc.ts";
 
+const ENOENT = 2;
+const EWOULDBLOCK = 11;
+const F_OK = 0;
+const O_DIRECTORY_CLOEXEC = 0o2200000;
+const LOCK_EX_NB = 2 | 4;
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+// struct statx, include/uapi/linux/stat.h: the same everywhere; STATX_TYPE, MODE and UID
+const STATX = { size: 256, mask: 0x0b, uid: 20, mode: 28 } as const;
 const BPF_FS_MAGIC = 0xcafe4a11; // include/uapi/linux/magic.h
 const STATFS_SIZE = 120; // of struct statfs, whose first member is the type
 
@@ -10,6 +21,58 @@ export function isBpfFileSystem(path: string): boolean {
   const statfs = new DataView(new ArrayBuffer(STATFS_SIZE));
   check(`cannot look at ${path}`, libc().statfs(toCString(path), new Uint8Array(statfs.buffer)));
   return statfs.getUint32(0, true) === BPF_FS_MAGIC;
+}
+
+/** Whether something is at `path`. @throws {SystemError} if that cannot be told */
+export function exists(path: string): boolean {
+  if (libc().access(toCString(path), F_OK) === 0) return true;
+  const errno = lastErrno();
+  if (errno === ENOENT) return false;
+  throw new SystemError(`cannot look at ${path}`, errno);
+}
+
+/** Whose the file at `path` is, and who may write to it; of a symbolic link, itself. */
+export function statusOf(
+  path: string,
+): { readonly isFolder: boolean; readonly owner: number; readonly mode: number } {
+  const statx = new DataView(new ArrayBuffer(STATX.size));
+  const buffer = new Uint8Array(statx.buffer);
+  const code = libc().statx(AT_FDCWD, toCString(path), AT_SYMLINK_NOFOLLOW, STATX.mask, buffer);
+  check(`cannot look at ${path}`, code);
+  const mode = statx.getUint16(STATX.mode, true);
+  return {
+    isFolder: (mode & S_IFMT) === S_IFDIR,
+    owner: statx.getUint32(STATX.uid, true),
+    mode: mode & ~S_IFMT,
+  };
+}
+
+/** Makes a folder for its owner alone. @throws {SystemError} */
+export function makeFolder(path: string): void {
+  check(`cannot make ${path}`, libc().mkdir(toCString(path), 0o700));
+}
+
+/** Removes a folder that is empty. @throws {SystemError} */
+export function removeFolder(path: string): void {
+  check(`cannot remove ${path}`, libc().rmdir(toCString(path)));
+}
+
+/** Takes a path from what is pinned, which ends with its last path and descriptor. @throws {SystemError} */
+export function removePin(path: string): void {
+  check(`cannot remove ${path}`, libc().unlink(toCString(path)));
+}
+
+/**
+ * Has a folder for this process alone, as far as others ask for it, until disposed of (flock(2));
+ * undefined if another one has it. @throws {SystemError} if it cannot be opened
+ */
+export function lockFolder(path: string): Disposable | undefined {
+  const fd = check(`cannot open ${path}`, libc().open(toCString(path), O_DIRECTORY_CLOEXEC));
+  if (libc().flock(fd, LOCK_EX_NB) === 0) return { [Symbol.dispose]: () => void libc().close(fd) };
+  const errno = lastErrno();
+  libc().close(fd);
+  if (errno === EWOULDBLOCK) return undefined;
+  throw new SystemError(`cannot lock ${path}`, errno);
 }
 
 /** Keeps a map or a link as long as `path` exists. @throws {SystemError} */

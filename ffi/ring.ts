@@ -3,7 +3,8 @@ import { duplicate, libc } from "./libc.ts";
 import { Mapping } from "./mapping.ts";
 
 // include/uapi/linux/bpf.h: each record has a header of a length word and a page offset
-const HEADER_SIZE = 8;
+/** Bytes in front of each record. */
+export const RECORD_HEADER = 8;
 const BUSY = 1 << 31;
 const DISCARD = 1 << 30;
 
@@ -71,10 +72,10 @@ export class Ring implements Disposable {
       if (header & BUSY) break;
       const length = header & ~(BUSY | DISCARD);
       if (!(header & DISCARD) && length === recordSize) {
-        this.#copy(at + (HEADER_SIZE >> 2), target, count * words, words);
+        this.#copy(at + (RECORD_HEADER >> 2), target, count * words, words);
         count++;
       }
-      position += HEADER_SIZE + (length + 7 & ~7);
+      position += RECORD_HEADER + (length + 7 & ~7);
     }
     this.#position = position;
     return count;

@@ -1,7 +1,7 @@
 /** Sessions as they end: the kernel program at work, and its ring read. */
 import { bootTimeNs, ClockStepEvent } from "../../ffi/clock.ts";
 import { type Interest, Poller } from "../../ffi/poller.ts";
-import type { Ring } from "../../ffi/ring.ts";
+import { RECORD_HEADER, type Ring } from "../../ffi/ring.ts";
 import type { SessionBatch } from "../batch.ts";
 import { HostError } from "../errors.ts";
 import { Limiter } from "../limiter.ts";
@@ -15,7 +15,10 @@ import { RingReader } from "./ring_reader.ts";
 import { Selection } from "./selection.ts";
 import { WallClock } from "./wall_clock.ts";
 
-/** Sessions that were seen and not delivered, by place, since the start. */
+/**
+ * Sessions that were seen and not delivered, by place: since the start, or where programs are pinned,
+ * since they were.
+ */
 export interface CaptureLosses {
   /** The ring was full. */
   readonly ringFull: number;
@@ -35,7 +38,7 @@ export interface CaptureLosses {
 const MOST_AT_ONCE = 512; // records that a walk makes before the ring is read
 const WALK_PAUSE_MS = 5; // between them, so that exporters keep pace
 const MOST_INTERVAL_MS = 2 ** 31 - 1; // of setInterval
-const STRIDE = RECORD.size + 8; // of a record in the ring, which has a header
+const STRIDE = RECORD_HEADER + RECORD.size; // of a record in the ring
 // A report that waits for its socket's close is handed over after as long: the process may hang.
 const MOST_WAIT_MS = 1000;
 const LEAST_WAIT_NS = 900_000_000n; // of those that are handed over then
@@ -54,6 +57,7 @@ const enum Event {
 /** Other options that wait for a moment in which the reader does nothing else. */
 interface Reconfiguration {
   readonly options: CaptureOptions;
+  readonly output: number | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -64,7 +68,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   readonly #kernel: Kernel;
   readonly #clock: WallClock;
   readonly #clockSteps: ClockStepEvent;
-  readonly #output: number | undefined;
+  #output: number | undefined;
   readonly #reader: RingReader;
   #poller: Poller;
   /** What the options of the moment ask for. */
@@ -74,7 +78,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   #hurried = false;
   #disposed = false;
   #unseen = 0;
-  #sampledOutBefore = 0; // by earlier selections
+  #sampledOutBefore: number; // by earlier selections, less what an earlier run counted
   #releaseDue = false;
   #releaseAgain = false;
   #releaseTimer: ReturnType<typeof setTimeout> | undefined;
@@ -115,6 +119,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       selection: new Selection(options),
       onAnnounced: () => this.#releaseLater(),
     });
+    this.#sampledOutBefore = -Number(kernel.program.get(BSS.sampled_out));
     this.#poller = this.#watch();
     this.#apply(options);
     const stop = () => this.stop();
@@ -129,11 +134,12 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   /**
    * Goes on with other options; what is known of open sessions is kept. `pin` and `signal` have no
    * effect. Resolves when they are in force, which takes an iteration that is under way.
+   * @param output as for `open`
    * @throws {HostError} if the kernel or the host makes it impossible: the options are as before
    */
-  reconfigure(options: CaptureOptions): Promise<void> {
+  reconfigure(options: CaptureOptions, output?: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#reconfigurations.push({ options, resolve, reject });
+      this.#reconfigurations.push({ options, output, resolve, reject });
       this.#wake();
     });
   }
@@ -150,7 +156,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.stop();
   }
 
-  /** What was lost until now, since the programs were pinned. */
+  /** What was lost until now: since the start, or where programs are pinned, since they were. */
   losses(): CaptureLosses {
     const { program } = this.#kernel;
     return {
@@ -190,8 +196,8 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
         this.#react();
       }
       if (this.#disposed) return;
-      for (const { options, resolve, reject } of this.#reconfigurations.splice(0)) {
-        await this.#reconfigure(options).then(resolve, reject);
+      for (const { options, output, resolve, reject } of this.#reconfigurations.splice(0)) {
+        await this.#reconfigure(options, output).then(resolve, reject);
         pace = new Pace(this.#kernel.ring.size);
       }
       if (this.#stopping) {
@@ -289,7 +295,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     let found = false;
     while (!this.#disposed && ring.position < end) {
       const batch = this.#reader.read(ring, translation);
-      if (batch === undefined) break;
+      if (batch === undefined) {
+        ring.release(); // of discarded records, which would seem to wait
+        break;
+      }
       found = true;
       if (batch.length > 0) yield batch;
       else batch[Symbol.dispose]();
@@ -336,6 +345,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   /** Takes over options, but for what the kernel has to know. */
   #apply(options: CaptureOptions): void {
     this.#kernel.program.set(BSS.least_wait_ns, LEAST_WAIT_NS);
+    this.#interimDue = false; // it was for the options before
     this.#reportOpenOnExit = options.reportOpenOnExit ?? false;
     this.#timers.dispose();
     this.#timers = new DisposableStack();
@@ -353,8 +363,9 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     }
   }
 
-  async #reconfigure(options: CaptureOptions): Promise<void> {
+  async #reconfigure(options: CaptureOptions, output: number | undefined): Promise<void> {
     await this.#kernel.replace(options);
+    this.#output = output;
     this.#sampledOutBefore += this.#reader.selection.sampledOut;
     this.#reader.selection = new Selection(options);
     this.#apply(options);

@@ -5,8 +5,6 @@ import { Ring } from "../../ffi/ring.ts";
 import { CAPTURE } from "../config/defaults.ts";
 import { HostError } from "../errors.ts";
 import { requireHost } from "../host.ts";
-import { RECORD_DESCRIPTION } from "../record_layout.ts";
-import { RecordTranslation } from "../record_translation.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import { activeGeneration, KernelProgram } from "./kernel_program.ts";
 import { KernelSettings } from "./kernel_settings.ts";
@@ -122,7 +120,7 @@ export class Kernel implements Disposable {
     if (this.#pin !== undefined) return ring[Symbol.dispose]();
     this.oldRings.push({
       ring,
-      translation: SAME,
+      translation: undefined,
       losses: new Map(),
       release: () => false,
       done: false,
@@ -130,13 +128,6 @@ export class Kernel implements Disposable {
     });
   }
 }
-
-function known<Value>(value: Value | undefined): Value {
-  if (value === undefined) throw new TypeError("cannot read RECORD_DESCRIPTION");
-  return value;
-}
-
-const SAME = known(RecordTranslation.of(RECORD_DESCRIPTION));
 
 function opened<Value>(value: Value | undefined): Value {
   if (value === undefined) throw new TypeError("cannot use a capture that was not opened");

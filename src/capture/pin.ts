@@ -1,9 +1,22 @@
 /** What stays in the kernel while no tcpspan runs: a folder in a BPF file system. */
 import { dirname, join } from "node:path";
+import { listKernelFolder } from "../../ffi/kernel_file.ts";
 import { SystemError } from "../../ffi/libc.ts";
 import { Mapping } from "../../ffi/mapping.ts";
-import { isBpfFileSystem, lookUp, mapInfo, pin, Pinned } from "../../ffi/pinned.ts";
-import { Ring } from "../../ffi/ring.ts";
+import {
+  exists,
+  isBpfFileSystem,
+  lockFolder,
+  lookUp,
+  makeFolder,
+  mapInfo,
+  pin,
+  Pinned,
+  removeFolder,
+  removePin,
+  statusOf,
+} from "../../ffi/pinned.ts";
+import { RECORD_HEADER, Ring } from "../../ffi/ring.ts";
 import { Walk } from "../../ffi/walk.ts";
 import { HostError, UsageError } from "../errors.ts";
 import { type BSS, STATE_ID } from "../record_layout.ts";
@@ -13,10 +26,10 @@ import { type KernelProgram, RELEASE, type SharedMaps, STATE_MAPS } from "./kern
 /** Where sessions are pinned unless the config says more. */
 export const DEFAULT_PIN = "/sys/fs/bpf/tcpspan";
 
+const OTHERS_WRITE = 0o022;
 const STATE = /^[0-9a-f]{16}$/; // as STATE_ID
 const RING = /^ring-(\d+)$/; // bytes
 const LINK = /^([a-z_]+)-(\d+)$/; // program, generation
-const RECORD_HEADER = 8; // bytes in front of a record in the ring
 
 const LOSS_COUNTERS = [
   "lost_ring_full",
@@ -32,7 +45,8 @@ export type LossCounter = typeof LOSS_COUNTERS[number];
 /** A ring that no program writes to any more, and what its records have to become. */
 export interface OldRing extends Disposable {
   readonly ring: Ring;
-  readonly translation: RecordTranslation;
+  /** Undefined for records of today's layout. */
+  readonly translation: RecordTranslation | undefined;
   /** What was lost before, by names of BSS, where nobody else counts on. */
   readonly losses: ReadonlyMap<LossCounter, bigint>;
   /** Puts reports into it that wait for their sockets' close. @returns whether there were some */
@@ -70,9 +84,11 @@ export class Pin implements Disposable {
             `name a folder in one, or mount one: mount -t bpf bpf /sys/fs/bpf`,
         );
       }
-      if (!exists(path)) Deno.mkdirSync(path, { mode: 0o700 });
+      if (!exists(path)) makeFolder(path);
+      requireSafe(path, attempt);
       using resources = new DisposableStack();
       resources.use(lock(path, attempt));
+      for (const state of states(path)) prepare(join(path, state)); // before anything is attached
       return new Pin(path, resources.move());
     } catch (error) {
       if (error instanceof UsageError || error instanceof HostError) throw error;
@@ -85,11 +101,8 @@ export class Pin implements Disposable {
    * @param ringSize bytes that the ring shall have
    */
   shared(ringSize: number): SharedMaps | undefined {
+    if (!exists(this.#folder)) return undefined;
     const names = new Set(list(this.#folder));
-    if (!STATE_MAPS.every((map) => names.has(fileOf(map)))) {
-      remove(this.#folder); // of a run that was ended before it had pinned all
-      return undefined;
-    }
     const maps = new Map(STATE_MAPS.map((map) => [map as string, this.#open(fileOf(map))]));
     const ring = `ring-${ringSize}`;
     if (names.has(ring)) maps.set("ring", this.#open(ring));
@@ -101,13 +114,13 @@ export class Pin implements Disposable {
     for (const name of list(this.#folder)) {
       const generation = LINK.exec(name)?.[2];
       if (RING.test(name) || generation === undefined) continue;
-      if (BigInt(generation) !== active) Deno.removeSync(join(this.#folder, name));
+      if (BigInt(generation) !== active) removePin(join(this.#folder, name));
     }
   }
 
   /** Pins a program that stands by, with its maps. @param links descriptors, by program */
   keep(program: KernelProgram, links: ReadonlyMap<string, number>): void {
-    if (!exists(this.#folder)) Deno.mkdirSync(this.#folder, { mode: 0o700 });
+    if (!exists(this.#folder)) makeFolder(this.#folder);
     const there = new Set(list(this.#folder));
     const keep = (fd: number, name: string) => {
       if (!there.has(name)) pin(fd, join(this.#folder, name));
@@ -145,17 +158,16 @@ export class Pin implements Disposable {
 /** A ring from before its size was changed: programs, maps and counters went over to the new one. */
 function ringOfSize(folder: string, size: number): OldRing {
   const path = join(folder, `ring-${size}`);
-  const { translation } = describedIn(folder);
   const ring = openRing(path);
   return {
     ring,
-    translation,
+    translation: undefined,
     losses: new Map(),
     release: () => false,
     done: false,
     [Symbol.dispose]() {
       ring[Symbol.dispose]();
-      if (this.done) Deno.removeSync(path);
+      if (this.done) removePin(path);
     },
   };
 }
@@ -173,7 +185,7 @@ function retireState(folder: string): OldRing[] {
     : walker(stack.use(new Pinned(join(folder, releaseLink))).fd);
   bss.set("least_wait_ns", 1n); // they need not wait any longer, and may where the ring is full
   release();
-  for (const name of links) if (name !== releaseLink) Deno.removeSync(join(folder, name));
+  for (const name of links) if (name !== releaseLink) removePin(join(folder, name));
   const rings = names.filter((name) => RING.test(name));
   const shared = stack.move();
   return rings.map((name, i): OldRing => {
@@ -210,6 +222,17 @@ function walker(link: number): () => boolean {
 function openRing(path: string): Ring {
   using map = new Pinned(path);
   return new Ring(map.fd, mapInfo(map.fd).maxEntries);
+}
+
+/**
+ * Removes the folder of a run that was ended before it had pinned all maps, or had removed them all.
+ * @throws {HostError} if what is in it cannot be understood
+ */
+function prepare(folder: string): void {
+  const names = list(folder);
+  const isWhole = ["description", ...STATE_MAPS].every((map) => names.includes(fileOf(map)));
+  if (isWhole) describedIn(folder);
+  else remove(folder);
 }
 
 /** What `unpin` found and removed. */
@@ -250,7 +273,7 @@ export function unpin(path: string): Unpinned | undefined {
       }
       remove(folder);
     }
-    Deno.removeSync(path);
+    removeFolder(path);
     return { programs, unread };
   } catch (error) {
     if (error instanceof UsageError || error instanceof HostError) throw error;
@@ -258,20 +281,33 @@ export function unpin(path: string): Unpinned | undefined {
   }
 }
 
-/** Lets one process at a time have the folder, until it ends. @throws {HostError} */
-function lock(path: string, attempt: string): Disposable {
-  const folder = Deno.openSync(path);
-  if (folder.tryLockSync(true)) return folder;
-  folder.close();
-  throw new HostError(
-    `${attempt}: another tcpspan uses it: stop that one first`,
+/** In a BPF file system anyone may make folders. @throws {UsageError} if others can touch this one */
+function requireSafe(path: string, attempt: string): void {
+  const { isFolder, owner, mode } = statusOf(path);
+  const isSafe = isFolder && (owner === 0 || owner === Deno.uid()) && (mode & OTHERS_WRITE) === 0;
+  if (isSafe) return;
+  throw new UsageError(
+    `${attempt}: it is no folder that only this user can write to: remove it, or name another`,
   );
 }
 
+/** Lets one process at a time have the folder, until it ends. @throws {HostError} */
+function lock(path: string, attempt: string): Disposable {
+  const held = lockFolder(path);
+  if (held !== undefined) return held;
+  throw new HostError(`${attempt}: another tcpspan uses it: stop that one first`);
+}
+
+/** 0 where nothing tells how long they are. */
 function unreadRecords(folder: string, name: string): number {
-  const { translation: { sourceSize } } = describedIn(folder);
-  using ring = openRing(join(folder, name));
-  return Math.ceil(ring.waiting / (sourceSize + RECORD_HEADER));
+  try {
+    const { translation: { sourceSize } } = describedIn(folder);
+    using ring = openRing(join(folder, name));
+    return Math.ceil(ring.waiting / (sourceSize + RECORD_HEADER));
+  } catch (error) {
+    if (error instanceof HostError || error instanceof SystemError) return 0;
+    throw error;
+  }
 }
 
 /** How records and variables lie, as the program left word of it. @throws {HostError} */
@@ -340,30 +376,16 @@ function states(path: string): string[] {
 }
 
 function list(folder: string): string[] {
-  try {
-    return [...Deno.readDirSync(folder)].map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  if (!exists(folder)) return [];
+  return listKernelFolder(folder).map(({ name }) => name).filter((name) => !/^\.\.?$/.test(name));
 }
 
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
+/** With all that is in it. */
 function remove(folder: string): void {
-  if (exists(folder)) Deno.removeSync(folder, { recursive: true });
+  for (const name of list(folder)) removePin(join(folder, name));
+  if (exists(folder)) removeFolder(folder);
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof SystemError) return error.message;
-  if (error instanceof Deno.errors.NotFound) return "no such folder";
-  return error instanceof Error ? error.message.replace(/ \(os error \d+\).*$/s, "") : `${error}`;
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
 /** From the ring to batches of sessions, as exporters get them. */
-import type { Ring } from "../../ffi/ring.ts";
+import { RECORD_HEADER, type Ring } from "../../ffi/ring.ts";
 import { SessionBatch } from "../batch.ts";
 import { FLAG, RECORD } from "../record_layout.ts";
 import type { RecordTranslation } from "../record_translation.ts";
@@ -8,7 +8,6 @@ import type { Selection } from "./selection.ts";
 import type { WallClock } from "./wall_clock.ts";
 
 const MAX_BATCH = 4096; // sessions
-const RECORD_HEADER = 8; // bytes in front of a record in the ring
 const FEW = 256; // sessions
 const MOST_FREE = 2; // buffers for batches that are kept
 const SAME_OFFSET_NS = 10_000; // between the readings of two clocks, one like the other

@@ -5,6 +5,7 @@ import { batchMemory, ExporterQueue, type OpenStorage } from "./queue.ts";
 import { UsageError } from "../errors.ts";
 import type { Exporter, QueueSettings, StorageSettings } from "../exporter.ts";
 import { countSessions } from "../messages.ts";
+import { isSystemError } from "../system_error.ts";
 
 /** What a queue is made of. */
 export interface OpenQueueOptions {
@@ -54,7 +55,9 @@ async function openStorage(
     }
     return { spool, memory, counters };
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    throw new UsageError(`exporters.${id}.sending_queue.storage: ${error.message}`);
+    const key = `exporters.${id}.sending_queue.storage`;
+    if (error instanceof UsageError) throw new UsageError(`${key}: ${error.message}`);
+    if (!isSystemError(error) && !(error instanceof Deno.errors.NotCapable)) throw error;
+    throw new UsageError(`${key}: cannot use ${resolve(baseDirectory, folder)}: ${error.message}`);
   }
 }

@@ -1,12 +1,12 @@
 /** The bounded queue in front of an exporter: batching, retry, and a count of all that is lost. */
 import { unlessAborted } from "../abort.ts";
 import type { SessionBatch } from "../batch.ts";
-import { Limiter, NOTICE_INTERVAL_MS } from "../limiter.ts";
 import { countSessions, showBytes } from "../messages.ts";
 import type { Exporter, ExportOutcome, QueueSettings } from "../exporter.ts";
 import { Backoff, delay } from "./backoff.ts";
 import { BatchMemory } from "./batch_memory.ts";
 import { newCounters, type QueueCounters } from "./counters.ts";
+import { QueueNotices } from "./queue_notices.ts";
 import { RecordStore } from "./record_store.ts";
 import type { Spool, Taken } from "./spool.ts";
 
@@ -35,16 +35,13 @@ export interface OpenStorage {
  */
 export class ExporterQueue {
   readonly counters: QueueCounters;
-  readonly #warn: (message: string) => void;
+  readonly #notices: QueueNotices;
   readonly #spool: Spool | undefined;
   readonly #abort = new AbortController(); // cuts short the exports
   readonly #deadline = new AbortController(); // cuts short all
   readonly #consumers = new Map<number, Promise<void>>(); // those that run
   readonly #retired = new Set<Promise<void>>(); // exporters that were replaced
   readonly #idle: (() => void)[] = [];
-  readonly #dropNotice = new Limiter(NOTICE_INTERVAL_MS);
-  readonly #adviceNotice = new Limiter(NOTICE_INTERVAL_MS);
-  readonly #lossNotice = new Limiter(NOTICE_INTERVAL_MS);
   #exporter: Exporter;
   #settings: QueueSettings;
   #memory: BatchMemory;
@@ -73,7 +70,7 @@ export class ExporterQueue {
     this.counters = storage?.counters ?? newCounters();
     this.#exporter = exporter;
     this.#settings = settings;
-    this.#warn = (message) => warn(`${id}: ${message}`);
+    this.#notices = new QueueNotices(id, warn);
     this.#spool = storage?.spool;
     this.#memory = storage?.memory ?? batchMemory(settings);
     this.#store = new RecordStore(this.#memory);
@@ -118,7 +115,7 @@ export class ExporterQueue {
       if (storage?.persistent && this.#spool.isFaulty) rest = this.#keep(rest);
     }
     if (rest.length > 0) this.#overflow(rest, whenFull);
-    if (counters.dropped > dropped) this.#tellDropped();
+    if (counters.dropped > dropped) this.#notices.dropped(counters.dropped);
     if (this.#endLinger === undefined) this.#idle.shift()?.();
     else if (this.length >= this.#enough) this.#endLinger();
   }
@@ -134,9 +131,9 @@ export class ExporterQueue {
   }
 
   /**
-   * Delivers to another exporter, started already, under other settings, from the next try of each
-   * batch on, which is due at once; what waits is kept. Resolves when the one before has ended what it
-   * had under way and is shut down. Not to be called after `close`.
+   * Delivers to another exporter, started already, or to the same one, under other settings, from the
+   * next try of each batch on, which is due at once; what waits is kept. Resolves when the one before
+   * has ended what it had under way and is shut down. Not to be called after `close`.
    * @throws {RangeError} unless `canTake(settings)`
    */
   async replace(exporter: Exporter, settings: QueueSettings): Promise<void> {
@@ -149,6 +146,7 @@ export class ExporterQueue {
     this.#failing = false;
     this.#endWaits();
     this.#startConsumers();
+    if (exporter === before) return; // its settings alone are new
     const retired = this.#retire(before);
     this.#retired.add(retired);
     await retired;
@@ -171,6 +169,7 @@ export class ExporterQueue {
 
   async #close(timeoutMs: number): Promise<void> {
     this.#stopping = true;
+    this.#spool?.endPause();
     const isDead = this.#failing && this.#spool !== undefined;
     if (isDead) this.#leaving = true;
     this.#endWaits();
@@ -187,6 +186,7 @@ export class ExporterQueue {
 
   async #closeStorage(): Promise<void> {
     if (this.#spool === undefined) return;
+    this.#spool.endPause();
     for (let batch = this.#store.take(); batch.length > 0; batch = this.#store.take()) {
       this.#toDisk(batch);
     }
@@ -197,7 +197,7 @@ export class ExporterQueue {
     try {
       await unlessAborted(exporter.shutdown(), this.#deadline.signal);
     } catch (error) {
-      this.#warn(`cannot shut down: ${describe(error)}`);
+      this.#notices.cannotShutDown(error);
     }
   }
 
@@ -358,10 +358,11 @@ export class ExporterQueue {
 
   /** Appends what waited in memory, at the end. */
   #toDisk(batch: SessionBatch): void {
-    const dropped = this.counters.dropped;
+    const { counters } = this;
+    const dropped = counters.dropped;
     const taken = this.#spool?.append(batch, this.#settings.whenFull ?? "drop_newest") ?? 0;
-    this.counters.dropped += batch.length - taken;
-    if (this.counters.dropped > dropped) this.#tellDropped();
+    counters.dropped += batch.length - taken;
+    if (counters.dropped > dropped) this.#notices.dropped(counters.dropped);
   }
 
   /** Puts into memory the first sessions of `batch`, as many as fit. @returns the others */
@@ -416,13 +417,13 @@ export class ExporterQueue {
     this.counters.rejected += lost;
     this.#recovered();
     if (lost > 0) this.#lose(lost, `rejected: ${message ?? "no reason given"}`);
-    else if (message !== undefined) this.#pass(message);
+    else if (message !== undefined) this.#notices.advice(message);
   }
 
   #retrying(reason: string): void {
     if (this.#failing) return;
     this.#failing = true;
-    this.#warn(`${reason}; trying again, ${this.#describePlace()}`);
+    this.#notices.retrying(reason, this.#describePlace());
   }
 
   /** Where sessions wait meanwhile. */
@@ -439,25 +440,12 @@ export class ExporterQueue {
   #recovered(): void {
     if (!this.#failing) return;
     this.#failing = false;
-    this.#warn("delivering again");
-  }
-
-  /** Passes on what a destination says that took everything. */
-  #pass(message: string): void {
-    if (this.#adviceNotice.allows()) this.#warn(`the server says: ${message}`);
+    this.#notices.recovered();
   }
 
   #lose(sessions: number, reason: string): void {
-    const { counters } = this;
-    counters.failed += sessions;
-    if (this.#lossNotice.allows()) {
-      this.#warn(`lost ${countSessions(counters.failed)} until now: ${reason}`);
-    }
-  }
-
-  #tellDropped(): void {
-    if (!this.#dropNotice.allows()) return;
-    this.#warn(`lost ${countSessions(this.counters.dropped)} until now: its queue is full`);
+    this.counters.failed += sessions;
+    this.#notices.lost(this.counters.failed, reason);
   }
 }
 

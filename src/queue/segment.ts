@@ -20,6 +20,8 @@ export class Segment implements FrameSource {
   readonly layout: number;
   /** Whether the host was started anew since its sessions were recorded. */
   readonly isOfEarlierBoot: boolean;
+  /** What comes first that is not done: a frame's offset, and sessions of it that are done. */
+  start: { readonly offset: number; readonly sessions: number };
   /** Bytes that count: of a segment that is written, those of whole frames. */
   size: number;
   /** Sessions in it that nobody has taken yet. */
@@ -35,6 +37,7 @@ export class Segment implements FrameSource {
     this.path = path;
     this.id = header.id;
     this.begin = header.size;
+    this.start = { offset: header.size, sessions: 0 };
     this.translation = header.translation;
     this.layout = header.layout;
     this.isOfEarlierBoot = header.boot !== bootId();

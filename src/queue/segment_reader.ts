@@ -19,18 +19,14 @@ export type OnDamage = (offset: number, bytes: number, sessions: number) => void
 
 /** Reads on from one session to the next, over what is damaged. */
 export class SegmentReader {
-  readonly segment: Segment;
   readonly #frames: FrameReader;
-  readonly #start: Place;
   readonly #onDamage: OnDamage;
   #read = 0; // sessions of the frame
   #left = 0; // sessions of it that are to be read
 
   /** @param window as {@linkcode FrameReader} has it */
-  constructor(start: Place, window: Uint8Array<ArrayBuffer>, onDamage: OnDamage) {
-    this.segment = start.segment;
-    this.#frames = new FrameReader(start.segment, window, start.offset);
-    this.#start = start;
+  constructor(readonly segment: Segment, window: Uint8Array<ArrayBuffer>, onDamage: OnDamage) {
+    this.#frames = new FrameReader(segment, window, segment.start.offset);
     this.#onDamage = onDamage;
   }
 
@@ -71,10 +67,9 @@ export class SegmentReader {
         this.#onDamage(frames.offset, frames.position - frames.offset, frames.lostSessions);
         continue;
       }
-      const sessions = frames.payload.length / this.segment.recordSize;
-      this.#read = frames.offset === this.#start.offset
-        ? Math.min(this.#start.sessions, sessions)
-        : 0;
+      const { start, recordSize } = this.segment;
+      const sessions = frames.payload.length / recordSize;
+      this.#read = frames.offset === start.offset ? Math.min(start.sessions, sessions) : 0;
       this.#left = sessions - this.#read;
       if (this.#left > 0) return true;
     }

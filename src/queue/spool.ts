@@ -1,19 +1,20 @@
 /** Sessions that wait on disk, in a folder of segments. */
 import { SessionBatch } from "../batch.ts";
-import { UsageError } from "../errors.ts";
 import type { WhenFull } from "../exporter.ts";
-import { Limiter, NOTICE_INTERVAL_MS } from "../limiter.ts";
+import { Limiter } from "../limiter.ts";
 import { RECORD } from "../record_layout.ts";
-import { isSystemError, systemReason } from "../system_error.ts";
+import { isSystemError } from "../system_error.ts";
 import type { BatchMemory } from "./batch_memory.ts";
 import type { QueueCounters } from "./counters.ts";
-import { Cursor, type Delivered } from "./cursor.ts";
+import { Cursor } from "./cursor.ts";
 import { FRAME_HEADER, writeFrameHeader, writeSeal } from "./frame.ts";
 import { WINDOW } from "./frame_reader.ts";
+import { restoreSegments } from "./restore.ts";
 import { Segment } from "./segment.ts";
 import { HEADER_SIZE } from "./segment_header.ts";
 import { type Place, SegmentReader } from "./segment_reader.ts";
 import type { SpoolFolder } from "./spool_folder.ts";
+import { SpoolNotices } from "./spool_notices.ts";
 
 const LARGEST_SEGMENT = 16 * 2 ** 20; // bytes
 const LEAST_SEGMENT = 4096;
@@ -53,7 +54,7 @@ export class Spool {
   readonly #maxBytes: number;
   readonly #segmentBytes: number;
   readonly #counters: QueueCounters;
-  readonly #warn: (message: string) => void;
+  readonly #notices: SpoolNotices;
   readonly #cursor: Cursor;
   /** In their order: some that were taken and are not done, the one that is read, the others. */
   readonly #segments: Segment[] = [];
@@ -62,19 +63,14 @@ export class Spool {
   readonly #flushes = new Set<Promise<void>>();
   readonly #window = new Uint8Array(WINDOW);
   readonly #frame = new Uint8Array(FRAME_HEADER + MOST_IN_FRAME * RECORD.size);
-  readonly #faultNotice = new Limiter(NOTICE_INTERVAL_MS);
-  readonly #cleaningNotice = new Limiter(NOTICE_INTERVAL_MS);
-  readonly #damageNotice = new Limiter(NOTICE_INTERVAL_MS);
   readonly #look = new Limiter(PAUSE_MS);
   #memory: BatchMemory;
-  #delivered: Delivered | undefined; // what the cursor told at the start
   #reader: SegmentReader | undefined;
   #written: Segment | undefined; // the last one, while it grows
   #writtenSessions = 0; // in it
   #length = 0;
   #bytes = 0;
   #retryAt: number | undefined; // after a failure, when the disk is tried again
-  #faultTold = false;
 
   /** Looks through the folder, which is closed with the spool. */
   constructor({ folder, maxBytes, memory, counters, warn }: SpoolOptions) {
@@ -84,9 +80,15 @@ export class Spool {
     this.#segmentBytes = Math.min(LARGEST_SEGMENT, Math.max(LEAST_SEGMENT, part));
     this.#memory = memory;
     this.#counters = counters;
-    this.#warn = warn;
+    this.#notices = new SpoolNotices(folder.path, warn);
     this.#cursor = new Cursor(folder.cursor);
-    this.#restore();
+    const delivered = this.#cursor.read();
+    const found = restoreSegments(folder, { delivered, window: this.#window, counters, warn });
+    for (const segment of found) {
+      this.#segments.push(segment);
+      this.#length += segment.waiting;
+      this.#bytes += segment.size;
+    }
   }
 
   /** Where it is. */
@@ -107,6 +109,11 @@ export class Spool {
   /** Whether the disk could not be written when it was tried last. */
   get isFaulty(): boolean {
     return this.#retryAt !== undefined;
+  }
+
+  /** Has the next `append` try the disk, whenever that failed last. */
+  endPause(): void {
+    if (this.#retryAt !== undefined) this.#retryAt = 0;
   }
 
   /** Has batches of another size, from now on. */
@@ -132,7 +139,8 @@ export class Spool {
         this.#write(segment, bytes.subarray(done * RECORD.size, (done + some) * RECORD.size), some);
         done += some;
       }
-      this.#recovered();
+      this.#retryAt = undefined;
+      this.#notices.recovered();
     } catch (error) {
       this.#fault(error);
     }
@@ -177,7 +185,7 @@ export class Spool {
       this.#cursor.write({ id, offset, sessions });
     } catch (error) {
       this.#cursor[Symbol.dispose]();
-      this.#cannotClean(error);
+      this.#notices.cannotClean(error);
     }
   }
 
@@ -199,60 +207,13 @@ export class Spool {
     this.#folder[Symbol.dispose]();
   }
 
-  #restore(): void {
-    this.#delivered = this.#cursor.read();
-    const { segments, others } = this.#folder.list();
-    for (const path of segments) this.#restoreSegment(path);
-    for (const path of others) this.#warn(`${path} is left alone: it is no part of a queue`);
-    this.#counters.restored += this.#length;
-  }
-
-  #restoreSegment(path: string): void {
-    let found: Segment | string;
-    try {
-      found = Segment.find(path);
-      if (found instanceof Segment) found.waiting = this.#count(found);
-    } catch (error) {
-      found = reasonOf(error);
-    }
-    if (!(found instanceof Segment)) return this.#warn(`${path} is left alone: ${found}`);
-    found.close();
-    this.#segments.push(found);
-    this.#length += found.waiting;
-    this.#bytes += found.size;
-  }
-
-  /** Sessions that wait in a segment of an earlier run, whose end may be torn. */
-  #count(segment: Segment): number {
-    const { offset, sessions } = this.#beginOf(segment);
-    const sealed = offset === segment.begin && sessions === 0 ? segment.sealed() : undefined;
-    if (sealed !== undefined) return sealed;
-    const found = segment.walk(this.#window, offset);
-    if (found.cut > 0) {
-      this.#counters.corruptBytes += found.cut;
-      this.#warn(
-        `${segment.path}: cut ${found.cut} bytes off its end, which were not wholly written; ` +
-          "what is whole is delivered",
-      );
-    }
-    return Math.max(0, found.sessions - sessions);
-  }
-
-  /** Where the sessions of a segment begin that are not done. */
-  #beginOf(segment: Segment): Place {
-    const { id, offset, sessions } = this.#delivered ?? { id: "", offset: 0, sessions: 0 };
-    return segment.id === id && offset >= segment.begin
-      ? { segment, offset, sessions }
-      : { segment, offset: segment.begin, sessions: 0 };
-  }
-
   /** The reader of the first segment of which something is to be taken. */
   #reading(): SegmentReader | undefined {
     if (this.#reader !== undefined) return this.#reader;
     const segment = this.#segments.find(({ isTaken }) => !isTaken);
     if (segment === undefined) return undefined;
     return this.#reader = new SegmentReader(
-      this.#beginOf(segment),
+      segment,
       this.#window,
       (offset, bytes, sessions) => this.#damaged(segment, offset, bytes, sessions),
     );
@@ -264,9 +225,7 @@ export class Spool {
     try {
       count = reader.read(target, most);
     } catch (error) {
-      if (this.#damageNotice.allows()) {
-        this.#warn(`cannot read ${segment.path}: ${reasonOf(error)}`);
-      }
+      this.#notices.cannotRead(segment.path, error);
       this.#abandon(segment);
     }
     // more than were promised: somebody changed the segment
@@ -290,11 +249,7 @@ export class Spool {
   #damaged(segment: Segment, offset: number, bytes: number, sessions: number): void {
     this.#counters.corruptBytes += bytes;
     this.#lose(segment, Math.min(sessions, segment.waiting));
-    if (this.#damageNotice.allows()) {
-      this.#warn(
-        `${segment.path}: ${bytes} bytes at ${offset} are damaged; what is whole is delivered`,
-      );
-    }
+    this.#notices.damaged(segment.path, offset, bytes);
   }
 
   #lose(segment: Segment, sessions: number): void {
@@ -334,17 +289,8 @@ export class Spool {
         this.#removable.shift();
       }
     } catch (error) {
-      this.#cannotClean(error);
+      this.#notices.cannotClean(error);
     }
-  }
-
-  #cannotClean(error: unknown): void {
-    const reason = reasonOf(error);
-    if (!this.#cleaningNotice.allows()) return;
-    this.#warn(
-      `cannot write to ${this.path}: ${reason}; what was delivered may be delivered again after a ` +
-        "restart",
-    );
   }
 
   /** Sessions that the segment that is written has room for; 0 if the spool is full. */
@@ -439,29 +385,8 @@ export class Spool {
   }
 
   #fault(error: unknown): void {
-    const reason = reasonOf(error);
+    this.#notices.fault(error);
     if (this.#written?.isTorn) this.#written = undefined;
     this.#retryAt = performance.now() + PAUSE_MS;
-    if (this.#faultTold || !this.#faultNotice.allows()) return;
-    this.#faultTold = true;
-    this.#warn(
-      `cannot write to ${this.path}: ${reason}; until it can be written again, sessions are kept in ` +
-        "memory as far as sending_queue.queue_size allows",
-    );
   }
-
-  #recovered(): void {
-    this.#retryAt = undefined;
-    if (!this.#faultTold) return;
-    this.#faultTold = false;
-    this.#warn(`${this.path} can be written again`);
-  }
-}
-
-/** In words for the user. @throws what is no error of the operating system */
-function reasonOf(error: unknown): string {
-  if (error instanceof UsageError) return error.message;
-  if (error instanceof Deno.errors.NotFound) return "it was removed";
-  if (isSystemError(error)) return systemReason(error);
-  throw error;
 }

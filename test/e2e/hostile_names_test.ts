@@ -7,7 +7,6 @@ import { decodeTraceRequest } from "../otlp_protobuf.ts";
 import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
 import { UNSAFE } from "../fuzz/expect.ts";
 import { accept, OtlpReceiver } from "../otlp_receiver.ts";
-import { startNginx } from "./nginx.ts";
 import { Process, until } from "./process.ts";
 import { runTcpspan, startTcpspan, type Tcpspan } from "./tcpspan.ts";
 
@@ -27,7 +26,7 @@ const NAMES = [
 /** A session of a process that has such a name wherever a process can have one. */
 const SCRIPT = String.raw`
 set -e
-name=$(printf %s "$2"; printf .); name=\${name%.}
+name=$(printf %s "$3"; printf .); name=\${name%.}
 folder=$(mktemp -d)
 mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 cgroup="$mount/tcpspan-$$-\${name//$'\n'/}.service"
@@ -36,11 +35,11 @@ cp "$(command -v bash)" "$folder/$name"
 OTEL_SERVICE_NAME="$name" "$folder/$name" -c '
   echo $$ >"$2/cgroup.procs"
   printf %s "$1" >/proc/self/comm
-  exec 3<>/dev/tcp/127.0.0.1/$3
+  exec 3<>/dev/tcp/$3/$4
   exec 3>&-
   sleep 4 </dev/null >/dev/null 2>&1
   :
-' bash "$name" "$cgroup" "$1"
+' bash "$name" "$cgroup" "$1" "$2"
 rmdir "$cgroup"
 rm -r "$folder"
 `.replaceAll("\\${", "${");
@@ -48,16 +47,29 @@ rm -r "$folder"
 const FORMATS = ["table", "wide", "csv", "json"] as const;
 
 Deno.test("hostile names: one safe record a session in each format, whole in OTLP", async () => {
-  await using nginx = await startNginx();
+  // an address of its own: other tests may use the port
+  const hostname = `127.93.${Math.floor(Math.random() * 256)}.${
+    Math.floor(Math.random() * 254) + 1
+  }`;
+  const listener = Deno.listen({ hostname, port: 0 });
+  const { port } = listener.addr;
+  await using stack = new AsyncDisposableStack();
+  const served = (async () => {
+    for await (const connection of listener) connection.close();
+  })().catch(() => {}); // until it is closed
+  stack.defer(async () => {
+    listener.close();
+    await served;
+  });
   await using protobuf = await OtlpReceiver.start(accept);
   await using json = await OtlpReceiver.start(accept);
   const folder = await Deno.makeTempDir({ prefix: "tcpspan-hostile-" });
-  await using stack = new AsyncDisposableStack();
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   const tools = new Map<string, Tcpspan>();
   for (const format of FORMATS) {
-    const tool = await startTcpspan(["-D", `${nginx.port}`], {
+    const tool = await startTcpspan(["-D", `${port}`], {
       config: `
+capture: { include_cidrs: [${hostname}] }
 resource: { command_line: true, from_process_env: ${format === "json"} }
 exporters:
   stdout: { format: ${format} }
@@ -73,9 +85,10 @@ exporters:
       new Process([
         "bash",
         "-c",
-        `exec bash -c "$0" bash "$1" $'${name}'`,
+        `exec bash -c "$0" bash "$1" "$2" $'${name}'`,
         SCRIPT,
-        `${nginx.port}`,
+        hostname,
+        `${port}`,
       ]),
     )
   );

@@ -192,6 +192,49 @@ Deno.test("a start that was cut short before all maps were pinned is begun anew"
   await trace.take(ends, hasPort(port));
 });
 
+Deno.test("what a tracer of another version had not removed yet does not keep the next from starting", async () => {
+  await using place = await pinFolder();
+  await Deno.mkdir(place.folder);
+  await Deno.mkdir(`${place.folder}/0123456789abcdef`); // all but the folder itself
+  await using trace = await Trace.start(place.options);
+  const { port, ends } = await makeSessions();
+  await trace.take(ends, hasPort(port));
+  assert.deepEqual(folders(place.folder), [STATE_ID]);
+});
+
+Deno.test("a ring that is described in no known way: refused before anything is attached, and unpin() helps", async () => {
+  await using place = await pinFolder();
+  await (await capture(place.options))[Symbol.asyncDispose]();
+  describeAs(`${place.folder}/${STATE_ID}/description`, "something else");
+  await Deno.rename(`${place.folder}/${STATE_ID}`, `${place.folder}/0123456789abcdef`);
+  await assert.rejects(capture(place.options), {
+    name: "HostError",
+    message: `cannot read what an earlier tcpspan left in ${place.folder}/0123456789abcdef: its ` +
+      "records are described in no known way; remove it: tcpspan unpin",
+  });
+  assert.deepEqual(folders(place.folder), ["0123456789abcdef"]);
+  assert.deepEqual(unpin(place.folder), { programs: HOOKS, unread: 0 });
+});
+
+Deno.test("a folder that another user could touch is refused", async () => {
+  await using system = await BpfFileSystem.mount();
+  const pin = `${system.path}/tcpspan`;
+  const refused = {
+    name: "UsageError",
+    message: `cannot pin to ${pin}: it is no folder that only this user can write to: remove it, ` +
+      "or name another",
+  };
+  await Deno.mkdir(pin, { mode: 0o700 });
+  await Deno.chown(pin, 65534, 65534);
+  await assert.rejects(capture({ pin }), refused);
+  await Deno.chown(pin, 0, 0);
+  await Deno.chmod(pin, 0o777);
+  await assert.rejects(capture({ pin }), refused);
+  await Deno.remove(pin);
+  await Deno.symlink("/tmp", pin);
+  await assert.rejects(capture({ pin }), UsageError);
+});
+
 Deno.test("losses() goes on counting what the ring had no room for while no tracer ran", async () => {
   await using place = await pinFolder(2 ** 18);
   await (await capture(place.options))[Symbol.asyncDispose]();

@@ -69,6 +69,18 @@ for (const [name, options] of Object.entries(UNDER_LOAD)) {
   });
 }
 
+Deno.test("reports that are due when they are switched off are not asked for any more", async () => {
+  await using trace = await Trace.start({ interim: 1 }); // due all the time
+  for (let round = 0; round < 3; round++) {
+    await trace.reconfigure({});
+    await trace.reconfigure({ interim: 1 });
+  }
+  await trace.reconfigure({});
+  await using burst = await Burst.prepare(SMALL);
+  const { length } = await burst.run();
+  await trace.take(length, hasPort(burst.port));
+});
+
 Deno.test("options that cannot be are refused, and those before hold on", async () => {
   await using trace = await Trace.start();
   await assert.rejects(trace.reconfigure({ ringBuffer: 0 }), HostError);

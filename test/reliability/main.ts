@@ -35,7 +35,7 @@ function table(machine: Machine, outcomes: readonly Outcome[]): string {
   return [
     ...Object.entries(lines).map(([name, value]) => `- ${name}: ${value}`),
     "",
-    "| trial | ends made | delivered | counted as lost | missing without a count | delivered again | |",
+    "| trial | ends made | delivered | counted as lost | missing without a count | delivered again | beside |",
     "|---|---|---|---|---|---|---|",
     ...rows,
   ].join("\n");

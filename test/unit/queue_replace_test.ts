@@ -128,11 +128,22 @@ Deno.test("new retry settings hold for a batch that is tried already", async () 
   const { queue } = queueFor(before);
   queue.push(sessions(1, 1));
   await until(() => before.exports.length === 1);
-  const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 30 };
+  const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 500 };
   await queue.replace(after, { ...SETTINGS, retry });
   await until(() => queue.counters.failed === 1);
   assert.ok(after.exports.length > 3);
   await queue.close(0);
+});
+
+Deno.test("the same exporter under other settings is not shut down, and tries again at once", async () => {
+  const exporter = new FakeExporter((attempt) => attempt === 1 ? BUSY : SUCCESS);
+  const { queue } = queueFor(exporter);
+  queue.push(sessions(1, 5));
+  await until(() => exporter.exports.length === 1);
+  await within(5000, queue.replace(exporter, { ...SETTINGS, queueSize: 5 }));
+  await until(() => exporter.delivered.length === 5);
+  assert.equal(exporter.shutdowns, 0);
+  await queue.close(1000);
 });
 
 Deno.test("a linger does not hold up the new exporter", async () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
+import { UsageError } from "../../src/errors.ts";
 import type { Exporter, ExportOutcome, QueueSettings } from "../../src/exporter.ts";
 import type { QueueCounters } from "../../src/queue/counters.ts";
 import { openQueue } from "../../src/queue/open_queue.ts";
@@ -289,6 +290,23 @@ Deno.test("where the disk can't be written, drop_oldest drops what is oldest in 
   assert.equal(queue.counters.dropped, 30); // neither delivered nor written until the end
 });
 
+Deno.test("close() tries a disk that failed a moment ago once more", async () => {
+  await using folder = await makeTempFolder();
+  const { queue } = await open(folder.path, busy(), { storage: DISK_FIRST });
+  queue.push(sessions(1, 5));
+  await until(() => queue.inFlight === 5);
+  const path = join(folder.path, FOLDER);
+  Deno.removeSync(path, { recursive: true });
+  Deno.writeTextFileSync(path, "no folder");
+  await sleep(1050);
+  queue.push(sessions(6, 15));
+  Deno.removeSync(path);
+  await queue.close(100);
+  assert.equal(queue.counters.dropped, 0);
+  check(queue);
+  assert.deepEqual(await left(folder.path), numbers(6, 15)); // the others went with their file
+});
+
 Deno.test("while a disk full of sessions is delivered, others have their turn", async () => {
   await using folder = await makeTempFolder();
   const { queue } = await open(folder.path, taking(), { storage: DISK_FIRST });
@@ -312,6 +330,20 @@ Deno.test("a storage that can't be used is told under its key, and the exporter 
   });
   assert.equal(exporter.shutdowns, 1);
   await first.queue.close(1000);
+});
+
+Deno.test({
+  name: "a storage that Deno may not write is told under its key",
+  permissions: { read: true, write: false },
+  fn: () =>
+    assert.rejects(open("/var", taking(), { storage: DISK_FIRST }), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.match(
+        error.message,
+        /^exporters\.otlp\/x\.sending_queue\.storage: cannot use \/var: Requires write access/,
+      );
+      return true;
+    }),
 });
 
 Deno.test("a queue on disk goes on with another exporter, but in no other place", async () => {

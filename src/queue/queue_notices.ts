@@ -1,0 +1,45 @@
+/** What a queue says to the user, rate-limited. */
+import { Limiter, NOTICE_INTERVAL_MS } from "../limiter.ts";
+import { countSessions } from "../messages.ts";
+
+/** The messages of one queue. */
+export class QueueNotices {
+  readonly #warn: (message: string) => void;
+  readonly #drop = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #advice = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #loss = new Limiter(NOTICE_INTERVAL_MS);
+
+  constructor(id: string, warn: (message: string) => void) {
+    this.#warn = (message) => warn(`${id}: ${message}`);
+  }
+
+  /** @param place where sessions wait meanwhile */
+  retrying(reason: string, place: string): void {
+    this.#warn(`${reason}; trying again, ${place}`);
+  }
+
+  recovered(): void {
+    this.#warn("delivering again");
+  }
+
+  /** Passes on what a destination says that took everything. */
+  advice(message: string): void {
+    if (this.#advice.allows()) this.#warn(`the server says: ${message}`);
+  }
+
+  /** @param sessions all that were lost for the destination's sake */
+  lost(sessions: number, reason: string): void {
+    if (!this.#loss.allows()) return;
+    this.#warn(`lost ${countSessions(sessions)} until now: ${reason}`);
+  }
+
+  /** @param sessions all that were lost for want of room */
+  dropped(sessions: number): void {
+    if (!this.#drop.allows()) return;
+    this.#warn(`lost ${countSessions(sessions)} until now: its queue is full`);
+  }
+
+  cannotShutDown(error: unknown): void {
+    this.#warn(`cannot shut down: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
