@@ -138,6 +138,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
    * @throws {HostError} if the kernel or the host makes it impossible: the options are as before
    */
   reconfigure(options: CaptureOptions, output?: number): Promise<void> {
+    if (this.#disposed) return Promise.reject(hasEnded());
     return new Promise((resolve, reject) => {
       this.#reconfigurations.push({ options, output, resolve, reject });
       this.#wake();
@@ -196,8 +197,9 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
         this.#react();
       }
       if (this.#disposed) return;
-      for (const { options, output, resolve, reject } of this.#reconfigurations.splice(0)) {
-        await this.#reconfigure(options, output).then(resolve, reject);
+      if (this.#reconfigurations.length > 0) {
+        await this.#reconfigure();
+        if (this.#disposed) return;
         pace = new Pace(this.#kernel.ring.size);
       }
       if (this.#stopping) {
@@ -224,8 +226,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     this.stop();
-    const ended = new HostError("cannot change the options of a capture that has ended");
-    for (const { reject } of this.#reconfigurations.splice(0)) reject(ended);
+    for (const { reject } of this.#reconfigurations.splice(0)) reject(hasEnded());
     await this.#resources.disposeAsync();
   }
 
@@ -363,7 +364,15 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     }
   }
 
-  async #reconfigure(options: CaptureOptions, output: number | undefined): Promise<void> {
+  /** Also for what is asked for meanwhile. */
+  async #reconfigure(): Promise<void> {
+    const waiting = this.#reconfigurations;
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      await this.#use(next.options, next.output).then(next.resolve, next.reject);
+    }
+  }
+
+  async #use(options: CaptureOptions, output: number | undefined): Promise<void> {
     await this.#kernel.replace(options);
     this.#output = output;
     this.#sampledOutBefore += this.#reader.selection.sampledOut;
@@ -414,6 +423,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       };
     });
   }
+}
+
+function hasEnded(): HostError {
+  return new HostError("cannot change the options of a capture that has ended");
 }
 
 /**

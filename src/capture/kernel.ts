@@ -58,6 +58,7 @@ export class Kernel implements Disposable {
   async replace(options: CaptureOptions): Promise<void> {
     const elf = await Deno.readFile(OBJECT);
     const settings = await KernelSettings.of(options);
+    if (this.#resources.disposed) throw new HostError("cannot change a capture that has ended");
     try {
       this.#replace(elf, settings, options);
     } catch (error) {

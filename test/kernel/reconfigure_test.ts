@@ -81,6 +81,32 @@ Deno.test("reports that are due when they are switched off are not asked for any
   await trace.take(length, hasPort(burst.port));
 });
 
+Deno.test("several changes that are asked for at once all come into force, the last one for good", async () => {
+  await using trace = await Trace.start();
+  await Promise.all(
+    [{ remotePorts: [1] }, { minBytes: 1e9 }, {}].map((options) => trace.reconfigure(options)),
+  );
+  await using burst = await Burst.prepare(SMALL);
+  const { length } = await burst.run();
+  await trace.take(length, hasPort(burst.port));
+});
+
+Deno.test("a change that is under way when the capture ends leaves nothing attached", async () => {
+  await using _warmUp = await capture();
+  const before = { descriptors: descriptors(), mappings: mappings("bpf-map") };
+  for (let i = 0; i < 5; i++) {
+    const sessions = await capture();
+    const reading = (async () => {
+      for await (const _batch of sessions);
+    })();
+    const changing = sessions.reconfigure({}).catch(() => {});
+    await delay(i); // some way into it
+    await sessions[Symbol.asyncDispose]();
+    await Promise.all([reading, changing]);
+  }
+  assert.deepEqual({ descriptors: descriptors(), mappings: mappings("bpf-map") }, before);
+});
+
 Deno.test("options that cannot be are refused, and those before hold on", async () => {
   await using trace = await Trace.start();
   await assert.rejects(trace.reconfigure({ ringBuffer: 0 }), HostError);
