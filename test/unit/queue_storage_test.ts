@@ -226,10 +226,26 @@ for (const storage of [DISK_LATER, DISK_FIRST]) {
       check(queue);
       const found = await left(folder.path);
       assert.equal(found.includes(5000), whenFull === "drop_oldest");
-      assert.equal(found.includes(300), whenFull === "drop_newest");
+      assert.equal(found.includes(600), whenFull === "drop_newest"); // none is under way in its segment
     }
   });
 }
+
+Deno.test("persistent: drop_oldest keeps for the next run what several exports have under way", async () => {
+  await using folder = await makeTempFolder();
+  const settings = { storage: DISK_FIRST, whenFull: "drop_oldest", consumers: 4 } as const;
+  const { queue } = await open(folder.path, busy(), { ...settings, batchSize: 100 });
+  for (let first = 1; first <= 5000; first += 100) {
+    queue.push(sessions(first, 100));
+    await sleep(0);
+  }
+  assert.equal(queue.inFlight, 400);
+  await queue.close(1000);
+  check(queue);
+  const found = await left(folder.path);
+  assert.equal(found.length, queue.length);
+  assert.deepEqual(found.slice(0, 400), numbers(1, 400));
+});
 
 Deno.test("close() gives an export under way to a dead destination a last second", async () => {
   await using folder = await makeTempFolder();
