@@ -322,6 +322,7 @@ export class Spool {
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       this.#folder.restore();
+      this.#cursor[Symbol.dispose](); // its file went with the folder
       segment = Segment.create(this.#folder.nextSegment());
     }
     this.#segments.push(segment);

@@ -1,7 +1,17 @@
 /** A spool on a disk that is full, can't be written, or goes away, while it is in use. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { crash, drain, FOLDER, names, numbers, openSpool, segments, sessions } from "../spool.ts";
+import {
+  crash,
+  drain,
+  FOLDER,
+  names,
+  numbers,
+  openSpool,
+  segments,
+  sessions,
+  takeOne,
+} from "../spool.ts";
 import { makeReadOnly, mountSmallDisk } from "../small_disk.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 
@@ -119,6 +129,25 @@ for (const removed of ["storage", "folder", "segment"] as const) {
     assert.deepEqual(drain(spool), numbers(1, 10));
   });
 }
+
+Deno.test("in a folder that was made again, what is delivered is noted", async () => {
+  await using folder = await makeTempFolder();
+  await using other = await makeTempFolder();
+  await using open = openSpool(folder.path, { batchSize: 5 });
+  const { spool } = open;
+  spool.append(sessions(1, 10), "drop_newest");
+  spool.done(takeOne(spool));
+  Deno.removeSync(join(folder.path, FOLDER), { recursive: true });
+  await sleep(PAUSE_MS);
+  spool.append(sessions(11, 10), "drop_newest");
+  await sleep(PAUSE_MS);
+  assert.equal(spool.append(sessions(11, 10), "drop_newest"), 10);
+  spool.done(takeOne(spool));
+  spool.done(takeOne(spool));
+  crash(folder.path, other.path);
+  await using after = openSpool(other.path);
+  assert.deepEqual(drain(after.spool), numbers(16, 5));
+});
 
 Deno.test("a folder that somebody else has taken meanwhile is not used by two", async () => {
   await using folder = await makeTempFolder();
