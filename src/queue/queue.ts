@@ -2,7 +2,7 @@
 import { unlessAborted } from "../abort.ts";
 import type { SessionBatch } from "../batch.ts";
 import { countSessions, showBytes } from "../messages.ts";
-import type { Exporter, ExportOutcome, QueueSettings } from "../exporter.ts";
+import type { Exporter, ExportOutcome, QueueSettings, WhenFull } from "../exporter.ts";
 import { Backoff, delay } from "./backoff.ts";
 import { BatchMemory } from "./batch_memory.ts";
 import { newCounters, type QueueCounters } from "./counters.ts";
@@ -105,7 +105,7 @@ export class ExporterQueue {
   /** Takes as many sessions as fit; they are copied. */
   push(batch: SessionBatch): void {
     const { counters } = this;
-    const { whenFull = "drop_newest", storage } = this.#settings;
+    const { whenFull, storage } = this.#settings;
     const dropped = counters.dropped;
     counters.accepted += batch.length;
     let rest = storage?.persistent ? batch : this.#keep(batch);
@@ -360,7 +360,7 @@ export class ExporterQueue {
   #toDisk(batch: SessionBatch): void {
     const { counters } = this;
     const dropped = counters.dropped;
-    const taken = this.#spool?.append(batch, this.#settings.whenFull ?? "drop_newest") ?? 0;
+    const taken = this.#spool?.append(batch, this.#settings.whenFull) ?? 0;
     counters.dropped += batch.length - taken;
     if (counters.dropped > dropped) this.#notices.dropped(counters.dropped);
   }
@@ -390,7 +390,7 @@ export class ExporterQueue {
   }
 
   /** There is no room for `batch`: neither in memory, nor on disk where it can be written. */
-  #overflow(batch: SessionBatch, whenFull: "drop_newest" | "drop_oldest"): void {
+  #overflow(batch: SessionBatch, whenFull: WhenFull): void {
     const { counters } = this;
     const isMemory = this.#spool === undefined || this.#spool.isFaulty;
     if (whenFull === "drop_newest" || !isMemory) {

@@ -11,6 +11,7 @@ const SETTINGS: QueueSettings = {
   consumers: 1,
   batchSize: 100,
   linger: 0,
+  whenFull: "drop_newest",
   retry: { initialInterval: 1, maxInterval: 4, maxElapsedTime: 0 },
 };
 
