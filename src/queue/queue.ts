@@ -169,7 +169,6 @@ export class ExporterQueue {
 
   async #close(timeoutMs: number): Promise<void> {
     this.#stopping = true;
-    this.#spool?.endPause();
     const isDead = this.#failing && this.#spool !== undefined;
     if (isDead) this.#leaving = true;
     this.#endWaits();
@@ -186,7 +185,6 @@ export class ExporterQueue {
 
   async #closeStorage(): Promise<void> {
     if (this.#spool === undefined) return;
-    this.#spool.endPause();
     for (let batch = this.#store.take(); batch.length > 0; batch = this.#store.take()) {
       this.#toDisk(batch);
     }
@@ -356,13 +354,18 @@ export class ExporterQueue {
     else this.#spool?.leave(taken);
   }
 
-  /** Appends what waited in memory, at the end. */
+  /** Appends what waited in memory, at the end: no later try is left for a disk that failed. */
   #toDisk(batch: SessionBatch): void {
     const { counters } = this;
-    const dropped = counters.dropped;
-    const taken = this.#spool?.append(batch, this.#settings.whenFull) ?? 0;
-    counters.dropped += batch.length - taken;
-    if (counters.dropped > dropped) this.#notices.dropped(counters.dropped);
+    const { whenFull } = this.#settings;
+    let rest = behind(batch, this.#spool?.append(batch, whenFull) ?? 0);
+    if (rest.length > 0 && this.#spool?.isFaulty) {
+      this.#spool.endPause();
+      rest = behind(rest, this.#spool.append(rest, whenFull));
+    }
+    if (rest.length === 0) return;
+    counters.dropped += rest.length;
+    this.#notices.dropped(counters.dropped);
   }
 
   /** Puts into memory the first sessions of `batch`, as many as fit. @returns the others */

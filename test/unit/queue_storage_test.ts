@@ -324,6 +324,20 @@ Deno.test("close() tries a disk that failed a moment ago once more", async () =>
   assert.deepEqual(await left(folder.path), numbers(6, 15)); // the others went with their file
 });
 
+Deno.test("close() tries a disk once more that fails at the first of what memory has", async () => {
+  await using folder = await makeTempFolder();
+  const { queue } = await open(folder.path, busy(), { storage: DISK_LATER, consumers: 2 });
+  queue.push(sessions(1, 20));
+  await until(() => queue.inFlight === 20);
+  queue.push(sessions(21, 25)); // 20 of which fit into memory
+  Deno.removeSync(join(folder.path, FOLDER), { recursive: true });
+  await sleep(1050); // that its file is gone is seen then
+  await queue.close(100);
+  assert.equal(queue.counters.dropped, 0);
+  check(queue);
+  assert.deepEqual((await left(folder.path)).toSorted((a, b) => a - b), numbers(1, 40));
+});
+
 Deno.test("while a disk full of sessions is delivered, others have their turn", async () => {
   await using folder = await makeTempFolder();
   const { queue } = await open(folder.path, taking(), { storage: DISK_FIRST });
