@@ -164,3 +164,14 @@ Deno.test("a folder that somebody else has taken meanwhile is not used by two", 
   assert.deepEqual(drain(second.spool), numbers(11, 5));
   await second.spool.close();
 });
+
+Deno.test("a storage of another user's, who could put another folder in the place of ours, is refused", async () => {
+  await using folder = await makeTempFolder();
+  await openSpool(folder.path).spool.close();
+  Deno.chownSync(folder.path, 1234, null);
+  assert.throws(() => openSpool(folder.path), {
+    name: "UsageError",
+    message: `cannot use ${join(folder.path, FOLDER)}: others may write ${folder.path}: chown it ` +
+      "to user 0, chmod it to 700",
+  });
+});

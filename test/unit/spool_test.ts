@@ -313,6 +313,14 @@ for (
       () => `others may write it: chown it to user ${Deno.uid()}, chmod it to 700`,
     ],
     [
+      "in which others could put another folder in the place of ours",
+      (path: string) => {
+        Deno.chmodSync(path, 0o770);
+        return path;
+      },
+      (path: string) => `others may write ${path}: chown it to user ${Deno.uid()}, chmod it to 700`,
+    ],
+    [
       "that is a link to elsewhere",
       (path: string) => {
         Deno.symlinkSync("/", join(path, FOLDER));
@@ -330,5 +338,18 @@ for (
       assert.equal(error.message, `cannot use ${join(storage, FOLDER)}: ${reason(folder.path)}`);
       return true;
     });
+  });
+}
+
+for (
+  const [name, mode] of [
+    ["that others may write, but not what is not theirs, as /tmp", 0o1777],
+    ["that others may read", 0o755],
+  ] as const
+) {
+  Deno.test(`a storage ${name} is used`, async () => {
+    await using folder = await makeTempFolder();
+    Deno.chmodSync(folder.path, mode);
+    await openSpool(folder.path).spool.close();
   });
 }
