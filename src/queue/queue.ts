@@ -1,6 +1,7 @@
 /** The bounded queue in front of an exporter: batching, retry, and a count of all that is lost. */
 import { unlessAborted } from "../abort.ts";
 import type { SessionBatch } from "../batch.ts";
+import type { Warn } from "../log.ts";
 import { countSessions, showBytes } from "../messages.ts";
 import type { Exporter, ExportOutcome, QueueSettings, WhenFull } from "../exporter.ts";
 import { Backoff, delay } from "./backoff.ts";
@@ -64,7 +65,7 @@ export class ExporterQueue {
     readonly id: string,
     exporter: Exporter,
     settings: QueueSettings,
-    warn: (message: string) => void,
+    warn: Warn,
     storage?: OpenStorage,
   ) {
     this.counters = storage?.counters ?? newCounters();
@@ -419,7 +420,7 @@ export class ExporterQueue {
     this.counters.exported += sessions - lost;
     this.counters.rejected += lost;
     this.#recovered();
-    if (lost > 0) this.#lose(lost, `rejected: ${message ?? "no reason given"}`);
+    if (lost > 0) this.#lose(lost, `rejected: ${message ?? "no reason given"}`, "rejected");
     else if (message !== undefined) this.#notices.advice(message);
   }
 
@@ -446,9 +447,15 @@ export class ExporterQueue {
     this.#notices.recovered();
   }
 
-  #lose(sessions: number, reason: string): void {
-    this.counters.failed += sessions;
-    this.#notices.lost(this.counters.failed, reason);
+  #lose(
+    sessions: number,
+    reason: string,
+    place: "not_delivered" | "rejected" = "not_delivered",
+  ): void {
+    const { counters } = this;
+    counters.failed += sessions;
+    const all = place === "rejected" ? counters.rejected : counters.failed - counters.rejected;
+    this.#notices.lost(all, reason, place);
   }
 }
 

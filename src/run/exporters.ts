@@ -3,7 +3,7 @@ import { unlessAborted } from "../abort.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
 import type { Exporter, ExporterContext, QueueSettings, Spans } from "../exporter.ts";
 import { UsageError } from "../errors.ts";
-import { log } from "../log.ts";
+import { log, type Warn } from "../log.ts";
 import { closeAll } from "../pipeline.ts";
 import type { Tally } from "../telemetry/health.ts";
 import { openQueue } from "../queue/open_queue.ts";
@@ -211,7 +211,7 @@ export class Exporters {
     id: string,
     exporter: Exporter,
     settings: QueueSettings,
-    warn: (message: string) => void,
+    warn: Warn,
   ): Promise<ExporterQueue> {
     const { baseDirectory } = this.#context;
     if (settings.storage !== undefined) await this.#drained(id); // which still has the folder
