@@ -46,8 +46,8 @@ export interface Exporter {
 export interface QueueSettings {
   /** Sessions held in memory at most. */
   readonly queueSize: number;
-  /** What is dropped, and counted, where there is no room; `drop_newest` unless told. */
-  readonly whenFull?: WhenFull;
+  /** What is dropped, and counted, where there is no room. */
+  readonly whenFull: WhenFull;
   /** Where sessions wait on disk; undefined for memory alone. */
   readonly storage?: StorageSettings | undefined;
   /** Exports under way at once. */

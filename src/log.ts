@@ -21,6 +21,9 @@ export interface LogFields {
   readonly health?: Health;
 }
 
+/** Takes a message to the user; the fields of its source need not be among its own. */
+export type Warn = (message: string, fields?: LogFields) => void;
+
 /** Of one source, in each interval. */
 const MOST_WARNINGS = 30;
 const WARNINGS_INTERVAL_MS = 60_000;
@@ -48,13 +51,13 @@ export class Logger {
    * Writes the warnings of one source, such as an exporter, but limits their number, so that what
    * provokes them floods no log. Those that are left out are counted in the next one.
    */
-  limited(fields: LogFields): (message: string) => void {
+  limited(source: LogFields): Warn {
     const allowance = new Allowance();
-    return (message) => {
+    return (message, fields) => {
       if (!allowance.allows()) return;
       const leftOut = allowance.takeRefused();
       const note = leftOut === 0 ? "" : ` (warnings left out before this one: ${leftOut})`;
-      this.warn(message + note, fields);
+      this.warn(message + note, { ...source, ...fields });
     };
   }
 

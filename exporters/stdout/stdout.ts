@@ -3,6 +3,8 @@ import { unlessAborted } from "../../src/abort.ts";
 import type { SessionBatch } from "../../src/batch.ts";
 import { UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../../src/exporter.ts";
+import { SENDING_QUEUE } from "../../src/queue/queue_defaults.ts";
+import { queueSettings } from "../../src/queue/queue_settings.ts";
 import { CsvFormat } from "./csv.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { LINE_END, type StdoutFormat } from "./format.ts";
@@ -16,7 +18,7 @@ export const stdoutExporter: ExporterType<StdoutSettings> = {
   sendsSpans: false,
   defaults: DEFAULTS,
   loadSchema: async () => (await import("./settings.ts")).stdoutSettings,
-  queue: () => ({ queueSize: 100_000, consumers: 1, batchSize: 4096, linger: 0, retry: undefined }),
+  queue: () => queueSettings(SENDING_QUEUE, undefined, { batchSize: 4096, linger: 0 }),
   open: async (settings, context) =>
     new StdoutExporter({
       format: await openFormat(settings, context),

@@ -113,5 +113,5 @@ exporters:
     export: ZipkinExporter
     options:
       url: http://localhost:9411/api/v2/spans
-    # sending_queue as otlp's, but for num_consumers
+    # sending_queue as otlp's, but for num_consumers; what the module itself gives up on is lost
 `;

@@ -4,6 +4,7 @@ import { newCounters } from "./counters.ts";
 import { batchMemory, ExporterQueue, type OpenStorage } from "./queue.ts";
 import { UsageError } from "../errors.ts";
 import type { Exporter, QueueSettings, StorageSettings } from "../exporter.ts";
+import type { Warn } from "../log.ts";
 import { countSessions } from "../messages.ts";
 import { isSystemError } from "../system_error.ts";
 
@@ -14,7 +15,7 @@ export interface OpenQueueOptions {
   readonly exporter: Exporter;
   readonly settings: QueueSettings;
   /** Takes a message to the user. */
-  readonly warn: (message: string) => void;
+  readonly warn: Warn;
   /** Folder that a relative `storage` is relative to. */
   readonly baseDirectory: string;
 }

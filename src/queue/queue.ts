@@ -1,8 +1,9 @@
 /** The bounded queue in front of an exporter: batching, retry, and a count of all that is lost. */
 import { unlessAborted } from "../abort.ts";
 import type { SessionBatch } from "../batch.ts";
+import type { Warn } from "../log.ts";
 import { countSessions, showBytes } from "../messages.ts";
-import type { Exporter, ExportOutcome, QueueSettings } from "../exporter.ts";
+import type { Exporter, ExportOutcome, QueueSettings, WhenFull } from "../exporter.ts";
 import { Backoff, delay } from "./backoff.ts";
 import { BatchMemory } from "./batch_memory.ts";
 import { newCounters, type QueueCounters } from "./counters.ts";
@@ -64,7 +65,7 @@ export class ExporterQueue {
     readonly id: string,
     exporter: Exporter,
     settings: QueueSettings,
-    warn: (message: string) => void,
+    warn: Warn,
     storage?: OpenStorage,
   ) {
     this.counters = storage?.counters ?? newCounters();
@@ -105,7 +106,7 @@ export class ExporterQueue {
   /** Takes as many sessions as fit; they are copied. */
   push(batch: SessionBatch): void {
     const { counters } = this;
-    const { whenFull = "drop_newest", storage } = this.#settings;
+    const { whenFull, storage } = this.#settings;
     const dropped = counters.dropped;
     counters.accepted += batch.length;
     let rest = storage?.persistent ? batch : this.#keep(batch);
@@ -169,7 +170,6 @@ export class ExporterQueue {
 
   async #close(timeoutMs: number): Promise<void> {
     this.#stopping = true;
-    this.#spool?.endPause();
     const isDead = this.#failing && this.#spool !== undefined;
     if (isDead) this.#leaving = true;
     this.#endWaits();
@@ -186,7 +186,6 @@ export class ExporterQueue {
 
   async #closeStorage(): Promise<void> {
     if (this.#spool === undefined) return;
-    this.#spool.endPause();
     for (let batch = this.#store.take(); batch.length > 0; batch = this.#store.take()) {
       this.#toDisk(batch);
     }
@@ -356,13 +355,18 @@ export class ExporterQueue {
     else this.#spool?.leave(taken);
   }
 
-  /** Appends what waited in memory, at the end. */
+  /** Appends what waited in memory, at the end: no later try is left for a disk that failed. */
   #toDisk(batch: SessionBatch): void {
     const { counters } = this;
-    const dropped = counters.dropped;
-    const taken = this.#spool?.append(batch, this.#settings.whenFull ?? "drop_newest") ?? 0;
-    counters.dropped += batch.length - taken;
-    if (counters.dropped > dropped) this.#notices.dropped(counters.dropped);
+    const { whenFull } = this.#settings;
+    let rest = behind(batch, this.#spool?.append(batch, whenFull) ?? 0);
+    if (rest.length > 0 && this.#spool?.isFaulty) {
+      this.#spool.endPause();
+      rest = behind(rest, this.#spool.append(rest, whenFull));
+    }
+    if (rest.length === 0) return;
+    counters.dropped += rest.length;
+    this.#notices.dropped(counters.dropped);
   }
 
   /** Puts into memory the first sessions of `batch`, as many as fit. @returns the others */
@@ -390,7 +394,7 @@ export class ExporterQueue {
   }
 
   /** There is no room for `batch`: neither in memory, nor on disk where it can be written. */
-  #overflow(batch: SessionBatch, whenFull: "drop_newest" | "drop_oldest"): void {
+  #overflow(batch: SessionBatch, whenFull: WhenFull): void {
     const { counters } = this;
     const isMemory = this.#spool === undefined || this.#spool.isFaulty;
     if (whenFull === "drop_newest" || !isMemory) {
@@ -416,7 +420,7 @@ export class ExporterQueue {
     this.counters.exported += sessions - lost;
     this.counters.rejected += lost;
     this.#recovered();
-    if (lost > 0) this.#lose(lost, `rejected: ${message ?? "no reason given"}`);
+    if (lost > 0) this.#lose(lost, `rejected: ${message ?? "no reason given"}`, "rejected");
     else if (message !== undefined) this.#notices.advice(message);
   }
 
@@ -443,9 +447,15 @@ export class ExporterQueue {
     this.#notices.recovered();
   }
 
-  #lose(sessions: number, reason: string): void {
-    this.counters.failed += sessions;
-    this.#notices.lost(this.counters.failed, reason);
+  #lose(
+    sessions: number,
+    reason: string,
+    place: "not_delivered" | "rejected" = "not_delivered",
+  ): void {
+    const { counters } = this;
+    counters.failed += sessions;
+    const all = place === "rejected" ? counters.rejected : counters.failed - counters.rejected;
+    this.#notices.lost(all, reason, place);
   }
 }
 

@@ -1,16 +1,17 @@
 /** What a queue says to the user, rate-limited. */
 import { Limiter, NOTICE_INTERVAL_MS } from "../limiter.ts";
+import type { Warn } from "../log.ts";
 import { countSessions } from "../messages.ts";
 
 /** The messages of one queue. */
 export class QueueNotices {
-  readonly #warn: (message: string) => void;
+  readonly #warn: Warn;
   readonly #drop = new Limiter(NOTICE_INTERVAL_MS);
   readonly #advice = new Limiter(NOTICE_INTERVAL_MS);
   readonly #loss = new Limiter(NOTICE_INTERVAL_MS);
 
-  constructor(id: string, warn: (message: string) => void) {
-    this.#warn = (message) => warn(`${id}: ${message}`);
+  constructor(id: string, warn: Warn) {
+    this.#warn = (message, fields) => warn(`${id}: ${message}`, fields);
   }
 
   /** @param place where sessions wait meanwhile */
@@ -27,16 +28,17 @@ export class QueueNotices {
     if (this.#advice.allows()) this.#warn(`the server says: ${message}`);
   }
 
-  /** @param sessions all that were lost for the destination's sake */
-  lost(sessions: number, reason: string): void {
+  /** @param sessions all that were lost for the destination's sake, at this place */
+  lost(sessions: number, reason: string, place: "not_delivered" | "rejected"): void {
     if (!this.#loss.allows()) return;
-    this.#warn(`lost ${countSessions(sessions)} until now: ${reason}`);
+    this.#warn(`lost ${countSessions(sessions)} until now: ${reason}`, { sessions, place });
   }
 
   /** @param sessions all that were lost for want of room */
   dropped(sessions: number): void {
     if (!this.#drop.allows()) return;
-    this.#warn(`lost ${countSessions(sessions)} until now: its queue is full`);
+    const place = "queue_full";
+    this.#warn(`lost ${countSessions(sessions)} until now: its queue is full`, { sessions, place });
   }
 
   cannotShutDown(error: unknown): void {

@@ -4,6 +4,7 @@ import { duration } from "../config/duration.ts";
 import { integer } from "../config/integer.ts";
 import { orEmpty, section } from "../config/section.ts";
 import { size } from "../config/size.ts";
+import { showBytes } from "../messages.ts";
 import { RETRY_ON_FAILURE as RETRY, SENDING_QUEUE as QUEUE } from "./queue_defaults.ts";
 
 const LEAST_BYTES = 2 ** 20;
@@ -24,7 +25,7 @@ const keys = {
   persistent: z.boolean(TEXT).default(QUEUE.persistent)
     .describe("Every session goes to the storage first, so that a crash loses none."),
   max_bytes: size((bytes) => bytes >= LEAST_BYTES, "a size of at least 1MiB, such as 1GiB")
-    .prefault("1GiB")
+    .prefault(showBytes(QUEUE.max_bytes))
     .describe("Size of this exporter's part of the storage at most."),
 };
 

@@ -25,11 +25,10 @@ const PAUSE_MS = 1000; // after a failure, before the disk is tried again
 /** A batch that was taken from a spool, whose place there is kept until it is done. */
 export interface Taken {
   readonly batch: SessionBatch;
-  /** The segment that its first session is in. */
-  readonly from: Segment;
-  /** Behind its last session. */
-  readonly end: Place;
-  isDone: boolean;
+  /** Those that its sessions are in. */
+  readonly segments: readonly Segment[];
+  /** Behind its last session, and behind what followed it and is done. */
+  end: Place;
 }
 
 /** What a {@linkcode Spool} works with. */
@@ -58,7 +57,7 @@ export class Spool {
   readonly #cursor: Cursor;
   /** In their order: some that were taken and are not done, the one that is read, the others. */
   readonly #segments: Segment[] = [];
-  readonly #taken: Taken[] = [];
+  readonly #taken: Taken[] = []; // and not done, in their order
   readonly #removable: Segment[] = []; // done, and not yet removed
   readonly #flushes = new Set<Promise<void>>();
   readonly #window = new Uint8Array(WINDOW);
@@ -122,8 +121,8 @@ export class Spool {
   }
 
   /**
-   * Appends the first sessions of `batch`, as many as there is room for: all of them with
-   * `drop_oldest`. None for a while after the disk could not be written.
+   * Appends the first sessions of `batch`, as many as there is room for; `drop_oldest` makes room, but
+   * not of what is under way. None for a while after the disk could not be written.
    * @returns how many
    */
   append({ bytes, length }: SessionBatch, whenFull: WhenFull): number {
@@ -151,22 +150,22 @@ export class Spool {
   take(): Taken | undefined {
     const bytes = this.#memory.take();
     const { capacity } = this.#memory;
+    const segments: Segment[] = [];
     let count = 0;
-    let from: Segment | undefined;
     let end: Place | undefined;
     for (let reader = this.#reading(); reader !== undefined && count < capacity;) {
       const some = this.#read(reader, bytes.subarray(count * RECORD.size), capacity - count);
       if (some > 0) {
-        from ??= reader.segment;
+        segments.push(reader.segment);
         end = reader.place;
         count += some;
       }
       if (count < capacity) reader = this.#readOn(reader.segment);
     }
     let taken: Taken | undefined;
-    if (from !== undefined && end !== undefined) {
+    if (end !== undefined) {
       const batch = new SessionBatch(bytes.subarray(0, count * RECORD.size));
-      this.#taken.push(taken = { batch, from, end, isDone: false });
+      this.#taken.push(taken = { batch, segments, end });
     } else this.#memory.give(bytes);
     this.#trim(); // not before: the batch needs the segments that it is from
     return taken;
@@ -174,22 +173,25 @@ export class Spool {
 
   /** Gives up the place of what was taken, and its memory. */
   done(taken: Taken): void {
-    taken.isDone = true;
     this.#memory.give(taken.batch.bytes);
-    let last: Taken | undefined;
-    while (this.#taken[0]?.isDone) last = this.#taken.shift();
-    if (last === undefined) return;
+    const { end } = taken;
+    const index = this.#taken.indexOf(taken);
+    this.#taken.splice(index, 1);
     this.#trim();
-    const { segment: { id }, offset, sessions } = last.end;
+    const before = this.#taken[index - 1];
+    if (before !== undefined) {
+      before.end = end; // the cursor stays before it until it is done
+      return;
+    }
     try {
-      this.#cursor.write({ id, offset, sessions });
+      this.#cursor.write({ id: end.segment.id, offset: end.offset, sessions: end.sessions });
     } catch (error) {
       this.#cursor[Symbol.dispose]();
       this.#notices.cannotClean(error);
     }
   }
 
-  /** Leaves what was taken for the next run. Only `close` may follow. */
+  /** Leaves what was taken for the next run: nothing is taken any more. */
   leave(taken: Taken): void {
     this.#length += taken.batch.length;
   }
@@ -265,15 +267,15 @@ export class Spool {
     if (segment === this.#written) this.#written = undefined;
   }
 
-  /** Removes the segments of which all is done. */
+  /** Removes the segments of which all is done, wherever they are. */
   #trim(): void {
-    const needed = this.#taken[0]?.from;
-    for (
-      let segment = this.#segments[0];
-      segment?.isTaken && segment !== needed;
-      segment = this.#segments[0]
-    ) this.#remove(segment);
+    const done = this.#segments.filter((each) => each.isTaken && !this.#isUnderWay(each));
+    for (const segment of done) this.#remove(segment);
     this.#clean();
+  }
+
+  #isUnderWay(segment: Segment): boolean {
+    return this.#taken.some(({ segments }) => segments.includes(segment));
   }
 
   #remove(segment: Segment): void {
@@ -320,6 +322,7 @@ export class Spool {
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       this.#folder.restore();
+      this.#cursor[Symbol.dispose](); // its file went with the folder
       segment = Segment.create(this.#folder.nextSegment());
     }
     this.#segments.push(segment);
@@ -363,10 +366,14 @@ export class Spool {
     this.#flushes.add(flush);
   }
 
-  /** Drops what has waited longest, a whole segment; false if there is none but that which grows. */
+  /**
+   * Drops what has waited longest, a whole segment, which gives room at once: none of which sessions
+   * are under way, nor that which grows.
+   * @returns whether there was one
+   */
   #dropOldest(): boolean {
-    const [oldest] = this.#segments;
-    if (oldest === undefined || oldest === this.#written) return false;
+    const oldest = this.#segments.find((each) => each !== this.#written && !this.#isUnderWay(each));
+    if (oldest === undefined) return false;
     this.#counters.dropped += oldest.waiting;
     this.#length -= oldest.waiting;
     oldest.waiting = 0;

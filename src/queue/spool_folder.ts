@@ -5,6 +5,7 @@ import { isSystemError, systemReason } from "../system_error.ts";
 
 const MODE = 0o700;
 const OTHERS_MAY_WRITE = 0o022;
+const STICKY = 0o1000;
 const SEGMENT = /^(\d{16})\.seg$/;
 const LARGEST_NUMBER = 9e15; // exact as a number
 
@@ -78,11 +79,18 @@ export class SpoolFolder implements Disposable {
 
   #enter(): Deno.FsFile {
     makeFolder(this.path);
-    const { isDirectory, mode, uid } = Deno.lstatSync(this.path);
-    if (!isDirectory) throw new UsageError(`cannot use ${this.path}: it is not a folder`);
-    if (uid !== Deno.uid() || ((mode ?? 0) & OTHERS_MAY_WRITE) !== 0) {
+    const own = Deno.lstatSync(this.path);
+    if (!own.isDirectory) throw new UsageError(`cannot use ${this.path}: it is not a folder`);
+    const storage = join(this.path, "..");
+    const above = Deno.statSync(storage);
+    const isOwn = own.uid === Deno.uid() && !has(own, OTHERS_MAY_WRITE);
+    // who may rename what is in it could put another folder here
+    const isSafe = (above.uid === Deno.uid() || above.uid === 0) &&
+      (!has(above, OTHERS_MAY_WRITE) || has(above, STICKY));
+    if (!isOwn || !isSafe) {
       throw new UsageError(
-        `cannot use ${this.path}: others may write it: chown it to user ${Deno.uid()}, chmod it to 700`,
+        `cannot use ${this.path}: others may write ${isSafe ? "it" : storage}: ` +
+          `chown it to user ${Deno.uid()}, chmod it to 700`,
       );
     }
     const path = join(this.path, "lock");
@@ -93,6 +101,10 @@ export class SpoolFolder implements Disposable {
       `cannot use ${this.path}: another tcpspan uses it: stop it, or name another folder`,
     );
   }
+}
+
+function has({ mode }: Deno.FileInfo, bits: number): boolean {
+  return ((mode ?? 0) & bits) !== 0;
 }
 
 function makeFolder(path: string): void {

@@ -3,7 +3,7 @@ import { unlessAborted } from "../abort.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
 import type { Exporter, ExporterContext, QueueSettings, Spans } from "../exporter.ts";
 import { UsageError } from "../errors.ts";
-import { log } from "../log.ts";
+import { log, type Warn } from "../log.ts";
 import { closeAll } from "../pipeline.ts";
 import type { Tally } from "../telemetry/health.ts";
 import { openQueue } from "../queue/open_queue.ts";
@@ -133,6 +133,11 @@ export class Exporters {
         }
       }),
     ]);
+    for (const queue of own) {
+      if (queue.counters.restored === 0) continue;
+      this.#takeOver(queue);
+      addTally(this.#past, queue); // it may have delivered some
+    }
   }
 
   /**
@@ -147,8 +152,9 @@ export class Exporters {
     );
     this.#queues = this.#running.map(({ queue }) => queue);
     for (const { configured, exporter, queue, takesOver } of opened) {
-      if (!takesOver) continue;
-      this.#await(queue.replace(exporter, configured.type.queue(configured.settings)));
+      if (takesOver) {
+        this.#await(queue.replace(exporter, configured.type.queue(configured.settings)));
+      } else this.#takeOver(queue);
     }
     for (const { queue } of before) {
       if (!this.#queues.includes(queue)) this.#drain(queue, settings.shutdownTimeout);
@@ -205,16 +211,24 @@ export class Exporters {
     id: string,
     exporter: Exporter,
     settings: QueueSettings,
-    warn: (message: string) => void,
+    warn: Warn,
   ): Promise<ExporterQueue> {
     const { baseDirectory } = this.#context;
     if (settings.storage !== undefined) await this.#drained(id); // which still has the folder
-    const queue = await openQueue({ id, exporter, settings, warn, baseDirectory });
+    return await openQueue({ id, exporter, settings, warn, baseDirectory });
+  }
+
+  /** What a queue before `queue` had left on disk, and that one has restored, counts there alone. */
+  #takeOver({ id, counters }: ExporterQueue): void {
     const past = this.#past.get(id);
-    if (past !== undefined && settings.storage !== undefined) {
-      this.#past.set(id, { ...past, length: 0, diskBytes: 0 }); // the new one has it now
-    }
-    return queue;
+    if (past === undefined) return;
+    const sessions = Math.min(past.length, counters.restored);
+    this.#past.set(id, {
+      ...past,
+      counters: { ...past.counters, restored: past.counters.restored - sessions },
+      length: past.length - sessions,
+      diskBytes: sessions < past.length ? past.diskBytes : 0,
+    });
   }
 
   /** Resolves once no queue of exporter `id` drains any more. */

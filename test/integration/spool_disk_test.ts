@@ -1,7 +1,17 @@
 /** A spool on a disk that is full, can't be written, or goes away, while it is in use. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { crash, drain, FOLDER, names, numbers, openSpool, segments, sessions } from "../spool.ts";
+import {
+  crash,
+  drain,
+  FOLDER,
+  names,
+  numbers,
+  openSpool,
+  segments,
+  sessions,
+  takeOne,
+} from "../spool.ts";
 import { makeReadOnly, mountSmallDisk } from "../small_disk.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 
@@ -120,6 +130,25 @@ for (const removed of ["storage", "folder", "segment"] as const) {
   });
 }
 
+Deno.test("in a folder that was made again, what is delivered is noted", async () => {
+  await using folder = await makeTempFolder();
+  await using other = await makeTempFolder();
+  await using open = openSpool(folder.path, { batchSize: 5 });
+  const { spool } = open;
+  spool.append(sessions(1, 10), "drop_newest");
+  spool.done(takeOne(spool));
+  Deno.removeSync(join(folder.path, FOLDER), { recursive: true });
+  await sleep(PAUSE_MS);
+  spool.append(sessions(11, 10), "drop_newest");
+  await sleep(PAUSE_MS);
+  assert.equal(spool.append(sessions(11, 10), "drop_newest"), 10);
+  spool.done(takeOne(spool));
+  spool.done(takeOne(spool));
+  crash(folder.path, other.path);
+  await using after = openSpool(other.path);
+  assert.deepEqual(drain(after.spool), numbers(16, 5));
+});
+
 Deno.test("a folder that somebody else has taken meanwhile is not used by two", async () => {
   await using folder = await makeTempFolder();
   const first = openSpool(folder.path);
@@ -134,4 +163,15 @@ Deno.test("a folder that somebody else has taken meanwhile is not used by two", 
   assert.equal(segments(folder.path).length, 1); // the second's, of the name that the first's had
   assert.deepEqual(drain(second.spool), numbers(11, 5));
   await second.spool.close();
+});
+
+Deno.test("a storage of another user's, who could put another folder in the place of ours, is refused", async () => {
+  await using folder = await makeTempFolder();
+  await openSpool(folder.path).spool.close();
+  Deno.chownSync(folder.path, 1234, null);
+  assert.throws(() => openSpool(folder.path), {
+    name: "UsageError",
+    message: `cannot use ${join(folder.path, FOLDER)}: others may write ${folder.path}: chown it ` +
+      "to user 0, chmod it to 700",
+  });
 });

@@ -31,6 +31,7 @@ const queue = await openQueue({
     consumers: 3,
     batchSize: 50,
     linger: 0,
+    whenFull: "drop_newest",
     retry: { initialInterval: 1, maxInterval: 10, maxElapsedTime: 0 },
     storage: { folder: ".", persistent: true, maxBytes: 64 * 2 ** 20 },
   },

@@ -31,7 +31,13 @@ function makeQueue(...answers: (ExportOutcome | "never")[]): ExporterQueue {
     },
     shutdown: () => Promise.resolve(),
   };
-  const settings = { queueSize: 5, consumers: 1, batchSize: 2, linger: 0 };
+  const settings = {
+    queueSize: 5,
+    consumers: 1,
+    batchSize: 2,
+    linger: 0,
+    whenFull: "drop_newest",
+  } as const;
   const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 0 };
   return new ExporterQueue("otlp/a", exporter, { ...settings, retry }, () => {});
 }

@@ -111,9 +111,12 @@ Deno.test("warnings of one source are limited, and those left out are counted", 
 
 Deno.test("limited warnings have the fields of their source", () => {
   const { log, lines } = logger("json");
-  log.limited({ exporter: "otlp/a" })("message");
-  const { time: _, ...entry } = JSON.parse(lines.join(""));
-  assert.deepEqual(entry, { level: "warn", message: "message", exporter: "otlp/a" });
+  const warn = log.limited({ exporter: "otlp/a" });
+  warn("message");
+  warn("message", { sessions: 3 });
+  const entry = { level: "warn", message: "message", exporter: "otlp/a" };
+  const entries = lines.map((line) => JSON.parse(line)).map(({ time: _, ...entry }) => entry);
+  assert.deepEqual(entries, [entry, { ...entry, sessions: 3 }]);
 });
 
 Deno.test("a flood from one source leaves out nothing of another, nor what is said once", () => {

@@ -10,6 +10,7 @@ const SETTINGS: QueueSettings = {
   consumers: 1,
   batchSize: 10,
   linger: 0,
+  whenFull: "drop_newest",
   retry: { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 },
 };
 

@@ -27,6 +27,7 @@ const SETTINGS: QueueSettings = {
   consumers: 1,
   batchSize: 10,
   linger: 0,
+  whenFull: "drop_newest",
   retry: { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 },
 };
 
@@ -226,10 +227,26 @@ for (const storage of [DISK_LATER, DISK_FIRST]) {
       check(queue);
       const found = await left(folder.path);
       assert.equal(found.includes(5000), whenFull === "drop_oldest");
-      assert.equal(found.includes(300), whenFull === "drop_newest");
+      assert.equal(found.includes(600), whenFull === "drop_newest"); // none is under way in its segment
     }
   });
 }
+
+Deno.test("persistent: drop_oldest keeps for the next run what several exports have under way", async () => {
+  await using folder = await makeTempFolder();
+  const settings = { storage: DISK_FIRST, whenFull: "drop_oldest", consumers: 4 } as const;
+  const { queue } = await open(folder.path, busy(), { ...settings, batchSize: 100 });
+  for (let first = 1; first <= 5000; first += 100) {
+    queue.push(sessions(first, 100));
+    await sleep(0);
+  }
+  assert.equal(queue.inFlight, 400);
+  await queue.close(1000);
+  check(queue);
+  const found = await left(folder.path);
+  assert.equal(found.length, queue.length);
+  assert.deepEqual(found.slice(0, 400), numbers(1, 400));
+});
 
 Deno.test("close() gives an export under way to a dead destination a last second", async () => {
   await using folder = await makeTempFolder();
@@ -305,6 +322,20 @@ Deno.test("close() tries a disk that failed a moment ago once more", async () =>
   assert.equal(queue.counters.dropped, 0);
   check(queue);
   assert.deepEqual(await left(folder.path), numbers(6, 15)); // the others went with their file
+});
+
+Deno.test("close() tries a disk once more that fails at the first of what memory has", async () => {
+  await using folder = await makeTempFolder();
+  const { queue } = await open(folder.path, busy(), { storage: DISK_LATER, consumers: 2 });
+  queue.push(sessions(1, 20));
+  await until(() => queue.inFlight === 20);
+  queue.push(sessions(21, 25)); // 20 of which fit into memory
+  Deno.removeSync(join(folder.path, FOLDER), { recursive: true });
+  await sleep(1050); // that its file is gone is seen then
+  await queue.close(100);
+  assert.equal(queue.counters.dropped, 0);
+  check(queue);
+  assert.deepEqual((await left(folder.path)).toSorted((a, b) => a - b), numbers(1, 40));
 });
 
 Deno.test("while a disk full of sessions is delivered, others have their turn", async () => {

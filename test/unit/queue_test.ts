@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import type { Exporter, ExportOutcome, QueueSettings } from "../../src/exporter.ts";
+import type { LogFields, Warn } from "../../src/log.ts";
 import { newCounters, type QueueCounters } from "../../src/queue/counters.ts";
 import { ExporterQueue } from "../../src/queue/queue.ts";
 import { BUSY, FakeExporter, sleep, SUCCESS, within } from "../fake_exporter.ts";
@@ -11,16 +12,20 @@ const SETTINGS: QueueSettings = {
   consumers: 1,
   batchSize: 100,
   linger: 0,
+  whenFull: "drop_newest",
   retry: { initialInterval: 1, maxInterval: 4, maxElapsedTime: 0 },
 };
 
-/** A queue in front of `exporter`, and the messages that it gave. */
+/** A queue in front of `exporter`, the messages that it gave, and what they are about. */
 function queueFor(exporter: Exporter, settings: Partial<QueueSettings> = {}) {
   const warnings: string[] = [];
-  const queue = new ExporterQueue("fake/1", exporter, { ...SETTINGS, ...settings }, (message) => {
+  const fields: (LogFields | undefined)[] = [];
+  const warn: Warn = (message, about) => {
     warnings.push(message);
-  });
-  return { queue, warnings };
+    fields.push(about);
+  };
+  const queue = new ExporterQueue("fake/1", exporter, { ...SETTINGS, ...settings }, warn);
+  return { queue, warnings, fields };
 }
 
 /** Counters that are 0 but for those given. */
@@ -220,6 +225,21 @@ Deno.test("sessions that were rejected of an export that was taken count as fail
   assert.deepEqual(queue.counters, counters({ accepted: 5, exported: 3, failed: 2, rejected: 2 }));
   assert.deepEqual(warnings, ["fake/1: lost 2 sessions until now: rejected: too old"]);
 });
+
+const LOSSES: readonly [outcome: ExportOutcome, queueSize: number, fields: LogFields][] = [
+  [SUCCESS, 2, { sessions: 3, place: "queue_full" }],
+  [{ status: "failure", reason: "no" }, 5, { sessions: 5, place: "not_delivered" }],
+  [{ status: "success", rejected: 2 }, 5, { sessions: 2, place: "rejected" }],
+];
+
+for (const [outcome, queueSize, about] of LOSSES) {
+  Deno.test(`a loss is told with its number and place: ${about.place}`, async () => {
+    const { queue, fields } = queueFor(new FakeExporter(() => outcome), { queueSize });
+    queue.push(sessions(1, 5));
+    await queue.close(1000);
+    assert.deepEqual(fields, [about]);
+  });
+}
 
 Deno.test("losses are told at most once a minute, and counted all the time", async () => {
   const exporter = new FakeExporter(() => ({ status: "failure", reason: "no" }));

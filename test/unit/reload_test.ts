@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { exporterTypes } from "../../exporters/registry.ts";
 import { HostError } from "../../src/errors.ts";
-import type { Exporter, ExporterType } from "../../src/exporter.ts";
+import type { Exporter, ExporterType, QueueSettings } from "../../src/exporter.ts";
 import { NO_FLAGS } from "../../src/flags.ts";
 import { Exporters } from "../../src/run/exporters.ts";
 import { Metrics } from "../../src/run/metrics.ts";
@@ -17,7 +17,14 @@ class CountingType implements ExporterType<unknown> {
   opened = 0;
   shutDown = 0;
   loadSchema = () => Promise.resolve(z.unknown());
-  queue = () => ({ queueSize: 1, consumers: 1, batchSize: 1, linger: 0, retry: undefined });
+  queue = (): QueueSettings => ({
+    queueSize: 1,
+    whenFull: "drop_newest",
+    consumers: 1,
+    batchSize: 1,
+    linger: 0,
+    retry: undefined,
+  });
   open = (): Promise<Exporter> => {
     this.opened++;
     return Promise.resolve({

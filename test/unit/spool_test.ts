@@ -173,20 +173,86 @@ Deno.test("a full spool gives up its oldest segments: drop_oldest", async () => 
   assert.deepEqual(drain(open.spool), numbers(1 + dropped, 1000 - dropped));
 });
 
-Deno.test("drop_oldest counts no session twice that was taken, or is done", async () => {
+Deno.test("drop_oldest counts no session that was taken", async () => {
+  for (const isDone of [true, false]) {
+    await using folder = await makeTempFolder();
+    await using open = openSpool(folder.path, { batchSize: 4 });
+    const { spool, counters } = open;
+    spool.append(sessions(1, 50), "drop_oldest");
+    const taken = takeOne(spool); // 4 of the first segment
+    assert.deepEqual(pids(taken.batch), [1, 2, 3, 4]);
+    if (isDone) spool.done(taken);
+    assert.equal(spool.append(sessions(51, 100), "drop_oldest"), 100);
+    const rest = drain(spool);
+    assert.equal(4 + counters.dropped + rest.length, 150);
+    const kept = isDone ? [] : numbers(5, 7); // its segment's others
+    const newest = rest.length - kept.length;
+    assert.deepEqual(rest, [...kept, ...numbers(151 - newest, newest)]);
+    if (!isDone) spool.done(taken);
+    spool.append(sessions(151, 5), "drop_oldest");
+    assert.deepEqual(drain(spool), numbers(151, 5));
+  }
+});
+
+Deno.test("drop_oldest keeps what is under way, for the next run", async () => {
   await using folder = await makeTempFolder();
-  await using open = openSpool(folder.path, { batchSize: 4 });
+  const open = openSpool(folder.path, { batchSize: 15 });
   const { spool, counters } = open;
-  spool.append(sessions(1, 50), "drop_oldest");
-  const taken = takeOne(spool); // 4 of the first segment
-  spool.append(sessions(51, 100), "drop_oldest");
-  const rest = drain(spool);
-  assert.equal(4 + counters.dropped + rest.length, 150);
-  assert.deepEqual(rest, numbers(151 - rest.length, rest.length));
-  assert.deepEqual(pids(taken.batch), [1, 2, 3, 4]);
-  spool.done(taken);
-  spool.append(sessions(151, 5), "drop_oldest");
-  assert.deepEqual(drain(spool), numbers(151, 5));
+  spool.append(sessions(1, 60), "drop_oldest");
+  const [first, second, third] = [spool, spool, spool].map(takeOne); // of five segments
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  spool.done(second);
+  assert.equal(spool.append(sessions(61, 100), "drop_oldest"), 100);
+  spool.leave(first);
+  spool.leave(third);
+  assert.equal(spool.length, 30 + 115 - counters.dropped);
+  await spool.close();
+  await using after = openSpool(folder.path, { batchSize: 1000 });
+  const found = pids(takeOne(after.spool).batch);
+  assert.deepEqual(found.slice(0, 45), numbers(1, 45)); // the second can't be told from the others
+  assert.equal(found.length, spool.length + 15);
+  assert.equal(found.at(-1), 160);
+});
+
+Deno.test("a spool all of which is under way takes no more: drop_oldest", async () => {
+  await using folder = await makeTempFolder();
+  await using open = openSpool(folder.path, { batchSize: 1 });
+  const { spool, counters } = open;
+  const size = spool.append(sessions(1, 200), "drop_newest");
+  const underWay = numbers(1, size).map(() => takeOne(spool));
+  assert.equal(spool.append(sessions(201, 20), "drop_oldest"), 0);
+  assert.equal(counters.dropped, 0); // the queue counts what was not taken
+  for (const taken of underWay) spool.done(taken);
+  assert.equal(spool.append(sessions(201, 20), "drop_oldest"), 20);
+});
+
+Deno.test("what is not done for long keeps its own segments alone", async () => {
+  await using folder = await makeTempFolder();
+  await using other = await makeTempFolder();
+  await using open = openSpool(folder.path, { batchSize: 4 });
+  const { spool } = open;
+  const delivered: number[] = [];
+  spool.append(sessions(1, 20), "drop_newest");
+  const stuck = takeOne(spool);
+  for (let first = 21; first <= 2000; first += 20) {
+    assert.equal(spool.append(sessions(first, 20), "drop_newest"), 20);
+    delivered.push(...drain(spool));
+  }
+  assert.deepEqual(delivered, numbers(5, 1996));
+  spool.append(sessions(2001, 20), "drop_newest");
+  crash(folder.path, other.path);
+  await using after = openSpool(other.path);
+  const again = numbers(5, 7); // done, in the same segment
+  const found = drain(after.spool);
+  assert.deepEqual(found.slice(0, 11), [1, 2, 3, 4, ...again]);
+  assert.deepEqual(found.slice(-20), numbers(2001, 20));
+  assert.ok(found.length <= 11 + 10 + 20, `${found.length}`); // and of the one that was read
+  spool.done(stuck);
+  await using last = await makeTempFolder();
+  crash(folder.path, last.path);
+  await using end = openSpool(last.path);
+  assert.deepEqual(drain(end.spool), numbers(2001, 20)); // to the session
+  drain(spool);
 });
 
 Deno.test("a spool that is larger than it may be now is delivered, and takes nothing meanwhile", async () => {
@@ -247,6 +313,14 @@ for (
       () => `others may write it: chown it to user ${Deno.uid()}, chmod it to 700`,
     ],
     [
+      "in which others could put another folder in the place of ours",
+      (path: string) => {
+        Deno.chmodSync(path, 0o770);
+        return path;
+      },
+      (path: string) => `others may write ${path}: chown it to user ${Deno.uid()}, chmod it to 700`,
+    ],
+    [
       "that is a link to elsewhere",
       (path: string) => {
         Deno.symlinkSync("/", join(path, FOLDER));
@@ -264,5 +338,18 @@ for (
       assert.equal(error.message, `cannot use ${join(storage, FOLDER)}: ${reason(folder.path)}`);
       return true;
     });
+  });
+}
+
+for (
+  const [name, mode] of [
+    ["that others may write, but not what is not theirs, as /tmp", 0o1777],
+    ["that others may read", 0o755],
+  ] as const
+) {
+  Deno.test(`a storage ${name} is used`, async () => {
+    await using folder = await makeTempFolder();
+    Deno.chmodSync(folder.path, mode);
+    await openSpool(folder.path).spool.close();
   });
 }

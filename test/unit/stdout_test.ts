@@ -355,6 +355,8 @@ Deno.test("the queue takes 100000 sessions and one consumer hands over 4096 at m
     consumers: 1,
     batchSize: 4096,
     linger: 0,
+    whenFull: "drop_newest",
+    storage: undefined,
     retry: undefined,
   });
 });

@@ -1,0 +1,109 @@
+/** The sums over an exporter's queues: of one that was removed, and of the next under its id. */
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { exporterTypes } from "../../exporters/registry.ts";
+import type { ExporterType } from "../../src/exporter.ts";
+import { NO_FLAGS } from "../../src/flags.ts";
+import { compareSettings } from "../../src/run/changes.ts";
+import { Exporters } from "../../src/run/exporters.ts";
+import { effectiveSettings, type RunSettings } from "../../src/settings.ts";
+import { BUSY, FakeExporter, sleep, SUCCESS, until } from "../fake_exporter.ts";
+import { sessions } from "../spool.ts";
+import { makeTempFolder } from "../temp_folder.ts";
+
+const DEFAULTS = effectiveSettings(NO_FLAGS, undefined, { env: () => undefined, exporterTypes });
+
+/** A type whose exporters take `taken` batches of 10, and are busy then; their settings are a folder. */
+function makeType(taken: { batches: number }): ExporterType<string> {
+  return {
+    type: "fake",
+    summary: "",
+    sendsSpans: false,
+    loadSchema: () => Promise.resolve(z.string()),
+    queue: (folder) => ({
+      queueSize: 10,
+      whenFull: "drop_newest",
+      consumers: 1,
+      batchSize: 10,
+      linger: 0,
+      retry: { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 },
+      storage: { folder, persistent: true, maxBytes: 2 ** 20 },
+    }),
+    open: () => Promise.resolve(new FakeExporter(() => taken.batches-- > 0 ? SUCCESS : BUSY)),
+  };
+}
+
+/** A run with exporter `a` in `folder`, which has taken 20 of 100 sessions. */
+async function start(folder: string) {
+  const taken = { batches: 2 };
+  const type = makeType(taken) as ExporterType<unknown>;
+  const settings = (exporters: Readonly<Record<string, string>>): RunSettings => ({
+    ...DEFAULTS,
+    shutdownTimeout: 1000,
+    exporters: Object.entries(exporters).map(([id, settings]) => ({ id, type, settings })),
+  });
+  let now = settings({ a: "first" });
+  const context = { baseDirectory: folder, env: () => undefined, stop: () => {} };
+  const exporters = new Exporters(now, context, new AbortController().signal);
+  const open = (next: RunSettings) =>
+    exporters.open(next, compareSettings(now, exporters.running, next));
+  exporters.use(await exporters.open(now));
+  exporters.queues[0]?.push(sessions(1, 100));
+  await until(() => exporters.tallies[0]?.counters.exported === 20);
+  await sleep(0); // until these are no longer under way
+  return {
+    taken,
+    exporters,
+    open: (next: Readonly<Record<string, string>>) => open(settings(next)),
+    async reload(next: Readonly<Record<string, string>>) {
+      exporters.use(await open(settings(next)));
+      now = settings(next);
+    },
+    /** Of `a`, in which nothing is unaccounted for. */
+    get sums() {
+      const [tally] = exporters.tallies;
+      assert.ok(tally !== undefined);
+      const { accepted, restored, exported, failed, dropped, corrupt } = tally.counters;
+      const waiting = tally.length + tally.inFlight;
+      assert.equal(accepted + restored, exported + failed + dropped + corrupt + waiting);
+      return { accepted, restored, exported, waiting };
+    },
+  };
+}
+
+Deno.test("what a removed exporter left on disk counts once when it comes back", async () => {
+  await using folder = await makeTempFolder();
+  const run = await start(folder.path);
+  await run.reload({});
+  await run.reload({ a: "first" });
+  assert.deepEqual(run.sums, { accepted: 100, restored: 0, exported: 20, waiting: 80 });
+  await run.reload({});
+  run.taken.batches = Infinity;
+  await run.reload({ a: "first" });
+  await until(() => run.exporters.tallies[0]?.counters.exported === 100);
+  await sleep(0); // until it is no longer under way
+  assert.deepEqual(run.sums, { accepted: 100, restored: 0, exported: 100, waiting: 0 });
+  await run.exporters.close(1000);
+  assert.equal(run.exporters.tallies[0]?.diskBytes, 0);
+});
+
+Deno.test("what it left on disk goes on to be told when it comes back in another place", async () => {
+  await using folder = await makeTempFolder();
+  const run = await start(folder.path);
+  await run.reload({});
+  await run.reload({ a: "second" });
+  assert.deepEqual(run.sums, { accepted: 100, restored: 0, exported: 20, waiting: 80 });
+  await run.exporters.close(1000);
+});
+
+Deno.test("what it left on disk counts once when it comes back for a reload that fails", async () => {
+  await using folder = await makeTempFolder();
+  const run = await start(folder.path);
+  await run.reload({});
+  run.taken.batches = 3;
+  await run.exporters.discard(await run.open({ a: "first" }));
+  assert.deepEqual(run.sums, { accepted: 100, restored: 0, exported: 50, waiting: 50 });
+  await run.reload({ a: "first" });
+  assert.deepEqual(run.sums, { accepted: 100, restored: 0, exported: 50, waiting: 50 });
+  await run.exporters.close(1000);
+});
