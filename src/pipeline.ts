@@ -38,7 +38,7 @@ export async function pump(
       ] as const
     ) {
       if (sessions === 0) continue;
-      log.warn(`lost ${countSessions(sessions)} until now: ${LOSS_PLACES[place]}`, {
+      log.lost(`lost ${countSessions(sessions)} until now: ${LOSS_PLACES[place]}`, {
         sessions,
         place,
       });

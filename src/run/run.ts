@@ -139,5 +139,5 @@ function summarise(settings: RunSettings, health: Health): void {
     if (queued === 0) continue;
     log.info(`${id} keeps ${countSessions(queued)} on disk`, { exporter: id, sessions: queued });
   }
-  for (const { message, fields } of describeLosses(health)) log.warn(message, fields);
+  for (const { message, fields } of describeLosses(health)) log.lost(message, fields);
 }
