@@ -87,7 +87,13 @@ export class Exporters {
   get tallies(): readonly Tally[] {
     const tallies = new Map<string, Tally>();
     const all = [...this.#queues, ...this.#draining.keys(), ...this.#past.values()];
-    for (const tally of all) addTally(tallies, tally);
+    for (const tally of all) {
+      const newer = tallies.get(tally.id);
+      tallies.set(
+        tally.id,
+        newer === undefined ? addTallies(tally, undefined) : addTallies(newer, tally),
+      );
+    }
     return [...tallies.values()];
   }
 
@@ -229,7 +235,7 @@ export class Exporters {
   #drain(queue: ExporterQueue, timeoutMs: number): void {
     const drained = queue.close(timeoutMs).then(() => {
       this.#draining.delete(queue);
-      addTally(this.#past, queue);
+      this.#past.set(queue.id, addTallies(queue, this.#past.get(queue.id)));
     });
     this.#draining.set(queue, drained);
   }
@@ -244,20 +250,22 @@ function find<One extends RunningExporter>(all: readonly One[], id: string): One
   return all.find(({ configured }) => configured.id === id);
 }
 
-/** Adds what a queue counted to what was counted under its id before. */
-function addTally(tallies: Map<string, Tally>, queue: Tally): void {
-  const { id, length, capacity, inFlight, diskBytes } = queue;
-  const sum = { ...queue.counters };
-  const before = tallies.get(id);
-  if (before !== undefined) {
-    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += before.counters[name];
+/** Adds up what two queues of one exporter counted; their sizes are those of the newer one. */
+function addTallies(newer: Tally, older: Tally | undefined): Tally {
+  const { id, length, capacity, inFlight, diskBytes, diskLimit } = newer;
+  const counters = { ...newer.counters };
+  if (older !== undefined) {
+    for (const name of Object.keys(counters) as (keyof typeof counters)[]) {
+      counters[name] += older.counters[name];
+    }
   }
-  tallies.set(id, {
+  return {
     id,
-    counters: sum,
-    length: length + (before?.length ?? 0),
+    counters,
+    length: length + (older?.length ?? 0),
     capacity,
-    inFlight: inFlight + (before?.inFlight ?? 0),
-    diskBytes: diskBytes + (before?.diskBytes ?? 0),
-  });
+    inFlight: inFlight + (older?.inFlight ?? 0),
+    diskBytes: diskBytes + (older?.diskBytes ?? 0),
+    diskLimit,
+  };
 }

@@ -17,14 +17,22 @@ class CountingType implements ExporterType<unknown> {
   opened = 0;
   shutDown = 0;
   loadSchema = () => Promise.resolve(z.unknown());
-  queue = () => ({ queueSize: 1, consumers: 1, batchSize: 1, linger: 0, retry: undefined });
+  queueSize = 1;
+  shutdown = () => Promise.resolve();
+  queue = () => ({
+    queueSize: this.queueSize,
+    consumers: 1,
+    batchSize: 1,
+    linger: 0,
+    retry: undefined,
+  });
   open = (): Promise<Exporter> => {
     this.opened++;
     return Promise.resolve({
       export: () => Promise.resolve({ status: "success" }),
       shutdown: () => {
         this.shutDown++;
-        return Promise.resolve();
+        return this.shutdown();
       },
     });
   };
@@ -125,6 +133,23 @@ Deno.test("requests that come during a reload are one more, of the config as it 
   assert.deepEqual(run.reloader.settings.capture.localPorts, [4]);
   assert.equal(run.type.opened, 1, "an exporter that is as before is not opened again");
   await run.exporters.close(1000);
+});
+
+Deno.test("an exporter that comes back larger has its new size, also while the old queue drains", async () => {
+  const { type, settings, exporters, reloader, reload } = await start(() => Promise.resolve());
+  const go = Promise.withResolvers<void>();
+  type.shutdown = () => go.promise;
+  const sizes = () => exporters.tallies.map(({ id, capacity }) => [id, capacity]);
+  reload(settings(["b"], 1));
+  await reloader.end();
+  type.queueSize = 2;
+  reload(settings(["a", "b"], 1));
+  await reloader.end();
+  assert.deepEqual(sizes(), [["a", 2], ["b", 1]]);
+  go.resolve();
+  await sleep(5); // the old queue has drained
+  assert.deepEqual(sizes(), [["a", 2], ["b", 1]]);
+  await exporters.close(1000);
 });
 
 Deno.test("no reload begins once the run is to end", async () => {
