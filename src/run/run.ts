@@ -132,7 +132,9 @@ function summarise(settings: RunSettings, health: Health): void {
   }
   const { pin } = settings.capture;
   if (pin !== undefined) {
-    log.info(`sessions go on to be recorded in ${pin}, for the next start; to end that: unpin`);
+    log.info(
+      `sessions go on to be recorded in ${pin}, for the next start; to end that: tcpspan unpin ${pin}`,
+    );
   }
   for (const { id, queued } of exporters) {
     if (queued === 0) continue;
