@@ -74,13 +74,6 @@ const DENIED: readonly DeniedCall[] = [
   ].map((name) => ({ name })),
 ];
 
-let dropped = false;
-
-/** Whether kernel programs can be loaded no more: {@linkcode dropPrivileges} was called. */
-export function privilegesDropped(): boolean {
-  return dropped;
-}
-
 /**
  * Gives up, for all threads and for good, what is needed before tracing alone: loading kernel
  * programs, starting programs, entering namespaces, and what else nobody should do in this process.
@@ -98,5 +91,4 @@ export function dropPrivileges(): void {
       { cause: error },
     );
   }
-  dropped = true;
 }
