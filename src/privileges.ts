@@ -1,6 +1,6 @@
 /** What a run needs no more once it traces, and can give up (`drop_privileges`). */
 import { type DeniedCall, denySystemCalls } from "../ffi/seccomp.ts";
-import { HostError } from "./errors.ts";
+import { HostError, messageOf } from "./errors.ts";
 
 // include/uapi/linux/bpf.h, enum bpf_cmd: what walks, counters and excluded cgroups need. None
 // makes a program, a map or a link, or opens one of others by its id.
@@ -84,9 +84,10 @@ export function dropPrivileges(): void {
   try {
     denySystemCalls(DENIED);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
     throw new HostError(
-      `drop_privileges: ${reason}: it needs a kernel with seccomp filters and the package ` +
+      `drop_privileges: ${
+        messageOf(error)
+      }: it needs a kernel with seccomp filters and the package ` +
         "libseccomp2",
       { cause: error },
     );

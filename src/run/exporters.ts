@@ -2,7 +2,7 @@
 import { unlessAborted } from "../abort.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
 import type { Exporter, ExporterContext, QueueSettings, Spans } from "../exporter.ts";
-import { UsageError } from "../errors.ts";
+import { messageOf, UsageError } from "../errors.ts";
 import { log } from "../log.ts";
 import { closeAll } from "../pipeline.ts";
 import type { Tally } from "../telemetry/health.ts";
@@ -134,8 +134,7 @@ export class Exporters {
         try {
           await unlessAborted(exporter.shutdown(), signal);
         } catch (error) {
-          const why = error instanceof Error ? error.message : error;
-          log.warn(`${configured.id}: cannot shut down: ${why}`);
+          log.warn(`${configured.id}: cannot shut down: ${messageOf(error)}`);
         }
       }),
     ]);
