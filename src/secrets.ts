@@ -2,7 +2,7 @@
 
 /** Shorter ones hide nothing, and would be found in any text. */
 const LEAST_LENGTH = 4;
-/** Of what may be a setting or a name as well: `compression=gzip`, `tenant=1000`. */
+/** Of a header's parts, which may be names as well: `tenant=blue`. */
 const LEAST_PART = 8;
 /** Counts, ports and times look like it, and have it in them. */
 const SHORT_NUMBER = /^\d{1,7}$/;
@@ -29,7 +29,8 @@ export function keepSecretHeader(value: string): void {
   keepSecret(value);
   keepSecret(/^\s*\S+\s+(.*)$/s.exec(value)?.[1] ?? "");
   for (const [, quoted, bare = ""] of value.matchAll(/[^\s,;="]+=(?:"([^"]*)"|([^\s,;]+))/g)) {
-    keepPart(quoted ?? bare);
+    const part = quoted ?? bare;
+    if (part.length >= LEAST_PART) keepSecret(part);
   }
 }
 
@@ -38,11 +39,10 @@ export function keepSecretsOfUrl(text: string): void {
   const url = URL.parse(text);
   if (url === null) return;
   const { search, searchParams, username, password } = url;
-  for (const whole of [password, search.slice(1)]) {
-    keepSecret(whole);
-    keepSecret(decoded(whole));
+  for (const part of [password, search.slice(1), ...searchParams.values()]) {
+    keepSecret(part);
+    keepSecret(decoded(part));
   }
-  for (const value of searchParams.values()) keepPart(value);
   // one name alone may be a token: https://TOKEN@host
   if (password === "") keepSecret(decoded(username));
 }
@@ -59,10 +59,6 @@ export function withoutSecrets(text: string): string {
       ),
     text,
   );
-}
-
-function keepPart(part: string): void {
-  if (part.length >= LEAST_PART) keepSecret(part);
 }
 
 function decoded(text: string): string {
