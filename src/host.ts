@@ -3,7 +3,7 @@ import { Btf } from "../ffi/btf.ts";
 import { listKernelFolder } from "../ffi/kernel_file.ts";
 import { libbpfVersion } from "../ffi/libbpf.ts";
 import { missingCapabilities, USEFUL, type UsefulCapability } from "./capabilities.ts";
-import { HostError } from "./errors.ts";
+import { HostError, messageOf } from "./errors.ts";
 
 /** One thing that was looked at. */
 export interface HostCheck {
@@ -116,8 +116,7 @@ function checkBtf(): HostCheck {
     presentHooks();
     return { name, result: "ok", found: BTF };
   } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
-    return { name, result: "missing", found, advice: `see what ${BTF} is` };
+    return { name, result: "missing", found: messageOf(error), advice: `see what ${BTF} is` };
   }
 }
 
@@ -133,11 +132,7 @@ function checkLibbpf(): HostCheck {
   try {
     return { name: "libbpf", result: "ok", found: libbpfVersion() };
   } catch (error) {
-    return {
-      name: "libbpf",
-      result: "missing",
-      found: error instanceof Error ? error.message : String(error),
-    };
+    return { name: "libbpf", result: "missing", found: messageOf(error) };
   }
 }
 

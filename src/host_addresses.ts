@@ -2,7 +2,7 @@
 import { parseIpv4 } from "./address.ts";
 import { AddressSet } from "./address_set.ts";
 import type { SessionBatch } from "./batch.ts";
-import { networkNamespaces } from "./capture/network_namespaces.ts";
+import { networkNamespaces } from "./network_namespaces.ts";
 import { readProc } from "./procfs.ts";
 import type { End, Session } from "./session.ts";
 

@@ -30,6 +30,8 @@ const WARNINGS_INTERVAL_MS = 60_000;
 
 /**
  * Writes messages. Whatever is in one, a line is written and nothing that a terminal would act on.
+ * Errors and warnings quote what servers, modules and files say: secrets in them are hidden.
+ * Information and losses are words and counts of tcpspan's own, which may look like a secret.
  */
 export class Logger {
   format: LogFormat = "text";
@@ -39,11 +41,16 @@ export class Logger {
 
   /** @param message of several lines where it is a list */
   error(message: string | readonly string[], fields?: LogFields): void {
-    this.#log("error", message, fields);
+    this.#log("error", hidden(message), fields);
   }
 
   /** @param message of several lines where it is a list */
   warn(message: string | readonly string[], fields?: LogFields): void {
+    this.#log("warn", hidden(message), fields);
+  }
+
+  /** Warns of sessions that were lost, in words of tcpspan's own. */
+  lost(message: string, fields?: LogFields): void {
     this.#log("warn", message, fields);
   }
 
@@ -75,7 +82,7 @@ export class Logger {
   }
 
   #log(level: LogLevel, message: string | readonly string[], fields?: LogFields): void {
-    const lines = (typeof message === "string" ? [message] : message).map(withoutSecrets);
+    const lines = typeof message === "string" ? [message] : message;
     if (this.format === "text") {
       this.write(`tcpspan: ${lines.map(printableLine).join("\n")}\n`);
       return;
@@ -84,6 +91,10 @@ export class Logger {
     const entry = { time, level, message: lines.join("\n"), ...fields };
     this.write(`${printableJson(JSON.stringify(entry))}\n`);
   }
+}
+
+function hidden(message: string | readonly string[]): readonly string[] {
+  return (typeof message === "string" ? [message] : message).map(withoutSecrets);
 }
 
 /** Lets so many messages through in each interval, and counts the others. */

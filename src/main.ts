@@ -105,7 +105,7 @@ async function runUnpin(path: string | undefined, exporterTypes: ExporterTypes):
   if (unpinned === undefined) return log.info(`nothing is pinned in ${folder}`);
   const { programs, unread } = unpinned;
   log.info(`removed ${folder}: ${programs} programs detached`);
-  if (unread > 0) log.warn(`lost ${countSessions(unread)}: nobody had read them`);
+  if (unread > 0) log.lost(`lost ${countSessions(unread)}: nobody had read them`);
 }
 
 async function load(file: string, exporterTypes: ExporterTypes): Promise<Config> {

@@ -12,19 +12,16 @@ import { LOSS_PLACES } from "./telemetry/losses.ts";
  * Hands each batch of `capture` to every queue that `exporters` has by then, until the capture
  * stops.
  * @param observe sees each batch before the queues do
- * @returns number of sessions captured
  */
 export async function pump(
   capture: Capture,
   exporters: { readonly queues: readonly ExporterQueue[] },
   observe: (batch: SessionBatch) => void,
-): Promise<number> {
+): Promise<void> {
   const look = new Limiter(1000);
   const notice = new Limiter(NOTICE_INTERVAL_MS);
-  let sessions = 0;
   let told = 0; // losses
   for await (using batch of capture) {
-    sessions += batch.length;
     observe(batch);
     for (const queue of exporters.queues) queue.push(batch);
     if (!look.allows()) continue;
@@ -38,13 +35,12 @@ export async function pump(
       ] as const
     ) {
       if (sessions === 0) continue;
-      log.warn(`lost ${countSessions(sessions)} until now: ${LOSS_PLACES[place]}`, {
+      log.lost(`lost ${countSessions(sessions)} until now: ${LOSS_PLACES[place]}`, {
         sessions,
         place,
       });
     }
   }
-  return sessions;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What a run needs no more once it traces, and can give up (`drop_privileges`). */
 import { type DeniedCall, denySystemCalls } from "../ffi/seccomp.ts";
-import { HostError } from "./errors.ts";
+import { HostError, messageOf } from "./errors.ts";
 
 // include/uapi/linux/bpf.h, enum bpf_cmd: what walks, counters and excluded cgroups need. None
 // makes a program, a map or a link, or opens one of others by its id.
@@ -74,13 +74,6 @@ const DENIED: readonly DeniedCall[] = [
   ].map((name) => ({ name })),
 ];
 
-let dropped = false;
-
-/** Whether kernel programs can be loaded no more: {@linkcode dropPrivileges} was called. */
-export function privilegesDropped(): boolean {
-  return dropped;
-}
-
 /**
  * Gives up, for all threads and for good, what is needed before tracing alone: loading kernel
  * programs, starting programs, entering namespaces, and what else nobody should do in this process.
@@ -91,12 +84,12 @@ export function dropPrivileges(): void {
   try {
     denySystemCalls(DENIED);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
     throw new HostError(
-      `drop_privileges: ${reason}: it needs a kernel with seccomp filters and the package ` +
+      `drop_privileges: ${
+        messageOf(error)
+      }: it needs a kernel with seccomp filters and the package ` +
         "libseccomp2",
       { cause: error },
     );
   }
-  dropped = true;
 }

@@ -2,6 +2,10 @@
 
 /** Shorter ones hide nothing, and would be found in any text. */
 const LEAST_LENGTH = 4;
+/** Of a header's parts, which may be names as well: `tenant=blue`. */
+const LEAST_PART = 8;
+/** Counts, ports and times look like it, and have it in them. */
+const SHORT_NUMBER = /^\d{1,7}$/;
 const MASK = "***";
 
 const secrets = new Set<string>();
@@ -9,35 +13,52 @@ let ordered: readonly string[] | undefined; // the longest first: a whole before
 
 /** From now on {@linkcode withoutSecrets} hides `secret`, as it is and as URLs and JSON write it. */
 export function keepSecret(secret: string): void {
-  if (secret.trim().length < LEAST_LENGTH) return;
-  const forms = [secret, secret.trim(), JSON.stringify(secret).slice(1, -1)];
-  if (secret.isWellFormed()) forms.push(encodeURIComponent(secret));
+  const bare = secret.trim();
+  if (bare.length < LEAST_LENGTH) return;
+  const forms = [bare, JSON.stringify(bare).slice(1, -1)];
+  if (bare.isWellFormed()) forms.push(encodeURIComponent(bare));
   for (const form of forms) secrets.add(form);
   ordered = undefined;
 }
 
-/** Keeps a header's value, and its parts: `Bearer TOKEN`, `tenant=NAME`. */
+/**
+ * Keeps a header's value, what follows its first word (`Bearer TOKEN`), and the long values of a
+ * list in it (`tenant=NAME, sign=SIGNATURE`).
+ */
 export function keepSecretHeader(value: string): void {
-  for (const secret of [value, ...value.split(/[\s,;=]+/)]) keepSecret(secret);
+  keepSecret(value);
+  keepSecret(/^\s*\S+\s+(.*)$/s.exec(value)?.[1] ?? "");
+  for (const [, quoted, bare = ""] of value.matchAll(/[^\s,;="]+=(?:"([^"]*)"|([^\s,;]+))/g)) {
+    const part = quoted ?? bare;
+    if (part.length >= LEAST_PART) keepSecret(part);
+  }
 }
 
 /** Keeps the user name, the password and the query of a URL, if `text` is one that has them. */
 export function keepSecretsOfUrl(text: string): void {
   const url = URL.parse(text);
   if (url === null) return;
-  for (const part of [url.password, url.search.slice(1), ...url.searchParams.values()]) {
+  const { search, searchParams, username, password } = url;
+  for (const part of [password, search.slice(1), ...searchParams.values()]) {
     keepSecret(part);
     keepSecret(decoded(part));
   }
   // one name alone may be a token: https://TOKEN@host
-  if (url.password === "") keepSecret(decoded(url.username));
+  if (password === "") keepSecret(decoded(username));
 }
 
-/** `text`, with each secret in it replaced. */
+/** `text`, with each secret in it replaced: a short number only where it is a word. */
 export function withoutSecrets(text: string): string {
   if (secrets.size === 0) return text;
   ordered ??= [...secrets].sort((a, b) => b.length - a.length);
-  return ordered.reduce((shown, secret) => shown.replaceAll(secret, MASK), text);
+  return ordered.reduce(
+    (shown, secret) =>
+      shown.replaceAll(
+        SHORT_NUMBER.test(secret) ? new RegExp(`\\b${secret}\\b`, "g") : secret,
+        MASK,
+      ),
+    text,
+  );
 }
 
 function decoded(text: string): string {

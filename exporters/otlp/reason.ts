@@ -1,9 +1,8 @@
 /** The texts of reasons: short, printable, and without anything secret. */
+import { withoutSecrets } from "../../src/secrets.ts";
 import type { TransportOptions } from "./transport.ts";
-import { urlCredentials } from "./url_credentials.ts";
 
 const MAX_CHARACTERS = 200;
-const MIN_SECRET_LENGTH = 4; // shorter ones hide nothing, and would be found in any text
 
 const CONNECTION_ERRORS: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the host's name cannot be resolved now",
@@ -19,17 +18,9 @@ const CONNECTION_ERRORS: Readonly<Record<string, string>> = {
 /** Makes reasons about one endpoint. */
 export class Reasons {
   readonly #endpoint: string;
-  readonly #secrets: readonly string[];
 
-  /** @param options its header values and the URL's credentials and query never appear in a reason */
-  constructor({ endpoint, headers }: TransportOptions) {
+  constructor({ endpoint }: Pick<TransportOptions, "endpoint">) {
     this.#endpoint = shownUrl(endpoint);
-    this.#secrets = [
-      ...Object.values(headers).flatMap((value) => [value, ...value.split(/[\s,;=]+/)]),
-      ...endpoint.searchParams.values(),
-      urlCredentials(endpoint).password,
-    ].filter((secret) => secret.length >= MIN_SECRET_LENGTH)
-      .sort((a, b) => b.length - a.length); // the whole value before its parts
   }
 
   /** What was attempted, and what came of it. */
@@ -49,10 +40,11 @@ export class Reasons {
     return this.of(text === "" ? detail : `${detail}: ${text}`);
   }
 
-  /** What a server said: its first 200 printable characters, on one line, less our own secrets. */
+  /** What a server said: its first 200 printable characters, on one line, less secrets of ours. */
   told(said: string): string {
-    let text = said.replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, " ").replaceAll("\ufffd", "");
-    for (const secret of this.#secrets) text = text.replaceAll(secret, "***");
+    const printable = withoutSecrets(said)
+      .replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, " ").replaceAll("\ufffd", "");
+    const text = withoutSecrets(printable); // once more: what was not printable may have parted one
     return [...text.trim()].slice(0, MAX_CHARACTERS).join("").trim();
   }
 }

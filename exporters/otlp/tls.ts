@@ -2,7 +2,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { resolve } from "node:path";
 import { quote } from "../../src/config/quote.ts";
-import { UsageError } from "../../src/errors.ts";
+import { messageOf, UsageError } from "../../src/errors.ts";
 import type { ResolvedOtlp } from "./environment.ts";
 
 /** What `tls` names, read. Texts are PEM; `cert` and `key` come together or not at all. */
@@ -61,8 +61,7 @@ async function readPem(key: string, path: string): Promise<PemFile> {
     if (error instanceof Deno.errors.NotFound) {
       throw new UsageError(`cannot read ${key}: ${quote(path)}: no such file`);
     }
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`cannot read ${key}: ${quote(path)}: ${reason}`);
+    throw new UsageError(`cannot read ${key}: ${quote(path)}: ${messageOf(error)}`);
   }
 }
 

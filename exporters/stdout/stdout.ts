@@ -1,7 +1,7 @@
 /** The exporter `stdout`: sessions as tcplife prints them, or as JSON. */
 import { unlessAborted } from "../../src/abort.ts";
 import type { SessionBatch } from "../../src/batch.ts";
-import { UsageError } from "../../src/errors.ts";
+import { messageOf, UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../../src/exporter.ts";
 import { SENDING_QUEUE } from "../../src/queue/queue_defaults.ts";
 import { queueSettings } from "../../src/queue/queue_settings.ts";
@@ -141,5 +141,5 @@ function delay(milliseconds: number): Promise<void> {
 }
 
 function cannotWrite(error: unknown): string {
-  return `cannot write to stdout: ${error instanceof Error ? error.message : error}`;
+  return `cannot write to stdout: ${messageOf(error)}`;
 }

@@ -6,12 +6,12 @@ import { Mapping } from "../../ffi/mapping.ts";
 import { inNetworkNamespace } from "../../ffi/network_namespace.ts";
 import type { Walk } from "../../ffi/walk.ts";
 import { HOOKS, presentHooks } from "../host.ts";
+import { networkNamespaces } from "../network_namespaces.ts";
 import { namespaceOf } from "../procfs.ts";
 import { BSS, BSS_DESCRIPTION, LIMIT, RECORD_DESCRIPTION } from "../record_layout.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import type { ExcludedCgroups } from "./excluded_cgroups.ts";
 import { excludeCgroups, type KernelSettings } from "./kernel_settings.ts";
-import { networkNamespaces } from "./network_namespaces.ts";
 
 /** Maps in which programs of one generation leave to the next what they know of sockets. */
 export const STATE_MAPS = ["sockets", "waiting", "own_sessions", ".bss"] as const;

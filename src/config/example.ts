@@ -46,7 +46,8 @@ trace:
   peers: []                     # networks whose hosts run tcpspan too
   key: "\${env:TCPSPAN_KEY:-}"   # secret of the trace ids, the same on all hosts of a site
 
-# How long a stop waits for exporters to deliver what waits; what is left is lost, and counted.
+# How long a stop waits for exporters to deliver what waits. What is left stays in the exporter's
+# storage; without one it is lost, and counted.
 shutdown_timeout: 5s
 # Once tracing has begun, give up for good to load kernel programs, to start programs, and
 # more that only an intruder has a use for. A change of capture then needs a restart.

@@ -1,6 +1,6 @@
 /** Reading a config file: all of its problems at once, each with its place. */
 import type { z } from "zod";
-import { UsageError } from "../errors.ts";
+import { messageOf, UsageError } from "../errors.ts";
 import type { ExporterType } from "../exporter.ts";
 import { checkValue } from "./check.ts";
 import { ConfigDocument } from "./document.ts";
@@ -126,7 +126,7 @@ function readFailure(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such file";
   if (error instanceof Deno.errors.IsADirectory) return "found a directory: expected a file";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 /** Checks a whole document; adds to its problems. */

@@ -12,22 +12,30 @@ export function isSecretKey(key: unknown): boolean {
 
 /**
  * Keeps all secrets in `value`: texts under secret keys, and what URLs anywhere have of credentials
- * and queries. Of the options of a module's exporter, URLs are no secrets but for that.
- * @param above the nearest secret key around it
+ * and queries. Of the options of a module's exporter, URLs are no secrets but for that, and numbers
+ * are none: they are times, sizes and ports.
+ * @param above the secret key that it is under
  */
 export function keepSecretsOf(value: unknown, above?: string): void {
-  if (typeof value === "string") {
-    keepSecretsOfUrl(value);
-    if (above === "options") {
-      if (!URL.canParse(value) && value.length >= LEAST_OPTION) keepSecret(value);
-    } else if (above !== undefined) {
-      keepSecretHeader(value);
-    }
-  } else if (typeof value === "number" && above !== undefined) {
-    keepSecret(String(value));
+  if (typeof value === "string") keepSecretsOfUrl(value);
+  if (typeof value === "string" || typeof value === "number") {
+    keepUnder(above, value);
   } else if (typeof value === "object" && value !== null) {
     for (const [key, inner] of Object.entries(value)) {
-      keepSecretsOf(inner, above ?? (isSecretKey(key) ? key : undefined));
+      const isNearer = isSecretKey(key) && (above === undefined || above === "options");
+      keepSecretsOf(inner, isNearer ? key : above);
     }
+  }
+}
+
+function keepUnder(key: string | undefined, value: string | number): void {
+  switch (key) {
+    case "headers":
+      return keepSecretHeader(String(value));
+    case "key":
+      return keepSecret(String(value));
+    case "options":
+      if (typeof value === "number" || URL.canParse(value) || value.length < LEAST_OPTION) return;
+      return keepSecret(value);
   }
 }

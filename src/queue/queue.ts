@@ -103,6 +103,11 @@ export class ExporterQueue {
     return this.#spool?.bytes ?? 0;
   }
 
+  /** Most bytes of it; undefined where the queue has no place on disk. */
+  get diskLimit(): number | undefined {
+    return this.#settings.storage?.maxBytes;
+  }
+
   /** Takes as many sessions as fit; they are copied. */
   push(batch: SessionBatch): void {
     const { counters } = this;

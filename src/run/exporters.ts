@@ -2,7 +2,7 @@
 import { unlessAborted } from "../abort.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
 import type { Exporter, ExporterContext, QueueSettings, Spans } from "../exporter.ts";
-import { UsageError } from "../errors.ts";
+import { messageOf, UsageError } from "../errors.ts";
 import { log, type Warn } from "../log.ts";
 import { closeAll } from "../pipeline.ts";
 import type { Tally } from "../telemetry/health.ts";
@@ -87,7 +87,10 @@ export class Exporters {
   get tallies(): readonly Tally[] {
     const tallies = new Map<string, Tally>();
     const all = [...this.#queues, ...this.#draining.keys(), ...this.#past.values()];
-    for (const tally of all) addTally(tallies, tally);
+    for (const tally of all) {
+      const newer = tallies.get(tally.id);
+      tallies.set(tally.id, newer === undefined ? tally : addTallies(newer, tally));
+    }
     return [...tallies.values()];
   }
 
@@ -128,15 +131,14 @@ export class Exporters {
         try {
           await unlessAborted(exporter.shutdown(), signal);
         } catch (error) {
-          const why = error instanceof Error ? error.message : error;
-          log.warn(`${configured.id}: cannot shut down: ${why}`);
+          log.warn(`${configured.id}: cannot shut down: ${messageOf(error)}`);
         }
       }),
     ]);
     for (const queue of own) {
       if (queue.counters.restored === 0) continue;
       this.#takeOver(queue);
-      addTally(this.#past, queue); // it may have delivered some
+      this.#remember(queue); // it may have delivered some
     }
   }
 
@@ -243,9 +245,14 @@ export class Exporters {
   #drain(queue: ExporterQueue, timeoutMs: number): void {
     const drained = queue.close(timeoutMs).then(() => {
       this.#draining.delete(queue);
-      addTally(this.#past, queue);
+      this.#remember(queue);
     });
     this.#draining.set(queue, drained);
+  }
+
+  /** Keeps what became of the sessions of a queue that is closed. */
+  #remember(queue: ExporterQueue): void {
+    this.#past.set(queue.id, addTallies(queue, this.#past.get(queue.id)));
   }
 
   #await(end: Promise<void>): void {
@@ -258,20 +265,22 @@ function find<One extends RunningExporter>(all: readonly One[], id: string): One
   return all.find(({ configured }) => configured.id === id);
 }
 
-/** Adds what a queue counted to what was counted under its id before. */
-function addTally(tallies: Map<string, Tally>, queue: Tally): void {
-  const { id, length, capacity, inFlight, diskBytes } = queue;
-  const sum = { ...queue.counters };
-  const before = tallies.get(id);
-  if (before !== undefined) {
-    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += before.counters[name];
+/** Adds up what two queues of one exporter counted; their sizes are those of the newer one. */
+function addTallies(newer: Tally, older: Tally | undefined): Tally {
+  const { id, length, capacity, inFlight, diskBytes, diskLimit } = newer;
+  const counters = { ...newer.counters };
+  if (older !== undefined) {
+    for (const name of Object.keys(counters) as (keyof typeof counters)[]) {
+      counters[name] += older.counters[name];
+    }
   }
-  tallies.set(id, {
+  return {
     id,
-    counters: sum,
-    length: length + (before?.length ?? 0),
+    counters,
+    length: length + (older?.length ?? 0),
     capacity,
-    inFlight: inFlight + (before?.inFlight ?? 0),
-    diskBytes: diskBytes + (before?.diskBytes ?? 0),
-  });
+    inFlight: inFlight + (older?.inFlight ?? 0),
+    diskBytes: diskBytes + (older?.diskBytes ?? 0),
+    diskLimit,
+  };
 }

@@ -1,12 +1,13 @@
 /** The config, read again while a run goes on. */
 import { unlessAborted } from "../abort.ts";
 import type { Capture } from "../capture/capture.ts";
-import { HostError, UsageError } from "../errors.ts";
+import { HostError, messageOf, UsageError } from "../errors.ts";
 import { log } from "../log.ts";
 import type { RunSettings } from "../settings.ts";
 import { type Changes, compareSettings, describeChanges, keepFixed } from "./changes.ts";
 import type { Exporters, OpenedExporters } from "./exporters.ts";
 import type { Metrics } from "./metrics.ts";
+import { outputOf } from "./output.ts";
 
 const OPEN_TIMEOUT_MS = 60_000; // a module may never load
 
@@ -29,12 +30,14 @@ export class Reloader {
   readonly #context: ReloadContext;
   #settings: RunSettings;
   #capture: Reconfigurable | undefined;
+  #output: number | undefined; // that the capture watches
   #wanted = false;
   #working: Promise<void> | undefined;
 
   /** @param settings those that the run begins with */
   constructor(settings: RunSettings, context: ReloadContext) {
     this.#settings = settings;
+    this.#output = outputOf(settings);
     this.#context = context;
   }
 
@@ -88,7 +91,8 @@ export class Reloader {
     }
   }
 
-  async #apply(next: RunSettings, capture: Reconfigurable): Promise<Changes> {
+  /** @param capture undefined to leave it as it is */
+  async #apply(next: RunSettings, capture: Reconfigurable | undefined): Promise<Changes> {
     const { exporters, metrics, stop } = this.#context;
     const changes = compareSettings(this.#settings, exporters.running, next);
     await using undo = new AsyncDisposableStack();
@@ -96,19 +100,23 @@ export class Reloader {
     undo.defer(() => exporters.discard(opened));
     const telemetry = changes.telemetry ? await metrics.open(next) : undefined;
     undo.use(telemetry);
+    const output = this.#outputFor(next);
+    const reconfigured = changes.capture || output !== this.#output ? capture : undefined;
     try {
-      if (changes.capture) await unlessAborted(capture.reconfigure(next.capture), stop);
+      if (reconfigured !== undefined) {
+        await unlessAborted(reconfigured.reconfigure(next.capture, output), stop);
+      }
     } catch (error) {
       await undo.disposeAsync();
       if (!(error instanceof HostError)) throw error;
       log.warn(`reload: ${error.message}`.split("\n"));
-      return await this.#apply({ ...next, capture: this.#settings.capture }, capture);
+      return await this.#apply({ ...next, capture: this.#settings.capture }, undefined);
     }
     try {
       await exporters.start(opened, stop);
       stop.throwIfAborted(); // what runs is being closed
     } catch (error) {
-      if (changes.capture && !stop.aborted) await capture.reconfigure(this.#settings.capture);
+      if (!stop.aborted) await reconfigured?.reconfigure(this.#settings.capture, this.#output);
       throw error;
     }
     for (const warning of next.warnings) {
@@ -118,7 +126,13 @@ export class Reloader {
     exporters.use(opened);
     if (changes.telemetry) await metrics.use(telemetry);
     this.#settings = next;
+    if (reconfigured !== undefined) this.#output = output;
     return changes;
+  }
+
+  /** The output to watch: another one takes a program to be loaded. */
+  #outputFor(next: RunSettings): number | undefined {
+    return next.dropPrivileges ? this.#output : outputOf(next);
   }
 
   /** What opens too late is shut down then. */
@@ -138,5 +152,5 @@ export class Reloader {
 
 function describe(error: unknown): string {
   if (error instanceof UsageError || error instanceof HostError) return error.message;
-  return `unexpected failure: ${error instanceof Error ? error.message : error}`;
+  return `unexpected failure: ${messageOf(error)}`;
 }

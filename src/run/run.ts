@@ -15,11 +15,10 @@ import { onReportRequest } from "../telemetry/on_request.ts";
 import { report } from "../telemetry/report.ts";
 import { Exporters } from "./exporters.ts";
 import { Metrics } from "./metrics.ts";
+import { outputOf } from "./output.ts";
 import { Reloader } from "./reload.ts";
 import { EndSignals, onSignal } from "./signals.ts";
 import { Terminal } from "./terminal.ts";
-
-const STDOUT = 1;
 
 /** What a run is told beside its settings. */
 export interface RunContext {
@@ -73,7 +72,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     await metrics.use(await metrics.open(settings));
     await using sessions = await Capture.open(
       { ...settings.capture, signal: end.stop },
-      settings.exporters.some(({ type }) => type.type === "stdout") ? STDOUT : undefined,
+      outputOf(settings),
     );
     using health = new HealthMonitor(sessions, exporters);
     readHealth = () => health.read();
@@ -133,11 +132,13 @@ function summarise(settings: RunSettings, health: Health): void {
   }
   const { pin } = settings.capture;
   if (pin !== undefined) {
-    log.info(`sessions go on to be recorded in ${pin}, for the next start; to end that: unpin`);
+    log.info(
+      `sessions go on to be recorded in ${pin}, for the next start; to end that: tcpspan unpin ${pin}`,
+    );
   }
   for (const { id, queued } of exporters) {
     if (queued === 0) continue;
     log.info(`${id} keeps ${countSessions(queued)} on disk`, { exporter: id, sessions: queued });
   }
-  for (const { message, fields } of describeLosses(health)) log.warn(message, fields);
+  for (const { message, fields } of describeLosses(health)) log.lost(message, fields);
 }

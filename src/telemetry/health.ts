@@ -34,11 +34,14 @@ export interface ExporterHealth {
   readonly id: string;
   /** Those that wait now; exports under way not included. */
   readonly queued: number;
+  /** Those that memory has room for; there may be a disk beside. */
   readonly capacity: number;
   /** Those in exports that are under way, or wait for their next try. */
   readonly inFlight: number;
   /** Bytes on disk. */
   readonly diskBytes: number;
+  /** Most bytes on disk; undefined where the queue is in memory alone. */
+  readonly diskLimit: number | undefined;
   /** Taken over from an earlier run. */
   readonly restored: number;
   /** Delivered. */
@@ -67,7 +70,7 @@ export interface CaptureSource {
 /** What became of the sessions that were to go to one exporter. */
 export type Tally = Pick<
   ExporterQueue,
-  "id" | "counters" | "length" | "capacity" | "inFlight" | "diskBytes"
+  "id" | "counters" | "length" | "capacity" | "inFlight" | "diskBytes" | "diskLimit"
 >;
 
 /**
@@ -122,6 +125,7 @@ function exporterHealth(tally: Tally): ExporterHealth {
     capacity: tally.capacity,
     inFlight: tally.inFlight,
     diskBytes: tally.diskBytes,
+    diskLimit: tally.diskLimit,
     restored,
     exported,
     rejected,

@@ -85,14 +85,14 @@ const INSTRUMENTS: readonly {
     name: METRIC_OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE,
     kind: "up-down counter",
     unit: "{span}",
-    description: "Sessions that wait in an exporter's queue",
+    description: "Sessions that wait in an exporter's queue, in memory and on disk",
     observe: ({ exporters }) => exporters.map(({ id, queued }) => [queued, component(id)]),
   },
   {
     name: METRIC_OTEL_SDK_PROCESSOR_SPAN_QUEUE_CAPACITY,
     kind: "up-down counter",
     unit: "{span}",
-    description: "Sessions that an exporter's queue has room for",
+    description: "Sessions that an exporter's queue has room for in memory, without its disk",
     observe: ({ exporters }) => exporters.map(({ id, capacity }) => [capacity, component(id)]),
   },
   {
@@ -116,6 +116,16 @@ const INSTRUMENTS: readonly {
     unit: "By",
     description: "Bytes of an exporter's queue on disk",
     observe: ({ exporters }) => exporters.map(({ id, diskBytes }) => [diskBytes, component(id)]),
+  },
+  {
+    name: "tcpspan.queue.disk.limit",
+    kind: "up-down counter",
+    unit: "By",
+    description: "Most bytes of an exporter's queue on disk, where it has a place there",
+    observe: ({ exporters }) =>
+      exporters.flatMap(({ id, diskLimit }) =>
+        diskLimit === undefined ? [] : [[diskLimit, component(id)] as const]
+      ),
   },
   {
     name: "tcpspan.queue.restored",

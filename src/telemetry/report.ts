@@ -1,6 +1,6 @@
 /** The report that SIGUSR1 asks for. */
 import { log } from "../log.ts";
-import type { Health } from "./health.ts";
+import type { ExporterHealth, Health } from "./health.ts";
 
 /** Tells how it is: lines for people, an object with all of it for machines. */
 export function report(health: Health): void {
@@ -25,8 +25,7 @@ function lines(health: Health): string[] {
     ...exporters.map((exporter): [string, string] => [
       exporter.id,
       [
-        `queued ${exporter.queued} of ${exporter.capacity}` +
-        (exporter.diskBytes === 0 ? "" : ` (${bytes(exporter.diskBytes)} on disk)`),
+        describeQueue(exporter),
         `in flight ${exporter.inFlight}`,
         ...exporter.restored === 0 ? [] : [`restored ${exporter.restored}`],
         `exported ${exporter.exported}`,
@@ -42,6 +41,12 @@ function lines(health: Health): string[] {
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`);
+}
+
+function describeQueue({ queued, capacity, diskBytes, diskLimit }: ExporterHealth): string {
+  if (diskLimit === undefined) return `queued ${queued} of ${capacity}`;
+  return `queued ${queued} (in memory at most ${capacity}, ` +
+    `on disk ${bytes(diskBytes)} of ${bytes(diskLimit)})`;
 }
 
 function bytes(count: number): string {

@@ -1,6 +1,8 @@
 /** Deno's permissions: the sets of deno.json are enough to trace with, and less than everything. */
 import assert from "node:assert/strict";
 import denoJson from "../../deno.json" with { type: "json" };
+import { BpfFileSystem } from "../kernel/bpf_file_system.ts";
+import { unusedPort } from "../raw_server.ts";
 import { curl, freePort, startNginx } from "./nginx.ts";
 import { inMounts } from "./places.ts";
 import { Process, until } from "./process.ts";
@@ -15,7 +17,7 @@ const NOTICE = /^Warning Permissions in the config file is an experimental featu
 /** The folders that the set `export` names, made in a mount namespace, with a config. */
 function installed(config: string) {
   return inMounts(`
-    for folder in /etc /var/log; do
+    for folder in /etc /var/lib /var/log; do
       mkdir -p /mnt/upper$folder /mnt/work$folder
       mount -t overlay \
         -o lowerdir=$folder,upperdir=/mnt/upper$folder,workdir=/mnt/work$folder overlay $folder
@@ -66,6 +68,29 @@ exporters:
     assert.equal(status, 0);
   });
 }
+
+Deno.test("-P=export is enough for a pin and a queue on disk", async () => {
+  await using system = await BpfFileSystem.mount();
+  await using nginx = await startNginx();
+  const pin = `${system.path}/tcpspan`;
+  await using tool = await startTcpspan(["--config", CONFIG, "-L", `${nginx.port}`], {
+    permissions: ["-P=export"],
+    inside: installed(`
+capture: { pin: ${pin} }
+exporters:
+  otlp:
+    endpoint: http://127.0.0.1:${unusedPort()}
+    sending_queue: { storage: /var/lib/tcpspan, persistent: true }
+`),
+  });
+  await curl([nginx.url("/")]);
+  await tool.stderr.waitForLines(1, (line) => line.includes("trying again"));
+  const { status, stderr } = await tool.stop("SIGINT");
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /^tcpspan: otlp keeps 1 session on disk$/m);
+  assert.match(stderr, /^tcpspan: sessions go on to be recorded in /m);
+  assert.equal((await runTcpspan(["unpin", pin], { permissions: ["-P=table"] })).status, 0);
+});
 
 Deno.test("a path beyond the set is told, with what to do, status 2", async () => {
   const { status, stdout, stderr } = await runTcpspan(["--config", CONFIG], {

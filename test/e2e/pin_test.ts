@@ -16,7 +16,7 @@ exporters: { stdout: { format: json } }
 }
 
 const goesOn = (pin: string) =>
-  `tcpspan: sessions go on to be recorded in ${pin}, for the next start; to end that: unpin\n`;
+  `tcpspan: sessions go on to be recorded in ${pin}, for the next start; to end that: tcpspan unpin ${pin}\n`;
 
 Deno.test("sessions that end between two runs are in the second one's rows, each once", async () => {
   await using system = await BpfFileSystem.mount();

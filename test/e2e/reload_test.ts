@@ -370,6 +370,25 @@ Deno.test("a file is gone on with when its exporter is opened anew, also with ap
   await tool.stop("SIGTERM");
 });
 
+Deno.test("a run ends with the reader of stdout while an exporter writes there, on an idle host too", async () => {
+  await using folder = await makeTempFolder();
+  const base = selecting(freePort());
+  const file = `file: { path: "${join(folder.path, "spans.jsonl")}" }`;
+  await using added = await startTcpspan([], { config: `${base}exporters: { ${file} }` });
+  await reload(added, `${base}exporters: { ${file}, stdout: }`);
+  await added.stdout.close();
+  assert.equal((await added.end()).status, 0);
+
+  await using removed = await startTcpspan([], {
+    config: `${base}exporters: { ${file}, stdout: }`,
+  });
+  await reload(removed, `${base}exporters: { ${file} }`);
+  await removed.stdout.close();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(await hangUp(removed), "tcpspan: reloaded FILE: capture unchanged");
+  assert.equal((await removed.stop("SIGTERM")).status, 0);
+});
+
 Deno.test("the format of stdout changes between rows, with a header of its own", async () => {
   await using traffic = startTraffic();
   const base = selecting(traffic.port);

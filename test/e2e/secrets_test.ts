@@ -182,6 +182,26 @@ exporters:
   assertNothingLeaked(ended);
 });
 
+Deno.test("headers and options that are words and numbers: messages and counts stay whole", async () => {
+  await using nginx = await startNginx();
+  await using tool = await startTcpspan(["-D", `${nginx.port}`], {
+    config: `
+exporters:
+  otlp:
+    endpoint: http://127.0.0.1:${unusedPort()}
+    headers: { x-honeycomb-dataset: tracing, x-scope-orgid: "1000", x-n: "0000" }
+  x: { module: ${BLABBING}, export: Later, options: { timeoutMillis: 10000, size: 1234 } }
+`,
+  });
+  await curl([nginx.url("/")]);
+  await tool.stderr.waitForLines(1, (line) => line.includes("trying again"));
+  const { stderr } = await tool.stop("SIGINT");
+  assert.match(stderr, /up to 100000 sessions are kept/);
+  assert.match(stderr, /cannot use \{"timeoutMillis":10000,"size":1234\}/);
+  assert.match(stderr, /^tcpspan: captured 1 session; /m);
+  assert.match(stderr, /^tcpspan: lost 1 session: otlp: not delivered$/m);
+});
+
 Deno.test("config check and --help show nothing of a good config", async () => {
   const config = `
 trace: { key: "${SECRET}" }

@@ -2,18 +2,15 @@ import assert from "node:assert/strict";
 import { jsonEncoding, protobufEncoding } from "../../exporters/otlp/encoding.ts";
 import { classify } from "../../exporters/otlp/http_answer.ts";
 import { Reasons } from "../../exporters/otlp/reason.ts";
+import { keepSecretHeader } from "../../src/secrets.ts";
 import { makeSpanMapper } from "../exporter_context.ts";
 import { toSpan } from "../open_otlp.ts";
 import { assertSafeLine, toText } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 
 const endpoint = new URL("http://127.0.0.1:4318/v1/traces");
-const reasons = new Reasons({
-  endpoint,
-  headers: { authorization: "Bearer SECRET" },
-  compression: "none",
-  tls: { insecureSkipVerify: false },
-});
+const reasons = new Reasons({ endpoint });
+keepSecretHeader("Bearer SECRET");
 const encodings = [
   ["application/x-protobuf", protobufEncoding(makeSpanMapper())],
   ["application/json", jsonEncoding(toSpan)],

@@ -185,6 +185,16 @@ const ANSWERS: readonly {
     },
   },
   {
+    name: "401 with words and numbers as our headers have them",
+    settings: { headers: { "x-scope": "team one of 1000", "x-list": "tenant=blue" } },
+    reply: answer(401, "tenant blue has more than 10000 for team one"),
+    outcome: {
+      status: "failure",
+      reason: "cannot send to %: HTTP 401 Unauthorized: " +
+        "tenant blue has more than 10000 for team one",
+    },
+  },
+  {
     name: "a redirect",
     reply: answer(307, "", { location: "https://user:pw@other.example:8443/x?token=1" }),
     outcome: {

@@ -79,6 +79,7 @@ const METRICS: readonly [name: string, ...points: Point[]][] = [
     ["up-down counter", "By", 0, STDOUT],
     ["up-down counter", "By", 1000, OTLP],
   ],
+  ["tcpspan.queue.disk.limit", ["up-down counter", "By", 2 ** 20, OTLP]],
   [
     "tcpspan.queue.restored",
     ["counter", "{session}", 0, STDOUT],

@@ -192,9 +192,10 @@ export const soak: Trial = async ({ soak: { seconds, rate } }) => {
   });
   await using tool = await rig.start();
   const warm = await load.churn(WARM_UP);
-  using watch = new Watch(tool.pid);
   const churning = load.churn({ threads: THREADS, seconds, rate });
   const over = churning.then(() => true);
+  await sleep(seconds * 1000 / 10); // the heap settles
+  using watch = new Watch(tool.pid);
   for (let away = true;; away = !away) {
     const done = await Promise.race([over, sleep(away ? 4000 : 1000)]);
     if (done === true) break;

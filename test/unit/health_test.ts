@@ -87,6 +87,7 @@ Deno.test("HealthMonitor passes on what a queue on disk counts beside", () => {
     capacity: 6,
     inFlight: 11,
     diskBytes: 7,
+    diskLimit: 14,
     counters: { ...counters, restored: 8, rejected: 9, corrupt: 10, corruptBytes: 13 },
   };
   assert.deepEqual(new HealthMonitor(makeCapture(), { tallies: [queue] }).read().exporters, [{
@@ -95,6 +96,7 @@ Deno.test("HealthMonitor passes on what a queue on disk counts beside", () => {
     capacity: 6,
     inFlight: 11,
     diskBytes: 7,
+    diskLimit: 14,
     restored: 8,
     rejected: 9,
     corrupt: 10,

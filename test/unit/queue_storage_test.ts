@@ -74,6 +74,7 @@ Deno.test("memory first: what it has no room for waits on disk, and all is deliv
   queue.push(sessions(31, 500));
   assert.deepEqual([queue.length, queue.counters.dropped], [520, 0]);
   assert.ok(queue.diskBytes > 500 * 288);
+  assert.equal(queue.diskLimit, DISK_LATER.maxBytes);
   check(queue);
   go.resolve();
   await until(() => queue.counters.exported === 530);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { exporterTypes } from "../../exporters/registry.ts";
-import { HostError } from "../../src/errors.ts";
+import type { Capture } from "../../src/capture/capture.ts";
+import { HostError, UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterType, QueueSettings } from "../../src/exporter.ts";
 import { NO_FLAGS } from "../../src/flags.ts";
 import { Exporters } from "../../src/run/exporters.ts";
@@ -11,14 +12,16 @@ import { effectiveSettings, type RunSettings } from "../../src/settings.ts";
 
 /** An exporter type that counts what is opened and shut down; an exporter's settings are a number. */
 class CountingType implements ExporterType<unknown> {
-  readonly type = "counting";
+  readonly type: string = "counting";
   readonly summary = "";
   readonly sendsSpans = false;
   opened = 0;
   shutDown = 0;
   loadSchema = () => Promise.resolve(z.unknown());
+  queueSize = 1;
+  shutdown = () => Promise.resolve();
   queue = (): QueueSettings => ({
-    queueSize: 1,
+    queueSize: this.queueSize,
     whenFull: "drop_newest",
     consumers: 1,
     batchSize: 1,
@@ -31,7 +34,7 @@ class CountingType implements ExporterType<unknown> {
       export: () => Promise.resolve({ status: "success" }),
       shutdown: () => {
         this.shutDown++;
-        return Promise.resolve();
+        return this.shutdown();
       },
     });
   };
@@ -40,14 +43,18 @@ class CountingType implements ExporterType<unknown> {
 const DEFAULTS = effectiveSettings(NO_FLAGS, undefined, { env: () => undefined, exporterTypes });
 
 /** A run with one exporter, and a reloader of it. */
-async function start(reconfigure: () => Promise<void>) {
-  const type = new CountingType();
+async function start(
+  reconfigure: Capture["reconfigure"],
+  type = new CountingType(),
+  base: Partial<RunSettings> = {},
+) {
   const settings = (
     ids: readonly string[],
     own: number,
     capture: Partial<RunSettings["capture"]> = {},
   ): RunSettings => ({
     ...DEFAULTS,
+    ...base,
     capture: { ...DEFAULTS.capture, ...capture },
     shutdownTimeout: 1000,
     exporters: ids.map((id) => ({ id, type, settings: own })),
@@ -131,6 +138,90 @@ Deno.test("requests that come during a reload are one more, of the config as it 
   assert.equal(run.reads, 2);
   assert.deepEqual(run.reloader.settings.capture.localPorts, [4]);
   assert.equal(run.type.opened, 1, "an exporter that is as before is not opened again");
+  await run.exporters.close(1000);
+});
+
+Deno.test("an exporter that comes back larger has its new size, also while the old queue drains", async () => {
+  const { type, settings, exporters, reloader, reload } = await start(() => Promise.resolve());
+  const go = Promise.withResolvers<void>();
+  type.shutdown = () => go.promise;
+  const sizes = () => exporters.tallies.map(({ id, capacity }) => [id, capacity]);
+  reload(settings(["b"], 1));
+  await reloader.end();
+  type.queueSize = 2;
+  reload(settings(["a", "b"], 1));
+  await reloader.end();
+  assert.deepEqual(sizes(), [["a", 2], ["b", 1]]);
+  go.resolve();
+  await sleep(5); // the old queue has drained
+  assert.deepEqual(sizes(), [["a", 2], ["b", 1]]);
+  await exporters.close(1000);
+});
+
+class StdoutType extends CountingType {
+  override readonly type = "stdout";
+  broken = false;
+  override open = (): Promise<Exporter> =>
+    Promise.resolve({
+      export: () => Promise.resolve({ status: "success" }),
+      shutdown: () => Promise.resolve(),
+      start: () => this.broken ? Promise.reject(new UsageError("broken")) : Promise.resolve(),
+    });
+}
+
+Deno.test("stdout's reader is watched while an exporter writes there, and at no other time", async () => {
+  const outputs: (number | undefined)[] = [];
+  const type = new StdoutType();
+  const run = await start((_, output) => {
+    outputs.push(output);
+    return Promise.resolve();
+  }, type);
+  const { reload, reloader, settings } = run;
+  const none = settings([], 1);
+  for (const next of [none, none, settings(["a", "b"], 1), settings(["b"], 2)]) {
+    reload(next);
+    await reloader.end();
+  }
+  assert.deepEqual(outputs, [undefined, 1], "once each time that it changes");
+  reload(settings(["b"], 2, { localPorts: [1] }));
+  await reloader.end();
+  assert.deepEqual(outputs, [undefined, 1, 1], "and with other options");
+  reload(none);
+  await reloader.end();
+  type.broken = true;
+  reload(settings(["a"], 1));
+  await reloader.end();
+  assert.deepEqual(outputs.slice(3), [undefined, 1, undefined], "as before, where a reload fails");
+  await run.exporters.close(1000);
+});
+
+Deno.test("a capture that cannot change is asked once, also where stdout comes in", async () => {
+  let asked = 0;
+  const run = await start(() => {
+    asked++;
+    return Promise.reject(new HostError("no such luck"));
+  }, new StdoutType());
+  run.reload(run.settings([], 1));
+  await run.reloader.end();
+  assert.equal(asked, 1);
+  assert.deepEqual(run.exporters.queues, []);
+  await run.exporters.close(1000);
+});
+
+Deno.test("stdout is left as it is where no program can be loaded any more", async () => {
+  let asked = 0;
+  const run = await start(
+    () => {
+      asked++;
+      return Promise.resolve();
+    },
+    new StdoutType(),
+    { dropPrivileges: true },
+  );
+  run.reload(run.settings([], 1));
+  await run.reloader.end();
+  assert.equal(asked, 0);
+  assert.deepEqual(run.exporters.queues, []);
   await run.exporters.close(1000);
 });
 

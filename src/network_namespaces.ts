@@ -1,6 +1,6 @@
 /** The network namespaces of this host. */
-import { listKernelFolder } from "../../ffi/kernel_file.ts";
-import { namespaceOf } from "../procfs.ts";
+import { listKernelFolder } from "../ffi/kernel_file.ts";
+import { namespaceOf } from "./procfs.ts";
 
 /** A network namespace, and one of the processes in it. */
 export interface NetworkNamespace {
