@@ -149,7 +149,7 @@ for (const whenFull of ["drop_newest", "drop_oldest"] as const) {
   Deno.test(`whatever happens in whatever order, made is delivered or counted as dropped: ${whenFull}`, async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(step, { maxLength: 60 }),
+        fc.array(step, { maxLength: 60, size: "max" }),
         fc.record({
           maxBytes: fc.constantFrom(8 * 4096, 32 * 4096),
           batchSize: fc.integer({ min: 1, max: 50 }),
