@@ -9,7 +9,7 @@ export function makeExporterHealth(health: Partial<ExporterHealth> = {}): Export
     capacity: 1000,
     inFlight: 0,
     diskBytes: 0,
-    diskLimit: undefined,
+    diskLimit: 0,
     restored: 0,
     exported: 0,
     rejected: 0,

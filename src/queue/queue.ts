@@ -103,9 +103,9 @@ export class ExporterQueue {
     return this.#spool?.bytes ?? 0;
   }
 
-  /** Most bytes of it; undefined where the queue has no place on disk. */
-  get diskLimit(): number | undefined {
-    return this.#settings.storage?.maxBytes;
+  /** Most bytes of it; 0 where the queue has no place on disk. */
+  get diskLimit(): number {
+    return this.#settings.storage?.maxBytes ?? 0;
   }
 
   /** Takes as many sessions as fit; they are copied. */

@@ -40,8 +40,8 @@ export interface ExporterHealth {
   readonly inFlight: number;
   /** Bytes on disk. */
   readonly diskBytes: number;
-  /** Most bytes on disk; undefined where the queue is in memory alone. */
-  readonly diskLimit: number | undefined;
+  /** Most bytes on disk; 0 where the queue is in memory alone. */
+  readonly diskLimit: number;
   /** Taken over from an earlier run. */
   readonly restored: number;
   /** Delivered. */

@@ -124,7 +124,7 @@ const INSTRUMENTS: readonly {
     description: "Most bytes of an exporter's queue on disk, where it has a place there",
     observe: ({ exporters }) =>
       exporters.flatMap(({ id, diskLimit }) =>
-        diskLimit === undefined ? [] : [[diskLimit, component(id)] as const]
+        diskLimit === 0 ? [] : [[diskLimit, component(id)] as const]
       ),
   },
   {

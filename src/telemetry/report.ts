@@ -44,7 +44,7 @@ function lines(health: Health): string[] {
 }
 
 function describeQueue({ queued, capacity, diskBytes, diskLimit }: ExporterHealth): string {
-  if (diskLimit === undefined) return `queued ${queued} of ${capacity}`;
+  if (diskLimit === 0) return `queued ${queued} of ${capacity}`;
   return `queued ${queued} (in memory at most ${capacity}, ` +
     `on disk ${bytes(diskBytes)} of ${bytes(diskLimit)})`;
 }
