@@ -7,7 +7,7 @@ import { size } from "../config/size.ts";
 import { showBytes } from "../messages.ts";
 import { RETRY_ON_FAILURE as RETRY, SENDING_QUEUE as QUEUE } from "./queue_defaults.ts";
 
-const LEAST_BYTES = 2 ** 20;
+const LEAST_BYTES = 2 ** 16;
 const STORAGE = "the path of a folder";
 const TEXT = "true or false";
 
@@ -24,7 +24,7 @@ const keys = {
     .describe("Folder for sessions that memory has no room for, or that are left at the end."),
   persistent: z.boolean(TEXT).default(QUEUE.persistent)
     .describe("Every session goes to the storage first, so that a crash loses none."),
-  max_bytes: size((bytes) => bytes >= LEAST_BYTES, "a size of at least 1MiB, such as 1GiB")
+  max_bytes: size((bytes) => bytes >= LEAST_BYTES, "a size of at least 64KiB, such as 1GiB")
     .prefault(showBytes(QUEUE.max_bytes))
     .describe("Size of this exporter's part of the storage at most."),
 };

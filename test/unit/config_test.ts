@@ -420,7 +420,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ]],
   ["a storage that is too small", "exporters:\n  otlp: { sending_queue: { max_bytes: 1KiB } }\n", [
     'f.yaml:2:39: exporters.otlp.sending_queue.max_bytes: found "1KiB": expected a size of at ' +
-    "least 1MiB, such as 1GiB",
+    "least 64KiB, such as 1GiB",
   ]],
   ["what is dropped", "exporters:\n  otlp: { sending_queue: { when_full: drop } }\n", [
     'f.yaml:2:39: exporters.otlp.sending_queue.when_full: found "drop": expected drop_newest or ' +
