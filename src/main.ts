@@ -95,7 +95,7 @@ async function runWith(flags: RunFlags, exporterTypes: ExporterTypes): Promise<E
 }
 
 async function runUnpin(path: string | undefined, exporterTypes: ExporterTypes): Promise<void> {
-  const { DEFAULT_PIN, unpin } = await import("./capture/pin.ts");
+  const { DEFAULT_PIN, unpin } = await import("./capture/unpin.ts");
   const file = env("TCPSPAN_CONFIG");
   const configured = path === undefined && file !== undefined
     ? (await load(file, exporterTypes)).capture.pin

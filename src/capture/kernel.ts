@@ -8,7 +8,8 @@ import { requireHost } from "../host.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import { activeGeneration, KernelProgram } from "./kernel_program.ts";
 import { KernelSettings } from "./kernel_settings.ts";
-import { type OldRing, Pin } from "./pin.ts";
+import type { OldRing } from "./old_ring.ts";
+import { Pin } from "./pin.ts";
 
 const OBJECT = new URL("../../bpf/tcpspan.bpf.o", import.meta.url);
 

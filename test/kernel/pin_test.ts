@@ -4,7 +4,7 @@ import { lookUp, mapInfo, pin, Pinned } from "../../ffi/pinned.ts";
 import { libbpf } from "../../ffi/libbpf.ts";
 import { capture } from "../../src/capture/capture.ts";
 import type { CaptureOptions } from "../../src/capture/capture_options.ts";
-import { unpin } from "../../src/capture/pin.ts";
+import { unpin } from "../../src/capture/unpin.ts";
 import { HostError, UsageError } from "../../src/errors.ts";
 import { BSS, FLAG, RECORD_DESCRIPTION, STATE_ID } from "../../src/record_layout.ts";
 import type { Session } from "../../src/session.ts";
