@@ -9,6 +9,7 @@ import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transpo
 import { urlCredentials } from "./url_credentials.ts";
 
 const MAX_ANSWER = 64 * 1024; // bytes
+const MOST_INFORMATIONAL = 16; // a flood of them would keep all else waiting
 
 /**
  * Sends each request body in one POST, on connections that are kept. Unlike the official transport
@@ -90,6 +91,12 @@ export class HttpTransport implements OtlpTransport {
     const abort = () => giveUp("given up at shutdown");
     signal?.addEventListener("abort", abort);
     request.on("error", reject);
+    let informational = 0;
+    request.on("information", () => {
+      if (++informational > MOST_INFORMATIONAL) {
+        giveUp(`more than ${MOST_INFORMATIONAL} 1xx answers`);
+      }
+    });
     request.on("response", (response) => {
       const chunks: Uint8Array[] = [];
       let size = 0;

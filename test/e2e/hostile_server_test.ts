@@ -10,14 +10,14 @@ import { startTcpspan } from "./tcpspan.ts";
 const SESSIONS = 20;
 const MOST_MEMORY = 400 * 2 ** 20; // bytes
 
-/** Writes without end. */
+/** Writes without end, some 13 MB a second: the test's own process has other things to do. */
 function flood(text: string): (socket: Socket) => void {
   const many = text.repeat(Math.ceil(65536 / text.length));
   return (socket) => {
     const more = () => {
       if (socket.destroyed) return;
-      if (socket.write(many)) setTimeout(more);
-      else socket.once("drain", more);
+      if (socket.write(many)) setTimeout(more, 5);
+      else socket.once("drain", () => setTimeout(more, 5));
     };
     more();
   };
