@@ -485,8 +485,9 @@ Deno.test("a SIGHUP while the run ends is ignored", async () => {
   await traffic.make(1);
   await until("a request", () => slow.requests === 1);
   const ended = tool.stop("SIGTERM");
+  await new Promise((resolve) => setTimeout(resolve, 500)); // signals may overtake each other
   Deno.kill(tool.pid, "SIGHUP");
-  setTimeout(gate.resolve, 300);
+  setTimeout(gate.resolve, 500);
   const { status, stderr } = await ended;
   assert.deepEqual([status, stderr], [
     0,
