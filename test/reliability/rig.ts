@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { Load } from "../../bench/load.ts";
 import { Sink } from "../../bench/sink.ts";
+import { sleep } from "../../bench/sleep.ts";
 import { unpin } from "../../src/capture/unpin.ts";
 import { Process } from "../e2e/process.ts";
 import { command, environment, REPOSITORY, TRACING } from "../e2e/tcpspan.ts";
@@ -80,7 +81,7 @@ exporters:
     while (performance.now() - since < QUIET_MS) {
       const counted = (await this.sink.count()).spans;
       if (counted !== spans) [spans, since] = [counted, performance.now()];
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await sleep(LOOK_MS);
     }
   }
 

@@ -1,6 +1,8 @@
 /** The trials: what an operator fears, done under load. */
 import { join } from "node:path";
+import { sleep } from "../../bench/sleep.ts";
 import { run } from "../kernel/host.ts";
+import { mountSmallDisk } from "../small_disk.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
 import { Rig } from "./rig.ts";
 import type { Scale } from "./scale.ts";
@@ -9,6 +11,7 @@ import { Watch } from "./watch.ts";
 /** Does one, and tells what came of it. */
 export type Trial = (scale: Scale) => Promise<Outcome>;
 
+const MIB = 2 ** 20;
 const THREADS = 4;
 /** Sessions enough for every page of the ring to be resident. */
 const WARM_UP = { threads: THREADS, sessions: 40_000, rate: 10_000 };
@@ -134,10 +137,12 @@ export const standstill: Trial = async ({ standstill: { seconds, rate } }) => {
 /** The disk is full while the receiver is away; then both are well again. */
 export const fullDisk: Trial = async ({ disk: { seconds, rate, mib } }) => {
   await using rig = await Rig.prepare();
-  await using disk = await SmallDisk.mount(join(rig.folder, "disk"), mib);
+  const disk = join(rig.folder, "disk");
+  await Deno.mkdir(disk);
+  await using _disk = await mountSmallDisk(disk, mib * MIB);
   const { load, sink } = rig;
   await rig.configure({
-    queue: `queue_size: 5000, storage: ${disk.path}, persistent: true`,
+    queue: `queue_size: 5000, storage: ${disk}, persistent: true`,
   });
   await using tool = await rig.start();
   await sink.close();
@@ -161,16 +166,18 @@ export const fullDisk: Trial = async ({ disk: { seconds, rate, mib } }) => {
 /** The folder may not be written to while sessions come, and then may again. */
 export const forbidden: Trial = async ({ disk: { seconds, rate } }) => {
   await using rig = await Rig.prepare();
-  await using disk = await SmallDisk.mount(join(rig.folder, "disk"), 64);
+  const disk = join(rig.folder, "disk");
+  await Deno.mkdir(disk);
+  await using _disk = await mountSmallDisk(disk, 64 * MIB);
   const { load, sink } = rig;
   await rig.configure({ // of segments that are full within a second
-    queue: `queue_size: 100000, storage: ${disk.path}, persistent: true, max_bytes: 4MiB`,
+    queue: `queue_size: 100000, storage: ${disk}, persistent: true, max_bytes: 4MiB`,
   });
   await using tool = await rig.start();
   const before = await load.churn({ threads: THREADS, seconds: 1, rate });
-  await run("chattr", "+i", join(disk.path, "otlp"));
+  await run("chattr", "+i", join(disk, "otlp"));
   const during = await load.churn({ threads: THREADS, seconds: Math.ceil(seconds / 3), rate });
-  await run("chattr", "-i", join(disk.path, "otlp"));
+  await run("chattr", "-i", join(disk, "otlp"));
   const after = await load.churn({ threads: THREADS, seconds: 3, rate });
   await rig.untilDelivered();
   const { stderr } = await tool.stop("SIGTERM");
@@ -222,26 +229,7 @@ export const soak: Trial = async ({ soak: { seconds, rate } }) => {
   });
 };
 
-/** A file system in memory, of a few MiB. */
-class SmallDisk implements AsyncDisposable {
-  private constructor(readonly path: string) {}
-
-  static async mount(path: string, mib: number): Promise<SmallDisk> {
-    await Deno.mkdir(path);
-    await run("mount", "-t", "tmpfs", "-o", `size=${mib}m`, "tmpfs", path);
-    return new SmallDisk(path);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await run("umount", "--lazy", this.path);
-  }
-}
-
 async function sizeOf(folder: string): Promise<number> {
   const printed = await run("du", "--summarize", "--bytes", folder);
   return parseInt(printed);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
