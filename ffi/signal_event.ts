@@ -15,6 +15,7 @@ const SIG_IGN = 1n;
 
 /** Their numbers on x86-64 and arm64. */
 const NUMBERS = { SIGUSR1: 10, SIGUSR2: 12 } as const;
+type SignalName = keyof typeof NUMBERS;
 
 // struct sigaction of glibc, the same on x86-64 and arm64
 const SIGACTION = { size: 152, handler: 0, flags: 136 } as const;
@@ -57,6 +58,9 @@ const HANDLERS: Readonly<Record<typeof Deno.build.arch, Handler>> = {
   },
 };
 
+/** What a handler uses, so it stays: a thread may be in the handler whenever it is taken away. */
+const opened = new Map<SignalName, { readonly fd: number; readonly handler: bigint }>();
+
 /**
  * Takes a signal away from everybody else in this process, and makes a descriptor readable when it
  * comes. Deno's own listeners cannot do that: at SIGUSR1 Deno opens its debugger on a port of this
@@ -65,23 +69,14 @@ const HANDLERS: Readonly<Record<typeof Deno.build.arch, Handler>> = {
  * a few instructions, which write to an eventfd; nothing else may be called in a signal handler.
  */
 export class SignalEvent implements Disposable {
+  /** The same for every event of this signal; open until the process ends. */
   readonly fd: number;
-  readonly #page: Deno.PointerObject;
 
-  constructor(private readonly name: keyof typeof NUMBERS) {
-    // Deno installs its handler for a signal once, for SIGUSR1 half a second after the start: now,
-    // so that it will not be in the place of this one
-    const ignore = () => {};
-    Deno.addSignalListener(name, ignore);
-    Deno.removeSignalListener(name, ignore);
-    this.fd = check("cannot make an eventfd", libc().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    try {
-      this.#page = codePage(this.fd);
-    } catch (error) {
-      libc().close(this.fd);
-      throw error;
-    }
-    this.#handleWith(Deno.UnsafePointer.value(this.#page));
+  constructor(private readonly name: SignalName) {
+    const { fd, handler } = open(name);
+    this.fd = fd;
+    this.clear(); // what came to an earlier one
+    handleWith(name, handler);
   }
 
   /** Takes the event, so that the descriptor waits for the next one. */
@@ -91,17 +86,34 @@ export class SignalEvent implements Disposable {
 
   /** From now on the signal is ignored. */
   [Symbol.dispose](): void {
-    this.#handleWith(SIG_IGN);
-    libc().munmap(this.#page, BigInt(libc().getpagesize()));
-    libc().close(this.fd);
+    handleWith(this.name, SIG_IGN);
   }
+}
 
-  #handleWith(handler: bigint): void {
-    const action = new DataView(new ArrayBuffer(SIGACTION.size));
-    action.setBigUint64(SIGACTION.handler, handler, true);
-    action.setInt32(SIGACTION.flags, SA_RESTART | SA_ONSTACK, true);
-    check("cannot handle a signal", libc().sigaction(NUMBERS[this.name], action.buffer, null));
+function open(name: SignalName): { fd: number; handler: bigint } {
+  const known = opened.get(name);
+  if (known !== undefined) return known;
+  // Deno installs its handler for a signal once, for SIGUSR1 half a second after the start: now,
+  // so that it will not be in the place of this one
+  const ignore = () => {};
+  Deno.addSignalListener(name, ignore);
+  Deno.removeSignalListener(name, ignore);
+  const fd = check("cannot make an eventfd", libc().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  try {
+    const event = { fd, handler: Deno.UnsafePointer.value(codePage(fd)) };
+    opened.set(name, event);
+    return event;
+  } catch (error) {
+    libc().close(fd);
+    throw error;
   }
+}
+
+function handleWith(name: SignalName, handler: bigint): void {
+  const action = new DataView(new ArrayBuffer(SIGACTION.size));
+  action.setBigUint64(SIGACTION.handler, handler, true);
+  action.setInt32(SIGACTION.flags, SA_RESTART | SA_ONSTACK, true);
+  check("cannot handle a signal", libc().sigaction(NUMBERS[name], action.buffer, null));
 }
 
 /** A page with the handler for `fd`. Never writable and executable at once. */
