@@ -22,7 +22,7 @@ readonly OTELCOL_MANIFEST=test/backends/otelcol.yaml # has the Collector's versi
 
 # libbpf-tools brings the real tcplife, llvm its llvm-strip.
 readonly DEV_PACKAGES=(
-  llvm libbpf-tools curl iproute2 nftables openssl python3 zstd procps git strace systemd
+  llvm libbpf-tools curl iproute2 nftables openssl python3 zstd procps git systemd
 )
 
 # Where sudo looks, whatever the caller's own PATH is.

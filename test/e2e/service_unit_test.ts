@@ -1,152 +1,223 @@
-/**
- * deploy/tcpspan.service, without a systemd to run it: what systemd says of it, and its command as
- * its user, with its capabilities, in a file system that is read-only but for its folders.
- */
+/** deploy/tcpspan.service under a real systemd, installed as deploy/README.md says. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { run } from "../kernel/host.ts";
-import { curl, freePort, startNginx } from "./nginx.ts";
-import { denoFolder, inMounts } from "./places.ts";
-import { Process, until } from "./process.ts";
-import { startReceiver } from "./receiver.ts";
-import { environment, REPOSITORY, TRACING } from "./tcpspan.ts";
+import { freePort } from "./nginx.ts";
+import { until } from "./process.ts";
+import { type Receiver, startReceiver } from "./receiver.ts";
+import { Systemd } from "./systemd.ts";
+import { REPOSITORY, TRACING } from "./tcpspan.ts";
 
-const UNIT = join(REPOSITORY, "deploy/tcpspan.service");
+const DEPLOY = join(REPOSITORY, "deploy");
+const UNIT = join(DEPLOY, "tcpspan.service");
 const MOST_EXPOSED = 25; // of 100, as systemd-analyze counts
-
-/** The values of `key`, in the order of the file. */
-async function valuesOf(key: string): Promise<string[]> {
-  const lines = (await Deno.readTextFile(UNIT)).split("\n");
-  return lines.filter((line) => line.startsWith(`${key}=`)).map((line) =>
-    line.slice(key.length + 1)
-  );
-}
-
-/** The only value of `key`. */
-async function valueOf(key: string): Promise<string> {
-  const values = await valuesOf(key);
-  assert.equal(values.length, 1, key);
-  return values[0] ?? "";
-}
+const CAPABILITIES = 1n << 39n | 1n << 38n | 1n << 19n; // bpf, perfmon, sys_ptrace
 
 Deno.test("systemd finds nothing wrong in the unit, and little that it could do", async () => {
   await run("systemd-analyze", "verify", UNIT);
   await run("systemd-analyze", "security", "--offline=true", `--threshold=${MOST_EXPOSED}`, UNIT);
 });
 
-Deno.test("the unit has three capabilities, and its sets are the same", async () => {
-  assert.equal(await valueOf("CapabilityBoundingSet"), "CAP_BPF CAP_PERFMON CAP_SYS_PTRACE");
-  assert.equal(await valueOf("AmbientCapabilities"), await valueOf("CapabilityBoundingSet"));
-});
-
-/** The unit's command where the unit would run it. @param config of /etc/tcpspan/tcpspan.yaml */
-async function startUnit(config: string, before: readonly string[] = []): Promise<Process> {
-  const capabilities = (await valueOf("AmbientCapabilities")).split(" ")
-    .map((name) => `+${name.slice("CAP_".length).toLowerCase()}`);
-  const sets = ["--bounding-set", "--inh-caps", "--ambient-caps"]
-    .map((set) => `${set}=-all,${capabilities.join(",")}`);
-  const [deno = "", ...args] = (await valueOf("ExecStart")).split(" ");
-  assert.equal(deno, "/usr/local/bin/deno");
-  const variables = (await valueOf("Environment")).split(" ")
-    .map((setting) => setting.split("=", 2));
-  const inside = inMounts(
-    `
-    overlay() {
-      mkdir -p /mnt/upper$1 /mnt/work$1
-      mount -t overlay -o "lowerdir=$2,upperdir=/mnt/upper$1,workdir=/mnt/work$1" overlay $3
-    }
-    for folder in /etc /opt /var; do overlay $folder $folder $folder; done
-    mkdir -p /etc/tcpspan /opt/tcpspan /var/lib/tcpspan /var/log/tcpspan
-    overlay /program '${REPOSITORY}' /opt/tcpspan
-    mkdir -p /opt/tcpspan/.deno
-    cp -r '${await denoFolder()}/npm' /opt/tcpspan/.deno/npm
-    cd /opt/tcpspan
-    DENO_DIR=/opt/tcpspan/.deno '${Deno.execPath()}' install --quiet --frozen
-    chown 65534:65534 /var/lib/tcpspan /var/log/tcpspan
-    chmod 0700 /var/lib/tcpspan /var/log/tcpspan
-    mount -t tmpfs -o mode=0700,uid=65534 tmpfs /var/log/tcpspan
-    cat >/etc/tcpspan/tcpspan.yaml <<'END'
-${config}
-END
-    chmod -R go+rX /etc/tcpspan /opt/tcpspan
-    for folder in / /etc /opt /opt/tcpspan /var; do mount -o remount,bind,ro $folder; done
-    umask ${await valueOf("UMask")}
-    `,
-    ...["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", ...sets],
-    ...before,
+Deno.test("installed as its README says, the service sends spans with paths, and writes a file for nobody else", async () => {
+  await using service = await Service.install();
+  await service.configure((deployed) =>
+    deployed.replace("  # file:\n  #   path:", "  file:\n    path:")
   );
-  return new Process([...inside, Deno.execPath(), ...args], {
-    env: environment(Object.fromEntries(variables)),
-  });
-}
-
-Deno.test("its command runs as its user: spans with paths, a file for nobody else, as deployed", async () => {
-  await using nginx = await startNginx();
-  const port = freePort();
-  await using receiver = startReceiver(port);
-  const deployed = await Deno.readTextFile(join(REPOSITORY, "deploy/tcpspan.yaml"));
-  const config = deployed.replace(/^capture:\n/m, `capture:\n  local_ports: [${nginx.port}]\n`)
-    .replace("localhost:4318", `127.0.0.1:${port}`)
-    .replace("  # file:\n  #   path:", "  file:\n    path:");
-  await using tool = await startUnit(config);
-  await tool.stderr.waitForLines(1, (line) => line === TRACING);
-  await curl([nginx.url("/")]);
-  await until("the delivery", () => receiver.spans.length === 1);
-  const file = `/proc/${tool.pid}/root/var/log/tcpspan/spans.jsonl`;
-  await until("the file", async () => (await Deno.stat(file)).size > 0);
-  assert.equal(((await Deno.stat(file)).mode ?? 0) & 0o777, 0o600);
-  assert.match(String(receiver.spans[0]?.resource["process.executable.path"]), /\/nginx$/);
-  const { status, stderr } = await tool.stop("SIGTERM");
-  assert.equal(status, 0);
-  assert.doesNotMatch(stderr, /without CAP_|cannot|lost/);
+  await service.start();
+  const session = await service.open();
+  await session.close();
+  const [span] = await service.spans(1);
+  assert.match(String(span?.resource["process.executable.path"]), /\/bash$/);
+  const file = "/var/log/tcpspan/spans.jsonl";
+  await until("the file", async () => (await service.systemd.try(`test -s ${file}`)).status === 0);
+  assert.equal(await service.systemd.run(`stat -c '%U %a' ${file}`), "tcpspan 600\n");
+  assert.deepEqual(await service.capabilities(), [CAPABILITIES]);
+  await service.systemd.run("systemctl stop tcpspan");
+  assert.deepEqual(await service.state(), { active: "inactive", result: "success", status: 0 });
+  assert.doesNotMatch(await service.log(), /without CAP_|cannot|lost/);
 });
 
-Deno.test("each system call that a run makes is one that the unit allows", async () => {
-  await using nginx = await startNginx();
-  const port = freePort();
-  await using receiver = startReceiver(port);
-  const trace = "/var/log/tcpspan/calls";
-  await using tool = await startUnit(
-    `
+Deno.test("the unit allows each system call that a run makes", async () => {
+  await using service = await Service.install();
+  await service.override("SystemCallErrorNumber=kill");
+  await service.configure(() => `
 drop_privileges: true
-capture: { local_ports: [${nginx.port}], interim: 1s, report_open_on_exit: true }
+capture: { interim: 1s, report_open_on_exit: true, pin: /sys/fs/bpf/tcpspan }
+telemetry: { prometheus: { listen: "127.0.0.1:0" } }
 exporters:
-  otlp: { endpoint: "http://localhost:${port}" }
+  otlp:
+    endpoint: http://localhost:4318
+    sending_queue: { storage: /var/lib/tcpspan/queue, persistent: true }
   otlp/grpc: { endpoint: "http://localhost:1", protocol: grpc }
   file: { path: /var/log/tcpspan/spans.jsonl }
-`,
-    ["strace", "-D", "-f", "-qq", "-o", trace],
-  );
-  await tool.stderr.waitForLines(1, (line) => line === TRACING);
-  await curl([nginx.url("/")]);
-  await until("the delivery", () => receiver.spans.length === 1);
-  const text = await Deno.readTextFile(`/proc/${tool.pid}/root${trace}`);
-  const made = new Set(
-    [...text.matchAll(/^\d+ +(?:<\.\.\. )?(\w+)[( ]/gm)].map(([, name]) => name),
-  );
-  assert.ok(made.has("bpf") && made.has("seccomp"), [...made].join(" "));
-  const allowed = await allowedSystemCalls();
-  assert.deepEqual([...made].filter((name) => name !== undefined && !allowed.has(name)), []);
+`);
+  await service.start();
+  const session = await service.open();
+  const [report] = await service.spans(1);
+  assert.equal(report?.attributes["tcpspan.interim"], true);
+  await session.close();
+  await service.spans(2);
+  await service.reload();
+  await service.systemd.run("systemctl stop tcpspan");
+  assert.deepEqual(await service.state(), { active: "inactive", result: "success", status: 0 });
+  assert.equal(service.starts(await service.log()), 1, "it was killed, and started again");
 });
 
-/** What the lines of SystemCallFilter come to: systemd.exec(5). */
-async function allowedSystemCalls(): Promise<ReadonlySet<string>> {
-  const groups = new Map<string, string[]>();
-  let members: string[] = [];
-  for (const line of (await run("systemd-analyze", "syscall-filter")).split("\n")) {
-    const name = line.trim();
-    if (line.startsWith("@")) groups.set(name, members = []);
-    else if (name !== "" && !name.startsWith("#")) members.push(name);
+Deno.test("killed, the service is started again, and tells what ended meanwhile", async () => {
+  await using service = await Service.install();
+  await service.configure((deployed) =>
+    deployed.replace(/^capture:\n/m, "capture:\n  pin: /sys/fs/bpf/tcpspan\n")
+  );
+  await service.override("RestartSec=4s"); // until the session is over
+  await service.start();
+  await service.systemd.run("systemctl kill --signal=KILL tcpspan");
+  const session = await service.open();
+  await session.close();
+  assert.equal((await service.state()).active, "activating");
+  await service.spans(1);
+  await until("the second start", async () => service.starts(await service.log()) === 2);
+});
+
+Deno.test("a wrong config stops the service, and keeps it from starting over and over", async () => {
+  await using service = await Service.install();
+  await service.configure((deployed) => deployed.replace("endpoint:", "endpont:"));
+  await service.systemd.run("systemctl start tcpspan");
+  await until("the end", async () => (await service.state()).active === "failed");
+  await new Promise((resolve) => setTimeout(resolve, 2000)); // RestartSec=1s
+  assert.deepEqual(await service.state(), { active: "failed", result: "exit-code", status: 2 });
+  const messages = async () => (await service.log()).match(/unknown key/g)?.length ?? 0;
+  await until("the message", async () => await messages() > 0);
+  assert.equal(await messages(), 1);
+});
+
+/** The service, in a systemd of its own. It looks at sessions with `#port` of this host alone. */
+class Service implements AsyncDisposable {
+  readonly #receiver: Receiver;
+  readonly #server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+
+  private constructor(readonly systemd: Systemd, receiver: Receiver) {
+    this.#receiver = receiver;
   }
-  const expand = (name: string): string[] =>
-    name.startsWith("@") ? (groups.get(name) ?? []).flatMap(expand) : [name];
-  const allowed = new Set(expand("@default"));
-  for (const value of await valuesOf("SystemCallFilter")) {
-    const removes = value.startsWith("~");
-    for (const name of value.replace("~", "").split(" ").flatMap(expand)) {
-      if (removes) allowed.delete(name);
-      else allowed.add(name);
+
+  /** Follows deploy/README.md, but for ./setup.sh and, at its end, the start. */
+  static async install(): Promise<Service> {
+    const systemd = await Systemd.boot();
+    try {
+      await systemd.run(`
+        sudo() { env "$@"; } # this is root
+        mkdir -p /opt/tcpspan/.deno
+        cp -r /mnt/deno/npm /opt/tcpspan/.deno # downloads nothing then
+        cd /mnt/repository
+        ${await installation()}
+      `);
+      return new Service(systemd, startReceiver(freePort()));
+    } catch (error) {
+      await systemd[Symbol.asyncDispose]();
+      throw error;
     }
   }
-  return allowed;
+
+  /** Writes /etc/tcpspan/tcpspan.yaml. @param change from deploy/tcpspan.yaml */
+  async configure(change: (deployed: string) => string): Promise<void> {
+    const deployed = await Deno.readTextFile(join(DEPLOY, "tcpspan.yaml"));
+    const { port } = this.#server.addr;
+    const text = change(deployed)
+      .replace(/^capture:\n/m, `capture:\n  remote_ports: [${port}]\n`)
+      .replace(/^capture: \{/m, `capture: { remote_ports: [${port}],`)
+      .replace("localhost:4318", `127.0.0.1:${this.#receiver.port}`);
+    assert.notEqual(text, deployed);
+    await this.systemd.run(`cat >/etc/tcpspan/tcpspan.yaml <<'END'\n${text}\nEND`);
+  }
+
+  /** Adds a line to the unit's section Service. */
+  async override(line: string): Promise<void> {
+    await this.systemd.run(`
+      mkdir -p /etc/systemd/system/tcpspan.service.d
+      printf '[Service]\\n${line}\\n' >/etc/systemd/system/tcpspan.service.d/test.conf
+      systemctl daemon-reload
+    `);
+  }
+
+  /** Starts the service, and waits until it traces. */
+  async start(): Promise<void> {
+    await this.systemd.run("systemctl start tcpspan");
+    try {
+      await until("the start", async () => this.starts(await this.log()) > 0);
+    } catch (error) {
+      throw new Error(`the service does not trace:\n${await this.log()}`, { cause: error });
+    }
+  }
+
+  /** Has it read its config again, and waits until it has. */
+  async reload(): Promise<void> {
+    await this.systemd.run("systemctl reload tcpspan");
+    await until("the reload", async () => (await this.log()).includes("tcpspan: reloaded "));
+  }
+
+  /** Opens a session of a process that lives on. `close` closes it, and waits until it is over. */
+  async open(): Promise<{ close(): Promise<void> }> {
+    const { port } = this.#server.addr;
+    const client = `exec 3<>/dev/tcp/127.0.0.1/${port}; read -u 3; exec 3<&-; sleep 60; :`;
+    const [connection] = await Promise.all([
+      this.#server.accept(),
+      this.systemd.run(`bash -c '${client}' </dev/null >/dev/null 2>&1 &`),
+    ]);
+    return {
+      close: async () => {
+        await connection.closeWrite();
+        await connection.read(new Uint8Array(1)); // until the client has closed
+        connection.close();
+      },
+    };
+  }
+
+  /** The spans that came, once there are `count` or more. */
+  async spans(count: number) {
+    await until("the delivery", () => this.#receiver.spans.length >= count);
+    return this.#receiver.spans;
+  }
+
+  /** What the service has written. */
+  async log(): Promise<string> {
+    return await this.systemd.run("journalctl --unit=tcpspan --output=cat");
+  }
+
+  /** How often it says in `log` that it traces. */
+  starts(log: string): number {
+    return log.split("\n").filter((line) => line === TRACING).length;
+  }
+
+  /** The sets of capabilities that the service has, each once. */
+  async capabilities(): Promise<bigint[]> {
+    const status = await this.systemd.run(
+      "cat /proc/$(systemctl show tcpspan --value --property=MainPID)/status",
+    );
+    const sets = [...status.matchAll(/^Cap(?:Prm|Eff|Bnd|Amb):\t(.*)$/gm)];
+    return [...new Set(sets.map(([, set]) => BigInt(`0x${set}`)))];
+  }
+
+  async state(): Promise<{ active: string; result: string; status: number }> {
+    const properties = ["ActiveState", "Result", "ExecMainStatus"];
+    const shown = await this.systemd.run(`systemctl show tcpspan --property=${properties}`);
+    const [active, result, status] = properties.map((name) =>
+      new RegExp(`^${name}=(.*)$`, "m").exec(shown)?.[1] ?? ""
+    );
+    return { active: active ?? "", result: result ?? "", status: Number(status) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.systemd[Symbol.asyncDispose]();
+    this.#server.close();
+    await this.#receiver[Symbol.asyncDispose]();
+  }
+}
+
+/** The commands of deploy/README.md. */
+async function installation(): Promise<string> {
+  const text = await Deno.readTextFile(join(DEPLOY, "README.md"));
+  const commands = text.split("\n").filter((line) => line.startsWith("    "));
+  assert.match(commands[0] ?? "", /^ +\.\/setup\.sh/);
+  const start = " && sudo systemctl enable --now tcpspan";
+  assert.ok(commands.at(-1)?.endsWith(start));
+  return commands.slice(1).join("\n").replace(start, " && sudo systemctl enable tcpspan");
 }
