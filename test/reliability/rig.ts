@@ -1,6 +1,6 @@
 /** What every trial needs: sessions made by a program in C, a receiver that counts ids, and tcpspan. */
 import { join } from "node:path";
-import { Load } from "../../bench/load.ts";
+import { Load, LOAD_ALONE } from "../../bench/load.ts";
 import { Sink } from "../../bench/sink.ts";
 import { sleep } from "../../bench/sleep.ts";
 import { unpin } from "../../src/capture/unpin.ts";
@@ -48,7 +48,7 @@ export class Rig implements AsyncDisposable {
     const retry = "retry_on_failure: { initial_interval: 100ms, max_interval: 500ms }";
     await Deno.writeTextFile(
       this.#config,
-      `capture: { ${capture} }
+      `capture: { ${[LOAD_ALONE, capture].filter((part) => part !== "").join(", ")} }
 exporters:
   otlp: { ${endpoint}, ${retry}, sending_queue: { ${queue} }${exporter && `, ${exporter}`} }
 `,
