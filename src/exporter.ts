@@ -34,6 +34,12 @@ export interface Exporter {
    */
   lookAnew?(): void;
   /**
+   * Asked at SIGHUP: whether certificates and keys that it was opened with were renewed, so that it is
+   * to be opened anew although its settings are the same. Of new ones that it could not be opened
+   * with it warns.
+   */
+  isStale?(): Promise<boolean>;
+  /**
    * Hands a batch to the destination. Resolves when it was taken or refused; a rejection of the
    * promise counts as `failure`. `signal` aborts when shutdown has waited long enough.
    */
@@ -107,6 +113,8 @@ export interface ExporterContext {
 
 /** A destination of tcpspan's own metrics. */
 export interface MetricExporter {
+  /** As {@linkcode Exporter.isStale}. */
+  isStale?(): Promise<boolean>;
   /** As {@linkcode Exporter.export}; a `message` of a success is to be shown. */
   export(metrics: ResourceMetrics, signal: AbortSignal): Promise<ExportOutcome>;
   shutdown(): Promise<void>;

@@ -33,7 +33,7 @@ export function answer(
   return (response) => void response.writeHead(status, headers).end(body);
 }
 
-/** An HTTP server on a free port of 127.0.0.1. */
+/** An HTTP server on 127.0.0.1. */
 export class OtlpReceiver implements AsyncDisposable {
   /** In the order in which they were received. */
   readonly requests: ReceivedRequest[] = [];
@@ -64,10 +64,11 @@ export class OtlpReceiver implements AsyncDisposable {
     });
   }
 
-  /** Listens. With `tls` (PEM) it speaks https, and lets in only certificates signed by `tls.ca`. */
+  /** Listens, on a free port unless told. With `tls` (PEM) it speaks https, and lets in only certificates signed by `tls.ca`. */
   static async start(
     reply: Reply = accept,
     tls?: { readonly cert: string; readonly key: string; readonly ca?: string },
+    port = 0,
   ): Promise<OtlpReceiver> {
     const server = tls === undefined ? http.createServer() : https.createServer({
       ...tls,
@@ -75,7 +76,10 @@ export class OtlpReceiver implements AsyncDisposable {
       rejectUnauthorized: tls.ca !== undefined,
     });
     const receiver = new OtlpReceiver(server, tls === undefined ? "http" : "https", reply);
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve, reject) => {
+      server.on("error", reject);
+      server.listen(port, "127.0.0.1", resolve);
+    });
     return receiver;
   }
 

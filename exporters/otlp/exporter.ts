@@ -15,6 +15,8 @@ export interface OtlpExporterOptions {
   readonly timeout: number;
   /** Bytes of a request before compression: a larger batch is sent in parts. */
   readonly maxBytes: number;
+  /** Whether the certificates that the transport uses were renewed. */
+  readonly isStale: () => Promise<boolean>;
 }
 
 /** Sends each batch in one request, or in more where one would be too large. */
@@ -41,6 +43,10 @@ export class OtlpExporter implements Exporter {
       batch.slice(middle, batch.length),
       signal,
     );
+  }
+
+  isStale(): Promise<boolean> {
+    return this.#options.isStale();
   }
 
   shutdown(): Promise<void> {

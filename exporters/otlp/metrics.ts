@@ -20,6 +20,7 @@ export interface OtlpMetricExporterOptions {
   readonly reasons: Reasons;
   /** Milliseconds that one request may last. */
   readonly timeout: number;
+  readonly isStale: () => Promise<boolean>;
 }
 
 /** Sends metrics, written by the official serializer, the way that spans go. */
@@ -49,6 +50,10 @@ export class OtlpMetricExporter implements MetricExporter {
       case "failure":
         return { status: "failure", reason: response.error.message };
     }
+  }
+
+  isStale(): Promise<boolean> {
+    return this.#options.isStale();
   }
 
   shutdown(): Promise<void> {

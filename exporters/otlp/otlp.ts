@@ -1,4 +1,5 @@
 /** The otlp exporter: spans to Jaeger, a Collector, or any other OTLP receiver. */
+import { isDeepStrictEqual } from "node:util";
 import { UsageError } from "../../src/errors.ts";
 import { keepSecretHeader, keepSecretsOfUrl } from "../../src/secrets.ts";
 import { queueSettings } from "../../src/queue/queue_settings.ts";
@@ -48,19 +49,17 @@ async function naming<Opened>(id: string, opening: Promise<Opened>): Promise<Ope
 }
 
 async function open(settings: OtlpSettings, context: ExporterContext): Promise<Exporter> {
-  const [way, { OtlpExporter }, { jsonEncoding, protobufEncoding }] = await Promise.all([
-    openWay(settings, context, "traces"),
-    import("./exporter.ts"),
-    import("./encoding.ts"),
-  ]);
-  const { protocol, transport, reasons, timeout } = way;
+  const [{ protocol, ...way }, { OtlpExporter }, { jsonEncoding, protobufEncoding }] = await Promise
+    .all([
+      openWay(settings, context, "traces"),
+      import("./exporter.ts"),
+      import("./encoding.ts"),
+    ]);
   const { toSpan, source } = await context.openSpans();
   return new OtlpExporter({
     encoding: protocol === "http/json" ? jsonEncoding(toSpan) : protobufEncoding(source),
-    transport,
-    reasons,
-    timeout,
     maxBytes: MAX_BYTES[protocol],
+    ...way,
   });
 }
 
@@ -68,12 +67,12 @@ async function openMetrics(
   settings: OtlpSettings,
   context: MetricExporterContext,
 ): Promise<MetricExporter> {
-  const [{ protocol, transport, reasons, timeout }, { OtlpMetricExporter }] = await Promise.all([
+  const [{ protocol, ...way }, { OtlpMetricExporter }] = await Promise.all([
     openWay(settings, context, "metrics"),
     import("./metrics.ts"),
   ]);
   const format = protocol === "http/json" ? "json" : "protobuf";
-  return new OtlpMetricExporter({ format, transport, reasons, timeout });
+  return new OtlpMetricExporter({ format, ...way });
 }
 
 /** How one signal gets to its destination. */
@@ -82,6 +81,8 @@ interface Way {
   readonly transport: OtlpTransport;
   readonly reasons: Reasons;
   readonly timeout: number;
+  /** Whether the certificates were renewed, and can be used. */
+  readonly isStale: () => Promise<boolean>;
 }
 
 async function openWay(
@@ -99,17 +100,22 @@ async function openWay(
   keepSecretsOfUrl(url);
   for (const header of Object.values(headers)) keepSecretHeader(header);
   const { readTls } = await import("./tls.ts");
-  const options: TransportOptions = {
-    endpoint: new URL(url),
-    headers,
-    compression,
-    tls: await readTls(tls, baseDirectory),
+  const files = await readTls(tls, baseDirectory);
+  const isStale = async () => {
+    try {
+      return !isDeepStrictEqual(await readTls(tls, baseDirectory), files);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      warn(`${error.message}; those read before stay in use`);
+      return false;
+    }
   };
+  const options: TransportOptions = { endpoint: new URL(url), headers, compression, tls: files };
   const [{ Reasons }, transport] = await Promise.all([
     import("./reason.ts"),
     openTransport(protocol, options, signal),
   ]);
-  return { protocol, transport, reasons: new Reasons(options), timeout };
+  return { protocol, transport, reasons: new Reasons(options), timeout, isStale };
 }
 
 async function openTransport(

@@ -10,7 +10,7 @@ export interface RunningExporter {
   readonly usesSpans: boolean;
 }
 
-/** What becomes of an exporter: `reopened`, because spans change and its settings do not. */
+/** What becomes of an exporter. `reopened`: with the same settings, as spans or certificates changed. */
 export type Fate = "kept" | "added" | "changed" | "reopened" | "removed";
 
 /** How new settings differ from those of a run. */
@@ -18,7 +18,7 @@ export interface Changes {
   readonly capture: boolean;
   /** What spans are made with: resource, trace, and sampling, which they tell of. */
   readonly spans: boolean;
-  /** Also where the resource or the exporter changes that it goes by. */
+  /** Also where the resource, the exporter that it goes by, or its certificates changed. */
   readonly telemetry: boolean;
   /** Parts of the config outside of capture and exporters that differ, under their keys there. */
   readonly sections: readonly string[];
@@ -47,11 +47,19 @@ export function keepFixed(
   return { settings: { ...next, dropPrivileges, capture }, fixed };
 }
 
+/** What was opened with certificates that have been renewed since. */
+export interface Stale {
+  /** Ids of exporters. */
+  readonly exporters: ReadonlySet<string>;
+  readonly telemetry: boolean;
+}
+
 /** Compares the settings of a run, and its exporters, with settings that are to follow. */
 export function compareSettings(
   old: RunSettings,
   running: readonly RunningExporter[],
   next: RunSettings,
+  stale: Stale,
 ): Changes {
   const differs = (of: (settings: RunSettings) => unknown) => !isDeepStrictEqual(of(old), of(next));
   const telemetry = differs(({ telemetry }) => telemetry);
@@ -66,7 +74,10 @@ export function compareSettings(
   const exporters = new Map<string, Fate>();
   for (const configured of next.exporters) {
     const before = running.find((exporter) => exporter.configured.id === configured.id);
-    exporters.set(configured.id, fateOf(before, configured, spans));
+    exporters.set(
+      configured.id,
+      fateOf(before, configured, spans, stale.exporters.has(configured.id)),
+    );
   }
   for (const { configured: { id } } of running) {
     if (!exporters.has(id)) exporters.set(id, "removed");
@@ -74,7 +85,7 @@ export function compareSettings(
   return {
     capture: differs(({ capture }) => capture),
     spans,
-    telemetry: telemetry ||
+    telemetry: telemetry || stale.telemetry ||
       next.telemetry !== undefined && differs(({ resource }) => resource.attributes),
     sections,
     exporters,
@@ -82,9 +93,10 @@ export function compareSettings(
 }
 
 /** In words for the user: `otlp/a changed, file removed, capture unchanged`. */
-export function describeChanges({ capture, sections, exporters }: Changes): string {
+export function describeChanges({ capture, telemetry, sections, exporters }: Changes): string {
   return [
     ...[...exporters].filter(([, fate]) => fate !== "kept").map(([id, fate]) => `${id} ${fate}`),
+    ...(telemetry && !sections.includes("telemetry") ? ["telemetry reopened"] : []),
     ...sections.map((section) => `${section} changed`),
     `capture ${capture ? "changed" : "unchanged"}`,
   ].join(", ");
@@ -94,10 +106,11 @@ function fateOf(
   before: RunningExporter | undefined,
   { type, settings }: ConfiguredExporter,
   spans: boolean,
+  isStale: boolean,
 ): Fate {
   if (before === undefined) return "added";
   const same = before.configured.type === type &&
     isDeepStrictEqual(before.configured.settings, settings);
   if (!same) return "changed";
-  return spans && before.usesSpans ? "reopened" : "kept";
+  return spans && before.usesSpans || isStale ? "reopened" : "kept";
 }

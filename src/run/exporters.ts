@@ -168,6 +168,16 @@ export class Exporters {
     for (const { exporter } of this.#running) exporter.lookAnew?.();
   }
 
+  /** Ids of those whose certificates were renewed. */
+  async stale(): Promise<ReadonlySet<string>> {
+    const ids = await Promise.all(
+      this.#running.map(async ({ configured: { id }, exporter }) =>
+        await exporter.isStale?.() ? [id] : []
+      ),
+    );
+    return new Set(ids.flat());
+  }
+
   /** Delivers what waits, and shuts all down. Closing again changes nothing. */
   async close(timeoutMs: number): Promise<void> {
     await closeAll([...this.#queues, ...this.#draining.keys()], timeoutMs, this.#leave);

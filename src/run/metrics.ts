@@ -50,6 +50,11 @@ export class Metrics implements AsyncDisposable {
     await before?.close(LAST_METRICS_MS);
   }
 
+  /** Whether certificates that they are sent with were renewed. */
+  async isStale(): Promise<boolean> {
+    return await this.#current?.isStale() ?? false;
+  }
+
   /** Sends the metrics a last time, for so many milliseconds at most, and ends. */
   async close(timeoutMs = LAST_METRICS_MS): Promise<void> {
     await this.#current?.close(timeoutMs);

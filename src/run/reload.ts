@@ -4,12 +4,18 @@ import type { Capture } from "../capture/capture.ts";
 import { HostError, messageOf, UsageError } from "../errors.ts";
 import { log } from "../log.ts";
 import type { RunSettings } from "../settings.ts";
-import { type Changes, compareSettings, describeChanges, keepFixed } from "./changes.ts";
+import {
+  type Changes,
+  compareSettings,
+  describeChanges,
+  keepFixed,
+  type Stale,
+} from "./changes.ts";
 import type { Exporters, OpenedExporters } from "./exporters.ts";
 import type { Metrics } from "./metrics.ts";
 import { outputOf } from "./output.ts";
 
-const OPEN_TIMEOUT_MS = 60_000; // a module may never load
+const TIMEOUT_MS = 60_000; // a module may never load, nor a file be read
 
 /** What reloads work with. */
 export interface ReloadContext {
@@ -80,9 +86,10 @@ export class Reloader {
     }
     exporters.lookAnew();
     try {
+      const stale = await this.#inTime("certificates were not read", this.#stale());
       const read = await unlessAborted(readSettings(), stop);
       const { settings, fixed } = keepFixed(this.#settings, read);
-      const changes = await this.#apply(settings, capture);
+      const changes = await this.#apply(settings, stale, capture);
       log.info(`reloaded ${file}: ${describeChanges(changes)}`);
       for (const key of fixed) log.warn(`reload: changes of ${key} take effect at the next start`);
     } catch (error) {
@@ -92,9 +99,13 @@ export class Reloader {
   }
 
   /** @param capture undefined to leave it as it is */
-  async #apply(next: RunSettings, capture: Reconfigurable | undefined): Promise<Changes> {
+  async #apply(
+    next: RunSettings,
+    stale: Stale,
+    capture: Reconfigurable | undefined,
+  ): Promise<Changes> {
     const { exporters, metrics, stop } = this.#context;
-    const changes = compareSettings(this.#settings, exporters.running, next);
+    const changes = compareSettings(this.#settings, exporters.running, next, stale);
     await using undo = new AsyncDisposableStack();
     const opened = await this.#open(next, changes);
     undo.defer(() => exporters.discard(opened));
@@ -110,7 +121,7 @@ export class Reloader {
       await undo.disposeAsync();
       if (!(error instanceof HostError)) throw error;
       log.warn(`reload: ${error.message}`.split("\n"));
-      return await this.#apply({ ...next, capture: this.#settings.capture }, undefined);
+      return await this.#apply({ ...next, capture: this.#settings.capture }, stale, undefined);
     }
     try {
       await exporters.start(opened, stop);
@@ -135,17 +146,32 @@ export class Reloader {
     return next.dropPrivileges ? this.#output : outputOf(next);
   }
 
+  async #stale(): Promise<Stale> {
+    const { exporters, metrics } = this.#context;
+    const [ids, telemetry] = await Promise.all([exporters.stale(), metrics.isStale()]);
+    return { exporters: ids, telemetry };
+  }
+
   /** What opens too late is shut down then. */
   async #open(next: RunSettings, changes: Changes): Promise<OpenedExporters> {
-    const { exporters, stop } = this.#context;
+    const { exporters } = this.#context;
     const opening = exporters.open(next, changes);
-    const late = AbortSignal.timeout(OPEN_TIMEOUT_MS);
     try {
-      return await unlessAborted(opening, AbortSignal.any([stop, late]));
+      return await this.#inTime("exporters did not open", opening);
     } catch (error) {
       opening.then((opened) => exporters.discard(opened), () => {});
+      throw error;
+    }
+  }
+
+  /** @throws {UsageError} that `failure` happened, if `work` takes too long */
+  async #inTime<Result>(failure: string, work: Promise<Result>): Promise<Result> {
+    const late = AbortSignal.timeout(TIMEOUT_MS);
+    try {
+      return await unlessAborted(work, AbortSignal.any([this.#context.stop, late]));
+    } catch (error) {
       if (!late.aborted || error !== late.reason) throw error;
-      throw new UsageError(`exporters did not open within ${OPEN_TIMEOUT_MS / 1000} s`);
+      throw new UsageError(`${failure} within ${TIMEOUT_MS / 1000} s`);
     }
   }
 }

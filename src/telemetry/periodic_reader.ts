@@ -11,6 +11,13 @@ import type { ExportOutcome, MetricExporter, MetricExporterContext } from "../ex
 import { log } from "../log.ts";
 import type { TelemetrySettings } from "../settings.ts";
 
+/** What sends metrics. */
+export interface PeriodicReader {
+  readonly reader: MetricReader;
+  /** As that of its exporter. */
+  readonly isStale: () => Promise<boolean>;
+}
+
 /**
  * Opens the way to the destination of an exporter.
  * @param context.signal aborts when an export is to be given up
@@ -19,16 +26,17 @@ import type { TelemetrySettings } from "../settings.ts";
 export async function openPeriodicReader(
   { exporter: { id, type, settings }, interval }: NonNullable<TelemetrySettings["otlp"]>,
   context: Omit<MetricExporterContext, "id" | "warn"> & { readonly signal: AbortSignal },
-): Promise<MetricReader> {
+): Promise<PeriodicReader> {
   const limited = log.limited({ exporter: id });
   const warn = (message: string) => limited(`telemetry.otlp: ${message}`);
   if (type.openMetrics === undefined) throw new Error(`${id} cannot send metrics`);
   const exporter = await type.openMetrics(settings, { ...context, id, warn });
-  return new PeriodicExportingMetricReader({
+  const reader = new PeriodicExportingMetricReader({
     exporter: new Adapter(exporter, context.signal, warn),
     exportIntervalMillis: interval,
     exportTimeoutMillis: interval, // the exporter has one of its own
   });
+  return { reader, isStale: async () => await exporter.isStale?.() ?? false };
 }
 
 /** An exporter as the SDK wants it. The SDK swallows what goes wrong: it is told here, once. */

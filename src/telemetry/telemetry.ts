@@ -36,6 +36,7 @@ export class Telemetry implements AsyncDisposable {
   #pageExporter: PrometheusExporter | undefined;
   #before: Telemetry | undefined; // whose page this one takes over at the start
   #provider: MeterProvider | undefined;
+  #isStale: (() => Promise<boolean>) | undefined;
   #read: (() => Health) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -70,7 +71,9 @@ export class Telemetry implements AsyncDisposable {
     }
     if (otlp !== undefined) {
       const context = { baseDirectory, env, signal: this.#abort.signal };
-      readers.push(await openPeriodicReader(otlp, context));
+      const { reader, isStale } = await openPeriodicReader(otlp, context);
+      readers.push(reader);
+      this.#isStale = isStale;
     }
     this.#provider = new MeterProvider({ resource: ownResource(resourceAttributes), readers });
     addInstruments(this.#provider.getMeter("tcpspan", VERSION), () => this.#read?.());
@@ -85,6 +88,11 @@ export class Telemetry implements AsyncDisposable {
       this.#before.#page = undefined;
     }
     if (this.#pageExporter !== undefined) this.#page?.serve(this.#pageExporter);
+  }
+
+  /** Whether certificates that metrics are sent with were renewed. */
+  async isStale(): Promise<boolean> {
+    return await this.#isStale?.() ?? false;
   }
 
   /**

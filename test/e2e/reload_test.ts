@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
+import { Certificates } from "../certificates.ts";
+import { accept, OtlpReceiver } from "../otlp_receiver.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 import { freePort } from "./nginx.ts";
 import { openFiles, Process, until } from "./process.ts";
@@ -204,6 +206,69 @@ Deno.test("a config that is wrong is told, and the one in force stays", async ()
   const { status } = await tool.stop("SIGTERM");
   assert.equal(status, 0);
 });
+
+Deno.test("certificates that were renewed are used from then on, for spans and metrics; wrong ones are not", async () => {
+  await using traffic = startTraffic();
+  await using old = await makeAuthority();
+  await using renewed = await makeAuthority();
+  const port = freePort();
+  const listen = (authority: Certificates) =>
+    OtlpReceiver.start(accept, {
+      cert: authority.read("server.crt"),
+      key: authority.read("server.key"),
+      ca: authority.read("ca.crt"),
+    }, port);
+  const tls = `{ ca_file: ${old.path("ca.crt")}, cert_file: ${old.path("client.crt")}, ` +
+    `key_file: ${old.path("client.key")} }`;
+  const config = `${selecting(traffic.port)}telemetry: { otlp: { interval: 1s } }\n` +
+    `exporters: { otlp: { endpoint: "https://localhost:${port}", protocol: http/json, tls: ${tls},` +
+    ` retry_on_failure: { initial_interval: 100ms, max_interval: 100ms } } }`;
+  await using tool = await startTcpspan([], { config });
+  const receives = async (receiver: OtlpReceiver) => {
+    const before = receiver.requests.length;
+    await traffic.make(1);
+    for (const path of ["/v1/traces", "/v1/metrics"]) {
+      await until(
+        path,
+        () => receiver.requests.slice(before).some((request) => request.path === path),
+      );
+    }
+  };
+  {
+    await using receiver = await listen(old);
+    await receives(receiver);
+    assert.equal(await hangUp(tool), "tcpspan: reloaded FILE: capture unchanged");
+    await Deno.writeTextFile(old.path("client.key"), renewed.read("client.key"));
+    assert.equal(await hangUp(tool), "tcpspan: reloaded FILE: capture unchanged");
+    const wrong = `cannot use tls.key_file: "${old.path("client.key")}" is not the key of ` +
+      `"${old.path("client.crt")}"; those read before stay in use`;
+    for (const who of ["otlp", "telemetry.otlp"]) {
+      await tool.stderr.waitForLines(1, (line) => line === `tcpspan: ${who}: ${wrong}`);
+    }
+    await receives(receiver);
+  }
+  for (const file of ["ca.crt", "client.crt"]) {
+    await Deno.writeTextFile(old.path(file), renewed.read(file));
+  }
+  await using receiver = await listen(renewed);
+  await traffic.make(1);
+  await tool.stderr.waitForLines(1, (line) => /cannot send.*certificate/i.test(line));
+  assert.equal(
+    await hangUp(tool),
+    "tcpspan: reloaded FILE: otlp reopened, telemetry reopened, capture unchanged",
+  );
+  await receives(receiver);
+  const { stderr } = await tool.stop("SIGTERM");
+  assert.match(stderr, new RegExp(`delivered: otlp ${traffic.made}\n`));
+});
+
+/** An authority, and certificates that it signed for a server on localhost and for a client. */
+async function makeAuthority(): Promise<Certificates> {
+  const authority = await Certificates.make();
+  await authority.sign("server", "DNS:localhost");
+  await authority.sign("client", "DNS:client.example");
+  return authority;
+}
 
 Deno.test("a queue's place on disk stays while it is in use; with its exporter it goes and comes", async () => {
   await using traffic = startTraffic();

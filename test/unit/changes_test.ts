@@ -25,10 +25,20 @@ interface Case {
   readonly spans?: boolean;
   /** Whether telemetry is opened anew; no, by default. */
   readonly telemetry?: boolean;
+  /** Exporters whose certificates were renewed; none, by default. */
+  readonly stale?: readonly string[];
+  /** Whether those of telemetry were; no, by default. */
+  readonly staleTelemetry?: boolean;
 }
 
 const CASES: readonly Case[] = [
   { name: "the same text", next: EXPORTERS, told: "capture unchanged" },
+  {
+    name: "the same text, and another certificate",
+    next: EXPORTERS,
+    stale: ["otlp/a"],
+    told: "otlp/a reopened, capture unchanged",
+  },
   {
     name: "the defaults written out, in another order",
     next: "exporters: { file: { path: f, append: true }, stdout: { format: table }, " +
@@ -91,6 +101,19 @@ const TELEMETRY = "telemetry: { otlp: , prometheus: }\n";
 const WITH_TELEMETRY: readonly Case[] = [
   { name: "the same telemetry", next: EXPORTERS + TELEMETRY, told: "capture unchanged" },
   {
+    name: "another certificate of spans alone",
+    next: EXPORTERS + TELEMETRY,
+    stale: ["otlp/a"],
+    told: "otlp/a reopened, capture unchanged",
+  },
+  {
+    name: "another certificate of metrics alone",
+    next: EXPORTERS + TELEMETRY,
+    staleTelemetry: true,
+    told: "telemetry reopened, capture unchanged",
+    telemetry: true,
+  },
+  {
     name: "no telemetry any more",
     next: EXPORTERS,
     told: "telemetry changed, capture unchanged",
@@ -111,7 +134,7 @@ const WITH_TELEMETRY: readonly Case[] = [
   {
     name: "another resource, which is the metrics' too",
     next: `${EXPORTERS}${TELEMETRY}resource: { attributes: { a: 1 } }`,
-    told: "otlp/a reopened, resource changed, capture unchanged",
+    told: "otlp/a reopened, telemetry reopened, resource changed, capture unchanged",
     spans: true,
     telemetry: true,
   },
@@ -128,7 +151,16 @@ const ALL: readonly [from: string, cases: readonly Case[]][] = [
 ];
 
 for (
-  const { from, name, next, told, spans = false, telemetry = false } of ALL.flatMap(
+  const {
+    from,
+    name,
+    next,
+    told,
+    spans = false,
+    telemetry = false,
+    stale = [],
+    staleTelemetry = false,
+  } of ALL.flatMap(
     ([from, cases]) => cases.map((one) => ({ from, ...one })),
   )
 ) {
@@ -138,7 +170,10 @@ for (
       configured,
       usesSpans: configured.id === "otlp/a", // in truth file does, too
     }));
-    const changes = compareSettings(old, running, settings(next));
+    const changes = compareSettings(old, running, settings(next), {
+      exporters: new Set(stale),
+      telemetry: staleTelemetry,
+    });
     assert.equal(describeChanges(changes), told);
     assert.equal(changes.spans, spans);
     assert.equal(changes.telemetry, telemetry);

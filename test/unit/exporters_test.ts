@@ -11,6 +11,8 @@ import { BUSY, FakeExporter, sleep, SUCCESS, until } from "../fake_exporter.ts";
 import { sessions } from "../spool.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 
+const NOTHING_STALE = { exporters: new Set<string>(), telemetry: false };
+
 const DEFAULTS = effectiveSettings(NO_FLAGS, undefined, { env: () => undefined, exporterTypes });
 
 /** A type whose exporters take `taken` batches of 10, and are busy then; their settings are a folder. */
@@ -46,7 +48,7 @@ async function start(folder: string) {
   const context = { baseDirectory: folder, env: () => undefined, stop: () => {} };
   const exporters = new Exporters(now, context, new AbortController().signal);
   const open = (next: RunSettings) =>
-    exporters.open(next, compareSettings(now, exporters.running, next));
+    exporters.open(next, compareSettings(now, exporters.running, next, NOTHING_STALE));
   exporters.use(await exporters.open(now));
   exporters.queues[0]?.push(sessions(1, 100));
   await until(() => exporters.tallies[0]?.counters.exported === 20);
