@@ -14,11 +14,17 @@ export interface Problem {
   readonly text: string;
 }
 
-/** A path as messages show it: `exporters.otlp/jaeger.headers`, `capture.pids[2]`. */
+/**
+ * A path as messages show it: `exporters.otlp/jaeger.headers`, `capture.pids[2]`. Of a key that ought
+ * to name a secret, only the beginning that can be a name: with a slip it holds the secret.
+ */
 export function showPath(path: Path): string {
   return path.map((step, i) => {
     if (typeof step === "number") return `[${step}]`;
-    const key = /^[\w./-]+$/.test(step) ? step : quote(step);
+    const name = /^[\w./-]*/.exec(step)?.[0] ?? "";
+    const isPlain = name === step && name !== "";
+    const shown = path.slice(0, i).some(isSecretKey) && step !== "" ? `${name}…` : step;
+    const key = isPlain ? step : quote(shown);
     return i === 0 ? key : `.${key}`;
   }).join("");
 }

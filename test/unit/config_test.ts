@@ -649,9 +649,25 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "f.yaml:2:25: exporters.otlp.headers.a: found text: expected text without line breaks",
   ]],
   ["a header name with a space", "exporters:\n  otlp: { headers: { a b: c } }\n", [
-    'f.yaml:2:22: exporters.otlp.headers."a b": a name that cannot be: expected letters, digits ' +
+    'f.yaml:2:22: exporters.otlp.headers."a…": a name that cannot be: expected letters, digits ' +
     "and hyphens",
   ]],
+  [
+    "a header whose colon has no space behind it, without showing its value",
+    "exporters:\n  otlp: { headers: { 'Authorization:Bearer hunter2': } }\n",
+    [
+      'f.yaml:2:22: exporters.otlp.headers."Authorization…": a name that cannot be: expected ' +
+      "letters, digits and hyphens",
+    ],
+  ],
+  [
+    "a header as curl takes it, without showing its value",
+    "exporters:\n  otlp: { headers: { x-key=hunter2: x } }\n",
+    [
+      'f.yaml:2:22: exporters.otlp.headers."x-key…": a name that cannot be: expected letters, ' +
+      "digits and hyphens",
+    ],
+  ],
   ["a timeout without a unit", "exporters:\n  otlp: { timeout: 10 }\n", [
     "f.yaml:2:20: exporters.otlp.timeout: found 10: expected a duration of at most 24 days, such " +
     "as 500ms, 30s or 1h30m",
