@@ -103,9 +103,15 @@ async function runUnpin(path: string | undefined, exporterTypes: ExporterTypes):
   const folder = path ?? (configured === "off" ? DEFAULT_PIN : configured);
   const unpinned = unpin(folder);
   if (unpinned === undefined) return log.info(`nothing is pinned in ${folder}`);
-  const { programs, unread } = unpinned;
+  const { programs, unread, losses } = unpinned;
   log.info(`removed ${folder}: ${programs} programs detached`);
   if (unread > 0) log.lost(`lost ${countSessions(unread)}: nobody had read them`);
+  const { LOSS_PLACES } = await import("./telemetry/losses.ts");
+  for (const [place, sessions] of losses) {
+    if (sessions === 0) continue;
+    const message = `lost ${countSessions(sessions)} since it was pinned: ${LOSS_PLACES[place]}`;
+    log.lost(message, { sessions, place });
+  }
 }
 
 async function load(file: string, exporterTypes: ExporterTypes): Promise<Config> {

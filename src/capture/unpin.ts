@@ -6,8 +6,17 @@ import { RECORD_HEADER } from "../../ffi/ring.ts";
 import { HostError, messageOf, UsageError } from "../errors.ts";
 import { RELEASE } from "./kernel_program.ts";
 import { openRing } from "./old_ring.ts";
-import { describedIn } from "./pin_description.ts";
-import { isState, linkOf, list, lock, remove, ringSizeOf, states } from "./pin_folder.ts";
+import { describedIn, Variables } from "./pin_description.ts";
+import {
+  isState,
+  linkOf,
+  list,
+  lock,
+  nameOfMap,
+  remove,
+  ringSizeOf,
+  states,
+} from "./pin_folder.ts";
 
 /** Where it looks unless it is told more. */
 export const DEFAULT_PIN = "/sys/fs/bpf/tcpspan";
@@ -18,7 +27,17 @@ export interface Unpinned {
   readonly programs: number;
   /** Records that nobody had read. */
   readonly unread: number;
+  /** Sessions that the kernel lost since the programs were pinned, by place. */
+  readonly losses: ReadonlyMap<keyof typeof LOSSES, number>;
 }
+
+/** Variables of `.bss` by the places that they count for. */
+const LOSSES = {
+  ring_full: "lost_ring_full",
+  storage_failed: "lost_storage_failed",
+  over_cap: "over_cap",
+} as const;
+const PLACES = Object.keys(LOSSES) as (keyof typeof LOSSES)[];
 
 /**
  * Detaches and removes all that is pinned in `path`; undefined if nothing is.
@@ -35,6 +54,7 @@ export function unpin(path: string): Unpinned | undefined {
     }
     using _lock = lock(path, attempt);
     let [programs, unread] = [0, 0];
+    const losses = new Map(PLACES.map((place) => [place, 0]));
     const others = list(path).filter((name) => !isState(name));
     if (others.length > 0) {
       throw new UsageError(
@@ -44,6 +64,9 @@ export function unpin(path: string): Unpinned | undefined {
     }
     for (const state of states(path)) {
       const folder = join(path, state);
+      for (const place of PLACES) {
+        losses.set(place, (losses.get(place) ?? 0) + lostSessions(folder, LOSSES[place]));
+      }
       for (const name of list(folder)) {
         if (ringSizeOf(name) !== undefined) unread += unreadRecords(folder, name);
         const link = linkOf(name);
@@ -52,19 +75,32 @@ export function unpin(path: string): Unpinned | undefined {
       remove(folder);
     }
     removeFolder(path);
-    return { programs, unread };
+    return { programs, unread, losses };
   } catch (error) {
     if (error instanceof UsageError || error instanceof HostError) throw error;
     throw new HostError(`${attempt}: ${messageOf(error)}`);
   }
 }
 
-/** 0 where nothing tells how long they are. */
 function unreadRecords(folder: string, name: string): number {
-  try {
+  return counted(() => {
     const { translation: { sourceSize } } = describedIn(folder);
     using ring = openRing(join(folder, name));
     return Math.ceil(ring.waiting / (sourceSize + RECORD_HEADER));
+  });
+}
+
+function lostSessions(folder: string, variable: string): number {
+  return counted(() => {
+    using variables = new Variables(join(folder, nameOfMap(".bss")), describedIn(folder).variables);
+    return Number(variables.get(variable) ?? 0n);
+  });
+}
+
+/** 0 where what is pinned is not whole, or described in no known way. */
+function counted(count: () => number): number {
+  try {
+    return count();
   } catch (error) {
     if (error instanceof HostError || error instanceof SystemError) return 0;
     throw error;

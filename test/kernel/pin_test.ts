@@ -213,7 +213,8 @@ Deno.test("a ring that is described in no known way: refused before anything is 
       "records are described in no known way; remove it: tcpspan unpin",
   });
   assert.deepEqual(folders(place.folder), ["0123456789abcdef"]);
-  assert.deepEqual(unpin(place.folder), { programs: HOOKS, unread: 0 });
+  const unpinned = unpin(place.folder);
+  assert.deepEqual([unpinned?.programs, unpinned?.unread], [HOOKS, 0]);
 });
 
 Deno.test("a folder that another user could touch is refused", async () => {
@@ -245,6 +246,16 @@ Deno.test("losses() goes on counting what the ring had no room for while no trac
   const { ringFull } = trace.losses();
   assert.ok(ringFull > 0);
   assert.ok(kept.length + ringFull >= ends);
+});
+
+Deno.test("unpin() tells what the ring had no room for", async () => {
+  await using place = await pinFolder(2 ** 18);
+  await (await capture(place.options))[Symbol.asyncDispose]();
+  const { ends } = await makeSessions({ clients: 2, threads: 2, sessions: 300 });
+  const unpinned = unpin(place.folder);
+  const ringFull = unpinned?.losses.get("ring_full") ?? 0;
+  assert.ok(ringFull > 0);
+  assert.ok((unpinned?.unread ?? 0) + ringFull >= ends);
 });
 
 Deno.test("unpin() detaches everything, and tells what nobody had read", async () => {
