@@ -87,7 +87,7 @@ export class Reloader {
     exporters.lookAnew();
     try {
       const stale = await this.#inTime("certificates were not read", this.#stale());
-      const read = await unlessAborted(readSettings(), stop);
+      const read = await this.#inTime("the config was not read", readSettings());
       const { settings, fixed } = keepFixed(this.#settings, read);
       const changes = await this.#apply(settings, stale, capture);
       log.info(`reloaded ${file}: ${describeChanges(changes)}`);
