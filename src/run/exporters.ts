@@ -199,7 +199,7 @@ export class Exporters {
     const running = find(this.#running, id);
     if (running?.queue.canTake(queueSettings) === false) {
       throw new UsageError(
-        `exporters.${id}.sending_queue: its place on disk cannot change while it is in use: ` +
+        `exporters.${id}.sending_queue: its place on disk cannot change while the exporter runs: ` +
           "start tcpspan again, or give the exporter another name",
       );
     }

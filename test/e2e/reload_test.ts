@@ -286,7 +286,7 @@ Deno.test("a queue's place on disk stays while it is in use; with its exporter i
     assert.equal(
       await reload(tool, config(other)),
       "tcpspan: reload: kept the running config: exporters.otlp.sending_queue: its place on disk " +
-        "cannot change while it is in use: start tcpspan again, or give the exporter another name",
+        "cannot change while the exporter runs: start tcpspan again, or give the exporter another name",
     );
   }
   assert.equal(
