@@ -35,6 +35,8 @@ export class FrameReader {
   offset: number;
   /** Of damage: sessions that are lost with it, as far as a header that is whole tells. */
   lostSessions = 0;
+  /** Of damage: whether all bytes of its first frame are there, so that it is not a write cut short. */
+  isWrongInPlace = false;
   readonly #source: FrameSource;
   readonly #window: Uint8Array<ArrayBuffer>;
   readonly #view: DataView<ArrayBuffer>;
@@ -85,6 +87,7 @@ export class FrameReader {
         return "frame";
       }
       this.lostSessions = sessions;
+      this.isWrongInPlace = true;
       // a header that is right tells how long the damage is, unless bytes are missing or too many
       this.#position = this.#search(at + FRAME_HEADER, end);
       if (this.#position === end && end < size && this.#header(end) === undefined) {
@@ -115,6 +118,7 @@ export class FrameReader {
 
   #damage(searchFrom: number, lostSessions: number): "damage" {
     this.lostSessions = lostSessions;
+    this.isWrongInPlace = false;
     this.#position = this.#search(searchFrom, this.#source.size);
     return "damage";
   }

@@ -117,8 +117,8 @@ export class Segment implements FrameSource {
   }
 
   /**
-   * Counts the sessions from `from` on, and cuts off what is behind the last frame and no frame, as a
-   * crash leaves it.
+   * Counts the sessions from `from` on, those of damaged frames too, and cuts off what is behind the
+   * last frame and no frame, as a crash leaves it.
    * @param window memory of `WINDOW` bytes
    * @returns sessions, and bytes that were cut
    * @throws an error of the operating system
@@ -126,17 +126,17 @@ export class Segment implements FrameSource {
   walk(window: Uint8Array<ArrayBuffer>, from: number): { sessions: number; cut: number } {
     const reader = new FrameReader(this, window, from);
     let sessions = 0;
-    let [tail, tailSessions] = [this.size, 0];
+    let tail = this.size;
     for (let found = reader.next(); found !== "end"; found = reader.next()) {
-      if (found === "damage" && reader.position >= this.size) {
-        [tail, tailSessions] = [reader.offset, reader.lostSessions];
+      if (found === "damage" && reader.position >= this.size && !reader.isWrongInPlace) {
+        tail = reader.offset;
+        break;
       }
       sessions += found === "frame" ? reader.payload.length / this.recordSize : reader.lostSessions;
     }
     const cut = this.size - tail;
     if (cut > 0) {
       this.size = tail;
-      sessions -= tailSessions;
       try {
         Deno.truncateSync(this.path, tail);
       } catch (error) {

@@ -102,6 +102,19 @@ Deno.test("torn at any byte of its last frame: the rest is delivered, the cut to
   }
 });
 
+Deno.test("a last frame with a wrong record, and one that was hardly begun: the first is counted", async () => {
+  const [, , start = 0] = STARTS;
+  const bytes = Buffer.concat([TORN, TORN.subarray(start, start + 9)]);
+  bytes[start + 50] = 0xee;
+  const { found, corrupt, corruptBytes, warnings } = await deliver(bytes);
+  assert.deepEqual([found, corrupt, corruptBytes], [numbers(1, 5), 2, bytes.length - start]);
+  assert.deepEqual(warnings, [
+    `SPOOL/0000000000000001.seg: ${
+      592 + 9
+    } bytes at ${start} are damaged; what is whole is delivered`,
+  ]);
+});
+
 Deno.test("the cut is made in the file, so that it is told once", async () => {
   await using folder = await spoolOf(TORN.subarray(0, -1));
   for (const told of [1, 0]) {
@@ -149,8 +162,9 @@ for (const [name, segment] of [["sealed", SEALED], ["not sealed", TORN]] as cons
       assert.deepEqual(found, whole, `byte ${at}`);
       assert.deepEqual(left, []);
       const lost = hit < 0 || hit === FRAMES.length ? 0 : FRAMES[hit] ?? 0;
-      if (segment === SEALED && hit < FRAMES.length) {
-        assert.equal(corrupt, lost, `byte ${at}`); // it tells how many there were
+      const isInRecord = hit >= 0 && at >= (STARTS[hit] ?? 0) + FRAME_HEADER;
+      if (segment === SEALED && hit < FRAMES.length || isInRecord) {
+        assert.equal(corrupt, lost, `byte ${at}`); // it tells how many there were, or the frame does
       }
       assert.ok(corruptBytes >= lost * RECORD.size);
       assert.equal(warnings.length, hit < 0 ? 0 : 1, `byte ${at}: ${warnings}`);
