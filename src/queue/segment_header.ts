@@ -10,6 +10,8 @@
  * | 24     | 16    | boot id of the host (random(4)), without which a cgroup's id tells nothing   |
  * | 40     |       | layout of the records, as `RECORD_DESCRIPTION` has it                        |
  * | end −4 | 4     | CRC-32 of all before                                                         |
+ *
+ * The first 16 bytes and the checksum are the same in every format, so that damage is told from it.
  */
 import { crc32 } from "node:zlib";
 import { RECORD_DESCRIPTION } from "../record_layout.ts";
@@ -67,11 +69,13 @@ export const HEADER_SIZE = LAYOUT + encoder.encode(RECORD_DESCRIPTION).length + 
  * @returns why there is none that can be used, in words, where there is none
  */
 export function readHeader(bytes: Uint8Array<ArrayBuffer>): SegmentHeader | string {
-  const format = readFormat(bytes);
-  if (format !== undefined && format !== FORMAT) {
-    return `it is of another version of tcpspan (format ${format}, expected ${FORMAT})`;
-  }
   const size = checkedSize(bytes);
+  if (size !== undefined) {
+    const format = viewOf(bytes).getUint32(8, true);
+    if (format !== FORMAT) {
+      return `it is of another version of tcpspan (format ${format}, expected ${FORMAT})`;
+    }
+  }
   const header = size === undefined ? repaired(bytes) : bytes.subarray(0, size);
   if (header === undefined) return "it is no segment of a queue, or its beginning is damaged";
   const text = header.subarray(LAYOUT, -CHECKSUM);
@@ -86,16 +90,14 @@ export function readHeader(bytes: Uint8Array<ArrayBuffer>): SegmentHeader | stri
   };
 }
 
-/** Version of the format; undefined if the bytes do not begin like a segment. */
-function readFormat(bytes: Uint8Array<ArrayBuffer>): number | undefined {
-  if (bytes.length < LAYOUT || decoder.decode(bytes.subarray(0, 8)) !== MAGIC) return undefined;
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(8, true);
+function viewOf(bytes: Uint8Array<ArrayBuffer>): DataView<ArrayBuffer> {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** Length of the header, if it is whole. */
+/** Length of the header, of whichever format, if it is whole. */
 function checkedSize(bytes: Uint8Array<ArrayBuffer>): number | undefined {
-  if (readFormat(bytes) === undefined) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length < LAYOUT || decoder.decode(bytes.subarray(0, 8)) !== MAGIC) return undefined;
+  const view = viewOf(bytes);
   const size = view.getUint32(12, true);
   if (size < LAYOUT + CHECKSUM || size > bytes.length) return undefined;
   const checksum = view.getUint32(size - CHECKSUM, true);

@@ -152,11 +152,6 @@ for (const [name, segment] of [["sealed", SEALED], ["not sealed", TORN]] as cons
       const bytes = Uint8Array.from(segment);
       bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8));
       const { found, corrupt, corruptBytes, warnings, left } = await deliver(bytes);
-      if (at >= 8 && at < 12) { // the version of the format
-        assert.deepEqual([found, left], [[], ["0000000000000001.seg"]], `byte ${at}`);
-        assert.equal(warnings.length, 1);
-        continue;
-      }
       const hit = STARTS.findLastIndex((start) => start <= at);
       const whole = frames.filter((_, i) => i !== hit).flat();
       assert.deepEqual(found, whole, `byte ${at}`);
@@ -262,8 +257,9 @@ Deno.test("files of others in the folder are left alone, and told", async () => 
 });
 
 Deno.test("a segment of another format is left for the version that knows it", async () => {
-  const other = Uint8Array.from(SEALED);
+  const other = Buffer.from(SEALED);
   other[8] = 2;
+  other.writeUInt32LE(crc32(other.subarray(0, HEADER_SIZE - 4)), HEADER_SIZE - 4);
   const { found, warnings, left } = await deliver(other, SEALED);
   assert.deepEqual([found, left], [ALL, ["0000000000000001.seg"]]);
   assert.deepEqual(warnings, [
