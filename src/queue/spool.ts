@@ -198,6 +198,7 @@ export class Spool {
 
   /** Closes all files; removes the segments if all is done. */
   async close(): Promise<void> {
+    this.#endReading();
     if (this.#length === 0 && this.#taken.length === 0) {
       this.#removable.push(...this.#segments.splice(0));
       this.#bytes = 0;
@@ -244,8 +245,13 @@ export class Spool {
     if (segment === this.#written) return undefined;
     segment.isTaken = true;
     segment.close();
-    this.#reader = undefined;
+    this.#endReading();
     return this.#reading();
+  }
+
+  #endReading(): void {
+    if (this.#reader !== undefined) this.#notices.ended(this.#reader.segment.path);
+    this.#reader = undefined;
   }
 
   #damaged(segment: Segment, offset: number, bytes: number, sessions: number): void {
@@ -378,7 +384,7 @@ export class Spool {
     this.#length -= oldest.waiting;
     oldest.waiting = 0;
     oldest.isTaken = true;
-    if (this.#reader?.segment === oldest) this.#reader = undefined;
+    if (this.#reader?.segment === oldest) this.#endReading();
     this.#remove(oldest);
     this.#clean();
     return true;

@@ -1,4 +1,7 @@
-/** What a spool says to the user, no more often than once a minute of each kind. */
+/**
+ * What a spool says to the user, no more often than once a minute of each kind, and once for each
+ * segment that is damaged.
+ */
 import { UsageError } from "../errors.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "../limiter.ts";
 import { isSystemError, systemReason } from "../system_error.ts";
@@ -11,6 +14,10 @@ export class SpoolNotices {
   readonly #cleaning = new Limiter(NOTICE_INTERVAL_MS);
   readonly #damage = new Limiter(NOTICE_INTERVAL_MS);
   #isFaultTold = false;
+  // of the segment that is read
+  #places = 0;
+  #damagedBytes = 0;
+  #isAllTold = true;
 
   /** @param path of the spool */
   constructor(path: string, warn: (message: string) => void) {
@@ -46,10 +53,27 @@ export class SpoolNotices {
     );
   }
 
-  /** `bytes` in the file at `path` are no whole frame. */
+  /** `bytes` in the file at `path`, which is read, are no whole frame. */
   damaged(path: string, offset: number, bytes: number): void {
-    if (!this.#damage.allows()) return;
+    this.#places++;
+    this.#damagedBytes += bytes;
+    if (!this.#damage.allows()) {
+      this.#isAllTold = false;
+      return;
+    }
     this.#warn(`${path}: ${bytes} bytes at ${offset} are damaged; what is whole is delivered`);
+  }
+
+  /** No more is read of the file at `path`: tells all of its damage, unless each place was told. */
+  ended(path: string): void {
+    if (!this.#isAllTold) {
+      const places = this.#places === 1 ? "one place" : `${this.#places} places`;
+      this.#warn(
+        `${path}: ${this.#damagedBytes} bytes in ${places} are damaged; what is whole is delivered`,
+      );
+    }
+    this.#places = this.#damagedBytes = 0;
+    this.#isAllTold = true;
   }
 
   cannotRead(path: string, error: unknown): void {

@@ -300,6 +300,45 @@ Deno.test("a frame with more sessions than a batch is delivered in several", asy
   assert.deepEqual(drain(open.spool), ALL);
 });
 
+for (const end of ["its end", "close()", "drop_oldest"] as const) {
+  Deno.test(`of several places that are damaged in a segment, the sum is told: ${end}`, async () => {
+    const bytes = Uint8Array.from(SEALED);
+    for (const start of STARTS.slice(0, 2)) bytes[start + 50] = 0xee;
+    const one = Uint8Array.from(SEALED);
+    one[(STARTS[0] ?? 0) + 50] = 0xee;
+    await using folder = await spoolOf(bytes, one);
+    const { spool, warnings } = openSpool(folder.path, { batchSize: 1 });
+    const [first = 0, second = 0, third = 0] = STARTS;
+    const told = [
+      `SPOOL/0000000000000001.seg: ${
+        second - first
+      } bytes at ${first} are damaged; what is whole is ` +
+      "delivered",
+    ];
+    spool.done(takeOne(spool));
+    assert.deepEqual(warnings, told);
+    if (end === "drop_oldest") {
+      for (let next = 1; spool.append(sessions(next, 40), end) > 0 && next < 200;) next += 40;
+    } else if (end === "its end") drain(spool);
+    await spool.close();
+    told.push(
+      `SPOOL/0000000000000001.seg: ${
+        third - first
+      } bytes in 2 places are damaged; what is whole is ` +
+        "delivered",
+    );
+    if (end === "its end") {
+      told.push(
+        `SPOOL/0000000000000002.seg: ${
+          second - first
+        } bytes in one place are damaged; what is whole ` +
+          "is delivered",
+      );
+    }
+    assert.deepEqual(warnings, told);
+  });
+}
+
 Deno.test("a segment in which nothing is whole is gone when that has shown", async () => {
   const bytes = Uint8Array.from(SEALED);
   for (const start of STARTS.slice(0, -1)) bytes[start + 50] = 0xee;
