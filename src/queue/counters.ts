@@ -17,7 +17,7 @@ export interface QueueCounters {
   failed: number;
   /** Of those that failed, the ones refused from an export that was taken (partial success). */
   rejected: number;
-  /** Lost because they were damaged on disk. */
+  /** Lost because they were damaged on disk, or taken away from there. */
   corrupt: number;
   /** Bytes damaged on disk, whether or not it is known how many sessions they were. */
   corruptBytes: number;

@@ -26,6 +26,8 @@ export class Segment implements FrameSource {
   size: number;
   /** Sessions in it that nobody has taken yet. */
   waiting = 0;
+  /** Sessions in it that were taken, and left for the next run. */
+  left = 0;
   /** Whether all of it was taken. */
   isTaken = false;
   /** Whether a write failed of which the start is still there: nothing may come behind it. */
@@ -101,9 +103,14 @@ export class Segment implements FrameSource {
     this.size += bytes.length;
   }
 
-  /** Whether its file was removed while it is open. */
+  /** Whether its path has no file any more, or another one; no later run finds it then. */
   get isGone(): boolean {
-    return this.#file?.statSync().nlink === 0;
+    try {
+      return Deno.lstatSync(this.path).ino !== this.#inode;
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+    }
   }
 
   /** Sessions that its seal tells of; undefined where it has none. @throws as `readAt` */
@@ -161,11 +168,7 @@ export class Segment implements FrameSource {
   /** Removes the file, unless it is another by now. @throws an error of the operating system */
   remove(): void {
     this.close();
-    try {
-      if (Deno.lstatSync(this.path).ino === this.#inode) Deno.removeSync(this.path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    if (!this.isGone) Deno.removeSync(this.path);
   }
 
   #open(): Deno.FsFile {

@@ -22,11 +22,16 @@ const LEAST_SEGMENTS = 8; // that `maxBytes` are divided into, since room comes 
 const MOST_IN_FRAME = 4096; // sessions
 const PAUSE_MS = 1000; // after a failure, before the disk is tried again
 
+/** What a batch has of one segment. */
+interface Part {
+  readonly segment: Segment;
+  readonly sessions: number;
+}
+
 /** A batch that was taken from a spool, whose place there is kept until it is done. */
 export interface Taken {
   readonly batch: SessionBatch;
-  /** Those that its sessions are in. */
-  readonly segments: readonly Segment[];
+  readonly parts: readonly Part[];
   /** Behind its last session, and behind what followed it and is done. */
   end: Place;
 }
@@ -150,13 +155,13 @@ export class Spool {
   take(): Taken | undefined {
     const bytes = this.#memory.take();
     const { capacity } = this.#memory;
-    const segments: Segment[] = [];
+    const parts: Part[] = [];
     let count = 0;
     let end: Place | undefined;
     for (let reader = this.#reading(); reader !== undefined && count < capacity;) {
       const some = this.#read(reader, bytes.subarray(count * RECORD.size), capacity - count);
       if (some > 0) {
-        segments.push(reader.segment);
+        parts.push({ segment: reader.segment, sessions: some });
         end = reader.place;
         count += some;
       }
@@ -165,7 +170,7 @@ export class Spool {
     let taken: Taken | undefined;
     if (end !== undefined) {
       const batch = new SessionBatch(bytes.subarray(0, count * RECORD.size));
-      this.#taken.push(taken = { batch, segments, end });
+      this.#taken.push(taken = { batch, parts, end });
     } else this.#memory.give(bytes);
     this.#trim(); // not before: the batch needs the segments that it is from
     return taken;
@@ -194,11 +199,13 @@ export class Spool {
   /** Leaves what was taken for the next run: nothing is taken any more. */
   leave(taken: Taken): void {
     this.#length += taken.batch.length;
+    for (const { segment, sessions } of taken.parts) segment.left += sessions;
   }
 
-  /** Closes all files; removes the segments if all is done. */
+  /** Closes all files; removes the segments if all is done. What is left without a file is lost. */
   async close(): Promise<void> {
     this.#endReading();
+    this.#loseGone();
     if (this.#length === 0 && this.#taken.length === 0) {
       this.#removable.push(...this.#segments.splice(0));
       this.#bytes = 0;
@@ -266,6 +273,20 @@ export class Spool {
     this.#counters.corrupt += sessions;
   }
 
+  /** Counts what no later run will find: it could be read only as long as its file was open. */
+  #loseGone(): void {
+    for (const segment of this.#segments.filter(({ waiting, left }) => waiting + left > 0)) {
+      if (!segment.isGone) continue;
+      this.#notices.cannotRead(segment.path, new Deno.errors.NotFound());
+      this.#length -= segment.left;
+      this.#counters.corrupt += segment.left;
+      segment.left = 0;
+      this.#lose(segment, segment.waiting);
+      this.#abandon(segment);
+      segment.close();
+    }
+  }
+
   /** Gives up a segment that cannot be read, and leaves its file where it is. */
   #abandon(segment: Segment): void {
     this.#segments.splice(this.#segments.indexOf(segment), 1);
@@ -281,7 +302,7 @@ export class Spool {
   }
 
   #isUnderWay(segment: Segment): boolean {
-    return this.#taken.some(({ segments }) => segments.includes(segment));
+    return this.#taken.some(({ parts }) => parts.some((part) => part.segment === segment));
   }
 
   #remove(segment: Segment): void {

@@ -52,7 +52,7 @@ export interface ExporterHealth {
   readonly failed: number;
   /** Lost because the queue was full. */
   readonly dropped: number;
-  /** Lost because what was on disk could not be read back. */
+  /** Lost because what was on disk could not be read back, or was taken away. */
   readonly corrupt: number;
   /** Bytes that could not be read back, also where nobody knows how many sessions they were. */
   readonly corruptBytes: number;

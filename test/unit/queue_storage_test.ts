@@ -308,6 +308,46 @@ Deno.test("where the disk can't be written, drop_oldest drops what is oldest in 
   assert.equal(queue.counters.dropped, 30); // neither delivered nor written until the end
 });
 
+for (
+  const [name, take] of [
+    ["was removed", (path: string) => Deno.removeSync(path, { recursive: true })],
+    ["was moved", (path: string) => Deno.renameSync(path, `${path}.moved`)],
+    ["was emptied of segments", (path: string) => {
+      for (const each of segments(join(path, ".."))) Deno.removeSync(each);
+    }],
+  ] as const
+) {
+  Deno.test(`of a folder that ${name}, what was in it can be delivered; at the end it is lost`, async () => {
+    for (const isBack of [true, false]) {
+      await using folder = await makeTempFolder();
+      let isUp = false;
+      const exporter = new FakeExporter(() => isUp ? SUCCESS : BUSY);
+      const retry = { initialInterval: 1, maxInterval: 10, maxElapsedTime: 0 };
+      const { queue, warnings } = await open(folder.path, exporter, { storage: DISK_FIRST, retry });
+      queue.push(sessions(1, 200));
+      await until(() => queue.inFlight === 10);
+      take(join(folder.path, FOLDER));
+      await sleep(1050); // the queue looks for its file once a second
+      queue.push(sessions(201, 50)); // into memory and, a second later, a new folder
+      await sleep(1050);
+      queue.push(sessions(251, 50));
+      check(queue);
+      const { dropped } = queue.counters;
+      isUp = isBack;
+      if (isBack) await until(() => queue.length + queue.inFlight === 0);
+      await queue.close(1000);
+      check(queue);
+      assert.equal(queue.counters.corrupt, isBack ? 0 : 200);
+      const rest = await left(folder.path);
+      assert.equal(rest.length, queue.length);
+      assert.deepEqual([rest.length, dropped], isBack ? [0, 30] : [70, 30]);
+      assert.equal(exporter.delivered.length, isBack ? 270 : 0);
+      const told = warnings.some((line) => line.endsWith(".seg: it was removed"));
+      assert.equal(told, !isBack, warnings.join("\n"));
+    }
+  });
+}
+
 Deno.test("close() tries a disk that failed a moment ago once more", async () => {
   await using folder = await makeTempFolder();
   const { queue } = await open(folder.path, busy(), { storage: DISK_FIRST });
@@ -320,7 +360,7 @@ Deno.test("close() tries a disk that failed a moment ago once more", async () =>
   queue.push(sessions(6, 15));
   Deno.removeSync(path);
   await queue.close(100);
-  assert.equal(queue.counters.dropped, 0);
+  assert.deepEqual([queue.counters.dropped, queue.counters.corrupt], [0, 5]);
   check(queue);
   assert.deepEqual(await left(folder.path), numbers(6, 15)); // the others went with their file
 });

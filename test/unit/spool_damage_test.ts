@@ -361,6 +361,34 @@ Deno.test("a file that is removed while it waits is lost, counted and told", asy
   assert.deepEqual(open.warnings, ["cannot read SPOOL/0000000000000002.seg: it was removed"]);
 });
 
+Deno.test("what is left in a file that was removed is lost at the end, counted and told", async () => {
+  await using folder = await makeTempFolder();
+  const { spool, counters, warnings } = openSpool(folder.path, { batchSize: 5 });
+  spool.append(sessions(1, 40), "drop_newest"); // 11 in a segment
+  spool.done(takeOne(spool));
+  for (const taken of [takeOne(spool), takeOne(spool)]) spool.leave(taken); // of two segments
+  Deno.removeSync(segmentPath(folder, 1));
+  Deno.renameSync(segmentPath(folder, 3), join(folder.path, "elsewhere"));
+  await spool.close();
+  assert.deepEqual([spool.length, counters.corrupt], [18, 6 + 11]);
+  assert.deepEqual(warnings, ["cannot read SPOOL/0000000000000001.seg: it was removed"]);
+  await using after = openSpool(folder.path);
+  assert.equal(after.spool.length, 18);
+  assert.deepEqual(drain(after.spool), [...numbers(12, 11), ...numbers(34, 7)]);
+});
+
+Deno.test("a file that is another by the end has lost what was left in the one before", async () => {
+  await using folder = await makeTempFolder();
+  const { spool, counters } = openSpool(folder.path);
+  spool.append(sessions(1, 5), "drop_newest");
+  const path = segmentPath(folder, 1);
+  Deno.writeTextFileSync(`${path}.other`, "");
+  Deno.renameSync(`${path}.other`, path);
+  await spool.close();
+  assert.deepEqual([spool.length, counters.corrupt], [0, 5]);
+  assert.equal(Deno.readTextFileSync(path), "");
+});
+
 Deno.test("bits that flip in a file while it waits cost its frame, counted and told", async () => {
   await using folder = await makeTempFolder();
   await using open = openSpool(folder.path);
