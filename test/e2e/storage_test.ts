@@ -86,6 +86,30 @@ for (
   });
 }
 
+Deno.test("what is taken away while tcpspan runs is told as lost, the rest as kept", async () => {
+  await using folder = await makeTempFolder();
+  await using nginx = await startNginx();
+  const text = config(nginx, freePort(), `{ persistent: true, storage: ${folder.path} }`);
+  await using tool = await startTcpspan([], { config: text });
+  await make(nginx, tool, SESSIONS);
+  Deno.removeSync(join(folder.path, "otlp%2Flate"), { recursive: true });
+  await new Promise((resolve) => setTimeout(resolve, 1100)); // it looks for its file once a second
+  await make(nginx, tool, SESSIONS);
+  const { status, stderr } = await tool.stop("SIGTERM");
+  assert.equal(status, 0);
+  const [, captured] = /captured (\d+) sessions/.exec(stderr) ?? [];
+  const [, kept] = /^tcpspan: otlp\/late keeps (\d+) sessions on disk$/m.exec(stderr) ?? [];
+  const [, lost] =
+    /^tcpspan: lost (\d+) sessions: otlp\/late: not readable on disk$/m.exec(stderr) ?? [];
+  assert.ok(Number(lost) >= SESSIONS, stderr);
+  assert.equal(Number(kept) + Number(lost), Number(captured), stderr);
+  assert.match(stderr, /cannot read \S+\.seg: it was removed/);
+  await using again = await startTcpspan([], { config: text });
+  const [found] = await again.stderr.waitForLines(1, (line) => line.includes("earlier run"));
+  assert.ok(found?.text.startsWith(`tcpspan: otlp/late: ${kept} sessions of an earlier run`));
+  await again.stop("SIGTERM");
+});
+
 Deno.test("a storage is relative to the config file, and no business of two at once", async () => {
   const text = `
 exporters:
