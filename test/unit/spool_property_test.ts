@@ -3,7 +3,16 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { WhenFull } from "../../src/exporter.ts";
 import type { Taken } from "../../src/queue/spool.ts";
-import { crash, drain, numbers, type OpenedSpool, openSpool, pids, sessions } from "../spool.ts";
+import {
+  crash,
+  drain,
+  numbers,
+  type OpenedSpool,
+  openSpool,
+  pids,
+  segments,
+  sessions,
+} from "../spool.ts";
 import { makeTempFolder, type TempFolder } from "../temp_folder.ts";
 
 type Step =
@@ -169,3 +178,50 @@ for (const whenFull of ["drop_newest", "drop_oldest"] as const) {
     );
   });
 }
+
+const loss = fc.oneof(
+  fc.record({ do: fc.constant("append" as const), count: fc.nat(30) }),
+  fc.record({ do: fc.constant("take" as const) }),
+  fc.record({ do: fc.constant("done" as const) }), // with what was taken first
+  fc.record({ do: fc.constant("remove" as const), which: fc.nat(10) }), // a segment's file
+);
+
+Deno.test("whichever files are taken away, what is told as kept at the end is what the next run finds", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(loss, { maxLength: 40, size: "max" }),
+      fc.integer({ min: 1, max: 30 }),
+      async (steps, batchSize) => {
+        await using folder = await makeTempFolder();
+        const { spool, counters } = openSpool(folder.path, { batchSize });
+        const taken: Taken[] = [];
+        let accepted = 0;
+        let delivered = 0;
+        for (const step of steps) {
+          if (step.do === "append") {
+            accepted += spool.append(sessions(accepted + 1, step.count), "drop_newest");
+          } else if (step.do === "take") {
+            const next = spool.take();
+            if (next !== undefined) taken.push(next);
+          } else if (step.do === "done") {
+            const first = taken.shift();
+            if (first === undefined) continue;
+            delivered += first.batch.length;
+            spool.done(first);
+          } else {
+            const files = segments(folder.path);
+            const file = files[step.which % (files.length || 1)];
+            if (file !== undefined) Deno.removeSync(file);
+          }
+        }
+        for (const each of taken) spool.leave(each);
+        await spool.close();
+        assert.equal(accepted, delivered + counters.corrupt + spool.length);
+        await using after = openSpool(folder.path);
+        assert.equal(after.spool.length, spool.length);
+        assert.equal(drain(after.spool).length, spool.length);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
