@@ -4,10 +4,11 @@ import type { ExporterHealth, Health } from "./health.ts";
 
 /** Tells how it is: lines for people, an object with all of it for machines. */
 export function report(health: Health): void {
-  log.report("health", lines(health), { health });
+  log.report("health", reportLines(health), { health });
 }
 
-function lines(health: Health): string[] {
+/** The report as people read it. */
+export function reportLines(health: Health): string[] {
   const { losses, ring, exporters } = health;
   const rows: [name: string, value: string][] = [
     ["uptime", `${health.uptimeSeconds.toFixed(0)} s`],
@@ -32,7 +33,7 @@ function lines(health: Health): string[] {
         `rejected ${exporter.rejected}`,
         `not delivered ${exporter.failed}`,
         `queue full ${exporter.dropped}`,
-        ...exporter.corruptBytes === 0
+        ...exporter.corrupt === 0 && exporter.corruptBytes === 0 // one may be 0: a file is gone, say
           ? []
           : [`corrupt ${exporter.corrupt} (${bytes(exporter.corruptBytes)})`],
         `retries ${exporter.retries}`,

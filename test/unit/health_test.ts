@@ -6,6 +6,7 @@ import { newCounters } from "../../src/queue/counters.ts";
 import { ExporterQueue } from "../../src/queue/queue.ts";
 import { type CaptureSource, HealthMonitor } from "../../src/telemetry/health.ts";
 import { describeLosses, lossesOf } from "../../src/telemetry/losses.ts";
+import { reportLines } from "../../src/telemetry/report.ts";
 import { RecentMaximum } from "../../src/telemetry/recent_maximum.ts";
 import { stopClock } from "../clock.ts";
 import { makeBatch } from "../fixtures.ts";
@@ -143,6 +144,20 @@ Deno.test("RecentMaximum forgets after a minute or two, and shows a peak to ever
   assert.equal(maximum.value, 1);
   clock.advance(120_000);
   assert.equal(maximum.value, 0);
+});
+
+Deno.test("reportLines() tells what was lost on disk: bytes, sessions, or both", () => {
+  for (
+    const [corrupt, corruptBytes, told] of [
+      [0, 0, undefined],
+      [0, 20, "corrupt 0 (20 B)"],
+      [5, 0, "corrupt 5 (0 B)"],
+    ] as const
+  ) {
+    const exporters = [makeExporterHealth({ corrupt, corruptBytes })];
+    const line = reportLines({ ...HEALTH, exporters }).at(-1) ?? "";
+    assert.equal(/corrupt[^,]*/.exec(line)?.[0], told);
+  }
 });
 
 Deno.test("lossesOf() has every place once, also without a loss", () => {
