@@ -16,3 +16,8 @@ export function showBytes(bytes: number): string {
   }
   return `${bytes}${UNITS[unit]}`;
 }
+
+/** A duration in milliseconds as the config file writes it: `500ms`, `90s`. */
+export function showDuration(ms: number): string {
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}

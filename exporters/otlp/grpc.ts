@@ -5,8 +5,9 @@ import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
 import { UsageError } from "../../src/errors.ts";
+import { showDuration } from "../../src/messages.ts";
 import type { Signal } from "./environment.ts";
-import { connectionReason, Reasons, shownDuration } from "./reason.ts";
+import { connectionReason, Reasons } from "./reason.ts";
 import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transport.ts";
 import { readRpcStatus } from "./rpc_status.ts";
 
@@ -142,7 +143,7 @@ export class GrpcTransport implements OtlpTransport {
       return this.#reasons.of("given up at shutdown");
     }
     if (code === grpc.status.DEADLINE_EXCEEDED && /^(context )?deadline exceeded/i.test(details)) {
-      return this.#reasons.of(`no complete answer within ${shownDuration(timeoutMillis)}`);
+      return this.#reasons.of(`no complete answer within ${showDuration(timeoutMillis)}`);
     }
     const connection = connectionDetail(details);
     return connection === undefined || code !== grpc.status.UNAVAILABLE

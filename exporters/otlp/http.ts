@@ -3,8 +3,9 @@ import * as http from "node:http";
 import * as https from "node:https";
 import * as zlib from "node:zlib";
 import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
+import { showDuration } from "../../src/messages.ts";
 import { classify, type HttpAnswer } from "./http_answer.ts";
-import { Reasons, shownDuration } from "./reason.ts";
+import { Reasons } from "./reason.ts";
 import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transport.ts";
 import { urlCredentials } from "./url_credentials.ts";
 
@@ -86,7 +87,7 @@ export class HttpTransport implements OtlpTransport {
     const timer = setTimeout(
       giveUp,
       timeoutMillis,
-      `no complete answer within ${shownDuration(timeoutMillis)}`,
+      `no complete answer within ${showDuration(timeoutMillis)}`,
     );
     const abort = () => giveUp("given up at shutdown");
     signal?.addEventListener("abort", abort);

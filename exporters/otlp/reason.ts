@@ -55,11 +55,6 @@ export function connectionReason(message: string): string {
   return CONNECTION_ERRORS[code] ?? message;
 }
 
-/** A duration in milliseconds as the config file writes it. */
-export function shownDuration(ms: number): string {
-  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
-}
-
 /** Scheme, host, port and path: credentials and query can be secret. */
 function shownUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname === "/" ? "" : url.pathname}`;

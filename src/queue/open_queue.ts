@@ -4,7 +4,7 @@ import { newCounters } from "./counters.ts";
 import { batchMemory, ExporterQueue, type OpenStorage } from "./queue.ts";
 import { UsageError } from "../errors.ts";
 import type { Exporter, QueueSettings, StorageSettings } from "../exporter.ts";
-import type { Warn } from "../log.ts";
+import { log, type Warn } from "../log.ts";
 import { countSessions } from "../messages.ts";
 import { isSystemError } from "../system_error.ts";
 
@@ -52,7 +52,11 @@ async function openStorage(
       warn: (message) => warn(`${id}: ${message}`),
     });
     if (counters.restored > 0) {
-      warn(`${id}: ${countSessions(counters.restored)} of an earlier run are in ${spool.path}`);
+      const { restored } = counters;
+      log.info(`${id}: ${countSessions(restored)} of an earlier run are in ${spool.path}`, {
+        exporter: id,
+        sessions: restored,
+      });
     }
     return { spool, memory, counters };
   } catch (error) {

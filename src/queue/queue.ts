@@ -324,6 +324,7 @@ export class ExporterQueue {
         return this.#release(work);
       }
       this.#retrying(outcome.reason);
+      if (wait > (settings.retry?.maxInterval ?? 0)) this.#notices.askedToWait(wait);
       await delay(wait, this.#stopping ? this.#abort.signal : this.#wait.signal);
       if (this.#leaving) return this.#leave(work);
       this.counters.retries++;

@@ -1,13 +1,14 @@
 /** What a queue says to the user, rate-limited. */
 import { Limiter, NOTICE_INTERVAL_MS } from "../limiter.ts";
 import type { Warn } from "../log.ts";
-import { countSessions } from "../messages.ts";
+import { countSessions, showDuration } from "../messages.ts";
 
 /** The messages of one queue. */
 export class QueueNotices {
   readonly #warn: Warn;
   readonly #drop = new Limiter(NOTICE_INTERVAL_MS);
   readonly #advice = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #wait = new Limiter(NOTICE_INTERVAL_MS);
   readonly #loss = new Limiter(NOTICE_INTERVAL_MS);
 
   constructor(id: string, warn: Warn) {
@@ -17,6 +18,11 @@ export class QueueNotices {
   /** @param place where sessions wait meanwhile */
   retrying(reason: string, place: string): void {
     this.#warn(`${reason}; trying again, ${place}`);
+  }
+
+  /** @param ms that the destination asks to be left alone, which is longer than the settings have it */
+  askedToWait(ms: number): void {
+    if (this.#wait.allows()) this.#warn(`the server asks for ${showDuration(ms)} without a try`);
   }
 
   recovered(): void {

@@ -162,11 +162,13 @@ Deno.test("an export that can be retried is, with growing waits, and the user he
 Deno.test("a retry waits as long as the server asked for", async () => {
   const later: ExportOutcome = { status: "retryable", reason: "busy", retryAfterMs: 120 };
   const exporter = new FakeExporter((attempt) => attempt === 1 ? later : SUCCESS);
-  const { queue } = queueFor(exporter);
+  const retry = { initialInterval: 10, maxInterval: 10, maxElapsedTime: 0 };
+  const { queue, warnings } = queueFor(exporter, { retry });
   queue.push(sessions(1, 1));
   while (queue.counters.exported === 0) await sleep(5);
   const [first = 0, second = 0] = exporter.times;
   assert.ok(second - first >= 115, `waited ${second - first} ms`);
+  assert.equal(warnings[1], "fake/1: the server asks for 120ms without a try");
   await queue.close(1000);
 });
 
