@@ -15,8 +15,16 @@ export type ExportOutcome =
   | { readonly status: "success"; readonly rejected?: number; readonly message?: string }
   /** Not taken now; worth trying again, not before `retryAfterMs` milliseconds where given. */
   | { readonly status: "retryable"; readonly reason: string; readonly retryAfterMs?: number }
-  /** Refused; another try would end the same way. */
-  | { readonly status: "failure"; readonly reason: string };
+  /**
+   * Refused; another try would end the same way. `delivered` sessions were taken all the same. One more
+   * was taken in part where `unfinished` is there, which resolves once all of it is.
+   */
+  | {
+    readonly status: "failure";
+    readonly reason: string;
+    readonly delivered?: number;
+    readonly unfinished?: Promise<void> | undefined;
+  };
 
 /**
  * A destination of sessions. It is opened before capture starts, so that a wrong path or setting is

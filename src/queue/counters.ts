@@ -13,7 +13,7 @@ export interface QueueCounters {
   exported: number;
   /** Lost because the queue was full, or could not be written and was full in memory. */
   dropped: number;
-  /** Lost because the destination refused them, or gave up on. */
+  /** Lost because the destination refused them or could not take them, or was given up on. */
   failed: number;
   /** Of those that failed, the ones refused from an export that was taken (partial success). */
   rejected: number;

@@ -50,6 +50,7 @@ export class ExporterQueue {
   #wait = new AbortController(); // cuts short the waits, not the exports
   #exports = new Map<Exporter, Set<Promise<unknown>>>(); // under way
   #inFlight = 0;
+  #unfinished = 0; // of those in flight: taken in part by exports that failed
   #endLinger: (() => void) | undefined; // of the consumer that waits for a batch to fill up
   #spoolNext = false; // whose turn it is where sessions wait in memory and on disk
   #stopping = false;
@@ -186,6 +187,7 @@ export class ExporterQueue {
     await Promise.all(this.#consumers.values());
     await this.#closeStorage();
     await Promise.all([this.#shutDown(this.#exporter), ...this.#retired]);
+    this.#loseUnfinished();
     timers.forEach(clearTimeout);
   }
 
@@ -303,7 +305,7 @@ export class ExporterQueue {
       }
       if (this.#abort.signal.aborted && this.#spool !== undefined) return this.#leave(work);
       if (outcome.status === "failure") {
-        this.#lose(batch.length, outcome.reason);
+        this.#failed(outcome, batch.length);
         return this.#release(work);
       }
       if (settings !== this.#settings) {
@@ -428,6 +430,40 @@ export class ExporterQueue {
     this.#recovered();
     if (lost > 0) this.#lose(lost, `rejected: ${message ?? "no reason given"}`, "rejected");
     else if (message !== undefined) this.#notices.advice(message);
+  }
+
+  #failed(
+    { reason, delivered = 0, unfinished }: Extract<ExportOutcome, { status: "failure" }>,
+    sessions: number,
+  ): void {
+    const taken = Math.min(delivered, sessions);
+    this.counters.exported += taken;
+    let lost = sessions - taken;
+    if (unfinished !== undefined && lost > 0) {
+      lost--;
+      this.#follow(unfinished);
+    }
+    if (lost > 0) this.#lose(lost, reason);
+  }
+
+  /** Counts a session as delivered once `unfinished` resolves; until then it is in flight. */
+  #follow(unfinished: Promise<void>): void {
+    this.#unfinished++;
+    this.#inFlight++;
+    unfinished.then(() => {
+      if (this.#unfinished === 0) return; // too late: counted as lost
+      this.#unfinished--;
+      this.#inFlight--;
+      this.counters.exported++;
+    });
+  }
+
+  #loseUnfinished(): void {
+    const lost = this.#unfinished;
+    if (lost === 0) return;
+    this.#unfinished = 0;
+    this.#inFlight -= lost;
+    this.#lose(lost, "delivered in part, and never finished");
   }
 
   #retrying(reason: string): void {

@@ -243,6 +243,48 @@ for (const [outcome, queueSize, about] of LOSSES) {
   });
 }
 
+Deno.test("an export that fails in part: what was taken is delivered, the rest alone is lost", async () => {
+  const exporter = new FakeExporter(() => ({ status: "failure", reason: "full", delivered: 3 }));
+  const { queue, warnings } = queueFor(exporter);
+  queue.push(sessions(1, 5));
+  await queue.close(1000);
+  assert.deepEqual(queue.counters, counters({ accepted: 5, exported: 3, failed: 2 }));
+  assert.deepEqual(warnings, ["fake/1: lost 2 sessions until now: full"]);
+});
+
+Deno.test("a session taken in part is in flight until all of it is taken, then delivered", async () => {
+  const { promise: unfinished, resolve } = Promise.withResolvers<void>();
+  const exporter = new FakeExporter((attempt) =>
+    attempt === 1 ? { status: "failure", reason: "full", delivered: 1, unfinished } : SUCCESS
+  );
+  const { queue } = queueFor(exporter);
+  queue.push(sessions(1, 5));
+  await sleep(1);
+  assert.deepEqual(queue.counters, counters({ accepted: 5, exported: 1, failed: 3 }));
+  assert.equal(queue.inFlight, 1);
+  resolve();
+  await unfinished;
+  assert.deepEqual(queue.counters, counters({ accepted: 5, exported: 2, failed: 3 }));
+  assert.equal(queue.inFlight, 0);
+  await queue.close(1000);
+  assert.deepEqual(queue.counters, counters({ accepted: 5, exported: 2, failed: 3 }));
+});
+
+Deno.test("a session taken in part is lost at the end, once, whatever comes later", async () => {
+  const { promise: unfinished, resolve } = Promise.withResolvers<void>();
+  const exporter = new FakeExporter(() => ({ status: "failure", reason: "full", unfinished }));
+  const { queue, warnings } = queueFor(exporter);
+  queue.push(sessions(1, 1));
+  await queue.close(1000);
+  resolve();
+  await unfinished;
+  assert.deepEqual(queue.counters, counters({ accepted: 1, failed: 1 }));
+  assert.equal(queue.inFlight, 0);
+  assert.deepEqual(warnings, [
+    "fake/1: lost 1 session until now: delivered in part, and never finished",
+  ]);
+});
+
 Deno.test("losses are told at most once a minute, and counted all the time", async () => {
   const exporter = new FakeExporter(() => ({ status: "failure", reason: "no" }));
   const { queue, warnings } = queueFor(exporter, { batchSize: 1 });
