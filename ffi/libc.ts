@@ -19,6 +19,13 @@ const symbols = {
   read: { parameters: ["i32", "buffer", "u64"], result: "i64" },
   /** `ssize_t write(int fd, const void *buf, size_t count)` */
   write: { parameters: ["i32", "buffer", "u64"], result: "i64" },
+  /** `write`, on a thread that may wait */
+  write_elsewhere: {
+    name: "write",
+    parameters: ["i32", "buffer", "u64"],
+    result: "i64",
+    nonblocking: true,
+  },
   /** `int open(const char *pathname, int flags)` */
   open: { parameters: ["buffer", "i32"], result: "i32" },
   /** `int fcntl(int fd, int cmd, int arg)` */

@@ -5,6 +5,7 @@ import { messageOf, UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../../src/exporter.ts";
 import { SENDING_QUEUE } from "../../src/queue/queue_defaults.ts";
 import { queueSettings } from "../../src/queue/queue_settings.ts";
+import { writeToStdout } from "../../src/standard_output.ts";
 import { CsvFormat } from "./csv.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { LINE_END, type StdoutFormat } from "./format.ts";
@@ -22,7 +23,7 @@ export const stdoutExporter: ExporterType<StdoutSettings> = {
   open: async (settings, context) =>
     new StdoutExporter({
       format: await openFormat(settings, context),
-      write: (bytes) => Deno.stdout.write(bytes),
+      write: writeToStdout,
       stop: context.stop,
     }),
 };
@@ -48,7 +49,7 @@ async function openFormat(
 export interface StdoutExporterOptions {
   readonly format: StdoutFormat;
   /** Writes some of the bytes and tells how many, as `Deno.stdout.write` does. */
-  readonly write: (bytes: Uint8Array) => Promise<number>;
+  readonly write: (bytes: Uint8Array<ArrayBuffer>) => Promise<number>;
   /** Called once, when the reader has gone. */
   readonly stop: () => void;
 }
@@ -101,7 +102,7 @@ export class StdoutExporter implements Exporter {
     // nothing is held back
   }
 
-  async #print(parts: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
+  async #print(parts: readonly Uint8Array<ArrayBuffer>[], signal: AbortSignal): Promise<void> {
     try {
       for (let bytes of parts) {
         while (bytes.length > 0) {
@@ -118,7 +119,7 @@ export class StdoutExporter implements Exporter {
   }
 
   /** Writes what the reader takes; waits while it takes nothing. */
-  async #writeSome(bytes: Uint8Array, signal: AbortSignal): Promise<number> {
+  async #writeSome(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<number> {
     signal.throwIfAborted();
     try {
       return await unlessAborted(this.#write(bytes), signal);

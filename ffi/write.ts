@@ -1,0 +1,41 @@
+/**
+ * Writes that tell what they wrote. Deno's own, to stdout, keep a part of the bytes in a buffer; and
+ * where a disk or a pipe gets full midway they fail, without saying how many were written.
+ */
+import { cString, lastErrno, libc } from "./libc.ts";
+
+const EAGAIN = 11;
+const EPIPE = 32;
+const ECONNRESET = 104;
+
+const PIPE_BUF = 4096;
+
+/**
+ * Writes some of the bytes, the first ones; the thread does not wait for it. They must stay as they
+ * are until then.
+ * @returns how many
+ * @throws what `Deno.FsFile` throws
+ */
+export async function writeSome(fd: number, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
+  const written = Number(await libc().write_elsewhere(fd, bytes, BigInt(bytes.length)));
+  if (written >= 0) return written;
+  // errno is another thread's: what failed at once fails at once again, or writes after all
+  const few = Math.min(bytes.length, PIPE_BUF);
+  const again = Number(libc().write(fd, bytes, BigInt(few)));
+  if (again < 0) throw errorOf(lastErrno());
+  return again;
+}
+
+function errorOf(errno: number): Error {
+  const message = `${cString(libc().strerror(errno))} (os error ${errno})`;
+  switch (errno) {
+    case EAGAIN:
+      return new Deno.errors.WouldBlock(message);
+    case EPIPE:
+      return new Deno.errors.BrokenPipe(message);
+    case ECONNRESET:
+      return new Deno.errors.ConnectionReset(message);
+    default:
+      return new Error(message);
+  }
+}
