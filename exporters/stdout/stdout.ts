@@ -1,5 +1,4 @@
 /** The exporter `stdout`: sessions as tcplife prints them, or as JSON. */
-import { unlessAborted } from "../../src/abort.ts";
 import type { SessionBatch } from "../../src/batch.ts";
 import { messageOf, UsageError } from "../../src/errors.ts";
 import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../../src/exporter.ts";
@@ -8,9 +7,13 @@ import { queueSettings } from "../../src/queue/queue_settings.ts";
 import { writeToStdout } from "../../src/standard_output.ts";
 import { CsvFormat } from "./csv.ts";
 import { DEFAULTS } from "./defaults.ts";
-import { LINE_END, type StdoutFormat } from "./format.ts";
+import type { StdoutFormat } from "./format.ts";
+import { type Cut, isReaderGone, LineOutput } from "./line_output.ts";
 import type { StdoutSettings } from "./settings.ts";
 import { TableFormat } from "./table.ts";
+
+/** One for all exporters, also those of a config that is read again. */
+const output = new LineOutput(writeToStdout);
 
 /** The exporter type `stdout`. */
 export const stdoutExporter: ExporterType<StdoutSettings> = {
@@ -23,7 +26,7 @@ export const stdoutExporter: ExporterType<StdoutSettings> = {
   open: async (settings, context) =>
     new StdoutExporter({
       format: await openFormat(settings, context),
-      write: writeToStdout,
+      output,
       stop: context.stop,
     }),
 };
@@ -48,13 +51,10 @@ async function openFormat(
 /** What a {@linkcode StdoutExporter} is made of. */
 export interface StdoutExporterOptions {
   readonly format: StdoutFormat;
-  /** Writes some of the bytes and tells how many, as `Deno.stdout.write` does. */
-  readonly write: (bytes: Uint8Array<ArrayBuffer>) => Promise<number>;
+  readonly output: LineOutput;
   /** Called once, when the reader has gone. */
   readonly stop: () => void;
 }
-
-const FULL_PIPE_WAIT_MS = 5;
 
 const encoder = new TextEncoder();
 
@@ -64,81 +64,44 @@ const encoder = new TextEncoder();
  */
 export class StdoutExporter implements Exporter {
   readonly #format: StdoutFormat;
-  readonly #write: StdoutExporterOptions["write"];
+  readonly #output: LineOutput;
   readonly #stop: () => void;
   #readerGone = false;
-  #insideLine = false;
 
-  constructor({ format, write, stop }: StdoutExporterOptions) {
+  constructor({ format, output, stop }: StdoutExporterOptions) {
     this.#format = format;
-    this.#write = write;
+    this.#output = output;
     this.#stop = stop;
   }
 
   /** Prints the header, so that an idle run shows it. @throws {UsageError} if stdout can't be written to */
   async start(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#print([encoder.encode(this.#format.header)], signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      throw new UsageError(cannotWrite(error), { cause: error });
-    }
+    if (this.#format.header === "") return;
+    const cut = await this.#print(encoder.encode(this.#format.header), signal);
+    if (cut === undefined || signal.aborted) return;
+    throw new UsageError(cannotWrite(cut.error), { cause: cut.error });
   }
 
   async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
     if (this.#readerGone) return { status: "success" };
-    // what an earlier failure cut off must not swallow the next line
-    const lineEnd = this.#insideLine ? [Uint8Array.of(LINE_END)] : [];
-    const rows = this.#format.format(batch);
-    try {
-      await this.#print([...lineEnd, rows], signal);
-      return { status: "success" };
-    } catch (error) {
-      return { status: "failure", reason: cannotWrite(error) };
-    }
+    const cut = await this.#print(this.#format.format(batch), signal);
+    if (cut === undefined) return { status: "success" };
+    const { error, whole, unfinished } = cut;
+    return { status: "failure", reason: cannotWrite(error), delivered: whole, unfinished };
   }
 
+  /** A last try for a row that was cut off; nothing else is held back. */
   async shutdown(): Promise<void> {
-    // nothing is held back
+    if (!this.#readerGone) await this.#output.finish();
   }
 
-  async #print(parts: readonly Uint8Array<ArrayBuffer>[], signal: AbortSignal): Promise<void> {
-    try {
-      for (let bytes of parts) {
-        while (bytes.length > 0) {
-          const written = await this.#writeSome(bytes, signal);
-          if (written > 0) this.#insideLine = bytes[written - 1] !== LINE_END;
-          bytes = bytes.subarray(written);
-        }
-      }
-    } catch (error) {
-      if (!isReaderGone(error)) throw error;
-      this.#readerGone = true;
-      this.#stop();
-    }
+  async #print(lines: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Cut | undefined> {
+    const cut = await this.#output.print(lines, signal);
+    if (cut === undefined || !isReaderGone(cut.error)) return cut;
+    this.#readerGone = true;
+    this.#stop();
+    return undefined;
   }
-
-  /** Writes what the reader takes; waits while it takes nothing. */
-  async #writeSome(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<number> {
-    signal.throwIfAborted();
-    try {
-      return await unlessAborted(this.#write(bytes), signal);
-    } catch (error) {
-      // a full pipe that another process set O_NONBLOCK on
-      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      await unlessAborted(delay(FULL_PIPE_WAIT_MS), signal);
-      return 0;
-    }
-  }
-}
-
-/** A pipe without a reader, or a socket whose other end was closed. */
-function isReaderGone(error: unknown): boolean {
-  return error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset;
-}
-
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resume) => setTimeout(resume, milliseconds));
 }
 
 function cannotWrite(error: unknown): string {

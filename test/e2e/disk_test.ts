@@ -1,7 +1,11 @@
-/** Disks of the file exporter that take no writes for a while: told once, and nothing is lost. */
+/**
+ * Disks that take no writes for a while. The file exporter tells it once, and loses nothing; stdout
+ * loses whole rows, and counts them.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
+import { sleep } from "../fake_exporter.ts";
 import { mountReadOnlyDisk } from "../read_only_disk.ts";
 import { mountSmallDisk } from "../small_disk.ts";
 import { makeTempFolder } from "../temp_folder.ts";
@@ -20,12 +24,7 @@ interface Case {
 const CASES: readonly Case[] = [
   {
     name: "a full disk",
-    spoil: async (folder) => {
-      const ballast = join(folder, "ballast");
-      // to the last page: the next write may fit in part
-      await Deno.writeFile(ballast, new Uint8Array(2 ** 20)).catch(() => {});
-      return { [Symbol.asyncDispose]: () => Deno.remove(ballast) };
-    },
+    spoil: fill,
     reason: "No space left on device",
   },
   { name: "a read-only disk", spoil: mountReadOnlyDisk, reason: "Read-only file system" },
@@ -101,6 +100,67 @@ exporters: { file: { path: "${path}" } }
   assert.match(stderr, /^tcpspan: lost 20 sessions: file: not delivered$/m);
   assert.equal(spansIn(path), 0, "and nothing of them is in the file");
 });
+
+for (const hasRoomAgain of [true, false]) {
+  Deno.test(
+    `stdout in a file on a full disk, ${
+      hasRoomAgain ? "which has room again" : "to the end"
+    }: rows are whole, and all others counted`,
+    async () => {
+      await using traffic = startTraffic();
+      await using folder = await makeTempFolder();
+      await using _disk = await mountSmallDisk(folder.path, 64 * 1024);
+      const path = join(folder.path, "rows.jsonl");
+      await using tool = await startTcpspan([], {
+        config: `
+capture: { remote_ports: [${traffic.port}] }
+exporters: { stdout: { format: json } }
+`,
+        inside: ["sh", "-c", `exec "$@" >'${path}'`, "sh"],
+      });
+      await traffic.make(1);
+      await until("the first row", () => rowsIn(path).length === 1);
+      {
+        await using _full = hasRoomAgain ? await fill(folder.path) : await fillForGood(folder.path);
+        await traffic.make(20);
+        await tool.stderr.waitForLines(1, (line) => line.includes("No space left on device"));
+        await traffic.make(20); // to what is cut off already
+        await sleep(300); // longer than it takes from the kernel to the exporter
+        assert.doesNotMatch(Deno.readTextFileSync(path), /\n$/, "a row is cut off");
+      }
+      await traffic.make(1);
+      const { status, stderr } = await tool.stop("SIGTERM");
+      const rows = rowsIn(path);
+      const ids = rows.map((row): string => JSON.parse(row)["span_id"]);
+      assert.equal(status, 0);
+      assert.equal(new Set(ids).size, rows.length);
+      assert.ok(rows.length > 1, "of the batch that was written in part, rows are there");
+      const lost = traffic.made - rows.length;
+      assert.match(
+        stderr,
+        new RegExp(`^tcpspan: lost ${lost} sessions: stdout: not delivered$`, "m"),
+      );
+      if (hasRoomAgain) assert.match(Deno.readTextFileSync(path), /\n$/, "all rows are whole");
+    },
+  );
+}
+
+/** Fills the disk to the last page: the next write may fit in part. Disposing makes room again. */
+async function fill(folder: string): Promise<AsyncDisposable> {
+  const ballast = join(folder, "ballast");
+  await Deno.writeFile(ballast, new Uint8Array(2 ** 20)).catch(() => {});
+  return { [Symbol.asyncDispose]: () => Deno.remove(ballast) };
+}
+
+async function fillForGood(folder: string): Promise<AsyncDisposable> {
+  await fill(folder);
+  return { [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
+/** The lines that have their end. */
+function rowsIn(path: string): string[] {
+  return Deno.readTextFileSync(path).split("\n").slice(0, -1);
+}
 
 function spansIn(path: string): number {
   return parseOtlpJsonLines(Deno.readTextFileSync(path)).length;

@@ -8,9 +8,11 @@ import { writeMilliseconds } from "../../exporters/stdout/columns.ts";
 import { CsvFormat } from "../../exporters/stdout/csv.ts";
 import type { StdoutFormat } from "../../exporters/stdout/format.ts";
 import { JsonFormat } from "../../exporters/stdout/json.ts";
+import { LineOutput } from "../../exporters/stdout/line_output.ts";
 import { TableFormat } from "../../exporters/stdout/table.ts";
 import type { SessionBatch } from "../../src/batch.ts";
 import { UsageError } from "../../src/errors.ts";
+import type { ExportOutcome } from "../../src/exporter.ts";
 import { Id } from "../../src/ids.ts";
 import { printable } from "../../src/printable.ts";
 import { OWNER } from "../../src/record_layout.ts";
@@ -376,16 +378,16 @@ class Reader {
   }
 
   exporter(format: StdoutFormat = ROWS): StdoutExporter {
-    return new StdoutExporter({ format, write: this.#write, stop: () => this.stops++ });
+    return new StdoutExporter({ format, output: this.output, stop: () => this.stops++ });
   }
 
-  #write = (bytes: Uint8Array): Promise<number> => {
+  readonly output = new LineOutput((bytes) => {
     this.writes++;
     const answer = this.#answers.shift() ?? bytes.length;
     if (answer instanceof Error) return Promise.reject(answer);
     this.text += this.#decoder.decode(bytes.subarray(0, answer), { stream: true });
     return Promise.resolve(Math.min(answer, bytes.length));
-  };
+  });
 }
 
 /** A short row for each session: its pid. */
@@ -470,19 +472,146 @@ Deno.test("a failed write is a failure with its reason, and does not stop the pr
   assert.deepEqual(await exporter.export(makeBatch({ owner_pid: 1 }), forever), {
     status: "failure",
     reason: "cannot write to stdout: No space left on device (os error 28)",
+    delivered: 0,
+    unfinished: undefined,
   });
   assert.equal(reader.stops, 0);
   await exporter.export(makeBatch({ owner_pid: 2 }), forever);
   assert.equal(reader.text, "2\n");
 });
 
-Deno.test("a row that a failure cut off does not swallow the next one", async () => {
-  const reader = new Reader(2, new Error("No space left on device"));
+const FULL = new Error("No space left on device");
+
+Deno.test("a row that a failure cut off is finished by the next write that works", async () => {
+  const reader = new Reader(2, FULL, FULL, 1, FULL);
   const exporter = reader.exporter();
-  await exporter.export(makeBatch({ owner_pid: 1234 }), forever);
-  await exporter.export(makeBatch({ owner_pid: 5678 }), forever);
-  await exporter.export(makeBatch({ owner_pid: 9 }), forever);
-  assert.equal(reader.text, "12\n5678\n9\n");
+  for (const owner_pid of [1234, 5678, 5679, 9]) {
+    await exporter.export(makeBatch({ owner_pid }), forever);
+  }
+  assert.equal(reader.text, "1234\n9\n");
+});
+
+Deno.test("rows that were written whole before a failure are told as delivered", async () => {
+  const reader = new Reader(8, FULL, FULL, 3);
+  const exporter = reader.exporter();
+  const batch = makeBatch({ owner_pid: 11 }, { owner_pid: 22 }, { owner_pid: 33333 }, {});
+  const { unfinished, ...outcome } = failureOf(await exporter.export(batch, forever));
+  assert.deepEqual(outcome, {
+    status: "failure",
+    reason: "cannot write to stdout: No space left on device",
+    delivered: 2,
+  });
+  const isFinished = watch(unfinished);
+  assert.equal(await isFinished(), false);
+  await exporter.export(makeBatch({ owner_pid: 44 }), forever);
+  assert.equal(await isFinished(), false, "after another failure");
+  await exporter.export(makeBatch({ owner_pid: 55 }), forever);
+  assert.equal(await isFinished(), true);
+  assert.equal(reader.text, "11\n22\n33333\n55\n");
+});
+
+Deno.test("a failure between two rows leaves none unfinished", async () => {
+  const reader = new Reader(3, FULL);
+  const exporter = reader.exporter();
+  const batch = makeBatch({ owner_pid: 11 }, { owner_pid: 22 });
+  const { delivered, unfinished } = failureOf(await exporter.export(batch, forever));
+  assert.deepEqual([delivered, unfinished], [1, undefined]);
+  await exporter.export(makeBatch({ owner_pid: 33 }), forever);
+  assert.equal(reader.text, "11\n33\n");
+});
+
+Deno.test("a row that was cut off is kept although the format writes into its memory again", async () => {
+  const reader = new Reader(5, FULL);
+  const exporter = reader.exporter(new CsvFormat(PLAIN));
+  await exporter.export(makeBatch({ owner_pid: 1111 }), forever);
+  await exporter.export(makeBatch({ owner_pid: 2222 }), forever);
+  assert.deepEqual(parseCsv(reader.text).map(([pid]) => pid), ["1111", "2222"]);
+  const [first, second] = reader.text.split("\n");
+  assert.equal(first?.replace("1111", "2222"), second);
+});
+
+Deno.test("shutdown() tries once more to finish a row that was cut off", async () => {
+  for (const [answers, text, finished] of [[[], "1234\n", true], [[FULL], "12", false]] as const) {
+    const reader = new Reader(2, FULL, ...answers);
+    const exporter = reader.exporter();
+    const outcome = failureOf(await exporter.export(makeBatch({ owner_pid: 1234 }), forever));
+    const isFinished = watch(outcome.unfinished);
+    await exporter.shutdown();
+    assert.equal(await isFinished(), finished);
+    assert.equal(reader.text, text);
+  }
+});
+
+Deno.test("an exporter that takes another's place finishes the row that was cut off", async () => {
+  const reader = new Reader(2, FULL, FULL);
+  const before = reader.exporter();
+  const outcome = failureOf(await before.export(makeBatch({ owner_pid: 1234 }), forever));
+  const isFinished = watch(outcome.unfinished);
+  await before.shutdown();
+  const after = reader.exporter();
+  await after.start(forever);
+  await after.export(makeBatch({ owner_pid: 9 }), forever);
+  assert.equal(reader.text, "1234\nPID\n9\n");
+  assert.equal(await isFinished(), true);
+});
+
+Deno.test("two exporters that write at a time do not mix their rows", async () => {
+  const reader = new Reader(2, FULL, 1);
+  const [one, other] = [reader.exporter(), reader.exporter()];
+  const outcomes = await Promise.all([
+    one.export(makeBatch({ owner_pid: 1234 }), forever),
+    other.export(makeBatch({ owner_pid: 5678 }), forever),
+    one.export(makeBatch({ owner_pid: 9 }), forever),
+  ]);
+  assert.deepEqual(outcomes.map(({ status }) => status), ["failure", "success", "success"]);
+  assert.equal(reader.text, "1234\n5678\n9\n");
+});
+
+Deno.test("of a reader that goes away with a row cut off, nothing is told as lost", async () => {
+  const reader = new Reader(2, FULL, new Deno.errors.BrokenPipe("EPIPE"));
+  const exporter = reader.exporter();
+  const outcome = failureOf(await exporter.export(makeBatch({ owner_pid: 1234 }), forever));
+  const isFinished = watch(outcome.unfinished);
+  assert.deepEqual(await exporter.export(makeBatch({}), forever), { status: "success" });
+  assert.equal(await isFinished(), true);
+  await exporter.shutdown();
+  assert.deepEqual([reader.text, reader.stops, reader.writes], ["12", 1, 3]);
+});
+
+Deno.test("any failures leave whole rows, as many as are told as delivered", async () => {
+  const answer = fc.oneof(fc.nat(30), fc.constant(FULL));
+  const pids = fc.array(fc.nat(4_194_304), { minLength: 1, maxLength: 5 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(answer), fc.array(pids), async (answers, batches) => {
+      const reader = new Reader(...answers);
+      const exporter = reader.exporter();
+      let delivered = 0;
+      for (const batch of batches) {
+        const records = batch.map((owner_pid) => ({ owner_pid }));
+        const outcome = await exporter.export(makeBatch(...records), forever);
+        if (outcome.status === "success") {
+          delivered += batch.length;
+        } else {
+          const { delivered: whole = 0, unfinished } = failureOf(outcome);
+          delivered += whole;
+          unfinished?.then(() => delivered++);
+        }
+      }
+      await exporter.shutdown();
+      const rows = reader.text.split("\n");
+      const cutOff = rows.pop() ?? "";
+      const made = batches.flat().map((pid) => pid === 0 ? "undefined" : `${pid}`);
+      let from = 0;
+      for (const row of rows) {
+        const at = made.indexOf(row, from);
+        assert.notEqual(at, -1, `${row} is a row`);
+        from = at + 1;
+      }
+      assert.equal(delivered, rows.length);
+      assert.ok(cutOff === "" || made.slice(from).some((row) => row.startsWith(cutOff)));
+    }),
+    { numRuns: 300 },
+  );
 });
 
 Deno.test("a header that can't be written is a usage error", async () => {
@@ -496,24 +625,47 @@ Deno.test("a header that can't be written is a usage error", async () => {
 Deno.test("shutdown's patience ends the wait for a reader that takes nothing", async () => {
   const patience = new AbortController();
   let writes = 0;
+  const writing = Promise.withResolvers<void>();
   const exporter = new StdoutExporter({
     format: ROWS,
-    write: () => {
+    output: new LineOutput(() => {
       writes++;
+      writing.resolve();
       return new Promise(() => {});
-    },
+    }),
     stop: () => assert.fail("the reader is there"),
   });
   const waiting = exporter.export(makeBatch({}), patience.signal);
+  await writing.promise;
   patience.abort(new Error("no time was left"));
   const failure = {
     status: "failure",
     reason: "cannot write to stdout: no time was left",
+    delivered: 0,
+    unfinished: undefined,
   };
   assert.deepEqual(await waiting, failure);
   assert.deepEqual(await exporter.export(makeBatch({}), patience.signal), failure);
   assert.equal(writes, 1);
 });
+
+type Failure = Extract<ExportOutcome, { status: "failure" }>;
+
+function failureOf(outcome: ExportOutcome): Failure {
+  assert.equal(outcome.status, "failure");
+  return outcome as Failure;
+}
+
+/** @returns asks whether what it is given has resolved by now */
+function watch(unfinished: Promise<void> | undefined): () => Promise<boolean> {
+  assert.ok(unfinished !== undefined, "a row was cut off");
+  let finished = false;
+  unfinished.then(() => finished = true);
+  return async () => {
+    await Promise.resolve(); // its turn, where it is about to
+    return finished;
+  };
+}
 
 /** The header and the rows of all sessions, as one text. */
 function lines(format: StdoutFormat, sessions: readonly Partial<RecordFields>[]): string {

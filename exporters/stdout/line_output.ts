@@ -1,0 +1,112 @@
+/** Whole lines on an output that may fail in the midst of one. */
+import { unlessAborted } from "../../src/abort.ts";
+import { LINE_END } from "./format.ts";
+
+/** What became of lines that could not all be written. */
+export interface Cut {
+  /** Why. */
+  readonly error: unknown;
+  /** Lines that were written whole, the first ones. */
+  readonly whole: number;
+  /** Resolves when the one that was cut off is finished; undefined if none was. */
+  readonly unfinished: Promise<void> | undefined;
+}
+
+/** Writes some of the bytes and tells how many; none where it rejects. */
+export type WriteSome = (bytes: Uint8Array<ArrayBuffer>) => Promise<number>;
+
+const FULL_PIPE_WAIT_MS = 5;
+const NOTHING = new Uint8Array();
+
+/**
+ * An output that all who write to it share. What a failed write cut off, as on a full disk, is
+ * finished before anything else is written: nothing can be taken back from a pipe, nor from a file
+ * that others append to.
+ */
+export class LineOutput {
+  readonly #write: WriteSome;
+  #last: Promise<void> = Promise.resolve(); // resolves when nobody writes
+  #rest: Uint8Array<ArrayBuffer> = NOTHING; // of the line that was cut off
+  #finished: (() => void) | undefined; // resolves what was said of that line
+
+  constructor(write: WriteSome) {
+    this.#write = write;
+  }
+
+  /** Writes lines, at once where they are taken at once. @returns what was cut, if anything was */
+  async print(lines: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Cut | undefined> {
+    const before = this.#last;
+    const { promise: printed, resolve: endTurn } = Promise.withResolvers<void>();
+    this.#last = before.then(() => printed); // also where the signal aborts before it is our turn
+    let at = 0;
+    try {
+      await unlessAborted(before, signal);
+      while (this.#rest.length > 0) {
+        this.#rest = this.#rest.subarray(await this.#writeSome(this.#rest, signal));
+      }
+      this.#endLine();
+      while (at < lines.length) at += await this.#writeSome(lines.subarray(at), signal);
+      return undefined;
+    } catch (error) {
+      return this.#cut(lines, at, error, signal);
+    } finally {
+      endTurn();
+    }
+  }
+
+  /** Tries to finish the line that was cut off, if one was. */
+  async finish(): Promise<void> {
+    if (this.#rest.length > 0) await this.print(NOTHING, new AbortController().signal);
+  }
+
+  /** Counts lines whose first `at` bytes were written, and keeps the rest of the last one. */
+  #cut(lines: Uint8Array<ArrayBuffer>, at: number, error: unknown, signal: AbortSignal): Cut {
+    let whole = 0;
+    let begin = 0; // of the line that was cut off
+    for (let end = lines.indexOf(LINE_END); end !== -1 && end < at;) {
+      whole++;
+      begin = end + 1;
+      end = lines.indexOf(LINE_END, begin);
+    }
+    if (isReaderGone(error)) this.#endLine(); // what nobody will see counts as written
+    if (isReaderGone(error) || signal.aborted) {
+      // of a write that is not waited for it is not known where it ends
+      this.#rest = NOTHING;
+      this.#finished = undefined;
+      return { error, whole, unfinished: undefined };
+    }
+    if (begin === at) return { error, whole, unfinished: undefined };
+    // a copy: the lines hold until the next ones are made
+    this.#rest = lines.slice(at, lines.indexOf(LINE_END, at) + 1);
+    const { promise: unfinished, resolve } = Promise.withResolvers<void>();
+    this.#finished = resolve;
+    return { error, whole, unfinished };
+  }
+
+  #endLine(): void {
+    this.#finished?.();
+    this.#finished = undefined;
+  }
+
+  /** Writes what the reader takes; waits while it takes nothing. */
+  async #writeSome(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<number> {
+    signal.throwIfAborted();
+    try {
+      return await unlessAborted(this.#write(bytes), signal);
+    } catch (error) {
+      // a full pipe that another process set O_NONBLOCK on
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      await unlessAborted(delay(FULL_PIPE_WAIT_MS), signal);
+      return 0;
+    }
+  }
+}
+
+/** Whether a pipe has no reader, or a socket's other end was closed. */
+export function isReaderGone(error: unknown): boolean {
+  return error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset;
+}
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resume) => setTimeout(resume, milliseconds));
+}
