@@ -9,6 +9,8 @@ const symbols = {
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   /** `int poll(struct pollfd *fds, nfds_t nfds, int timeout)` */
   poll: { parameters: ["buffer", "u64", "i32"], result: "i32", nonblocking: true },
+  /** `poll`, on this thread, which must not wait: with a timeout of 0 */
+  poll_now: { name: "poll", parameters: ["buffer", "u64", "i32"], result: "i32" },
   /** `int eventfd(unsigned int initval, int flags)` */
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   /** `int timerfd_create(int clockid, int flags)` */

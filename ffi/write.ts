@@ -9,21 +9,33 @@ const EPIPE = 32;
 const ECONNRESET = 104;
 
 const PIPE_BUF = 4096;
+const POLLOUT = 0x004;
 
 /**
  * Writes some of the bytes, the first ones; the thread does not wait for it. They must stay as they
  * are until then.
  * @returns how many
- * @throws what `Deno.FsFile` throws
+ * @throws {Deno.errors.WouldBlock}, {Deno.errors.BrokenPipe}, {Deno.errors.ConnectionReset}, or an
+ * Error that gives the reason
  */
 export async function writeSome(fd: number, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
   const written = Number(await libc().write_elsewhere(fd, bytes, BigInt(bytes.length)));
   if (written >= 0) return written;
-  // errno is another thread's: what failed at once fails at once again, or writes after all
+  // errno is another thread's: what failed at once fails at once again, or writes after all. This
+  // thread must not wait, as it would if the descriptor has become a blocking one meanwhile
+  if (!isWritable(fd)) throw errorOf(EAGAIN);
   const few = Math.min(bytes.length, PIPE_BUF);
   const again = Number(libc().write(fd, bytes, BigInt(few)));
   if (again < 0) throw errorOf(lastErrno());
   return again;
+}
+
+/** Whether a few bytes can be written, or an error is there to be told. */
+function isWritable(fd: number): boolean {
+  const pollfd = new DataView(new ArrayBuffer(8)); // struct pollfd
+  pollfd.setInt32(0, fd, true);
+  pollfd.setInt16(4, POLLOUT, true);
+  return libc().poll_now(pollfd.buffer, 1n, 0) > 0;
 }
 
 function errorOf(errno: number): Error {

@@ -6,7 +6,7 @@ import { LINE_END } from "./format.ts";
 export interface Cut {
   /** Why. */
   readonly error: unknown;
-  /** Lines that were written whole, the first ones. */
+  /** Lines that were written whole, the first ones: as far as it is known. */
   readonly whole: number;
   /** Resolves when the one that was cut off is finished; undefined if none was. */
   readonly unfinished: Promise<void> | undefined;
@@ -16,16 +16,18 @@ export interface Cut {
 export type WriteSome = (bytes: Uint8Array<ArrayBuffer>) => Promise<number>;
 
 const FULL_PIPE_WAIT_MS = 5;
+const LAST_TRY_MS = 100;
 const NOTHING = new Uint8Array();
 
 /**
- * An output that all who write to it share. What a failed write cut off, as on a full disk, is
- * finished before anything else is written: nothing can be taken back from a pipe, nor from a file
- * that others append to.
+ * An output that all who write to it share, one at a time. What a failed write cut off, as on a full
+ * disk, is finished before anything else is written: nothing can be taken back from a pipe, nor from
+ * a file that others append to.
  */
 export class LineOutput {
   readonly #write: WriteSome;
-  #last: Promise<void> = Promise.resolve(); // resolves when nobody writes
+  #last: Promise<unknown> = Promise.resolve(); // settles when nobody writes
+  #writers = 0; // at work, or waiting for their turns
   #rest: Uint8Array<ArrayBuffer> = NOTHING; // of the line that was cut off
   #finished: (() => void) | undefined; // resolves what was said of that line
 
@@ -33,14 +35,32 @@ export class LineOutput {
     this.#write = write;
   }
 
-  /** Writes lines, at once where they are taken at once. @returns what was cut, if anything was */
+  /**
+   * Writes lines, which have to stay as they are until it resolves, and where `signal` has aborted
+   * until the end: a write that is under way then still goes on, and others wait for it.
+   * @returns what was cut, if anything was
+   */
   async print(lines: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Cut | undefined> {
-    const before = this.#last;
-    const { promise: printed, resolve: endTurn } = Promise.withResolvers<void>();
-    this.#last = before.then(() => printed); // also where the signal aborts before it is our turn
+    this.#writers++;
+    const printing = this.#last.then(() => this.#print(lines, signal))
+      .finally(() => this.#writers--);
+    this.#last = printing;
+    try {
+      return await unlessAborted(printing, signal);
+    } catch (error) {
+      return { error, whole: 0, unfinished: undefined };
+    }
+  }
+
+  /** Tries to finish the line that was cut off, if one was and nobody is about to. */
+  async finish(): Promise<void> {
+    if (this.#rest.length === 0 || this.#writers > 0) return;
+    await this.print(NOTHING, AbortSignal.timeout(LAST_TRY_MS));
+  }
+
+  async #print(lines: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Cut | undefined> {
     let at = 0;
     try {
-      await unlessAborted(before, signal);
       while (this.#rest.length > 0) {
         this.#rest = this.#rest.subarray(await this.#writeSome(this.#rest, signal));
       }
@@ -48,19 +68,12 @@ export class LineOutput {
       while (at < lines.length) at += await this.#writeSome(lines.subarray(at), signal);
       return undefined;
     } catch (error) {
-      return this.#cut(lines, at, error, signal);
-    } finally {
-      endTurn();
+      return this.#cut(lines, at, error);
     }
   }
 
-  /** Tries to finish the line that was cut off, if one was. */
-  async finish(): Promise<void> {
-    if (this.#rest.length > 0) await this.print(NOTHING, new AbortController().signal);
-  }
-
   /** Counts lines whose first `at` bytes were written, and keeps the rest of the last one. */
-  #cut(lines: Uint8Array<ArrayBuffer>, at: number, error: unknown, signal: AbortSignal): Cut {
+  #cut(lines: Uint8Array<ArrayBuffer>, at: number, error: unknown): Cut {
     let whole = 0;
     let begin = 0; // of the line that was cut off
     for (let end = lines.indexOf(LINE_END); end !== -1 && end < at;) {
@@ -68,19 +81,17 @@ export class LineOutput {
       begin = end + 1;
       end = lines.indexOf(LINE_END, begin);
     }
-    if (isReaderGone(error)) this.#endLine(); // what nobody will see counts as written
-    if (isReaderGone(error) || signal.aborted) {
-      // of a write that is not waited for it is not known where it ends
+    if (isReaderGone(error)) { // what nobody will see counts as written
       this.#rest = NOTHING;
-      this.#finished = undefined;
-      return { error, whole, unfinished: undefined };
+      this.#endLine();
+    } else if (begin < at) {
+      // a copy: the lines hold until the next ones are made
+      this.#rest = lines.slice(at, lines.indexOf(LINE_END, at) + 1);
+      const { promise: unfinished, resolve } = Promise.withResolvers<void>();
+      this.#finished = resolve;
+      return { error, whole, unfinished };
     }
-    if (begin === at) return { error, whole, unfinished: undefined };
-    // a copy: the lines hold until the next ones are made
-    this.#rest = lines.slice(at, lines.indexOf(LINE_END, at) + 1);
-    const { promise: unfinished, resolve } = Promise.withResolvers<void>();
-    this.#finished = resolve;
-    return { error, whole, unfinished };
+    return { error, whole, unfinished: undefined };
   }
 
   #endLine(): void {
@@ -92,7 +103,7 @@ export class LineOutput {
   async #writeSome(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<number> {
     signal.throwIfAborted();
     try {
-      return await unlessAborted(this.#write(bytes), signal);
+      return await this.#write(bytes);
     } catch (error) {
       // a full pipe that another process set O_NONBLOCK on
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;

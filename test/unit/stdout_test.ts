@@ -567,6 +567,43 @@ Deno.test("two exporters that write at a time do not mix their rows", async () =
   assert.equal(reader.text, "1234\n5678\n9\n");
 });
 
+Deno.test("where an export is given up, others wait for its write, and finish the row it cut off", async () => {
+  const { promise: reading, resolve: read } = Promise.withResolvers<number>();
+  let text = "";
+  const output = new LineOutput(async (bytes) => {
+    const some = text === "" ? await reading : bytes.length;
+    text += new TextDecoder().decode(bytes.subarray(0, some));
+    return some;
+  });
+  const exporter = () => new StdoutExporter({ format: ROWS, output, stop: assert.fail });
+  const giveUp = new AbortController();
+  const given = exporter().export(
+    makeBatch({ owner_pid: 1111 }, { owner_pid: 2222 }),
+    giveUp.signal,
+  );
+  const other = exporter().export(makeBatch({ owner_pid: 3333 }), forever);
+  const impatient = exporter().export(makeBatch({ owner_pid: 4444 }), giveUp.signal);
+  await new Promise((resolve) => setTimeout(resolve, 0)); // the first one writes
+  giveUp.abort();
+  assert.deepEqual([(await given).status, (await impatient).status], ["failure", "failure"]);
+  assert.equal(text, "");
+  read(7);
+  assert.deepEqual(await other, { status: "success" });
+  assert.equal(text, "1111\n2222\n3333\n");
+});
+
+Deno.test("a row that was cut off is kept where the one behind it is given up", async () => {
+  const reader = new Reader(2, FULL);
+  const exporter = reader.exporter();
+  const outcome = failureOf(await exporter.export(makeBatch({ owner_pid: 1234 }), forever));
+  const isFinished = watch(outcome.unfinished);
+  await exporter.export(makeBatch({ owner_pid: 5678 }), AbortSignal.abort());
+  assert.equal(await isFinished(), false);
+  await exporter.export(makeBatch({ owner_pid: 9 }), forever);
+  assert.equal(await isFinished(), true);
+  assert.equal(reader.text, "1234\n9\n");
+});
+
 Deno.test("of a reader that goes away with a row cut off, nothing is told as lost", async () => {
   const reader = new Reader(2, FULL, new Deno.errors.BrokenPipe("EPIPE"));
   const exporter = reader.exporter();
