@@ -15,16 +15,15 @@ export interface Problem {
 }
 
 /**
- * A path as messages show it: `exporters.otlp/jaeger.headers`, `capture.pids[2]`. Of a key that ought
- * to name a secret, only the beginning that can be a name: with a slip it holds the secret.
+ * A path as messages show it: `exporters.otlp/jaeger.headers`, `capture.pids[2]`. Not a key that ought
+ * to name a secret and is no name: with a slip it holds the secret.
  */
 export function showPath(path: Path): string {
   return path.map((step, i) => {
     if (typeof step === "number") return `[${step}]`;
-    const name = /^[\w./-]*/.exec(step)?.[0] ?? "";
-    const isPlain = name === step && name !== "";
-    const shown = path.slice(0, i).some(isSecretKey) && step !== "" ? `${name}…` : step;
-    const key = isPlain ? step : quote(shown);
+    const isName = /^[\w./-]+$/.test(step);
+    const isSecret = !/^[\w-]*$/.test(step) && path.slice(0, i).some(isSecretKey);
+    const key = isSecret ? "…" : isName ? step : quote(step);
     return i === 0 ? key : `.${key}`;
   }).join("");
 }

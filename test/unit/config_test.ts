@@ -649,22 +649,30 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "f.yaml:2:25: exporters.otlp.headers.a: found text: expected text without line breaks",
   ]],
   ["a header name with a space", "exporters:\n  otlp: { headers: { a b: c } }\n", [
-    'f.yaml:2:22: exporters.otlp.headers."a…": a name that cannot be: expected letters, digits ' +
+    "f.yaml:2:22: exporters.otlp.headers.…: a name that cannot be: expected letters, digits " +
     "and hyphens",
   ]],
   [
     "a header whose colon has no space behind it, without showing its value",
     "exporters:\n  otlp: { headers: { 'Authorization:Bearer hunter2': } }\n",
     [
-      'f.yaml:2:22: exporters.otlp.headers."Authorization…": a name that cannot be: expected ' +
+      "f.yaml:2:22: exporters.otlp.headers.…: a name that cannot be: expected " +
       "letters, digits and hyphens",
+    ],
+  ],
+  [
+    "a token in the place of a header's name",
+    "exporters:\n  otlp: { headers: { aHVu/dGVyMg==: } }\n",
+    [
+      "f.yaml:2:22: exporters.otlp.headers.…: a name that cannot be: expected letters, digits and " +
+      "hyphens",
     ],
   ],
   [
     "a header as curl takes it, without showing its value",
     "exporters:\n  otlp: { headers: { x-key=hunter2: x } }\n",
     [
-      'f.yaml:2:22: exporters.otlp.headers."x-key…": a name that cannot be: expected letters, ' +
+      "f.yaml:2:22: exporters.otlp.headers.…: a name that cannot be: expected letters, " +
       "digits and hyphens",
     ],
   ],
