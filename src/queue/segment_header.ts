@@ -104,9 +104,17 @@ function checkedSize(bytes: Uint8Array<ArrayBuffer>): number | undefined {
   return crc32(bytes.subarray(0, size - CHECKSUM)) === checksum ? size : undefined;
 }
 
-/** Where all but a few bytes are those of today's header: today's, so that the frames can be read. */
+/**
+ * Where all but a few bytes are those of today's header: today's, so that the frames can be read. Of
+ * another format only if that is the damage: the checksum is right with today's in its place.
+ */
 function repaired(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
   if (bytes.length < HEADER_SIZE) return undefined;
+  if (viewOf(bytes).getUint32(8, true) !== FORMAT) {
+    const ofToday = bytes.slice(0, HEADER_SIZE);
+    viewOf(ofToday).setUint32(8, FORMAT, true);
+    return checkedSize(ofToday) === undefined ? undefined : ofToday;
+  }
   const header = makeHeader(bytes.slice(ID, BOOT).toHex(), bytes.slice(BOOT, LAYOUT).toHex());
   let damaged = 0;
   for (const [i, byte] of header.subarray(0, -CHECKSUM).entries()) {

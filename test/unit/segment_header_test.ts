@@ -22,6 +22,11 @@ function changed(
   return header;
 }
 
+function damaged(header: Uint8Array<ArrayBuffer>, at: number) {
+  header[at] = (header[at] ?? 0) ^ 1;
+  return header;
+}
+
 Deno.test("a header tells its id, its size, and how to translate the records behind it", () => {
   const bytes = new Uint8Array(5000);
   const header = makeHeader(ID, BOOT, OTHER);
@@ -57,6 +62,11 @@ for (
       "it is of another version of tcpspan (format 2, expected 1)",
     ],
     ["a damaged format and layout of another version", changed(8, [2]), NO_SEGMENT],
+    [
+      "a damaged header of another format, with today's layout",
+      damaged(changed(8, [2], "right", RECORD_DESCRIPTION), 30),
+      NO_SEGMENT,
+    ],
     ["a layout that is none", changed(40, [0], "right"), "its records have an unknown layout"],
   ] as const
 ) {
