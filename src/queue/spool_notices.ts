@@ -68,9 +68,7 @@ export class SpoolNotices {
   ended(path: string): void {
     if (!this.#isAllTold) {
       const places = this.#places === 1 ? "one place" : `${this.#places} places`;
-      this.#warn(
-        `${path}: ${this.#damagedBytes} bytes in ${places} are damaged; what is whole is delivered`,
-      );
+      this.#warn(`${path}: ${this.#damagedBytes} bytes in ${places} are damaged`);
     }
     this.#places = this.#damagedBytes = 0;
     this.#isAllTold = true;
