@@ -4,7 +4,7 @@ import { newCounters } from "./counters.ts";
 import { batchMemory, ExporterQueue, type OpenStorage } from "./queue.ts";
 import { UsageError } from "../errors.ts";
 import type { Exporter, QueueSettings, StorageSettings } from "../exporter.ts";
-import { log, type Warn } from "../log.ts";
+import type { Warn } from "../log.ts";
 import { countSessions } from "../messages.ts";
 import { isSystemError } from "../system_error.ts";
 
@@ -16,6 +16,8 @@ export interface OpenQueueOptions {
   readonly settings: QueueSettings;
   /** Takes a message to the user. */
   readonly warn: Warn;
+  /** Takes a message of which nothing is wrong. */
+  readonly inform: Warn;
   /** Folder that a relative `storage` is relative to. */
   readonly baseDirectory: string;
 }
@@ -37,7 +39,7 @@ export async function openQueue(options: OpenQueueOptions): Promise<ExporterQueu
 
 async function openStorage(
   { folder, maxBytes }: StorageSettings,
-  { id, settings, baseDirectory, warn }: OpenQueueOptions,
+  { id, settings, baseDirectory, warn, inform }: OpenQueueOptions,
 ): Promise<OpenStorage> {
   const { SpoolFolder } = await import("./spool_folder.ts");
   const { Spool } = await import("./spool.ts");
@@ -53,10 +55,8 @@ async function openStorage(
     });
     if (counters.restored > 0) {
       const { restored } = counters;
-      log.info(`${id}: ${countSessions(restored)} of an earlier run are in ${spool.path}`, {
-        exporter: id,
-        sessions: restored,
-      });
+      const message = `${id}: ${countSessions(restored)} of an earlier run are in ${spool.path}`;
+      inform(message, { sessions: restored });
     }
     return { spool, memory, counters };
   } catch (error) {

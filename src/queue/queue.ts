@@ -50,7 +50,7 @@ export class ExporterQueue {
   #wait = new AbortController(); // cuts short the waits, not the exports
   #exports = new Map<Exporter, Set<Promise<unknown>>>(); // under way
   #inFlight = 0;
-  #unfinished = 0; // of those in flight: taken in part by exports that failed
+  #unfinished: string[] = []; // why, of those in flight that an export which failed took in part
   #endLinger: (() => void) | undefined; // of the consumer that waits for a batch to fill up
   #spoolNext = false; // whose turn it is where sessions wait in memory and on disk
   #stopping = false;
@@ -326,7 +326,7 @@ export class ExporterQueue {
         return this.#release(work);
       }
       this.#retrying(outcome.reason);
-      if (wait > (settings.retry?.maxInterval ?? 0)) this.#notices.askedToWait(wait);
+      if (wait > (settings.retry?.maxInterval ?? wait)) this.#notices.askedToWait(wait);
       await delay(wait, this.#stopping ? this.#abort.signal : this.#wait.signal);
       if (this.#leaving) return this.#leave(work);
       this.counters.retries++;
@@ -367,6 +367,7 @@ export class ExporterQueue {
   #toDisk(batch: SessionBatch): void {
     const { counters } = this;
     const { whenFull } = this.#settings;
+    this.#spool?.endPause();
     let rest = behind(batch, this.#spool?.append(batch, whenFull) ?? 0);
     if (rest.length > 0 && this.#spool?.isFaulty) {
       this.#spool.endPause();
@@ -441,29 +442,28 @@ export class ExporterQueue {
     let lost = sessions - taken;
     if (unfinished !== undefined && lost > 0) {
       lost--;
-      this.#follow(unfinished);
+      this.#follow(unfinished, reason);
     }
     if (lost > 0) this.#lose(lost, reason);
   }
 
   /** Counts a session as delivered once `unfinished` resolves; until then it is in flight. */
-  #follow(unfinished: Promise<void>): void {
-    this.#unfinished++;
+  #follow(unfinished: Promise<void>, reason: string): void {
+    this.#unfinished.push(reason);
     this.#inFlight++;
+    this.#notices.unfinished(reason);
     unfinished.then(() => {
-      if (this.#unfinished === 0) return; // too late: counted as lost
-      this.#unfinished--;
+      if (this.#unfinished.shift() === undefined) return; // too late: counted as lost
       this.#inFlight--;
       this.counters.exported++;
     });
   }
 
   #loseUnfinished(): void {
-    const lost = this.#unfinished;
-    if (lost === 0) return;
-    this.#unfinished = 0;
-    this.#inFlight -= lost;
-    this.#lose(lost, "delivered in part, and never finished");
+    for (const reason of this.#unfinished.splice(0)) {
+      this.#inFlight--;
+      this.#lose(1, reason);
+    }
   }
 
   #retrying(reason: string): void {

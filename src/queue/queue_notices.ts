@@ -9,6 +9,7 @@ export class QueueNotices {
   readonly #drop = new Limiter(NOTICE_INTERVAL_MS);
   readonly #advice = new Limiter(NOTICE_INTERVAL_MS);
   readonly #wait = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #part = new Limiter(NOTICE_INTERVAL_MS);
   readonly #loss = new Limiter(NOTICE_INTERVAL_MS);
 
   constructor(id: string, warn: Warn) {
@@ -27,6 +28,11 @@ export class QueueNotices {
 
   recovered(): void {
     this.#warn("delivering again");
+  }
+
+  /** @param reason why a session was delivered in part */
+  unfinished(reason: string): void {
+    if (this.#part.allows()) this.#warn(`${reason}; the rest of a session will follow`);
   }
 
   /** Passes on what a destination says that took everything. */

@@ -68,6 +68,7 @@ export class Spool {
   readonly #window = new Uint8Array(WINDOW);
   readonly #frame = new Uint8Array(FRAME_HEADER + MOST_IN_FRAME * RECORD.size);
   readonly #look = new Limiter(PAUSE_MS);
+  #looksNow = false;
   #memory: BatchMemory;
   #reader: SegmentReader | undefined;
   #written: Segment | undefined; // the last one, while it grows
@@ -115,8 +116,9 @@ export class Spool {
     return this.#retryAt !== undefined;
   }
 
-  /** Has the next `append` try the disk, whenever that failed last. */
+  /** Has the next `append` look for its file, and try the disk, whenever it did so last. */
   endPause(): void {
+    this.#looksNow = true;
     if (this.#retryAt !== undefined) this.#retryAt = 0;
   }
 
@@ -413,7 +415,9 @@ export class Spool {
 
   /** Somebody may have removed the file that is written, which the system hides. */
   #lookForFile(): void {
-    if (this.#written === undefined || !this.#look.allows() || !this.#written.isGone) return;
+    const isTime = this.#looksNow || this.#look.allows();
+    this.#looksNow = false;
+    if (this.#written === undefined || !isTime || !this.#written.isGone) return;
     this.#written = undefined; // what is in it can be read while it is open
     throw new Deno.errors.NotFound("its files were removed");
   }

@@ -227,7 +227,8 @@ export class Exporters {
   ): Promise<ExporterQueue> {
     const { baseDirectory } = this.#context;
     if (settings.storage !== undefined) await this.#drained(id); // which still has the folder
-    return await openQueue({ id, exporter, settings, warn, baseDirectory });
+    const inform: Warn = (message, fields) => log.info(message, { exporter: id, ...fields });
+    return await openQueue({ id, exporter, settings, warn, inform, baseDirectory });
   }
 
   /** What a queue before `queue` had left on disk, and that one has restored, counts there alone. */

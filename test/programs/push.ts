@@ -18,6 +18,7 @@ const queue = await openQueue({
   id: "otlp/x",
   baseDirectory: storage,
   warn: (message) => write("warning", message),
+  inform: () => {},
   exporter: {
     export(batch) {
       if (Math.random() < 0.5) return Promise.resolve({ status: "retryable", reason: "busy" });

@@ -37,14 +37,17 @@ const DISK_FIRST = { folder: ".", persistent: true, maxBytes: MIB };
 /** The queue of `EXPORTER` below `folder`, and what it says. */
 async function open(folder: string, exporter: Exporter, settings: Partial<QueueSettings>) {
   const warnings: string[] = [];
+  const information: string[] = [];
+  const shown = (message: string) => message.replaceAll(join(folder, FOLDER), "SPOOL");
   const queue = await openQueue({
     id: EXPORTER,
     exporter,
     settings: { ...SETTINGS, ...settings },
     baseDirectory: folder,
-    warn: (message) => warnings.push(message.replaceAll(join(folder, FOLDER), "SPOOL")),
+    warn: (message) => warnings.push(shown(message)),
+    inform: (message) => information.push(shown(message)),
   });
-  return { queue, warnings };
+  return { queue, warnings, information };
 }
 
 /** Nothing is unaccounted for. */
@@ -172,6 +175,9 @@ for (const storage of [DISK_LATER, DISK_FIRST]) {
     assert.deepEqual(exporter.delivered.toSorted((a, b) => a - b), numbers(1, 100));
     check(after.queue);
     assert.deepEqual(after.warnings, []);
+    assert.deepEqual(after.information, [
+      `${EXPORTER}: 100 sessions of an earlier run are in SPOOL`,
+    ]);
     assert.deepEqual(segments(folder.path), []);
   });
 
@@ -306,6 +312,17 @@ Deno.test("where the disk can't be written, drop_oldest drops what is oldest in 
   await queue.close(100);
   check(queue);
   assert.equal(queue.counters.dropped, 30); // neither delivered nor written until the end
+});
+
+Deno.test("at the end nothing is written to a file that was removed a moment ago", async () => {
+  await using folder = await makeTempFolder();
+  const { queue } = await open(folder.path, busy(), { storage: DISK_LATER });
+  queue.push(sessions(1, 100)); // the first 20 wait in memory
+  Deno.removeSync(join(folder.path, FOLDER), { recursive: true });
+  await queue.close(100);
+  check(queue);
+  assert.deepEqual(await left(folder.path), numbers(1, 20));
+  assert.deepEqual([queue.length, queue.counters.corrupt], [20, 80]);
 });
 
 for (

@@ -281,7 +281,8 @@ Deno.test("a session taken in part is lost at the end, once, whatever comes late
   assert.deepEqual(queue.counters, counters({ accepted: 1, failed: 1 }));
   assert.equal(queue.inFlight, 0);
   assert.deepEqual(warnings, [
-    "fake/1: lost 1 session until now: delivered in part, and never finished",
+    "fake/1: full; the rest of a session will follow",
+    "fake/1: lost 1 session until now: full",
   ]);
 });
 
