@@ -236,7 +236,8 @@ async function start(env: Record<string, string>, command: string) {
     clearEnv: true,
   }).spawn();
   const [name = ""] = command.split(" ");
-  while (readFileSync(`/proc/${child.pid}/comm`, "utf8").trim() !== name) {
+  const told = (file: string) => readFileSync(`/proc/${child.pid}/${file}`, "utf8");
+  while (told("comm").trim() !== name || told("environ") === "") { // which comes later
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   return {
