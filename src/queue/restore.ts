@@ -26,9 +26,13 @@ export function restoreSegments(folder: SpoolFolder, options: RestoreOptions): S
 }
 
 function restore(path: string, options: RestoreOptions): Segment | undefined {
-  let found: Segment | string;
+  let found: Segment | string | undefined;
   try {
     found = Segment.find(path);
+    if (found === undefined) {
+      Deno.removeSync(path);
+      return undefined;
+    }
     if (found instanceof Segment) {
       found.waiting = count(found, options);
       found.close();

@@ -67,11 +67,14 @@ export class Segment implements FrameSource {
 
   /**
    * A segment that is there.
-   * @returns why it cannot be used, in words, where it cannot
+   * @returns why it cannot be used, in words, where it cannot; undefined for an empty file, which a
+   * run leaves that is killed just then
    * @throws an error of the operating system
    */
-  static find(path: string): Segment | string {
+  static find(path: string): Segment | string | undefined {
     using file = Deno.openSync(path);
+    const { isFile, size } = file.statSync();
+    if (isFile && size === 0) return undefined;
     const bytes = new Uint8Array(LARGEST_HEADER);
     const header = readHeader(bytes.subarray(0, readAt(file, 0, bytes)));
     return typeof header === "string" ? header : new Segment(path, header, file.statSync());

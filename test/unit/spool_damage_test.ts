@@ -125,8 +125,13 @@ Deno.test("the cut is made in the file, so that it is told once", async () => {
   }
 });
 
+Deno.test("an empty segment, as a kill amid its beginning leaves it, is removed", async () => {
+  const { found, warnings, left } = await deliver(new Uint8Array());
+  assert.deepEqual([found, warnings, left], [[], [], []]);
+});
+
 Deno.test("torn within its header, a segment is left alone", async () => {
-  for (const size of [0, 1, 8, 23, 24, HEADER_SIZE - 1]) {
+  for (const size of [1, 8, 23, 24, HEADER_SIZE - 1]) {
     const { found, warnings, left } = await deliver(TORN.subarray(0, size));
     assert.deepEqual([found, left], [[], ["0000000000000001.seg"]]);
     assert.deepEqual(warnings, [
