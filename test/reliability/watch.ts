@@ -37,7 +37,8 @@ export class Watch implements Disposable {
   #sample(): void {
     try {
       const descriptors = [...Deno.readDirSync(`/proc/${this.pid}/fd`)].length;
-      this.#samples.push({ mb: residentMb(this.pid), descriptors });
+      const mb = residentMb(this.pid);
+      if (!Number.isNaN(mb)) this.#samples.push({ mb, descriptors }); // else it has ended
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error; // it has ended
     }
