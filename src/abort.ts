@@ -19,3 +19,17 @@ export function onAbort(signal: AbortSignal, then: () => void): Disposable {
   signal.addEventListener("abort", then);
   return { [Symbol.dispose]: () => signal.removeEventListener("abort", then) };
 }
+
+/** Resolves after `ms` milliseconds, or when `signal` aborts. */
+export function delay(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}

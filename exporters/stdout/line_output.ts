@@ -1,5 +1,5 @@
 /** Whole lines on an output that may fail in the midst of one. */
-import { unlessAborted } from "../../src/abort.ts";
+import { delay, unlessAborted } from "../../src/abort.ts";
 import { LINE_END } from "./format.ts";
 
 /** What became of lines that could not all be written. */
@@ -107,7 +107,7 @@ export class LineOutput {
     } catch (error) {
       // a full pipe that another process set O_NONBLOCK on
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      await unlessAborted(delay(FULL_PIPE_WAIT_MS), signal);
+      await delay(FULL_PIPE_WAIT_MS, signal);
       return 0;
     }
   }
@@ -116,8 +116,4 @@ export class LineOutput {
 /** Whether a pipe has no reader, or a socket's other end was closed. */
 export function isReaderGone(error: unknown): boolean {
   return error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset;
-}
-
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resume) => setTimeout(resume, milliseconds));
 }

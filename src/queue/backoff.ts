@@ -21,17 +21,3 @@ export class Backoff {
     return maxElapsedTime > 0 && elapsed + wait > maxElapsedTime ? undefined : wait;
   }
 }
-
-/** Resolves after `ms` milliseconds, or when `signal` aborts. */
-export function delay(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
-}

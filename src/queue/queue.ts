@@ -1,10 +1,10 @@
 /** The bounded queue in front of an exporter: batching, retry, and a count of all that is lost. */
-import { unlessAborted } from "../abort.ts";
+import { delay, unlessAborted } from "../abort.ts";
 import type { SessionBatch } from "../batch.ts";
 import type { Warn } from "../log.ts";
 import { countSessions, showBytes } from "../messages.ts";
 import type { Exporter, ExportOutcome, QueueSettings, WhenFull } from "../exporter.ts";
-import { Backoff, delay } from "./backoff.ts";
+import { Backoff } from "./backoff.ts";
 import { BatchMemory } from "./batch_memory.ts";
 import { newCounters, type QueueCounters } from "./counters.ts";
 import { QueueNotices } from "./queue_notices.ts";
