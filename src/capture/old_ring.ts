@@ -7,7 +7,7 @@ import type { BSS } from "../record_layout.ts";
 import type { RecordTranslation } from "../record_translation.ts";
 import { RELEASE } from "./kernel_program.ts";
 import { describedIn, Variables } from "./pin_description.ts";
-import { linkOf, list, nameOfMap, nameOfRing, remove, ringSizeOf } from "./pin_folder.ts";
+import { detach, linkOf, list, nameOfMap, nameOfRing, remove, ringSizeOf } from "./pin_folder.ts";
 
 const LOSS_COUNTERS = [
   "lost_ring_full",
@@ -55,15 +55,14 @@ export function retireState(folder: string): OldRing[] {
   const { translation, variables } = describedIn(folder);
   using stack = new DisposableStack();
   const names = list(folder);
-  const links = names.filter((name) => linkOf(name) !== undefined);
-  const releaseLink = links.find((name) => linkOf(name)?.program === RELEASE);
+  const releaseLink = names.find((name) => linkOf(name)?.program === RELEASE);
   const bss = stack.use(new Variables(join(folder, nameOfMap(".bss")), variables));
   const release = releaseLink === undefined
     ? () => false
     : walker(stack.use(new Pinned(join(folder, releaseLink))).fd);
   bss.set("least_wait_ns", 1n); // they need not wait any longer, and may where the ring is full
   release();
-  for (const name of links) if (name !== releaseLink) removePin(join(folder, name));
+  detach(folder);
   const rings = names.filter((name) => ringSizeOf(name) !== undefined);
   const shared = stack.move();
   return rings.map((name, i): OldRing => {

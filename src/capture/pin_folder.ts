@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { listKernelFolder } from "../../ffi/kernel_file.ts";
 import { exists, lockFolder, removeFolder, removePin } from "../../ffi/pinned.ts";
 import { HostError } from "../errors.ts";
+import { RELEASE } from "./kernel_program.ts";
 
 const STATE = /^[0-9a-f]{16}$/; // as STATE_ID
 const RING = /^ring-(\d+)$/;
@@ -52,6 +53,19 @@ export function nameOfLink(program: string, generation: bigint): string {
 export function list(folder: string): string[] {
   if (!exists(folder)) return [];
   return listKernelFolder(folder).map(({ name }) => name).filter((name) => !/^\.\.?$/.test(name));
+}
+
+/**
+ * Detaches the programs that are pinned in `folder`: what they count changes no more.
+ * @returns how many they were
+ */
+export function detach(folder: string): number {
+  const links = list(folder).filter((name) => {
+    const program = linkOf(name)?.program;
+    return program !== undefined && program !== RELEASE;
+  });
+  for (const name of links) removePin(join(folder, name));
+  return links.length;
 }
 
 /** Removes a folder with all that is pinned in it. */

@@ -1,15 +1,14 @@
 /** Takes away what a pin keeps in the kernel. */
 import { join } from "node:path";
 import { SystemError } from "../../ffi/libc.ts";
-import { exists, isBpfFileSystem, removeFolder, removePin } from "../../ffi/pinned.ts";
+import { exists, isBpfFileSystem, removeFolder } from "../../ffi/pinned.ts";
 import { RECORD_HEADER } from "../../ffi/ring.ts";
 import { HostError, messageOf, UsageError } from "../errors.ts";
-import { RELEASE } from "./kernel_program.ts";
 import { openRing } from "./old_ring.ts";
 import { describedIn, Variables } from "./pin_description.ts";
 import {
+  detach,
   isState,
-  linkOf,
   list,
   lock,
   nameOfMap,
@@ -64,12 +63,7 @@ export function unpin(path: string): Unpinned | undefined {
     }
     for (const state of states(path)) {
       const folder = join(path, state);
-      for (const name of list(folder)) {
-        const link = linkOf(name);
-        if (link === undefined || link.program === RELEASE) continue;
-        removePin(join(folder, name)); // before anything is counted
-        programs++;
-      }
+      programs += detach(folder); // before anything is counted
       for (const place of PLACES) {
         losses.set(place, (losses.get(place) ?? 0) + lostSessions(folder, LOSSES[place]));
       }
