@@ -1,5 +1,6 @@
 /** What came of a trial: whether made equals delivered, but for what was counted as lost. */
 import type { Sink } from "../../bench/sink.ts";
+import { lossesOf } from "../e2e/losses.ts";
 
 /** One trial. Counts are ends of sessions, of which each session has two. */
 export interface Outcome {
@@ -39,12 +40,6 @@ export async function outcomeOf(
     notes,
     objections: [...objections, ...keptOf(stderr)],
   };
-}
-
-/** The last lines of a run: `lost N sessions: PLACE`. */
-function lossesOf(stderr: string): [place: string, count: number][] {
-  return [...stderr.matchAll(/^tcpspan: lost (\d+) sessions?: (.*)$/gm)]
-    .map(([, count, place = ""]) => [place, Number(count)]);
 }
 
 /** What should have been delivered by then. */
