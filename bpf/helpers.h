@@ -21,12 +21,12 @@
 /* Helper functions by number, include/uapi/linux/bpf.h. */
 static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*bpf_map_update_elem)(void *map, const void *key, const void *value, __u64 flags) = (void *)2;
+static long (*bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
 static __u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
 static __u64 (*bpf_get_current_uid_gid)(void) = (void *)15;
 static __u64 (*bpf_get_socket_cookie)(void *socket) = (void *)46;
 static __u64 (*bpf_get_current_cgroup_id)(void) = (void *)80;
 static void *(*bpf_sk_storage_get)(void *map, void *sk, void *value, __u64 flags) = (void *)107;
-static long (*bpf_sk_storage_delete)(void *map, void *sk) = (void *)108;
 static long (*bpf_probe_read_kernel)(void *to, __u32 size, const void *from) = (void *)113;
 static long (*bpf_probe_read_kernel_str)(void *to, __u32 size, const void *from) = (void *)115;
 static __u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
@@ -38,6 +38,11 @@ static struct tcp_sock *(*bpf_skc_to_tcp_sock)(void *sk) = (void *)137;
 static __u64 (*bpf_ktime_get_tai_ns)(void) = (void *)208; /* Linux 6.1+ */
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
 static struct socket *(*bpf_sock_from_file)(struct file *file) = (void *)162;
+
+/*
+ * Counters of loops have 64 bits: verifiers before 5.16 forget the value of a
+ * smaller one that is spilled to the stack, and find the loop to be endless.
+ */
 
 /* Where the running kernel has a field, and how large it has a type. */
 #define field_offset(type, field) __builtin_preserve_field_info(((type *)0)->field, 0)

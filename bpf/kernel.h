@@ -34,6 +34,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum {
+	BPF_NOEXIST = 1,
 	BPF_F_NO_PREALLOC = 1U << 0,
 	BPF_F_CLONE = 1U << 9,
 	BPF_SK_STORAGE_GET_F_CREATE = 1U << 0,
@@ -263,8 +264,8 @@ struct task_struct {
 	char comm[16];
 } __core;
 
-/* What the kernel hands to iterators: kernel/bpf/task_iter.c, net/ipv4/tcp_ipv4.c,
- * net/core/bpf_sk_storage.c. Each is 8 bytes on every architecture. */
+/* What the kernel hands to iterators: kernel/bpf/task_iter.c, net/ipv4/tcp_ipv4.c.
+ * Each is 8 bytes on every architecture. */
 #define __iterator_pointer(type, name) \
 	union {                        \
 		type *name;            \
@@ -287,13 +288,6 @@ struct bpf_iter__task_file {
 struct bpf_iter__tcp {
 	__iterator_pointer(struct bpf_iter_meta, meta);
 	__iterator_pointer(struct sock_common, sk_common);
-} __core;
-
-struct bpf_iter__bpf_sk_storage_map {
-	__iterator_pointer(struct bpf_iter_meta, meta);
-	__iterator_pointer(struct bpf_map, map);
-	__iterator_pointer(struct sock, sk);
-	__iterator_pointer(void, value);
 } __core;
 
 #endif

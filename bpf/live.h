@@ -21,7 +21,6 @@ struct live {
 	bool closed;        /* both directions are shut down, which sent the FIN */
 	bool reported;
 	bool waiting;       /* its report waits for its close */
-	bool last_reported; /* in the last round */
 	bool own;           /* the tracer's own, or a child of its listener */
 };
 
@@ -83,8 +82,10 @@ static __always_inline void adopt(struct live *live)
 /* Whether this end's FIN was queued, in a state before CLOSE. */
 static __always_inline bool has_queued_fin(__u8 state)
 {
-	return state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING ||
-	       state == TCP_LAST_ACK;
+	const __u32 states = 1 << TCP_FIN_WAIT1 | 1 << TCP_FIN_WAIT2 | 1 << TCP_CLOSING |
+			     1 << TCP_LAST_ACK;
+
+	return 1 << (state & 31) & states;
 }
 
 /*

@@ -18,7 +18,7 @@ static __always_inline __u32 visible_pid(const struct task_struct *task)
 	pid = task->signal->pids[PIDTYPE_TGID];
 	first = (__u64)pid + field_offset(struct pid, numbers);
 	level = pid->level;
-	for (__u32 i = 0; i < MAX_PID_NS_LEVEL; i++) {
+	for (__u64 i = 0; i < MAX_PID_NS_LEVEL; i++) {
 		struct pid_namespace *ns = NULL;
 		__u32 inode = 0, nr = 0;
 		void *number = (void *)(first + i * type_size(struct upid));
@@ -59,7 +59,7 @@ struct {
  */
 static __always_inline bool in_excluded_cgroup(const struct cgroup *cgroup)
 {
-	for (int i = 0; i < MAX_CGROUP_DEPTH; i++) {
+	for (__u64 i = 0; i < MAX_CGROUP_DEPTH; i++) {
 		const struct cgroup_subsys_state *parent = cgroup->self.parent;
 		__u64 id = cgroup->kn->id;
 

@@ -54,7 +54,7 @@ struct owner {
 	char comm[COMM_LEN];    /* of the thread that acted */
 	char exe[EXE_LEN];      /* base name of the executable, cut to fit */
 	__u8 source;            /* enum owner_source */
-	__u8 excluded;          /* by executable or cgroup; never in a record */
+	__u8 excluded;          /* by executable or cgroup, as the capture's filters were */
 	__u8 pad[2];
 	__u32 exec_id;          /* task_struct.self_exec_id: another one with each execve() */
 };

@@ -8,13 +8,22 @@ struct {
 	__uint(max_entries, 4096); /* bytes; set before load */
 } ring SEC(".maps");
 
-/* Reports that wait until their socket's process closes it. */
+#define MAX_WAITING 16384
+
+/*
+ * Reports that wait until their socket's process closes it, by the socket's
+ * cookie. User space takes those that wait too long: src/capture/waiting_reports.ts.
+ * Whoever deletes one is the one who may hand it on.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
+	__uint(max_entries, MAX_WAITING);
+	__type(key, __u64);
 	__type(value, struct record);
 } waiting SEC(".maps");
+
+static const struct record _no_record = {}; /* what a waiting one is before it is filled */
 
 static __always_inline bool wants_port(const volatile __u8 *ports, __u16 port)
 {
@@ -52,7 +61,7 @@ static __always_inline bool wants_owner(const struct owner *owner)
 		return false;
 	if (!filter_pid_count)
 		return true;
-	for (__u32 i = 0; i < MAX_PIDS; i++) {
+	for (__u64 i = 0; i < MAX_PIDS; i++) {
 		if (i >= filter_pid_count)
 			break;
 		if (filter_pids[i] == owner->pid)
@@ -92,11 +101,11 @@ static __always_inline void read_address(__u32 *to, const struct sock *sk, __u16
 	} else if (family == AF_INET) {
 		to[0] = ipv6->in6_u.u6_addr32[3];
 	} else {
-		for (int i = 0; i < 4; i++)
+		for (__u64 i = 0; i < 4; i++)
 			to[i] = ipv6->in6_u.u6_addr32[i];
 		return;
 	}
-	for (int i = 1; i < 4; i++)
+	for (__u64 i = 1; i < 4; i++)
 		to[i] = 0;
 }
 
@@ -273,6 +282,29 @@ static __always_inline bool should_wait(const struct sock *sk, const struct tcp_
 	       (!(flags & FLAG_ALL_READ) && (__u32)(tp->rcv_nxt - tp->copied_seq) > fin);
 }
 
+/*
+ * Has a report wait for its socket's close. False where there is no room for it,
+ * or none in the ring to announce it.
+ */
+static __always_inline bool hold(struct sock *sk, const struct tcp_sock *tp, struct live *live,
+				 __u8 last_state, __u32 flags)
+{
+	__u64 cookie = cookie_of(sk);
+	struct record *held;
+
+	if (bpf_map_update_elem(&waiting, &cookie, &_no_record, BPF_NOEXIST))
+		return false;
+	held = bpf_map_lookup_elem(&waiting, &cookie);
+	if (!held)
+		return false;
+	fill(held, sk, tp, live, last_state, flags);
+	live->waiting = true;
+	if (announce(held))
+		return true;
+	live->waiting = false;
+	return bpf_map_delete_elem(&waiting, &cookie) != 0; /* else nobody would look for it */
+}
+
 /* Writes the record of a session that ended, if the filters let it through. */
 static __always_inline void report(struct sock *sk, struct live *live, __u8 last_state, __u32 flags)
 {
@@ -306,16 +338,7 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 	if (!is_within_cap())
 		return;
 	if (waits) {
-		record = bpf_sk_storage_get(&waiting, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-		if (record) {
-			fill(record, sk, tp, live, last_state, flags);
-			if (announce(record)) {
-				live->waiting = true;
-				return;
-			}
-			bpf_sk_storage_delete(&waiting, sk); /* nobody would ask for it */
-		}
-		if (!wants_owner(&live->owner))
+		if (hold(sk, tp, live, last_state, flags) || !wants_owner(&live->owner))
 			return;
 	}
 	record = reserve();
@@ -326,53 +349,41 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 }
 
 /*
- * Hands over a report that waited. Whoever deletes it is the one who may. If the
- * ring has no room it is lost, unless it can wait on. Whether it made a record.
- */
-static __always_inline bool release(const struct record *held, struct sock *sk, bool can_wait)
-{
-	struct record *record;
-
-	if (!wants_owner(&held->owner)) {
-		bpf_sk_storage_delete(&waiting, sk);
-		return false;
-	}
-	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
-	if (record)
-		*record = *held;
-	else if (can_wait)
-		return false;
-	else
-		__sync_fetch_and_add(&lost_ring_full, 1);
-	if (bpf_sk_storage_delete(&waiting, sk) == 0) {
-		if (record)
-			bpf_ringbuf_submit(record, 0);
-		return record != NULL;
-	}
-	if (record)
-		bpf_ringbuf_discard(record, 0);
-	return false;
-}
-
-/*
  * The running process closes a socket, or uses it for another session: a report
  * that waited for it learns its owner, and at a close what was left unread.
  */
-static __always_inline void settle(struct sock *sk, bool closing)
+static __always_inline void settle(struct sock *sk, struct live *live, bool closing)
 {
-	struct record *held = bpf_sk_storage_get(&waiting, sk, NULL, 0);
+	__u64 cookie = cookie_of(sk);
+	struct record *held = bpf_map_lookup_elem(&waiting, &cookie);
+	struct record *record;
 	struct tcp_sock *tp;
+	bool wanted;
 
 	if (!held)
 		return;
-	tp = bpf_skc_to_tcp_sock(sk);
-	learn_last_owner(&held->owner, sk);
-	/* disconnected meanwhile, it has forgotten what it had received */
-	if (closing && tp && tp->rcv_nxt == held->rcv_nxt) {
-		held->copied_seq = tp->copied_seq;
-		held->flags |= FLAG_ALL_READ;
+	learn_last_owner(&live->owner, sk);
+	wanted = wants_owner(&live->owner);
+	record = wanted ? bpf_ringbuf_reserve(&ring, sizeof(*record), 0) : NULL;
+	if (record)
+		*record = *held;
+	if (bpf_map_delete_elem(&waiting, &cookie)) { /* user space has taken it */
+		if (record)
+			bpf_ringbuf_discard(record, 0);
+		return;
 	}
-	release(held, sk, false);
+	if (!record) {
+		__sync_fetch_and_add(&lost_ring_full, wanted);
+		return;
+	}
+	record->owner = live->owner;
+	tp = bpf_skc_to_tcp_sock(sk);
+	/* disconnected meanwhile, it has forgotten what it had received */
+	if (closing && tp && tp->rcv_nxt == record->rcv_nxt) {
+		record->copied_seq = tp->copied_seq;
+		record->flags |= FLAG_ALL_READ;
+	}
+	bpf_ringbuf_submit(record, 0);
 }
 
 #endif

@@ -39,7 +39,7 @@ static __always_inline __u64 sip_hash(__u64 first, __u64 second, __u64 third, __
 		trace_key[1] ^ 0x7465646279746573ULL,
 	};
 
-	for (__u32 i = 0; i < 3; i++) {
+	for (__u64 i = 0; i < 3; i++) {
 		__u64 block = i == 0 ? first : i == 1 ? second : third;
 
 		if (i >= blocks)
@@ -50,10 +50,10 @@ static __always_inline __u64 sip_hash(__u64 first, __u64 second, __u64 third, __
 		v[0] ^= block;
 	}
 	v[2] ^= 0xee;
-	for (int i = 0; i < 4; i++)
+	for (__u64 i = 0; i < 4; i++)
 		sip_round(v);
 	v[1] ^= 0xdd;
-	for (int i = 0; i < 4; i++)
+	for (__u64 i = 0; i < 4; i++)
 		sip_round(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }

@@ -41,12 +41,12 @@ __u64 lost_ring_full = 0;
 __u64 lost_storage_failed = 0;
 __u64 count_until = 0; /* set by user space: sessions that begin later are left out of these */
 __u64 still_open = 0;  /* sessions whose begin was seen, counted by a walk */
-__u64 least_wait_ns = 0; /* set by user space: reports that wait for less are let alone */
 __u64 sampled_out = 0; /* sessions, or reports of open ones */
 __u64 over_cap = 0;    /* the same, beyond most_per_second */
 __u64 second_began = 0; /* of the second that most_per_second counts in */
 __u64 in_second = 0;
-__u64 last_round = 0;  /* set by user space: when the last reports of open sessions began */
+__u64 round_began_ns = 0; /* set by user space: when the present round of reports of open sessions did */
+__u64 last_round = 0;     /* set by user space: 1 once that round is the last */
 
 /* Each CPU counts in a cache line of its own; CPUs beyond the last share them. */
 #define MAX_CPUS 256
@@ -64,7 +64,7 @@ __u8 own_peer_ports[256] = {};
  * maps of sockets mean. To be raised where it changes and their layout does not.
  */
 enum state_version {
-	STATE_VERSION = 1,
+	STATE_VERSION = 2,
 };
 
 /* How records and counters lie, as text: a later version of the tracer reads what it finds. */

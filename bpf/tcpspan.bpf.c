@@ -105,7 +105,7 @@ int set_state(const __u64 *args)
 	switch (new_state) {
 	case TCP_SYN_SENT:
 		if (live->waiting)
-			settle(sk, false);
+			settle(sk, live, false);
 		begin(live, ROLE_ACTIVE, FLAG_START_OBSERVED);
 		forget_owner(&live->owner);
 		if (owned)
@@ -114,7 +114,7 @@ int set_state(const __u64 *args)
 		break;
 	case TCP_LISTEN:
 		if (live->waiting)
-			settle(sk, false);
+			settle(sk, live, false);
 		begin(live, ROLE_LISTENER, 0);
 		forget_owner(&live->owner);
 		if (owned)
@@ -179,7 +179,7 @@ int destroy_sock(const __u64 *args)
 	if (!live || stands_by())
 		return 0;
 	if (live->waiting)
-		settle(sk, true);
+		settle(sk, live, true);
 	if (live->reported)
 		return 0;
 	if (live->role == ROLE_LISTENER || !is_tcp(sk))
@@ -210,7 +210,8 @@ static __always_inline int learn_user(struct sock *sk)
 	adopt(live);
 	learn_owner(&live->owner, sk, OWNER_RECV);
 	if (live->waiting) {
-		struct record *held = bpf_sk_storage_get(&waiting, sk, NULL, 0);
+		__u64 cookie = cookie_of(sk);
+		struct record *held = bpf_map_lookup_elem(&waiting, &cookie);
 
 		if (held)
 			learn_owner(&held->owner, sk, OWNER_RECV);

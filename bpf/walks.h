@@ -1,19 +1,37 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
  * Iterators that user space runs: over what was open before the start, and over
- * what is open still. Each writes a byte for each record that it makes, so that
- * the reader's buffer limits how many come at once.
+ * what is open still. Those over files see the sockets of all network
+ * namespaces that a process has a descriptor of; those over sockets see all of
+ * one namespace, and hold their locks since Linux 5.15. What both see is taken
+ * once. A report makes its walk write a byte, so that the reader's buffer limits
+ * how many come at once.
  */
 #ifndef TCPSPAN_WALKS_H
 #define TCPSPAN_WALKS_H
+
+/* The socket behind a descriptor; NULL if it is none of TCP. */
+static __always_inline struct sock *socket_of(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!ctx->task || !file)
+		return NULL;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return NULL;
+	sk = socket->sk;
+	return sk && is_tcp(sk) ? sk : NULL;
+}
 
 /* The state of a socket that was open before the start; NULL if there is none to keep. */
 static __always_inline struct live *existing(struct sock *sk)
 {
 	__u8 state = sk->__sk_common.skc_state;
 
-	if (!is_tcp(sk) || state == TCP_CLOSE ||
-	    (state != TCP_LISTEN && !report_existing))
+	if (state == TCP_CLOSE || (state != TCP_LISTEN && !report_existing))
 		return NULL;
 	return bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 }
@@ -22,21 +40,17 @@ static __always_inline struct live *existing(struct sock *sk)
 SEC("iter/task_file")
 int seed_owner(struct bpf_iter__task_file *ctx)
 {
+	struct sock *sk = socket_of(ctx);
 	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-	struct socket *socket;
 	struct live *live;
 	__u32 pid;
 
-	if (!task || !file)
+	if (!sk || !task)
 		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	live = existing(socket->sk);
+	live = existing(sk);
 	if (!live || live->owner.source != OWNER_UNKNOWN)
 		return 0;
-	if (live->role == ROLE_UNKNOWN && socket->sk->__sk_common.skc_state == TCP_LISTEN)
+	if (live->role == ROLE_UNKNOWN && sk->__sk_common.skc_state == TCP_LISTEN)
 		live->role = ROLE_LISTENER;
 	pid = visible_pid(task);
 	set_owner(&live->owner, task, pid, task->cred->uid.val,
@@ -45,10 +59,7 @@ int seed_owner(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/*
- * Learns who opened. One network namespace a time. The iterator holds the
- * socket's lock since Linux 5.15.
- */
+/* Learns who opened. */
 SEC("iter/tcp")
 int seed_role(struct bpf_iter__tcp *ctx)
 {
@@ -84,19 +95,12 @@ static __always_inline bool is_due(const struct live *live, __u64 now)
 
 #define MOST_TRIES 4
 
-/* Its next report is due an interval later, and none in this last round. */
-static __always_inline void note_turn(struct live *live, __u64 now)
-{
-	live->interim_ns = now;
-	live->last_reported = last_round != 0;
-}
-
 /* Where the lock is not held: reads again if they moved. */
 static __always_inline bool read_settled_numbers(struct numbers *numbers, const struct tcp_sock *tp)
 {
 	struct numbers again;
 
-	for (int i = 0; i < MOST_TRIES; i++) {
+	for (__u64 i = 0; i < MOST_TRIES; i++) {
 		read_numbers(numbers, tp);
 		barrier();
 		read_numbers(&again, tp);
@@ -113,59 +117,57 @@ static __always_inline bool read_settled_numbers(struct numbers *numbers, const 
  * is not before the handshake's end, or without a role. In the last round all
  * that were open when it began.
  */
-SEC("iter/bpf_sk_storage_map")
-int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
+static __always_inline void report_open(struct sock *sk, struct tcp_sock *tp, struct seq_file *seq)
 {
-	struct live *live = ctx->value;
-	struct sock *sk = ctx->sk;
+	struct live *live = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	__u8 state = sk->__sk_common.skc_state;
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct record *record;
-	struct tcp_sock *tp;
-	bool consistent = false, is_last = last_round != 0;
+	bool consistent = false;
 	__u32 flags = 0;
-	__u8 state;
 
-	if (!live || !sk || live->reported || live->role == ROLE_LISTENER)
-		return 0;
-	state = sk->__sk_common.skc_state;
+	if (!live || live->reported || live->role == ROLE_LISTENER)
+		return;
 	if (state == TCP_CLOSE || state == TCP_LISTEN)
-		return 0;
-	if (is_last) {
-		if (live->last_reported || live->start_ns > last_round)
-			return 0;
+		return;
+	if (live->interim_ns >= round_began_ns) /* seen before in this round */
+		return;
+	if (last_round) {
+		if (live->start_ns > round_began_ns)
+			return;
 	} else if (state == TCP_SYN_SENT || state == TCP_SYN_RECV ||
 		   live->role == ROLE_UNKNOWN || !is_due(live, now)) {
-		return 0;
+		return;
 	}
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp || is_own(live, tp) || !wants_address(sk, tp) || !wants_size(live, sk, tp, state) || !wants_owner(&live->owner))
-		return 0;
+	if (is_own(live, tp) || !wants_address(sk, tp) || !wants_size(live, sk, tp, state) ||
+	    !wants_owner(&live->owner))
+		return;
 	if (!live->start_ns) /* part of the ids of a session that cannot be joined */
 		live->start_ns = start_of(live, now);
 	if (sampling) {
 		struct numbers numbers;
 
 		if (!read_settled_numbers(&numbers, tp))
-			return 0;
+			return;
 		if (!is_sampled(sk, tp, live, &numbers, state, 0)) {
-			note_turn(live, now);
+			live->interim_ns = now;
 			__sync_fetch_and_add(&sampled_out, 1);
-			return 0;
+			return;
 		}
 		flags = FLAG_SAMPLED;
 	}
 	if (!is_within_cap()) {
-		note_turn(live, now);
-		return 0;
+		live->interim_ns = now;
+		return;
 	}
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
-		if (is_last) /* else there is another walk */
+		if (last_round) /* else there is another walk */
 			__sync_fetch_and_add(&lost_ring_full, 1);
-		return 0;
+		return;
 	}
-	/* the lock is not held here: take the counters again if they moved, or do not fit */
-	for (int i = 0; i < MOST_TRIES && !consistent; i++) {
+	/* take the counters again if they moved, or do not fit */
+	for (__u64 i = 0; i < MOST_TRIES && !consistent; i++) {
 		state = sk->__sk_common.skc_state;
 		fill(record, sk, tp, live, state, flags);
 		barrier();
@@ -179,45 +181,65 @@ int report_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 		consistent = false;
 	if (!consistent) {
 		bpf_ringbuf_discard(record, 0);
-		return 0;
+		return;
 	}
-	note_turn(live, record->end_ns);
+	live->interim_ns = record->end_ns;
 	record->interim = ++live->interim;
 	bpf_ringbuf_submit(record, 0);
-	bpf_seq_write(ctx->meta->seq, "r", 1);
+	bpf_seq_write(seq, "r", 1);
+}
+
+SEC("iter/task_file")
+int report_files(struct bpf_iter__task_file *ctx)
+{
+	struct sock *sk = socket_of(ctx);
+	struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+
+	if (tp)
+		report_open(sk, tp, ctx->meta->seq);
 	return 0;
 }
 
-/* Counts the sessions that are open, for the balance at the end. */
-SEC("iter/bpf_sk_storage_map")
-int count_open(struct bpf_iter__bpf_sk_storage_map *ctx)
+SEC("iter/tcp")
+int report_sockets(struct bpf_iter__tcp *ctx)
 {
-	struct live *live = ctx->value;
+	struct sock_common *common = ctx->sk_common;
+	struct tcp_sock *tp = common ? bpf_skc_to_tcp_sock(common) : NULL;
+
+	if (tp)
+		report_open(&tp->inet_conn.icsk_inet.sk, tp, ctx->meta->seq);
+	return 0;
+}
+
+/* Counts a session that is open, for the balance at the end. */
+static __always_inline void count_open(struct sock *sk)
+{
+	struct live *live = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 
 	if (live && live->counted) {
 		live->counted = false; /* its end is not counted any more */
 		__sync_fetch_and_add(&still_open, 1);
 	}
+}
+
+SEC("iter/task_file")
+int count_files(struct bpf_iter__task_file *ctx)
+{
+	struct sock *sk = socket_of(ctx);
+
+	if (sk)
+		count_open(sk);
 	return 0;
 }
 
-/* Hands over the reports that still wait for their sockets' close. */
-SEC("iter/bpf_sk_storage_map")
-int release_waiting(struct bpf_iter__bpf_sk_storage_map *ctx)
+SEC("iter/tcp")
+int count_sockets(struct bpf_iter__tcp *ctx)
 {
-	struct record *held = ctx->value;
-	struct sock *sk = ctx->sk;
-	struct live *live;
+	struct sock_common *common = ctx->sk_common;
+	struct tcp_sock *tp = common ? bpf_skc_to_tcp_sock(common) : NULL;
 
-	if (!held || !sk)
-		return 0;
-	live = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (!live || !live->waiting) /* it is just being written */
-		return 0;
-	if (bpf_ktime_get_boot_ns() - held->end_ns < least_wait_ns)
-		return 0;
-	if (release(held, sk, least_wait_ns != 0))
-		bpf_seq_write(ctx->meta->seq, "r", 1);
+	if (tp)
+		count_open(&tp->inet_conn.icsk_inet.sk);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /** An eBPF object file in the kernel: its programs, its maps, its variables. */
 import { Btf } from "./btf.ts";
-import { libbpf, LibbpfError, LibbpfMessages } from "./libbpf.ts";
-import { lastErrno, SystemError, toCString } from "./libc.ts";
+import { libbpf, LibbpfError, LibbpfMessages, RefusedProgram } from "./libbpf.ts";
+import { errorText, lastErrno, SystemError, toCString } from "./libc.ts";
 import { Walk } from "./walk.ts";
 
 const ENOENT = 2;
@@ -56,11 +56,18 @@ export class BpfObject implements Disposable {
     return Deno.UnsafePointerView.getArrayBuffer(pointer, Number(size[0]));
   }
 
-  /** Has the kernel verify and take the programs. @throws {LibbpfError} with the verifier's words */
+  /**
+   * Has the kernel verify and take the programs. After a failure the object is of no more use.
+   * @throws {RefusedProgram} with the verifier's words. @throws {LibbpfError} if it was something else
+   */
   load(): void {
     using messages = new LibbpfMessages();
     const code = libbpf().bpf_object__load(this.#open());
-    if (code < 0) throw failure("cannot load the BPF program", -code, messages);
+    if (code >= 0) return;
+    const error = failure("cannot load the BPF program", -code, messages);
+    const program = messages.refusedProgram();
+    if (program === undefined) throw error;
+    throw new RefusedProgram(error.message, program, errorText(-code));
   }
 
   /** Attaches a loaded program to its hook. @returns the link's descriptor, which is the object's */
@@ -72,20 +79,20 @@ export class BpfObject implements Disposable {
     return libbpf().bpf_link__fd(link);
   }
 
-  /**
-   * Attaches a loaded iterator program, to the sockets of a map of socket storage where one is named.
-   * @returns the link's descriptor, which is the object's
-   */
-  attachIterator(program: string, map?: string): number {
+  /** Attaches a loaded iterator program. @throws {LibbpfError} */
+  attachIterator(program: string): void {
     using messages = new LibbpfMessages();
-    const options = map === undefined ? null : iteratorOptions(this.mapFd(map));
-    const link = libbpf().bpf_program__attach_iter(this.#program(program), options);
+    const link = libbpf().bpf_program__attach_iter(this.#program(program), null);
     if (link === null) throw failure(`cannot attach ${program}`, lastErrno(), messages);
     this.#iterators.set(program, link);
-    return libbpf().bpf_link__fd(link);
   }
 
-  /** Begins to walk with an attached iterator program. */
+  /** Whether an iterator program is attached. */
+  hasIterator(program: string): boolean {
+    return this.#iterators.has(program);
+  }
+
+  /** Begins to walk with an attached iterator program. @throws {SystemError} */
   walk(program: string): Walk {
     const link = this.#iterators.get(program);
     if (link === undefined) throw new LibbpfError(`cannot run ${program}: it is not attached`);
@@ -162,15 +169,6 @@ export class BpfObject implements Disposable {
     }
     return program;
   }
-}
-
-/** `struct bpf_iter_attach_opts` with a `union bpf_iter_link_info` that names a map. */
-function iteratorOptions(mapFd: number): BigUint64Array<ArrayBuffer> {
-  const size = 24n; // size_t sz; union bpf_iter_link_info *link_info; __u32 link_info_len
-  const words = new BigUint64Array(4); // the options, and behind them what they point to
-  const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(words));
-  words.set([size, address + size, 4n, BigInt(mapFd)]);
-  return words;
 }
 
 function failure(attempt: string, errno: number, messages: LibbpfMessages): LibbpfError {

@@ -48,6 +48,14 @@ const symbols = {
   bpf_map_update_elem: { parameters: ["i32", "buffer", "buffer", "u64"], result: "i32" },
   /** `int bpf_map_lookup_elem(int fd, const void *key, void *value)` */
   bpf_map_lookup_elem: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  /**
+   * `int bpf_map_lookup_batch(int fd, void *in_batch, void *out_batch, void *keys, void *values,
+   * __u32 *count, const struct bpf_map_batch_opts *opts)`
+   */
+  bpf_map_lookup_batch: {
+    parameters: ["i32", "buffer", "buffer", "buffer", "buffer", "buffer", "pointer"],
+    result: "i32",
+  },
   /** `int bpf_map_delete_elem(int fd, const void *key)` */
   bpf_map_delete_elem: { parameters: ["i32", "buffer"], result: "i32" },
   /** `int bpf_obj_get_info_by_fd(int bpf_fd, void *info, __u32 *info_len)` */
@@ -73,7 +81,17 @@ export type Libbpf = Deno.DynamicLibrary<typeof symbols>["symbols"];
 
 /** libbpf is missing, too old, or refused a call. */
 export class LibbpfError extends Error {
-  override readonly name = "LibbpfError";
+  override readonly name: string = "LibbpfError";
+}
+
+/** The kernel refused a program, or libbpf could not fit it to the kernel. */
+export class RefusedProgram extends LibbpfError {
+  override readonly name = "RefusedProgram";
+
+  /** @param program its name in the object; @param reason the system's own words */
+  constructor(message: string, readonly program: string, readonly reason: string) {
+    super(message);
+  }
 }
 
 let opened: Libbpf | undefined;
@@ -138,6 +156,16 @@ export class LibbpfMessages implements Disposable {
 
   constructor() {
     libbpf().libbpf_set_print(this.#callback.pointer);
+  }
+
+  /** The program that could not be loaded; undefined if it was something else. */
+  refusedProgram(): string | undefined {
+    for (const line of this.lines) {
+      const [, program] = /^prog '(\w+)': (?:BPF program load failed|failed to load|relo #)/
+        .exec(line) ?? [];
+      if (program !== undefined) return program;
+    }
+    return undefined;
   }
 
   /** The lines that tell: the verifier's last ones and libbpf's own, without the program's listing. */

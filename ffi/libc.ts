@@ -96,9 +96,14 @@ export class SystemError extends Error {
   readonly errno: number;
 
   constructor(attempt: string, errno: number) {
-    super(`${attempt}: ${cString(libc().strerror(errno))}`);
+    super(`${attempt}: ${errorText(errno)}`);
     this.errno = errno;
   }
+}
+
+/** The system's words for a positive errno. */
+export function errorText(errno: number): string {
+  return cString(libc().strerror(errno));
 }
 
 /** errno of this thread's last call that failed. Ask at once. */

@@ -98,14 +98,25 @@ export class Pinned implements Disposable {
 }
 
 // struct bpf_map_info, include/uapi/linux/bpf.h
-const MAP_INFO = { size: 24, valueSize: 12, maxEntries: 16 } as const;
+const MAP_INFO = { size: 24, type: 0, valueSize: 12, maxEntries: 16 } as const;
+const BPF_MAP_TYPE_HASH = 1;
 
-/** Bytes of a map's values, and how many there are at most; of a ring its bytes. */
-export function mapInfo(fd: number): { readonly valueSize: number; readonly maxEntries: number } {
+/** What a map is. */
+export interface MapInfo {
+  readonly isHash: boolean;
+  /** Bytes of a value. */
+  readonly valueSize: number;
+  /** How many values there are at most; of a ring its bytes. */
+  readonly maxEntries: number;
+}
+
+/** @throws {SystemError} */
+export function mapInfo(fd: number): MapInfo {
   const info = new DataView(new ArrayBuffer(MAP_INFO.size));
   const code = libbpf().bpf_obj_get_info_by_fd(fd, info.buffer, new Uint32Array([MAP_INFO.size]));
   if (code < 0) throw new SystemError("cannot look at a map", -code);
   return {
+    isHash: info.getUint32(MAP_INFO.type, true) === BPF_MAP_TYPE_HASH,
     valueSize: info.getUint32(MAP_INFO.valueSize, true),
     maxEntries: info.getUint32(MAP_INFO.maxEntries, true),
   };

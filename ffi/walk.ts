@@ -3,6 +3,7 @@ import { libbpf } from "./libbpf.ts";
 import { check, lastErrno, libc, SystemError } from "./libc.ts";
 
 const EAGAIN = 11;
+const CHUNK = 4096; // bytes
 
 /** bpf_iter_create(2)'s descriptor: each read runs the program on more objects. */
 export class Walk implements Disposable {
@@ -29,6 +30,11 @@ export class Walk implements Disposable {
       // a million objects without output (bpf_seq_read): there are more
       if (lastErrno() !== EAGAIN) throw new SystemError("cannot walk sockets", lastErrno());
     }
+  }
+
+  /** Goes on to the end. @throws {SystemError} */
+  finish(): void {
+    while (this.next(CHUNK) > 0);
   }
 
   [Symbol.dispose](): void {

@@ -31,8 +31,8 @@ export interface Hook {
 /** All hooks of the kernel program. */
 export const HOOKS: readonly Hook[] = [
   { program: "set_state", tracepoint: "inet_sock_set_state", optional: false },
-  { program: "destroy_sock", tracepoint: "tcp_destroy_sock", optional: false },
-  { program: "receive", tracepoint: "tcp_rcv_space_adjust", optional: false },
+  { program: "destroy_sock", tracepoint: "tcp_destroy_sock", optional: true },
+  { program: "receive", tracepoint: "tcp_rcv_space_adjust", optional: true },
   { program: "send", tracepoint: "sock_send_length", optional: true },
 ];
 

@@ -157,11 +157,11 @@ export const BSS = {
   lost_storage_failed: 32,
   count_until: 40,
   still_open: 48,
-  least_wait_ns: 56,
-  sampled_out: 64,
-  over_cap: 72,
-  second_began: 80,
-  in_second: 88,
+  sampled_out: 56,
+  over_cap: 64,
+  second_began: 72,
+  in_second: 80,
+  round_began_ns: 88,
   last_round: 96,
   tallies: 128,
   own_peer_ports: 16512,
@@ -169,7 +169,7 @@ export const BSS = {
 
 /** The variables in `.bss`: `NAME:OFFSET:SIZE …`. */
 export const BSS_DESCRIPTION =
-  "active_generation:0:8 tracing_since_ns:8:8 skipped_runs:16:8 lost_ring_full:24:8 lost_storage_failed:32:8 count_until:40:8 still_open:48:8 least_wait_ns:56:8 sampled_out:64:8 over_cap:72:8 second_began:80:8 in_second:88:8 last_round:96:8 tallies:128:16384 own_peer_ports:16512:256";
+  "active_generation:0:8 tracing_since_ns:8:8 skipped_runs:16:8 lost_ring_full:24:8 lost_storage_failed:32:8 count_until:40:8 still_open:48:8 sampled_out:56:8 over_cap:64:8 second_began:72:8 in_second:80:8 round_began_ns:88:8 last_round:96:8 tallies:128:16384 own_peer_ports:16512:256";
 
 /** The same where programs can take over each other's maps. */
-export const STATE_ID = "00b3d632cb71f593";
+export const STATE_ID = "feb24b9b138f19d9";

@@ -1,6 +1,7 @@
 /** Sessions as they end: the kernel program at work, and its ring read. */
 import { bootTimeNs, ClockStepEvent } from "../../ffi/clock.ts";
 import { type Interest, Poller } from "../../ffi/poller.ts";
+import type { Walk } from "../../ffi/walk.ts";
 import { RECORD_HEADER, type Ring } from "../../ffi/ring.ts";
 import type { SessionBatch } from "../batch.ts";
 import { HostError } from "../errors.ts";
@@ -9,10 +10,12 @@ import { BSS, RECORD, TALLY } from "../record_layout.ts";
 import type { RecordTranslation } from "../record_translation.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import { Kernel } from "./kernel.ts";
-import { RELEASE } from "./kernel_program.ts";
+import type { Omission } from "./omission.ts";
 import { Pace } from "./pace.ts";
 import { RingReader } from "./ring_reader.ts";
 import { Selection } from "./selection.ts";
+import { EVER, type WaitingReports } from "./waiting_reports.ts";
+import { finish, walksElsewhere, walksHere } from "./walks.ts";
 import { WallClock } from "./wall_clock.ts";
 
 /**
@@ -26,8 +29,16 @@ export interface CaptureLosses {
   readonly storageFailed: number;
   /** There were more in one second than `maxSessionsPerSecond`. */
   readonly overCap: number;
-  /** The kernel ran no program at the session's end. Known once the capture has stopped. */
+  /**
+   * The kernel ran no program at the session's end. Known once the capture has stopped, where nothing
+   * is pinned. It is the difference of the sessions that began, ended, and were found open then.
+   */
   readonly unseen: number;
+  /**
+   * Whether `unseen` is a bound: there are network namespaces that no walk could enter, in which
+   * sessions that no process holds may be open.
+   */
+  readonly unseenAtMost: boolean;
   /**
    * Runs of a kernel program skipped because it was interrupted by itself: state changes that were
    * not seen. Not sessions: those are reported by a later hook.
@@ -41,7 +52,7 @@ const MOST_INTERVAL_MS = 2 ** 31 - 1; // of setInterval
 const STRIDE = RECORD_HEADER + RECORD.size; // of a record in the ring
 // A report that waits for its socket's close is handed over after as long: the process may hang.
 const MOST_WAIT_MS = 1000;
-const LEAST_WAIT_NS = 900_000_000n; // of those that are handed over then
+const LEAST_WAIT_NS = 900_000_000n; // of those that are taken then
 const SETTLE_MS = 2;
 const CGROUP_REFRESH_MS = 1000;
 // How often a busy reader looks for other events: a step of the clock, a reader of stdout that left.
@@ -58,7 +69,7 @@ const enum Event {
 interface Reconfiguration {
   readonly options: CaptureOptions;
   readonly output: number | undefined;
-  readonly resolve: () => void;
+  readonly resolve: (omissions: readonly Omission[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -78,6 +89,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   #hurried = false;
   #disposed = false;
   #unseen = 0;
+  #unseenAtMost = false;
   #sampledOutBefore: number; // by earlier selections, less what an earlier run counted
   #releaseDue = false;
   #releaseAgain = false;
@@ -135,9 +147,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
    * Goes on with other options; what is known of open sessions is kept. `pin` and `signal` have no
    * effect. Resolves when they are in force, which takes an iteration that is under way.
    * @param output as for `open`
+   * @returns what it goes on without, and did not before
    * @throws {HostError} if the kernel or the host makes it impossible: the options are as before
    */
-  reconfigure(options: CaptureOptions, output?: number): Promise<void> {
+  reconfigure(options: CaptureOptions, output?: number): Promise<readonly Omission[]> {
     if (this.#disposed) return Promise.reject(hasEnded());
     return new Promise((resolve, reject) => {
       this.#reconfigurations.push({ options, output, resolve, reject });
@@ -165,6 +178,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       storageFailed: Number(program.get(BSS.lost_storage_failed)),
       overCap: Number(program.get(BSS.over_cap)),
       unseen: this.#unseen,
+      unseenAtMost: this.#unseenAtMost,
       skippedRuns: program.skippedRuns,
     };
   }
@@ -173,6 +187,11 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   get sampledOut(): number {
     return Number(this.#kernel.program.get(BSS.sampled_out)) + this.#sampledOutBefore +
       this.#reader.selection.sampledOut;
+  }
+
+  /** What it goes on without, since the host refused it. */
+  get omissions(): readonly Omission[] {
+    return this.#kernel.program.omissions;
   }
 
   /** Those of `excludeCgroups` that do not exist now. */
@@ -208,12 +227,12 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       }
       if (this.#releaseDue) {
         this.#releaseDue = false;
-        // a walk passes over some when it takes others away: until there is nothing
-        while (yield* this.#walk(RELEASE));
+        yield* this.#take(this.#kernel.program.waitingReports, bootTimeNs() - LEAST_WAIT_NS);
       }
       if (this.#interimDue) {
         this.#interimDue = false;
-        yield* this.#walk("report_open");
+        this.#kernel.program.set(BSS.round_began_ns, bootTimeNs());
+        yield* this.#reportOpen();
       }
       const { ring } = this.#kernel;
       const position = ring.position;
@@ -238,34 +257,43 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       yield* this.#read(ring.position + ring.waiting);
       return;
     }
-    if (this.#reportOpenOnExit && !this.#hurried) {
-      program.set(BSS.last_round, bootTimeNs());
-      // sockets that come and go make a walk pass some over: until there is nothing new
-      while (!this.#hurried && (yield* this.#walk("report_open")));
-    }
+    if (this.#reportOpenOnExit && !this.#hurried) yield* this.#lastRound();
+    if (this.#disposed) return;
     await this.#balance();
     if (this.#disposed) return;
-    program.set(BSS.least_wait_ns, 0n); // nothing has time to wait
-    yield* this.#walk(RELEASE);
-    if (this.#disposed) return;
     program.detach(); // upstream first: what is read now is all
-    while (yield* this.#walk(RELEASE));
+    await settled();
     yield* this.#read();
+    yield* this.#take(program.waitingReports, EVER); // nothing has time to wait
   }
 
   /** Finds out how many of the sessions begun until now have vanished: neither ended nor open. */
   async #balance(): Promise<void> {
     const { program } = this.#kernel;
+    if (!program.has("count_files") || !program.has("count_sockets")) return;
     program.set(BSS.count_until, bootTimeNs());
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS)); // programs that run just now
+    await settled();
     if (this.#disposed) return;
-    using open = program.walk("count_open");
-    open.next(1); // to the end, as it writes nothing
+    for (const walk of walksHere(program, "count")) finish(walk);
+    const others = walksElsewhere(program, "count");
+    let missing = this.#missing();
+    let next: IteratorResult<Walk, boolean> | undefined;
+    while (missing > 0 && !(next = others.next()).done) {
+      finish(next.value);
+      missing = this.#missing();
+    }
+    this.#unseen = Math.max(0, missing);
+    this.#unseenAtMost = missing > 0 && next?.value !== true;
+  }
+
+  /** Sessions begun, less those that ended or were found open. */
+  #missing(): number {
+    const { program } = this.#kernel;
     let missing = -program.get(BSS.still_open);
     for (let i = 0; i < TALLY.count; i++) {
       missing += BigInt.asIntN(64, program.get(BSS.tallies + i * TALLY.size + TALLY.open));
     }
-    this.#unseen = Math.max(0, Number(missing));
+    return Number(missing);
   }
 
   /**
@@ -280,6 +308,8 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
         found = (yield* this.#readRing(old.ring, Infinity, old.translation)) || found;
         if (this.#disposed) return found;
       } while (old.release());
+      if (old.waitingReports !== undefined) yield* this.#take(old.waitingReports, EVER);
+      if (this.#disposed) return found;
       for (const [counter, lost] of old.losses) this.#add(BSS[counter], lost);
       old.done = true;
       old[Symbol.dispose]();
@@ -308,20 +338,47 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     return found;
   }
 
+  /** Hands over reports that wait for their sockets' close, of sessions that ended by `time`. */
+  *#take(reports: WaitingReports, time: bigint): Generator<SessionBatch, void, void> {
+    for (const taken of reports.take(time)) {
+      const batch = this.#reader.batchOf(taken);
+      if (batch.length > 0) yield batch;
+      else batch[Symbol.dispose]();
+      if (this.#disposed) return; // it is not given up: a pinned map keeps it
+    }
+  }
+
+  /** Reports what is open when it begins, wherever it is. */
+  async *#lastRound(): AsyncGenerator<SessionBatch, void, void> {
+    const { program } = this.#kernel;
+    program.set(BSS.round_began_ns, bootTimeNs());
+    program.set(BSS.last_round, 1n);
+    // sockets that come and go make a walk pass some over: until there is nothing new
+    while (!this.#hurried && (yield* this.#reportOpen()));
+    for (const walk of walksElsewhere(program, "report")) yield* this.#drain(walk);
+  }
+
+  /** Reports sessions that are open and due. @returns whether there were some */
+  async *#reportOpen(): AsyncGenerator<SessionBatch, boolean, void> {
+    let found = false;
+    for (const walk of walksHere(this.#kernel.program, "report")) {
+      found = (yield* this.#drain(walk)) || found;
+    }
+    return found;
+  }
+
   /**
-   * Has an iterator program fill the ring, and reads it in between, so that it never overflows.
-   * @returns whether the program made a record
+   * Has a walk fill the ring, and reads it in between, so that it never overflows.
+   * @returns whether its program made a record
    */
-  async *#walk(program: string): AsyncGenerator<SessionBatch, boolean, void> {
-    if (this.#disposed) return false;
+  async *#drain(walk: Walk): AsyncGenerator<SessionBatch, boolean, void> {
+    using _owned = walk;
     const most = Math.min(MOST_AT_ONCE, Math.floor(this.#kernel.ring.size / 2 / STRIDE));
     let found = false;
     yield* this.#read(); // room for what it makes
-    using walk = this.#kernel.program.walk(program);
-    while (!this.#disposed && walk.next(most) > 0) {
+    while (!this.#disposed && !this.#hurried && walk.next(most) > 0) {
       found = true;
       yield* this.#read();
-      if (this.#hurried && program === "report_open") break;
       await new Promise((resolve) => setTimeout(resolve, WALK_PAUSE_MS));
     }
     return found;
@@ -345,7 +402,6 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
 
   /** Takes over options, but for what the kernel has to know. */
   #apply(options: CaptureOptions): void {
-    this.#kernel.program.set(BSS.least_wait_ns, LEAST_WAIT_NS);
     this.#interimDue = false; // it was for the options before
     this.#reportOpenOnExit = options.reportOpenOnExit ?? false;
     this.#timers.dispose();
@@ -372,7 +428,11 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     }
   }
 
-  async #use(options: CaptureOptions, output: number | undefined): Promise<void> {
+  async #use(
+    options: CaptureOptions,
+    output: number | undefined,
+  ): Promise<readonly Omission[]> {
+    const known = new Set(this.omissions.map(({ part }) => part));
     await this.#kernel.replace(options);
     this.#output = output;
     this.#sampledOutBefore += this.#reader.selection.sampledOut;
@@ -381,6 +441,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     const poller = this.#poller;
     this.#poller = this.#watch();
     await poller[Symbol.asyncDispose]();
+    return this.omissions.filter(({ part }) => !known.has(part));
   }
 
   /** Waits for what the reader reacts to. */
@@ -423,6 +484,11 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       };
     });
   }
+}
+
+/** Once programs that run just now have ended. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
 }
 
 function hasEnded(): HostError {

@@ -10,6 +10,7 @@ import { activeGeneration, KernelProgram } from "./kernel_program.ts";
 import { KernelSettings } from "./kernel_settings.ts";
 import type { OldRing } from "./old_ring.ts";
 import { Pin } from "./pin.ts";
+import { seed } from "./walks.ts";
 
 const OBJECT = new URL("../../bpf/tcpspan.bpf.o", import.meta.url);
 
@@ -101,7 +102,9 @@ export class Kernel implements Disposable {
     const shared = before?.shared(ringSize) ?? this.#pin?.shared(ringSize);
     if (shared !== undefined) this.#pin?.removeLinks(activeGeneration(shared));
     using stack = new DisposableStack();
-    const program = stack.use(new KernelProgram({ elf, settings, capture: options, shared }));
+    const program = stack.use(
+      new KernelProgram({ elf, settings, capture: options, shared, seeds: before === undefined }),
+    );
     const goesOn = this.#ring?.size === program.ringSize;
     const ring = goesOn ? this.ring : stack.use(new Ring(program.mapFd("ring"), program.ringSize));
     const links = program.attach();
@@ -114,7 +117,7 @@ export class Kernel implements Disposable {
     before?.[Symbol.dispose]();
     this.#pin?.removeLinks(program.generation);
     this.oldRings.push(...this.#pin?.retireOthers(program) ?? []);
-    if (before === undefined) program.seed(); // what is known already stays
+    if (before === undefined) seed(program); // what is known already stays
   }
 
   /** Has the rest of a ring read; one that is pinned is found there. */
@@ -125,6 +128,7 @@ export class Kernel implements Disposable {
       translation: undefined,
       losses: new Map(),
       release: () => false,
+      waitingReports: undefined,
       done: false,
       [Symbol.dispose]: () => ring[Symbol.dispose](),
     });

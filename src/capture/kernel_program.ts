@@ -1,23 +1,21 @@
 /** The kernel program of one generation: loaded, attached, and what it counts. */
 import { BpfObject } from "../../ffi/bpf_object.ts";
 import { bootTimeNs } from "../../ffi/clock.ts";
+import { LibbpfError, RefusedProgram } from "../../ffi/libbpf.ts";
 import { SystemError } from "../../ffi/libc.ts";
 import { Mapping } from "../../ffi/mapping.ts";
-import { inNetworkNamespace } from "../../ffi/network_namespace.ts";
 import type { Walk } from "../../ffi/walk.ts";
 import { HOOKS, presentHooks } from "../host.ts";
-import { networkNamespaces } from "../network_namespaces.ts";
-import { namespaceOf } from "../procfs.ts";
 import { BSS, BSS_DESCRIPTION, LIMIT, RECORD_DESCRIPTION } from "../record_layout.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import type { ExcludedCgroups } from "./excluded_cgroups.ts";
+import { ITERATORS, type Purpose } from "./iterators.ts";
 import { excludeCgroups, type KernelSettings } from "./kernel_settings.ts";
+import { isOptional, type Omission, omissionOf, type OptionalProgram } from "./omission.ts";
+import { WaitingReports } from "./waiting_reports.ts";
 
 /** Maps in which programs of one generation leave to the next what they know of sockets. */
 export const STATE_MAPS = ["sockets", "waiting", "own_sessions", ".bss"] as const;
-
-/** The iterator that hands over the reports that wait for their sockets' close. */
-export const RELEASE = "release_waiting";
 
 /** Descriptors of maps by name: those of STATE_MAPS, and `ring` where it has the right size. */
 export type SharedMaps = ReadonlyMap<string, number>;
@@ -29,6 +27,8 @@ export interface KernelProgramOptions {
   readonly capture: CaptureOptions;
   /** Of the generation before; undefined for the first. */
   readonly shared: SharedMaps | undefined;
+  /** Whether it will be told what was open before. */
+  readonly seeds: boolean;
 }
 
 /**
@@ -40,74 +40,108 @@ export class KernelProgram implements Disposable {
   /** Counts from 1; the active one's is in `.bss`. */
   readonly generation: bigint;
   readonly excludedCgroups: ExcludedCgroups;
+  /** Reports that wait for their sockets' close, all generations'. */
+  readonly waitingReports: WaitingReports;
   readonly #resources: DisposableStack;
   readonly #object: BpfObject;
-  readonly #releaseLink: number;
+  readonly #omissions = new Map<OptionalProgram, Omission>();
   #variables: DataView;
   readonly #skippedBefore: number;
 
   /** Loads it. @throws {LibbpfError}, {SystemError} or {HostError} */
-  constructor({ elf, settings, capture, shared }: KernelProgramOptions) {
+  constructor({ elf, settings, capture, shared, seeds }: KernelProgramOptions) {
     using resources = new DisposableStack();
-    const object = this.#object = resources.use(new BpfObject(elf));
     this.generation = shared === undefined ? 1n : activeGeneration(shared) + 1n;
-    settings.writeBeforeLoad(object, this.generation);
-    for (const [map, fd] of shared ?? []) object.reuseMap(map, fd);
-    for (const hook of HOOKS) if (!presentHooks().includes(hook)) object.disable(hook.program);
-    const reportsOpen = capture.interim !== undefined || capture.reportOpenOnExit === true;
-    if (!reportsOpen) object.disable("report_open");
-    object.load();
+    const reports = capture.interim !== undefined || capture.reportOpenOnExit === true;
+    const purposes: Purpose[] = [
+      ...(seeds ? ["seed" as const] : []),
+      ...(reports ? ["report" as const] : []),
+      "count",
+    ];
+    const iterators = purposes.flatMap((purpose) => Object.values(ITERATORS[purpose]));
+    const object = this.#object = resources.use(this.#load(elf, iterators, (object) => {
+      settings.writeBeforeLoad(object, this.generation);
+      for (const [map, fd] of shared ?? []) object.reuseMap(map, fd);
+    }));
     settings.writeAfterLoad(object);
     describe(object);
     this.excludedCgroups = excludeCgroups(object, capture.excludeCgroups ?? []);
     const variables = resources.use(new Mapping(object.mapFd(".bss"), BSS.size, "read-write"));
     this.#variables = new DataView(variables.buffer);
     this.#skippedBefore = Number(this.get(BSS.skipped_runs));
-    this.#releaseLink = object.attachIterator(RELEASE, "waiting");
-    object.attachIterator("count_open", "sockets");
-    if (reportsOpen) object.attachIterator("report_open", "sockets");
+    this.waitingReports = new WaitingReports(object.mapFd("waiting"));
+    for (const program of iterators) this.#try(program, () => this.#attachIterator(program));
     this.#resources = resources.move();
+  }
+
+  /** What it goes on without. */
+  get omissions(): readonly Omission[] {
+    return [...this.#omissions.values()];
   }
 
   /**
    * Attaches it, standing by.
-   * @returns descriptors of the links, by program; with them that of the iterator that hands over what
-   * waits, for who comes after this one
+   * @returns descriptors of the links, by program
    */
   attach(): Map<string, number> {
-    const links = presentHooks().map(({ program }): [string, number] => [
-      program,
-      this.#object.attach(program),
-    ]);
-    return new Map([...links, [RELEASE, this.#releaseLink]]);
+    const links = new Map<string, number>();
+    for (const { program } of presentHooks()) {
+      this.#try(program, () => links.set(program, this.#object.attach(program)));
+    }
+    return links;
+  }
+
+  /** Loads what the kernel takes. @param iterators those that are wanted */
+  #load(
+    elf: Uint8Array<ArrayBuffer>,
+    iterators: readonly OptionalProgram[],
+    prepare: (object: BpfObject) => void,
+  ): BpfObject {
+    const hooks = presentHooks().map(({ program }) => program);
+    for (const { program } of HOOKS) {
+      if (hooks.includes(program) || !isOptional(program)) continue;
+      this.#omissions.set(program, omissionOf(program, "this kernel does not have it"));
+    }
+    const unwanted = Object.values(ITERATORS).flatMap((programs) => Object.values(programs))
+      .filter((program) => !iterators.includes(program));
+    for (;;) { // an object of which a program was refused is of no more use
+      using stack = new DisposableStack();
+      const object = stack.use(new BpfObject(elf));
+      prepare(object);
+      for (const program of [...unwanted, ...this.#omissions.keys()]) object.disable(program);
+      try {
+        object.load();
+        stack.move();
+        return object;
+      } catch (error) {
+        if (!(error instanceof RefusedProgram) || !isOptional(error.program)) throw error;
+        if (this.#omissions.has(error.program)) throw error;
+        this.#omissions.set(error.program, omissionOf(error.program, error.reason));
+      }
+    }
+  }
+
+  /** Goes on without an optional program that was loaded, where the kernel refuses the rest. */
+  #try(program: string, act: () => void): void {
+    if (isOptional(program) && this.#omissions.has(program)) return;
+    try {
+      act();
+    } catch (error) {
+      const isRefusal = error instanceof LibbpfError || error instanceof SystemError;
+      if (!isRefusal || !isOptional(program)) throw error;
+      this.#omissions.set(program, omissionOf(program, error.message));
+    }
+  }
+
+  #attachIterator(program: OptionalProgram): void {
+    this.#object.attachIterator(program);
+    using _walk = this.#object.walk(program); // some hosts refuse that alone
   }
 
   /** Makes it the active one. */
   activate(): void {
     if (this.get(BSS.tracing_since_ns) === 0n) this.set(BSS.tracing_since_ns, bootTimeNs());
     this.set(BSS.active_generation, this.generation);
-  }
-
-  /** Tells it what was open before the first generation: sockets' owners, and who opened them. */
-  seed(): void {
-    const object = this.#object;
-    object.attachIterator("seed_owner");
-    using owners = object.walk("seed_owner");
-    owners.next(1); // to the end, as it writes nothing
-    object.attachIterator("seed_role");
-    using own = object.walk("seed_role");
-    own.next(1);
-    const ownInode = namespaceOf("self", "net");
-    for (const { inode, pid } of networkNamespaces()) {
-      if (inode === ownInode) continue;
-      try {
-        using roles = inNetworkNamespace(`/proc/${pid}/ns/net`, () => object.walk("seed_role"));
-        roles.next(1);
-      } catch (error) {
-        if (!(error instanceof SystemError)) throw error;
-        // its process has gone, or it may not be entered: roles are told at the end
-      }
-    }
   }
 
   /**
@@ -129,8 +163,13 @@ export class KernelProgram implements Disposable {
     return this.#object.maxEntries("ring");
   }
 
-  /** Begins to walk with one of its iterators. */
-  walk(program: string): Walk {
+  /** Whether it can walk with one of its iterators. */
+  has(program: OptionalProgram): boolean {
+    return this.#object.hasIterator(program) && !this.#omissions.has(program);
+  }
+
+  /** Begins to walk with one of its iterators. @throws {SystemError} */
+  walk(program: OptionalProgram): Walk {
     return this.#object.walk(program);
   }
 
@@ -146,10 +185,13 @@ export class KernelProgram implements Disposable {
 
   /** Runs that the kernel skipped because a program was interrupted by itself, all generations'. */
   get skippedRuns(): number {
-    return presentHooks().reduce(
-      (sum, { program }) => sum + this.#object.recursionMisses(program),
-      this.#skippedBefore,
-    );
+    return presentHooks().filter(({ program }) =>
+      !isOptional(program) || !this.#omissions.has(program)
+    )
+      .reduce(
+        (sum, { program }) => sum + this.#object.recursionMisses(program),
+        this.#skippedBefore,
+      );
   }
 
   /** Writes down what the kernel forgets together with the programs, for the next generation. */

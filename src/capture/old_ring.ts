@@ -5,9 +5,18 @@ import { Ring } from "../../ffi/ring.ts";
 import { Walk } from "../../ffi/walk.ts";
 import type { BSS } from "../record_layout.ts";
 import type { RecordTranslation } from "../record_translation.ts";
-import { RELEASE } from "./kernel_program.ts";
 import { describedIn, Variables } from "./pin_description.ts";
-import { detach, linkOf, list, nameOfMap, nameOfRing, remove, ringSizeOf } from "./pin_folder.ts";
+import {
+  detach,
+  linkOf,
+  list,
+  nameOfMap,
+  nameOfRing,
+  RELEASE,
+  remove,
+  ringSizeOf,
+} from "./pin_folder.ts";
+import { WaitingReports } from "./waiting_reports.ts";
 
 const LOSS_COUNTERS = [
   "lost_ring_full",
@@ -27,8 +36,10 @@ export interface OldRing extends Disposable {
   readonly translation: RecordTranslation | undefined;
   /** What was lost before, by names of BSS, where nobody else counts on. */
   readonly losses: ReadonlyMap<LossCounter, bigint>;
-  /** Puts reports into it that wait for their sockets' close. @returns whether there were some */
+  /** Puts reports into it that wait for their sockets' close, in 0.1's way. @returns whether there were some */
   readonly release: () => boolean;
+  /** Those reports, where they are not put into it. */
+  readonly waitingReports: WaitingReports | undefined;
   /** Whether this was the last of it: then it is unpinned with its disposal. */
   done: boolean;
 }
@@ -42,6 +53,7 @@ export function ringOfSize(folder: string, size: number): OldRing {
     translation: undefined,
     losses: new Map(),
     release: () => false,
+    waitingReports: undefined,
     done: false,
     [Symbol.dispose]() {
       ring[Symbol.dispose]();
@@ -60,6 +72,10 @@ export function retireState(folder: string): OldRing[] {
   const release = releaseLink === undefined
     ? () => false
     : walker(stack.use(new Pinned(join(folder, releaseLink))).fd);
+  const waiting = stack.use(new Pinned(join(folder, nameOfMap("waiting"))));
+  const waitingReports = mapInfo(waiting.fd).isHash
+    ? new WaitingReports(waiting.fd, translation)
+    : undefined;
   bss.set("least_wait_ns", 1n); // they need not wait any longer, and may where the ring is full
   release();
   detach(folder);
@@ -75,6 +91,7 @@ export function retireState(folder: string): OldRing[] {
         ? new Map(LOSS_COUNTERS.map((counter) => [counter, bss.get(counter) ?? 0n]))
         : new Map(),
       release: isLast ? release : () => false,
+      waitingReports: isLast ? waitingReports : undefined,
       done: false,
       [Symbol.dispose]() {
         ring[Symbol.dispose]();

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { listKernelFolder } from "../../ffi/kernel_file.ts";
 import { exists, lockFolder, removeFolder, removePin } from "../../ffi/pinned.ts";
 import { HostError } from "../errors.ts";
-import { RELEASE } from "./kernel_program.ts";
 
 const STATE = /^[0-9a-f]{16}$/; // as STATE_ID
 const RING = /^ring-(\d+)$/;
 const LINK = /^([a-z_]+)-(\d+)$/;
+/** The iterator with which tcpspan 0.1 hands over reports that wait for their sockets' close. */
+export const RELEASE = "release_waiting";
 
 /** Names of the folders in which tcpspans have pinned something, one for each kind of state. */
 export function states(path: string): string[] {

@@ -5,6 +5,7 @@ import { FLAG, RECORD } from "../record_layout.ts";
 import type { RecordTranslation } from "../record_translation.ts";
 import { Nesting } from "./nesting.ts";
 import type { Selection } from "./selection.ts";
+import type { TakenReports } from "./waiting_reports.ts";
 import type { WallClock } from "./wall_clock.ts";
 
 const MAX_BATCH = 4096; // sessions
@@ -58,8 +59,20 @@ export class RingReader {
     this.#nesting.apply(words, count);
     const proper = dropAnnounced(words, count);
     if (proper < count) this.#onAnnounced();
-    this.#stampWallTime(words, proper);
-    const selected = this.selection.apply(words, proper);
+    return this.#select(memory, proper);
+  }
+
+  /** A batch of the reports among those that waited that are wanted. It may be empty. */
+  batchOf({ memory, count }: TakenReports): SessionBatch {
+    const words = new Int32Array(memory);
+    this.#nesting.apply(words, count);
+    return this.#select(memory, this.selection.applyToOwners(words, count));
+  }
+
+  #select(memory: ArrayBuffer, count: number): SessionBatch {
+    const words = new Int32Array(memory);
+    this.#stampWallTime(words, count);
+    const selected = this.selection.apply(words, count);
     return new SessionBatch(new Uint8Array(memory, 0, selected * RECORD.size), this.#giveBack);
   }
 

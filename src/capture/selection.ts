@@ -14,6 +14,11 @@ export interface SelectionOptions {
   /** Milliseconds. */
   readonly minDuration?: number;
   readonly sampling?: SamplingOptions | undefined;
+  /** Process ids; empty: any. */
+  readonly pids?: readonly number[];
+  /** Whether the kernel program's mark of owners that are left out counts. */
+  readonly excludeExecutables?: readonly string[];
+  readonly excludeCgroups?: readonly string[];
 }
 
 /** Takes sessions out of batches. */
@@ -21,14 +26,20 @@ export class Selection {
   readonly #minBytes: number;
   readonly #minDurationNs: number;
   readonly #sampling: boolean;
+  readonly #pids: ReadonlySet<number>;
+  readonly #excludesOwners: boolean;
   readonly #start = new UnixTime();
   readonly #end = new UnixTime();
   #sampledOut = 0;
 
-  constructor({ minBytes = 0, minDuration = 0, sampling }: SelectionOptions) {
+  constructor(options: SelectionOptions) {
+    const { minBytes = 0, minDuration = 0, sampling, pids = [] } = options;
+    const { excludeExecutables = [], excludeCgroups = [] } = options;
     this.#minBytes = minBytes;
     this.#minDurationNs = minDuration * NS_PER_MS;
     this.#sampling = sampling?.keepErrors === true; // else the kernel decides it all
+    this.#pids = new Set(pids);
+    this.#excludesOwners = excludeExecutables.length + excludeCgroups.length > 0;
   }
 
   /** Sessions that sampling did not keep, because they are no failures. */
@@ -42,15 +53,18 @@ export class Selection {
    */
   apply(words: Int32Array<ArrayBuffer>, count: number): number {
     if (this.#minBytes === 0 && this.#minDurationNs === 0 && !this.#sampling) return count;
-    const session = new Session(new Uint8Array(words.buffer));
-    const length = RECORD.size / 4;
-    let left = 0;
-    for (let i = 0; i < count; i++) {
-      if (!this.#wants(session.moveTo(i))) continue;
-      if (left < i) words.copyWithin(left * length, i * length, (i + 1) * length);
-      left++;
-    }
-    return left;
+    return keep(words, count, (session) => this.#wants(session));
+  }
+
+  /** The same by their owners alone, for records that the kernel program did not look through. */
+  applyToOwners(words: Int32Array<ArrayBuffer>, count: number): number {
+    if (this.#pids.size === 0 && !this.#excludesOwners) return count;
+    const bytes = new Uint8Array(words.buffer);
+    return keep(words, count, ({ pid }, i) => {
+      const excluded = bytes[i * RECORD.size + RECORD.owner_excluded] !== 0;
+      if (this.#excludesOwners && excluded) return false;
+      return this.#pids.size === 0 || pid !== undefined && this.#pids.has(pid);
+    });
   }
 
   #wants(session: Session): boolean {
@@ -69,4 +83,21 @@ export class Selection {
     this.#start.add(ns % WORD | 0, Math.floor(ns / WORD));
     return !this.#end.isBefore(this.#start);
   }
+}
+
+/** Moves the records in `words` that are wanted to the front. @returns how many there are */
+function keep(
+  words: Int32Array<ArrayBuffer>,
+  count: number,
+  wants: (session: Session, index: number) => boolean,
+): number {
+  const session = new Session(new Uint8Array(words.buffer));
+  const length = RECORD.size / 4;
+  let left = 0;
+  for (let i = 0; i < count; i++) {
+    if (!wants(session.moveTo(i), i)) continue;
+    if (left < i) words.copyWithin(left * length, i * length, (i + 1) * length);
+    left++;
+  }
+  return left;
 }

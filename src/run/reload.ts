@@ -13,6 +13,7 @@ import {
 } from "./changes.ts";
 import type { Exporters, OpenedExporters } from "./exporters.ts";
 import type { Metrics } from "./metrics.ts";
+import { warnOfOmissions } from "./omissions.ts";
 import { outputOf } from "./output.ts";
 
 const TIMEOUT_MS = 60_000; // a module may never load, nor a file be read
@@ -115,7 +116,7 @@ export class Reloader {
     const reconfigured = changes.capture || output !== this.#output ? capture : undefined;
     try {
       if (reconfigured !== undefined) {
-        await unlessAborted(reconfigured.reconfigure(next.capture, output), stop);
+        warnOfOmissions(await unlessAborted(reconfigured.reconfigure(next.capture, output), stop));
       }
     } catch (error) {
       await undo.disposeAsync();

@@ -15,6 +15,7 @@ import { onReportRequest } from "../telemetry/on_request.ts";
 import { report } from "../telemetry/report.ts";
 import { Exporters } from "./exporters.ts";
 import { Metrics } from "./metrics.ts";
+import { warnOfOmissions } from "./omissions.ts";
 import { outputOf } from "./output.ts";
 import { Reloader } from "./reload.ts";
 import { EndSignals, onSignal } from "./signals.ts";
@@ -80,6 +81,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     using _hurry = onAbort(end.leave, () => sessions.hurry());
     using _timer = after(duration, stop);
     await exporters.start(opened, end.stop);
+    warnOfOmissions(sessions.omissions);
     for (const path of sessions.missingCgroups) {
       log.warn(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
     }

@@ -21,6 +21,8 @@ export interface Loss {
   /** Whose queue it was, where it was one's: others may have the same sessions. */
   readonly exporter?: string;
   readonly sessions: number;
+  /** Whether it may be fewer. */
+  readonly atMost?: boolean;
 }
 
 /** All places, also where nothing was lost: a counter that is there from the start shows a rise. */
@@ -29,7 +31,7 @@ export function lossesOf({ losses, exporters }: Health): Loss[] {
     { place: "ring_full", sessions: losses.ringFull },
     { place: "storage_failed", sessions: losses.storageFailed },
     { place: "over_cap", sessions: losses.overCap },
-    { place: "unseen", sessions: losses.unseen },
+    { place: "unseen", sessions: losses.unseen, atMost: losses.unseenAtMost },
     ...exporters.flatMap(({ id, dropped, failed, rejected, corrupt }): Loss[] => [
       { place: "queue_full", exporter: id, sessions: dropped },
       { place: "not_delivered", exporter: id, sessions: failed },
@@ -48,10 +50,12 @@ export interface LossMessage {
 /** One message for each place where something was lost; none if nothing was. */
 export function describeLosses(health: Health): LossMessage[] {
   const messages = lossesOf(health).filter(({ sessions }) => sessions > 0)
-    .map(({ place, exporter, sessions }): LossMessage => {
+    .map(({ place, exporter, sessions, atMost }): LossMessage => {
       const where = exporter === undefined ? "" : `${exporter}: `;
       return {
-        message: `lost ${countSessions(sessions)}: ${where}${LOSS_PLACES[place]}`,
+        message: `lost ${atMost ? "at most " : ""}${countSessions(sessions)}: ${where}${
+          LOSS_PLACES[place]
+        }`,
         fields: { ...(exporter === undefined ? {} : { exporter }), sessions, place },
       };
     });

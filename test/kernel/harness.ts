@@ -74,8 +74,8 @@ export class Trace implements AsyncDisposable {
   }
 
   /** Goes on with other options. */
-  reconfigure(options: CaptureOptions): Promise<void> {
-    return this.#capture.reconfigure(options);
+  async reconfigure(options: CaptureOptions): Promise<void> {
+    await this.#capture.reconfigure(options);
   }
 
   losses(): CaptureLosses {

@@ -15,7 +15,14 @@ import { HEALTH, makeExporterHealth } from "../health.ts";
 /** A capture whose counters a test sets. */
 function makeCapture(): { -readonly [Key in keyof CaptureSource]: CaptureSource[Key] } {
   return {
-    losses: () => ({ ringFull: 1, storageFailed: 2, overCap: 3, unseen: 4, skippedRuns: 5 }),
+    losses: () => ({
+      ringFull: 1,
+      storageFailed: 2,
+      overCap: 3,
+      unseen: 4,
+      unseenAtMost: false,
+      skippedRuns: 5,
+    }),
     sampledOut: 6,
     ring: { waiting: 7, size: 8 },
   };
@@ -46,7 +53,14 @@ function makeQueue(...answers: (ExportOutcome | "never")[]): ExporterQueue {
 Deno.test("HealthMonitor reads what the capture counts", () => {
   const { losses, sampledOut, ring } = new HealthMonitor(makeCapture(), NONE).read();
   assert.deepEqual({ losses, sampledOut, ring }, {
-    losses: { ringFull: 1, storageFailed: 2, overCap: 3, unseen: 4, skippedRuns: 5 },
+    losses: {
+      ringFull: 1,
+      storageFailed: 2,
+      overCap: 3,
+      unseen: 4,
+      unseenAtMost: false,
+      skippedRuns: 5,
+    },
     sampledOut: 6,
     ring: { waiting: 7, size: 8 },
   });
@@ -165,7 +179,7 @@ Deno.test("lossesOf() has every place once, also without a loss", () => {
     { place: "ring_full", sessions: 1 },
     { place: "storage_failed", sessions: 2 },
     { place: "over_cap", sessions: 3 },
-    { place: "unseen", sessions: 4 },
+    { place: "unseen", sessions: 4, atMost: false },
     { place: "queue_full", exporter: "stdout", sessions: 6 },
     { place: "not_delivered", exporter: "stdout", sessions: 0 },
     { place: "rejected", exporter: "stdout", sessions: 0 },
@@ -177,8 +191,17 @@ Deno.test("lossesOf() has every place once, also without a loss", () => {
   ]);
 });
 
+const NO_LOSSES = {
+  ringFull: 0,
+  storageFailed: 0,
+  overCap: 0,
+  unseen: 0,
+  unseenAtMost: false,
+  skippedRuns: 0,
+};
+
 Deno.test("describeLosses() has a message for each loss, and none where nothing was lost", () => {
-  const losses = { ringFull: 1, storageFailed: 0, overCap: 0, unseen: 0, skippedRuns: 3 };
+  const losses = { ...NO_LOSSES, ringFull: 1, skippedRuns: 3 };
   const exporters = [makeExporterHealth({ id: "otlp/a", dropped: 2 })];
   assert.deepEqual(describeLosses({ ...HEALTH, losses, exporters }), [
     {
@@ -196,9 +219,16 @@ Deno.test("describeLosses() has a message for each loss, and none where nothing 
       fields: { place: "skipped_runs" },
     },
   ]);
-  const none = { ringFull: 0, storageFailed: 0, overCap: 0, unseen: 0, skippedRuns: 0 };
   assert.deepEqual(
-    describeLosses({ ...HEALTH, losses: none, exporters: [makeExporterHealth()] }),
+    describeLosses({ ...HEALTH, losses: NO_LOSSES, exporters: [makeExporterHealth()] }),
     [],
+  );
+});
+
+Deno.test("describeLosses() says where sessions that no walk could see may be among the lost", () => {
+  const losses = { ...NO_LOSSES, unseen: 3, unseenAtMost: true };
+  assert.deepEqual(
+    describeLosses({ ...HEALTH, losses, exporters: [] }).map(({ message }) => message),
+    ["lost at most 3 sessions: the kernel ran no program at their end"],
   );
 });

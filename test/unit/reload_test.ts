@@ -44,7 +44,7 @@ const DEFAULTS = effectiveSettings(NO_FLAGS, undefined, { env: () => undefined, 
 
 /** A run with one exporter, and a reloader of it. */
 async function start(
-  reconfigure: Capture["reconfigure"],
+  reconfigure: (...args: Parameters<Capture["reconfigure"]>) => Promise<void>,
   type = new CountingType(),
   base: Partial<RunSettings> = {},
 ) {
@@ -76,7 +76,12 @@ async function start(
     metrics: new Metrics({ baseDirectory: "/", env: () => undefined }),
     stop: stop.signal,
   });
-  reloader.begin({ reconfigure });
+  reloader.begin({
+    reconfigure: async (...args) => {
+      await reconfigure(...args);
+      return [];
+    },
+  });
   return {
     type,
     settings,

@@ -1,0 +1,68 @@
+/** Walks over the sockets of this host. */
+import { SystemError } from "../../ffi/libc.ts";
+import { inNetworkNamespace } from "../../ffi/network_namespace.ts";
+import type { Walk } from "../../ffi/walk.ts";
+import { networkNamespaces } from "../network_namespaces.ts";
+import { namespaceOf } from "../procfs.ts";
+import { ITERATORS, type Purpose } from "./iterators.ts";
+import type { KernelProgram } from "./kernel_program.ts";
+
+// A walk over one namespace's sockets looks at those of all: thousands of namespaces would take long.
+const MOST_ELSEWHERE_MS = 1000;
+
+/** Over files, and over the sockets of the own network namespace. Each is the caller's to dispose of. */
+export function* walksHere(program: KernelProgram, purpose: Purpose): Generator<Walk, void, void> {
+  const { files, sockets } = ITERATORS[purpose];
+  if (program.has(files)) yield program.walk(files);
+  if (program.has(sockets)) yield program.walk(sockets);
+}
+
+/**
+ * Over the sockets of the other network namespaces that processes are in, as far as this process may
+ * enter them, for a second at most. Each is the caller's to dispose of.
+ * @returns whether it came to the end of all of them
+ */
+export function* walksElsewhere(
+  program: KernelProgram,
+  purpose: Purpose,
+): Generator<Walk, boolean, void> {
+  const { sockets } = ITERATORS[purpose];
+  if (!program.has(sockets) || !mayEnterNamespaces()) return false;
+  const own = namespaceOf("self", "net");
+  const end = performance.now() + MOST_ELSEWHERE_MS;
+  for (const { inode, pid } of networkNamespaces()) {
+    if (inode === own) continue;
+    if (performance.now() > end) return false;
+    const walk = within(`/proc/${pid}/ns/net`, () => program.walk(sockets));
+    if (walk !== undefined) yield walk;
+  }
+  return true;
+}
+
+/** Tells the program what was open before the start: sockets' owners, and who opened them. */
+export function seed(program: KernelProgram): void {
+  for (const walks of [walksHere(program, "seed"), walksElsewhere(program, "seed")]) {
+    for (const walk of walks) finish(walk);
+  }
+}
+
+/** Goes on with a walk that writes nothing to its end, and disposes of it. */
+export function finish(walk: Walk): void {
+  using owned = walk;
+  owned.finish();
+}
+
+/** It takes CAP_SYS_ADMIN, also for the own one, and may have been given up. */
+function mayEnterNamespaces(): boolean {
+  return within("/proc/thread-self/ns/net", () => true) ?? false;
+}
+
+/** @returns undefined if there is no such namespace any more, or it may not be entered */
+function within<Result>(path: string, act: () => Result): Result | undefined {
+  try {
+    return inNetworkNamespace(path, act);
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
+}
