@@ -32,7 +32,7 @@ export const HEALTH: Health = {
     storageFailed: 2,
     overCap: 3,
     unseen: 4,
-    unseenAtMost: false,
+
     skippedRuns: 5,
   },
   ring: { waiting: 2048, size: 16 * 2 ** 20 },

@@ -35,10 +35,10 @@ export interface CaptureLosses {
    */
   readonly unseen: number;
   /**
-   * Whether `unseen` is a bound: there are network namespaces that no walk could enter, in which
-   * sessions that no process holds may be open.
+   * There where `unseen` is a bound: no walk could enter other network namespaces, in which sessions
+   * that no process holds may be open.
    */
-  readonly unseenAtMost: boolean;
+  readonly unseenAtMost?: true;
   /**
    * Runs of a kernel program skipped because it was interrupted by itself: state changes that were
    * not seen. Not sessions: those are reported by a later hook.
@@ -178,7 +178,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       storageFailed: Number(program.get(BSS.lost_storage_failed)),
       overCap: Number(program.get(BSS.over_cap)),
       unseen: this.#unseen,
-      unseenAtMost: this.#unseenAtMost,
+      ...(this.#unseenAtMost ? { unseenAtMost: true } : {}),
       skippedRuns: program.skippedRuns,
     };
   }

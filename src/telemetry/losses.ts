@@ -22,7 +22,7 @@ export interface Loss {
   readonly exporter?: string;
   readonly sessions: number;
   /** Whether it may be fewer. */
-  readonly atMost?: boolean;
+  readonly atMost?: true;
 }
 
 /** All places, also where nothing was lost: a counter that is there from the start shows a rise. */
@@ -31,7 +31,11 @@ export function lossesOf({ losses, exporters }: Health): Loss[] {
     { place: "ring_full", sessions: losses.ringFull },
     { place: "storage_failed", sessions: losses.storageFailed },
     { place: "over_cap", sessions: losses.overCap },
-    { place: "unseen", sessions: losses.unseen, atMost: losses.unseenAtMost },
+    {
+      place: "unseen",
+      sessions: losses.unseen,
+      ...(losses.unseenAtMost ? { atMost: true } : {}),
+    },
     ...exporters.flatMap(({ id, dropped, failed, rejected, corrupt }): Loss[] => [
       { place: "queue_full", exporter: id, sessions: dropped },
       { place: "not_delivered", exporter: id, sessions: failed },

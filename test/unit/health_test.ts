@@ -20,7 +20,6 @@ function makeCapture(): { -readonly [Key in keyof CaptureSource]: CaptureSource[
       storageFailed: 2,
       overCap: 3,
       unseen: 4,
-      unseenAtMost: false,
       skippedRuns: 5,
     }),
     sampledOut: 6,
@@ -58,7 +57,6 @@ Deno.test("HealthMonitor reads what the capture counts", () => {
       storageFailed: 2,
       overCap: 3,
       unseen: 4,
-      unseenAtMost: false,
       skippedRuns: 5,
     },
     sampledOut: 6,
@@ -179,7 +177,7 @@ Deno.test("lossesOf() has every place once, also without a loss", () => {
     { place: "ring_full", sessions: 1 },
     { place: "storage_failed", sessions: 2 },
     { place: "over_cap", sessions: 3 },
-    { place: "unseen", sessions: 4, atMost: false },
+    { place: "unseen", sessions: 4 },
     { place: "queue_full", exporter: "stdout", sessions: 6 },
     { place: "not_delivered", exporter: "stdout", sessions: 0 },
     { place: "rejected", exporter: "stdout", sessions: 0 },
@@ -196,7 +194,6 @@ const NO_LOSSES = {
   storageFailed: 0,
   overCap: 0,
   unseen: 0,
-  unseenAtMost: false,
   skippedRuns: 0,
 };
 
@@ -226,7 +223,7 @@ Deno.test("describeLosses() has a message for each loss, and none where nothing 
 });
 
 Deno.test("describeLosses() says where sessions that no walk could see may be among the lost", () => {
-  const losses = { ...NO_LOSSES, unseen: 3, unseenAtMost: true };
+  const losses = { ...NO_LOSSES, unseen: 3, unseenAtMost: true as const };
   assert.deepEqual(
     describeLosses({ ...HEALTH, losses, exporters: [] }).map(({ message }) => message),
     ["lost at most 3 sessions: the kernel ran no program at their end"],
