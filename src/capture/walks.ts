@@ -8,7 +8,7 @@ import { ITERATORS, type Purpose } from "./iterators.ts";
 import type { KernelProgram } from "./kernel_program.ts";
 
 // A walk over one namespace's sockets looks at those of all: thousands of namespaces would take long.
-const MOST_ELSEWHERE_MS = 1000;
+const MOST_ELSEWHERE_MS = 3000;
 
 /** Over files, and over the sockets of the own network namespace. Each is the caller's to dispose of. */
 export function* walksHere(program: KernelProgram, purpose: Purpose): Generator<Walk, void, void> {
@@ -19,7 +19,7 @@ export function* walksHere(program: KernelProgram, purpose: Purpose): Generator<
 
 /**
  * Over the sockets of the other network namespaces that processes are in, as far as this process may
- * enter them, for a second at most. Each is the caller's to dispose of.
+ * enter them, for three seconds at most. Each is the caller's to dispose of.
  * @returns whether it came to the end of all of them
  */
 export function* walksElsewhere(

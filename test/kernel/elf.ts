@@ -2,21 +2,49 @@
 
 const HEADER = { sectionOffset: 40, sectionSize: 58, sectionCount: 60, nameSection: 62 } as const;
 const SECTION = { name: 0, offset: 24, size: 32 } as const;
+const SYMBOL = { size: 24, name: 0, section: 6, value: 8 } as const;
+
+/** Where the function `name` begins in `elf`, in bytes. */
+export function functionOffset(elf: Uint8Array<ArrayBuffer>, name: string): number {
+  const symbols = section(elf, ".symtab");
+  const names = section(elf, ".strtab");
+  const view = new DataView(symbols.buffer, symbols.byteOffset, symbols.byteLength);
+  for (let at = 0; at < symbols.length; at += SYMBOL.size) {
+    if (textAt(names, view.getUint32(at + SYMBOL.name, true)) !== name) continue;
+    const start = sectionOffset(elf, view.getUint16(at + SYMBOL.section, true));
+    return start + Number(view.getBigUint64(at + SYMBOL.value, true));
+  }
+  throw new Error(`no function ${name}`);
+}
 
 /** The bytes of a section of `elf`, shared with it. */
 export function section(elf: Uint8Array<ArrayBuffer>, name: string): Uint8Array<ArrayBuffer> {
-  const view = new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
-  const first = Number(view.getBigUint64(HEADER.sectionOffset, true));
-  const header = (index: number) => first + index * view.getUint16(HEADER.sectionSize, true);
-  const field = (index: number, offset: number) =>
-    Number(view.getBigUint64(header(index) + offset, true));
-  const names = field(view.getUint16(HEADER.nameSection, true), SECTION.offset);
+  const view = viewOf(elf);
+  const names = sectionOffset(elf, view.getUint16(HEADER.nameSection, true));
   for (let i = 0; i < view.getUint16(HEADER.sectionCount, true); i++) {
-    const start = names + view.getUint32(header(i) + SECTION.name, true);
-    const found = new TextDecoder().decode(elf.subarray(start, elf.indexOf(0, start)));
+    const header = headerOf(view, i);
+    const found = textAt(elf, names + view.getUint32(header + SECTION.name, true));
     if (found !== name) continue;
-    const offset = field(i, SECTION.offset);
-    return elf.subarray(offset, offset + field(i, SECTION.size));
+    const offset = sectionOffset(elf, i);
+    return elf.subarray(offset, offset + Number(view.getBigUint64(header + SECTION.size, true)));
   }
   throw new Error(`no section ${name}`);
+}
+
+function sectionOffset(elf: Uint8Array<ArrayBuffer>, index: number): number {
+  const view = viewOf(elf);
+  return Number(view.getBigUint64(headerOf(view, index) + SECTION.offset, true));
+}
+
+function headerOf(view: DataView, index: number): number {
+  const first = Number(view.getBigUint64(HEADER.sectionOffset, true));
+  return first + index * view.getUint16(HEADER.sectionSize, true);
+}
+
+function viewOf(elf: Uint8Array<ArrayBuffer>): DataView {
+  return new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
+}
+
+function textAt(bytes: Uint8Array, at: number): string {
+  return new TextDecoder().decode(bytes.subarray(at, bytes.indexOf(0, at)));
 }
