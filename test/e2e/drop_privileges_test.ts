@@ -1,7 +1,8 @@
 /** `drop_privileges`: what only an intruder needs is impossible, and tracing goes on as before. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { Cgroup } from "../kernel/host.ts";
+import { Actor } from "../kernel/actor.ts";
+import { Cgroup, Namespace } from "../kernel/host.ts";
 import { curl, freePort, startNginx } from "./nginx.ts";
 import { asNobody, type Inside } from "./places.ts";
 import { until } from "./process.ts";
@@ -75,3 +76,24 @@ exporters:
     assert.doesNotMatch(stderr, /cannot|failure|not permitted|lost/i);
   });
 }
+
+Deno.test("with it, what no process holds in other network namespaces bounds what was lost", async () => {
+  await using namespace = await Namespace.alone();
+  await namespace.ip("link", "set", "lo", "up");
+  await using client = await Actor.start({ under: namespace.under });
+  await using server = await Actor.start({ under: namespace.under });
+  const lost = async (drop: boolean) => {
+    await using tool = await startTcpspan([], {
+      config: `{ drop_privileges: ${drop}, exporters: { stdout: { format: csv } } }`,
+    });
+    const port = await server.listen("l", "ipv4", "127.0.0.1");
+    await client.connect("s", { family: "ipv4", address: "127.0.0.1", port }); // nobody accepts it
+    const { stderr } = await tool.stop("SIGINT");
+    await server.close("l");
+    await client.receiveError("s");
+    await client.close("s");
+    return /^tcpspan: lost (.*): the kernel ran no program/m.exec(stderr)?.[1];
+  };
+  assert.equal(await lost(false), undefined);
+  assert.equal(await lost(true), "at most 1 session");
+});
