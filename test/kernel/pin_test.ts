@@ -1,5 +1,6 @@
 /** Programs and ring that stay in the kernel while no tracer runs. */
 import { strict as assert } from "node:assert";
+import { HashMap } from "../../ffi/hash_map.ts";
 import { lookUp, mapInfo, pin, Pinned } from "../../ffi/pinned.ts";
 import { libbpf } from "../../ffi/libbpf.ts";
 import { capture } from "../../src/capture/capture.ts";
@@ -160,15 +161,50 @@ Deno.test("a report that waits for its socket's close is handed over by a tracer
   await using client = await Actor.start();
   await using server = await Actor.start();
   await (await capture(place.options))[Symbol.asyncDispose]();
-  const port = await server.listen("l", "ipv4", "127.0.0.1");
-  await Promise.all([
-    client.connect("s", { family: "ipv4", address: "127.0.0.1", port }),
-    server.accept("l", "s"),
-  ]);
-  await client.abort("s"); // the other end was never used: its close will tell who has it
+  const port = await resetUnused(client, server);
   await Deno.rename(`${place.folder}/${STATE_ID}`, `${place.folder}/0123456789abcdef`);
   await using trace = await Trace.start(place.options);
   await trace.pair(port);
+});
+
+Deno.test("a report that waited, was handed on and never given up is delivered again", async () => {
+  await using place = await pinFolder();
+  await using client = await Actor.start();
+  await using server = await Actor.start();
+  const first = await capture(place.options);
+  const port = await resetUnused(client, server);
+  let handedOn = 0;
+  for await (const batch of first) { // left while the report is being worked on
+    handedOn += [...batch].filter(({ localPort }) => localPort === port).length;
+    if (handedOn > 0) break;
+  }
+  await first[Symbol.asyncDispose]();
+  assert.equal(handedOn, 1);
+  await using second = await Trace.start(place.options);
+  await second.until(1, ({ localPort }) => localPort === port);
+  const again = await second.finish(({ localPort }) => localPort === port);
+  assert.equal(again.length, 1);
+});
+
+Deno.test("where too many reports wait, the next is delivered at once", async () => {
+  await using place = await pinFolder();
+  await using client = await Actor.start();
+  await using server = await Actor.start();
+  await using trace = await Trace.start(place.options);
+  using pinned = new Pinned(`${place.folder}/${STATE_ID}/waiting`);
+  const waiting = new HashMap(pinned.fd);
+  const { maxEntries, valueSize } = mapInfo(pinned.fd);
+  const unwritten = new Uint8Array(valueSize);
+  for (let key = 1n; key <= maxEntries; key++) { // cookies that no socket of this test has
+    waiting.put(new Uint8Array(BigUint64Array.of(2n ** 40n + key).buffer), unwritten);
+  }
+  const port = await resetUnused(client, server);
+  const began = performance.now();
+  await trace.until(1, ({ localPort }) => localPort === port);
+  const waited = performance.now() - began;
+  const ends = await trace.finish(hasPort(port));
+  assert.deepEqual(ends.map(({ role }) => role).sort(), ["active", "passive"]);
+  assert.ok(waited < 900, `after ${waited} ms, as if it had waited`);
 });
 
 Deno.test("a start that was cut short leaves links that stand by: the next takes them away", async () => {
@@ -306,6 +342,17 @@ Deno.test("a capture with a pin closes everything that it opened", async () => {
   for (let i = 0; i < 3; i++) await open();
   assert.deepEqual({ descriptors: descriptors(), mappings: mappings("bpf-map") }, before);
 });
+
+/** A session whose accepted end was never used, and is held: its close would tell who has it. */
+async function resetUnused(client: Actor, server: Actor): Promise<number> {
+  const port = await server.listen("l", "ipv4", "127.0.0.1");
+  await Promise.all([
+    client.connect("s", { family: "ipv4", address: "127.0.0.1", port }),
+    server.accept("l", "s"),
+  ]);
+  await client.abort("s");
+  return port;
+}
 
 interface Place extends AsyncDisposable {
   readonly folder: string;
