@@ -1,6 +1,7 @@
 /** What a run needs no more once it traces, and can give up (`drop_privileges`). */
 import { type DeniedCall, denySystemCalls } from "../ffi/seccomp.ts";
-import { HostError, messageOf } from "./errors.ts";
+import type { Omission } from "./capture/omission.ts";
+import { messageOf } from "./errors.ts";
 
 // include/uapi/linux/bpf.h, enum bpf_cmd: what walks, counters and excluded cgroups need. None
 // makes a program, a map or a link, or opens one of others by its id.
@@ -79,18 +80,19 @@ const DENIED: readonly DeniedCall[] = [
  * Gives up, for all threads and for good, what is needed before tracing alone: loading kernel
  * programs, starting programs, entering namespaces, and what else nobody should do in this process.
  * Capabilities themselves stay: Linux takes them from one thread at a time, and Deno has many.
- * @throws {HostError} if this host cannot do it
+ * @returns what the run goes on without, if this host cannot do it
  */
-export function dropPrivileges(): void {
+export function dropPrivileges(): readonly Omission[] {
   try {
     denySystemCalls(DENIED);
+    return [];
   } catch (error) {
-    throw new HostError(
-      `drop_privileges: ${
-        messageOf(error)
-      }: it needs a kernel with seccomp filters and the package ` +
-        "libseccomp2",
-      { cause: error },
-    );
+    return [{
+      part: "drop_privileges",
+      loss:
+        "this process keeps all that it may do: it takes a kernel with seccomp filters and the " +
+        "package libseccomp2",
+      reason: messageOf(error),
+    }];
   }
 }

@@ -194,6 +194,11 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     return this.#kernel.program.omissions;
   }
 
+  /** Whether programs and ring stay in the kernel when it ends. */
+  get isPinned(): boolean {
+    return this.#kernel.isPinned;
+  }
+
   /** Those of `excludeCgroups` that do not exist now. */
   get missingCgroups(): readonly string[] {
     return this.#kernel.program.excludedCgroups.missing;

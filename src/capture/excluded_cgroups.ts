@@ -1,6 +1,5 @@
 /** Cgroups (v2) by path, as the kernel program knows them: by id. */
 import { cgroupIdOf, cgroupMountPoint } from "../cgroup_index.ts";
-import { HostError } from "../errors.ts";
 
 /** The kernel program's map. */
 export interface CgroupMap {
@@ -14,34 +13,31 @@ export interface CgroupMap {
  */
 export class ExcludedCgroups {
   readonly #map: CgroupMap;
-  readonly #root: string;
+  readonly #root: string | undefined;
   readonly #ids = new Map<string, bigint | undefined>(); // by path
 
-  /**
-   * @param paths as in /proc/PID/cgroup: `/system.slice/nginx.service`
-   * @throws {HostError} if there are some, and no hierarchy of cgroups v2
-   */
+  /** @param paths as in /proc/PID/cgroup: `/system.slice/nginx.service` */
   constructor(paths: readonly string[], map: CgroupMap) {
-    const root = cgroupMountPoint();
-    if (root === undefined && paths.length > 0) {
-      throw new HostError(
-        "cannot exclude cgroups: no hierarchy of cgroups v2 is mounted; " +
-          "mount one: mount -t cgroup2 none /sys/fs/cgroup/unified",
-      );
-    }
-    this.#root = root ?? "";
+    this.#root = cgroupMountPoint();
     this.#map = map;
     for (const path of paths) this.#ids.set(path, undefined);
     this.refresh();
   }
 
+  /** Whether there is a hierarchy of cgroups v2, where there is something to exclude. */
+  get canExclude(): boolean {
+    return this.#root !== undefined || this.#ids.size === 0;
+  }
+
   /** Paths at which there is no cgroup now. */
   get missing(): string[] {
+    if (!this.canExclude) return [];
     return [...this.#ids].filter(([, id]) => id === undefined).map(([path]) => path);
   }
 
   /** Looks all of them up again. */
   refresh(): void {
+    if (this.#root === undefined) return;
     for (const [path, known] of this.#ids) {
       const id = idOf(this.#root + path);
       if (id === known) continue;

@@ -20,7 +20,7 @@ const OBJECT = new URL("../../bpf/tcpspan.bpf.o", import.meta.url);
  */
 export class Kernel implements Disposable {
   readonly #resources = new DisposableStack();
-  readonly #pin: Pin | undefined;
+  #pin: Pin | undefined;
   #program: KernelProgram | undefined;
   #ring: Ring | undefined;
   /** Rings of earlier programs, to be read first. */
@@ -108,7 +108,7 @@ export class Kernel implements Disposable {
     const goesOn = this.#ring?.size === program.ringSize;
     const ring = goesOn ? this.ring : stack.use(new Ring(program.mapFd("ring"), program.ringSize));
     const links = program.attach();
-    this.#pin?.keep(program, links);
+    this.#keep(program, links, before === undefined);
     program.activate();
     stack.move(); // what follows has to be carried on with
     if (!goesOn && this.#ring !== undefined) this.#retire(this.#ring);
@@ -118,6 +118,18 @@ export class Kernel implements Disposable {
     this.#pin?.removeLinks(program.generation);
     this.oldRings.push(...this.#pin?.retireOthers(program) ?? []);
     if (before === undefined) seed(program); // what is known already stays
+  }
+
+  /** Where the kernel refuses to pin, a capture that begins goes on without. */
+  #keep(program: KernelProgram, links: ReadonlyMap<string, number>, begins: boolean): void {
+    try {
+      this.#pin?.keep(program, links);
+    } catch (error) {
+      if (!begins || !(error instanceof SystemError)) throw error;
+      program.goWithout("pin", error.message);
+      this.#pin?.abandon();
+      this.#pin = undefined;
+    }
   }
 
   /** Has the rest of a ring read; one that is pinned is found there. */

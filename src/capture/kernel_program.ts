@@ -11,7 +11,13 @@ import type { CaptureOptions } from "./capture_options.ts";
 import type { ExcludedCgroups } from "./excluded_cgroups.ts";
 import { ITERATORS, type Purpose } from "./iterators.ts";
 import { excludeCgroups, type KernelSettings } from "./kernel_settings.ts";
-import { isOptional, type Omission, omissionOf, type OptionalProgram } from "./omission.ts";
+import {
+  isOptional,
+  type Omission,
+  omissionOf,
+  type OptionalPart,
+  type OptionalProgram,
+} from "./omission.ts";
 import { WaitingReports } from "./waiting_reports.ts";
 
 /** Maps in which programs of one generation leave to the next what they know of sockets. */
@@ -44,7 +50,7 @@ export class KernelProgram implements Disposable {
   readonly waitingReports: WaitingReports;
   readonly #resources: DisposableStack;
   readonly #object: BpfObject;
-  readonly #omissions = new Map<OptionalProgram, Omission>();
+  readonly #omissions = new Map<OptionalPart, Omission>();
   #variables: DataView;
   readonly #skippedBefore: number;
 
@@ -66,6 +72,9 @@ export class KernelProgram implements Disposable {
     settings.writeAfterLoad(object);
     describe(object);
     this.excludedCgroups = excludeCgroups(object, capture.excludeCgroups ?? []);
+    if (!this.excludedCgroups.canExclude) {
+      this.goWithout("exclude_cgroups", "no hierarchy of cgroups v2 is mounted");
+    }
     const variables = resources.use(new Mapping(object.mapFd(".bss"), BSS.size, "read-write"));
     this.#variables = new DataView(variables.buffer);
     this.#skippedBefore = Number(this.get(BSS.skipped_runs));
@@ -77,6 +86,11 @@ export class KernelProgram implements Disposable {
   /** What it goes on without. */
   get omissions(): readonly Omission[] {
     return [...this.#omissions.values()];
+  }
+
+  /** Notes that it goes on without a part. @param reason in the system's words */
+  goWithout(part: OptionalPart, reason: string): void {
+    this.#omissions.set(part, omissionOf(part, reason));
   }
 
   /**
@@ -100,7 +114,7 @@ export class KernelProgram implements Disposable {
     const hooks = presentHooks().map(({ program }) => program);
     for (const { program } of HOOKS) {
       if (hooks.includes(program) || !isOptional(program)) continue;
-      this.#omissions.set(program, omissionOf(program, "this kernel does not have it"));
+      this.goWithout(program, "this kernel does not have it");
     }
     const unwanted = Object.values(ITERATORS).flatMap((programs) => Object.values(programs))
       .filter((program) => !iterators.includes(program));
@@ -108,7 +122,9 @@ export class KernelProgram implements Disposable {
       using stack = new DisposableStack();
       const object = stack.use(new BpfObject(elf));
       prepare(object);
-      for (const program of [...unwanted, ...this.#omissions.keys()]) object.disable(program);
+      for (const program of [...unwanted, ...[...this.#omissions.keys()].filter(isOptional)]) {
+        object.disable(program);
+      }
       try {
         object.load();
         stack.move();
@@ -116,7 +132,7 @@ export class KernelProgram implements Disposable {
       } catch (error) {
         if (!(error instanceof RefusedProgram) || !isOptional(error.program)) throw error;
         if (this.#omissions.has(error.program)) throw error;
-        this.#omissions.set(error.program, omissionOf(error.program, error.reason));
+        this.goWithout(error.program, error.reason);
       }
     }
   }
@@ -129,7 +145,7 @@ export class KernelProgram implements Disposable {
     } catch (error) {
       const isRefusal = error instanceof LibbpfError || error instanceof SystemError;
       if (!isRefusal || !isOptional(program)) throw error;
-      this.#omissions.set(program, omissionOf(program, error.message));
+      this.goWithout(program, error.message);
     }
   }
 

@@ -59,7 +59,7 @@ export class KernelSettings {
   }
 }
 
-/** Keeps the map of excluded cgroups, which come and go. @throws {HostError} */
+/** Keeps the map of excluded cgroups, which come and go. */
 export function excludeCgroups(object: BpfObject, paths: readonly string[]): ExcludedCgroups {
   const key = (id: bigint) => new Uint8Array(BigUint64Array.of(id).buffer);
   return new ExcludedCgroups(paths, {

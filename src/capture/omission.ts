@@ -11,7 +11,7 @@ export interface Omission {
 }
 
 /** The programs of bpf/tcpspan.bpf.c that a capture can go without: all but `set_state`. */
-const PARTS = {
+const PROGRAMS = {
   destroy_sock: {
     part: "the tracepoint tcp_destroy_sock",
     loss:
@@ -57,15 +57,38 @@ const PARTS = {
   },
 } as const;
 
+/** What else it can go without. */
+const REST = {
+  namespaces: {
+    part: "entering other network namespaces (CAP_SYS_ADMIN)",
+    loss:
+      "sessions there that were open before the start have no role until their end, and those " +
+      "that no process holds are not reported or counted at the end",
+  },
+  pin: {
+    part: "capture.pin",
+    loss: "sessions that end while tcpspan does not run are lost",
+  },
+  exclude_cgroups: {
+    part: "capture.exclude_cgroups",
+    loss: "sessions of these cgroups are reported like others",
+  },
+} as const;
+
+const PARTS = { ...PROGRAMS, ...REST };
+
 /** A program that a capture can go without. */
-export type OptionalProgram = keyof typeof PARTS;
+export type OptionalProgram = keyof typeof PROGRAMS;
+
+/** What a capture can go without. */
+export type OptionalPart = keyof typeof PARTS;
 
 /** Whether a capture can go without `program`. */
 export function isOptional(program: string): program is OptionalProgram {
-  return Object.hasOwn(PARTS, program);
+  return Object.hasOwn(PROGRAMS, program);
 }
 
-/** The capture goes without `program`. @param reason why, in the system's words */
-export function omissionOf(program: OptionalProgram, reason: string): Omission {
-  return { ...PARTS[program], reason };
+/** The capture goes without `part`. @param reason why, in the system's words */
+export function omissionOf(part: OptionalPart, reason: string): Omission {
+  return { ...PARTS[part], reason };
 }

@@ -103,6 +103,11 @@ export class Pin implements Disposable {
     for (const [name, fd] of links) keep(fd, nameOfLink(name, program.generation));
   }
 
+  /** Removes what was pinned of this kind of state: programs and maps stay as long as they are open. */
+  abandon(): void {
+    remove(this.#folder);
+  }
+
   /**
    * Detaches the programs of other kinds of state.
    * @returns the rings that are pinned and that `program` does not write to

@@ -41,6 +41,7 @@ export function* walksElsewhere(
 
 /** Tells the program what was open before the start: sockets' owners, and who opened them. */
 export function seed(program: KernelProgram): void {
+  if (!mayEnterNamespaces()) program.goWithout("namespaces", "Operation not permitted");
   for (const walks of [walksHere(program, "seed"), walksElsewhere(program, "seed")]) {
     for (const walk of walks) finish(walk);
   }

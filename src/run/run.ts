@@ -85,7 +85,9 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     for (const path of sessions.missingCgroups) {
       log.warn(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
     }
-    if (settings.dropPrivileges) (await import("../privileges.ts")).dropPrivileges();
+    if (settings.dropPrivileges) {
+      warnOfOmissions((await import("../privileges.ts")).dropPrivileges());
+    }
     log.info("tracing");
     reloader.begin(sessions);
     await pump(sessions, exporters, (batch) => {
@@ -97,7 +99,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     await Promise.all([exporters.close(reloader.settings.shutdownTimeout), reloader.end()]);
     using _cutOff = onAbort(end.leave, () => void metrics.close(0));
     await metrics.close();
-    summarise(reloader.settings, health.read());
+    summarise(reloader.settings, health.read(), sessions.isPinned);
   } catch (error) {
     if (!end.stop.aborted || error !== end.stop.reason) throw error;
   } finally {
@@ -121,7 +123,7 @@ function after(ms: number | undefined, then: () => void): Disposable {
 }
 
 /** Losses are always told; deliveries where spans are sent. */
-function summarise(settings: RunSettings, health: Health): void {
+function summarise(settings: RunSettings, health: Health, isPinned: boolean): void {
   const { captured, sampledOut, exporters } = health;
   if (settings.exporters.some(({ type }) => type.sendsSpans)) {
     const delivered = exporters.map(({ id, exported }) => `${id} ${exported}`).join(", ");
@@ -133,7 +135,7 @@ function summarise(settings: RunSettings, health: Health): void {
     log.info(`sampled out ${sampledOut} of ${countSessions(sampledOut + captured)}`);
   }
   const { pin } = settings.capture;
-  if (pin !== undefined) {
+  if (isPinned) {
     log.info(
       `sessions go on to be recorded in ${pin}, for the next start; to end that: tcpspan unpin ${pin}`,
     );

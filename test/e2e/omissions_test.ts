@@ -1,10 +1,11 @@
 /** What a host refuses and tracing can do without: a line says what is lost, and rows go on. */
 import assert from "node:assert/strict";
+import { BpfFileSystem } from "../kernel/bpf_file_system.ts";
 import { functionOffset } from "../kernel/elf.ts";
 import { curl, startNginx } from "./nginx.ts";
 import { inMounts, type Inside } from "./places.ts";
 import { Process } from "./process.ts";
-import { environment, REPOSITORY, startTcpspan, TRACING } from "./tcpspan.ts";
+import { environment, REPOSITORY, TRACING } from "./tcpspan.ts";
 
 const OBJECT = `${REPOSITORY}bpf/tcpspan.bpf.o`;
 const NO_INSTRUCTION = 0xff; // no kernel has an opcode of this number
@@ -32,21 +33,41 @@ async function refusing(programs: readonly string[]): Promise<Inside & AsyncDisp
   return Object.assign(inside, { [Symbol.asyncDispose]: () => Deno.remove(path) });
 }
 
-/** Rows of a session and the warnings, of a run that also reports what is open. */
-async function trace(inside: Inside) {
+/** What else a run is told. */
+interface TraceOptions {
+  /** Of the config's `capture`. */
+  readonly capture?: string;
+  /** Of the config. */
+  readonly more?: string;
+  /** Commands of bpf(2) that are refused. */
+  readonly refused?: readonly number[];
+}
+
+/** Traces one session. @returns what stderr says */
+async function trace(
+  inside: readonly string[],
+  { capture = "interim: 60s, report_open_on_exit: true", more = "", refused = [] }: TraceOptions =
+    {},
+) {
   await using nginx = await startNginx();
-  await using tool = await startTcpspan(["-D", `${nginx.port}`], {
-    inside,
-    config: `
-capture: { interim: 60s, report_open_on_exit: true }
-exporters: { stdout: { format: csv } }
-`,
-  });
+  const config = await Deno.makeTempFile({ suffix: ".yaml" });
+  await Deno.writeTextFile(
+    config,
+    `capture: { ${capture} }\n${more}\nexporters: { stdout: { format: csv } }\n`,
+  );
+  const program = refused.length === 0
+    ? ["mod.ts"]
+    : ["test/programs/without_bpf_calls.ts", refused.join()];
+  const args = ["run", "-A", "--frozen", ...program, "-D", `${nginx.port}`, "--config", config];
+  const [command = "", ...rest] = [...inside, Deno.execPath(), ...args];
+  await using process = new Process([command, ...rest], { env: environment(), cwd: REPOSITORY });
+  await process.stderr.waitForLines(1, (line) => line === TRACING);
   await curl([nginx.url("/")]);
-  const [row] = await tool.stdout.waitForLines(1, (line) => /^\d/.test(line));
-  const { status, stderr } = await tool.stop("SIGINT");
-  assert.equal(status, 0, stderr);
+  const [row] = await process.stdout.waitForLines(1, (line) => /^\d/.test(line));
   assert.match(row?.text ?? "", /^\d+,curl,4,127\.0\.0\.1,/);
+  const { status, stderr } = await process.stop("SIGINT");
+  await Deno.remove(config);
+  assert.equal(status, 0, stderr);
   const lines = stderr.trimEnd().split("\n");
   return { warnings: lines.filter((line) => line.startsWith("tcpspan: without ")), lines };
 }
@@ -85,19 +106,61 @@ Deno.test("a kernel that refuses set_state, which tracing needs: the end, status
 const ITER_CREATE = 33; // include/uapi/linux/bpf.h, enum bpf_cmd
 
 Deno.test("a seccomp filter that refuses to walk: a line for each walk, and rows go on", async () => {
-  await using nginx = await startNginx();
-  const args = ["run", "-A", "--frozen", "test/programs/without_bpf_calls.ts", `${ITER_CREATE}`];
-  await using process = new Process(
-    [Deno.execPath(), ...args, "-s", "-D", `${nginx.port}`],
-    { env: environment(), cwd: REPOSITORY },
+  const { warnings } = await trace([], { refused: [ITER_CREATE] });
+  assert.equal(warnings.length, 6, warnings.join("\n"));
+  for (const warning of warnings) {
+    assert.match(warning, /^tcpspan: without the iterator .*Operation not permitted\)$/);
+  }
+});
+
+const OBJ_PIN = 6; // include/uapi/linux/bpf.h, enum bpf_cmd
+
+Deno.test("a seccomp filter that refuses to pin: the run goes on, and says that nothing is kept", async () => {
+  await using system = await BpfFileSystem.mount();
+  const folder = `${system.path}/tcpspan`;
+  const { warnings, lines } = await trace([], { capture: `pin: ${folder}`, refused: [OBJ_PIN] });
+  assert.deepEqual(warnings.length, 1, warnings.join("\n"));
+  assert.match(warnings[0] ?? "", /^tcpspan: without capture\.pin: sessions that end while /);
+  assert.ok(!lines.some((line) => line.includes("go on to be recorded")), lines.join("\n"));
+  assert.deepEqual(BpfFileSystem.list(folder), [], "nothing stays");
+});
+
+Deno.test("no hierarchy of cgroups v2: those to exclude are reported, and a line says so", async () => {
+  const { warnings } = await trace(
+    inMounts(`
+      awk '$3 == "cgroup2" { print $2 }' /proc/mounts | while read -r folder; do
+        umount --lazy "$folder"
+      done
+    `),
+    { capture: 'exclude_cgroups: ["/some.slice"]' },
   );
-  await process.stderr.waitForLines(1, (line) => line === TRACING);
-  await curl([nginx.url("/")]);
-  const [row] = await process.stdout.waitForLines(1, (line) => /^\d/.test(line));
-  assert.match(row?.text ?? "", /^\d+,curl,/);
-  const { status, stderr } = await process.stop("SIGINT");
-  assert.equal(status, 0, stderr);
-  const warnings = stderr.split("\n").filter((line) => /^tcpspan: without the iterator/.test(line));
-  assert.equal(warnings.length, 4, stderr);
-  for (const warning of warnings) assert.match(warning, /Operation not permitted\)$/);
+  assert.deepEqual(warnings, [
+    "tcpspan: without capture.exclude_cgroups: sessions of these cgroups are reported like others " +
+    "(no hierarchy of cgroups v2 is mounted)",
+  ]);
+});
+
+Deno.test("no libseccomp: drop_privileges drops nothing, and a line says so", async () => {
+  const { warnings } = await trace(
+    inMounts(`
+      ldconfig -p | sed -n 's/.*libseccomp\\.so\\.2 .* => //p' | while read -r library; do
+        mount --bind /dev/null "$library"
+      done
+    `),
+    { more: "drop_privileges: true" },
+  );
+  assert.equal(warnings.length, 1, warnings.join("\n"));
+  assert.match(
+    warnings[0] ?? "",
+    /^tcpspan: without drop_privileges: this process keeps all that /,
+  );
+});
+
+Deno.test("no CAP_SYS_ADMIN: other network namespaces are not entered, and a line says so", async () => {
+  const { warnings } = await trace(["setpriv", "--bounding-set=-sys_admin", "--no-new-privs"]);
+  assert.deepEqual(warnings, [
+    "tcpspan: without entering other network namespaces (CAP_SYS_ADMIN): sessions there that were " +
+    "open before the start have no role until their end, and those that no process holds are not " +
+    "reported or counted at the end (Operation not permitted)",
+  ]);
 });
