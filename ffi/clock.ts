@@ -1,6 +1,8 @@
 /** The kernel's clocks, and steps of the wall clock. */
-import { check, libc } from "./libc.ts";
+import { readKernelFile } from "./kernel_file.ts";
+import { check, libc, SystemError } from "./libc.ts";
 
+const ENOENT = 2;
 const CLOCK_REALTIME = 0;
 const CLOCK_BOOTTIME = 7;
 const CLOCK_TAI = 11;
@@ -16,22 +18,51 @@ function now(clock: number): bigint {
   return (timespec[0] ?? 0n) * 1_000_000_000n + (timespec[1] ?? 0n);
 }
 
-/** CLOCK_BOOTTIME: nanoseconds since boot, time in suspend included. */
+/**
+ * The host's CLOCK_BOOTTIME: nanoseconds since boot, time in suspend included. The kernel's programs
+ * have it from bpf_ktime_get_boot_ns(), whatever time namespace their reader is in.
+ */
 export function bootTimeNs(): bigint {
-  return now(CLOCK_BOOTTIME);
+  return now(CLOCK_BOOTTIME) - timeNamespaceOffsetNs();
+}
+
+let timeNamespaceOffset: bigint | undefined;
+
+/**
+ * What this process's time namespace adds to the boot clock, in nanoseconds: to what clock_gettime(2)
+ * and /proc show. It cannot change once a process is in the namespace: time_namespaces(7).
+ */
+export function timeNamespaceOffsetNs(): bigint {
+  return timeNamespaceOffset ??= parseBootOffset(readOffsets());
+}
+
+/** @param text of /proc/self/timens_offsets: `boottime SECONDS NANOSECONDS` is a line of it */
+export function parseBootOffset(text: string): bigint {
+  const [, seconds, nanoseconds] = /^boottime\s+(-?\d+)\s+(\d+)$/m.exec(text) ?? [];
+  if (seconds === undefined || nanoseconds === undefined) return 0n;
+  return BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
+}
+
+function readOffsets(): string {
+  try {
+    return readKernelFile("/proc/self/timens_offsets");
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === ENOENT) return ""; // no time namespaces
+    throw error;
+  }
 }
 
 /**
- * CLOCK_REALTIME − CLOCK_BOOTTIME in nanoseconds. Best of a few readings: the wall clock is read
+ * CLOCK_REALTIME − the host's CLOCK_BOOTTIME in nanoseconds. Best of a few readings: the wall clock is read
  * between two of the boot clock, and the pair that lies closest together wins.
  */
 export function wallOffsetNs(): bigint {
   let best = 0n;
   let narrowest: bigint | undefined;
   for (let i = 0; i < 8; i++) {
-    const before = now(CLOCK_BOOTTIME);
+    const before = bootTimeNs();
     const wall = now(CLOCK_REALTIME);
-    const after = now(CLOCK_BOOTTIME);
+    const after = bootTimeNs();
     if (narrowest === undefined || after - before < narrowest) {
       narrowest = after - before;
       best = wall - (before + after) / 2n;

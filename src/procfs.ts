@@ -1,5 +1,6 @@
 /** What /proc tells of a process that may be gone at any moment: undefined where it tells nothing. */
 
+import { timeNamespaceOffsetNs } from "../ffi/clock.ts";
 import { readKernelFile, readKernelLink } from "../ffi/kernel_file.ts";
 
 /** Bytes of an environment that are looked at: a process may have some MB. */
@@ -38,13 +39,14 @@ export function bootId(): string {
 }
 
 /**
- * Whether `pid` is still the process that started at `startBootNs` (nanoseconds of the boot clock),
- * and not another that got its number.
+ * Whether `pid` is still the process that started at `startBootNs` (nanoseconds of the host's boot
+ * clock), and not another that got its number.
  */
 export function isSameProcess(pid: number, startBootNs: bigint): boolean {
   const stat = readProc(`${pid}/stat`);
-  return stat !== undefined &&
-    parseStartTime(stat) === String(startBootNs / (1_000_000_000n / USER_HZ));
+  if (stat === undefined) return false;
+  const shownNs = startBootNs + timeNamespaceOffsetNs(); // /proc shows times as the reader's clocks do
+  return parseStartTime(stat) === String(shownNs / (1_000_000_000n / USER_HZ));
 }
 
 /** The clock tick of the start in a `/proc/PID/stat`: proc_pid_stat(5), field 22. */

@@ -1,0 +1,31 @@
+/** The host's clocks, as a process in a time namespace has them: time_namespaces(7). */
+import assert from "node:assert/strict";
+import { parseStartTime, readProc } from "../../src/procfs.ts";
+
+const SCRIPT = `
+import { bootTimeNs, wallOffsetNs } from "${new URL("../../ffi/clock.ts", import.meta.url)}";
+import { isSameProcess } from "${new URL("../../src/procfs.ts", import.meta.url)}";
+const boot = bootTimeNs();
+const known = isSameProcess(${Deno.pid}, BigInt(Deno.args[0]) * 10_000_000n);
+console.log(String(boot), String(boot + wallOffsetNs()), known);
+`;
+
+/** What a process that `inside` runs has for clocks, and whether it knows this one by its start. */
+async function clocks(...inside: readonly string[]) {
+  const started = parseStartTime(readProc("self/stat") ?? "") ?? "";
+  const [command = "", ...args] = [...inside, Deno.execPath(), "eval", SCRIPT, started];
+  const { stdout } = await new Deno.Command(command, { args, stderr: "inherit" }).output();
+  const [boot = "", wall = "", known] = new TextDecoder().decode(stdout).trim().split(" ");
+  return { boot: BigInt(boot), wall: BigInt(wall), known };
+}
+
+for (const offset of ["100000", "-5"]) {
+  Deno.test(`in a time namespace of ${offset} s, boot clock, wall clock and starts of processes are the host's`, async () => {
+    const before = await clocks();
+    const inside = await clocks("unshare", "--time", `--boottime=${offset}`, "--fork");
+    const after = await clocks();
+    assert.ok(before.boot < inside.boot && inside.boot < after.boot);
+    assert.ok(before.wall < inside.wall && inside.wall < after.wall);
+    assert.deepEqual([before.known, inside.known], ["true", "true"]);
+  });
+}
