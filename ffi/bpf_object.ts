@@ -67,7 +67,7 @@ export class BpfObject implements Disposable {
     const error = failure("cannot load the BPF program", -code, messages);
     const program = messages.refusedProgram();
     if (program === undefined) throw error;
-    throw new RefusedProgram(error.message, program, errorText(-code));
+    throw new RefusedProgram(error.message, -code, program, errorText(-code));
   }
 
   /** Attaches a loaded program to its hook. @returns the link's descriptor, which is the object's */
@@ -174,5 +174,6 @@ export class BpfObject implements Disposable {
 function failure(attempt: string, errno: number, messages: LibbpfMessages): LibbpfError {
   const system = new SystemError(attempt, errno);
   const summary = messages.summary();
-  return new LibbpfError(summary === "" ? system.message : `${system.message}\n  ${summary}`);
+  const message = summary === "" ? system.message : `${system.message}\n  ${summary}`;
+  return new LibbpfError(message, { errno });
 }

@@ -82,15 +82,26 @@ export type Libbpf = Deno.DynamicLibrary<typeof symbols>["symbols"];
 /** libbpf is missing, too old, or refused a call. */
 export class LibbpfError extends Error {
   override readonly name: string = "LibbpfError";
+  /** Positive, where the kernel refused. */
+  readonly errno: number | undefined;
+
+  constructor(message: string, options: ErrorOptions & { readonly errno?: number } = {}) {
+    super(message, options);
+    this.errno = options.errno;
+  }
 }
 
 /** The kernel refused a program, or libbpf could not fit it to the kernel. */
 export class RefusedProgram extends LibbpfError {
   override readonly name = "RefusedProgram";
 
-  /** @param program its name in the object; @param reason the system's own words */
-  constructor(message: string, readonly program: string, readonly reason: string) {
-    super(message);
+  /**
+   * @param errno positive
+   * @param program its name in the object
+   * @param reason the system's own words
+   */
+  constructor(message: string, errno: number, readonly program: string, readonly reason: string) {
+    super(message, { errno });
   }
 }
 
@@ -168,21 +179,32 @@ export class LibbpfMessages implements Disposable {
     return undefined;
   }
 
-  /** The lines that tell: the verifier's last ones and libbpf's own, without the program's listing. */
+  /** The last lines that tell, the verifier's and libbpf's own, each indented by two spaces but the first. */
   summary(): string {
-    const telling = this.lines.filter((line) =>
-      !/^(\d+: |; |from \d+|processed \d+ insns|(prog '.*': )?-- (BEGIN|END) PROG LOAD LOG --|R\d+[_=])/
-        .test(
-          line,
-        )
-    );
-    return telling.slice(-6).join("\n  ");
+    return tellingLines(this.lines).slice(-6).join("\n  ");
   }
 
   [Symbol.dispose](): void {
     libbpf().libbpf_set_print(null);
     this.#callback.close();
   }
+}
+
+// the program's listing, and what libbpf says of each failure beside its reason
+const SAYS_NOTHING = [
+  /^\d+: |^; |^from \d+|^R\d+[_=]/,
+  /^processed \d+ insns/,
+  /^(prog '.*': )?-- (BEGIN|END) PROG LOAD LOG --/,
+  /^prog '.*': failed to load: -\d+$/,
+  /^failed to load object '.*'$/,
+  // of the locked memory that kernels before 5.11 counted, to whoever is refused
+  /try raising 'ulimit -l'|RLIMIT_MEMLOCK/,
+  /Retrying without BTF\.$/,
+];
+
+/** The lines that say why something failed. */
+export function tellingLines(lines: readonly string[]): string[] {
+  return lines.filter((line) => !SAYS_NOTHING.some((pattern) => pattern.test(line)));
 }
 
 /** Version of the library that is loaded, as `v1.1`. */

@@ -62,6 +62,12 @@ const symbols = {
   mprotect: { parameters: ["pointer", "u64", "i32"], result: "i32" },
   /** `int sigaction(int signum, const struct sigaction *act, struct sigaction *oldact)` */
   sigaction: { parameters: ["i32", "buffer", "pointer"], result: "i32" },
+  /** `int uname(struct utsname *buf)` */
+  uname: { parameters: ["buffer"], result: "i32" },
+  /** `int capget(cap_user_header_t hdrp, cap_user_data_t datap)` */
+  capget: { parameters: ["buffer", "buffer"], result: "i32" },
+  /** `long sysconf(int name)` */
+  sysconf: { parameters: ["i32"], result: "i64" },
   /** `int setns(int fd, int nstype)` */
   setns: { parameters: ["i32", "i32"], result: "i32" },
   /** `char *if_indextoname(unsigned int ifindex, char *ifname)` */

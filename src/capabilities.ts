@@ -1,5 +1,5 @@
 /** What this process may do, and what tcpspan needs it for: capabilities(7). */
-import { readProc } from "./procfs.ts";
+import { effectiveCapabilities } from "../ffi/capabilities.ts";
 
 /** Bits of include/uapi/linux/capability.h. */
 const BITS = {
@@ -51,7 +51,6 @@ export const USEFUL: readonly UsefulCapability[] = [SYS_PTRACE, DAC_READ_SEARCH,
 export function missingCapabilities<Wanted extends Capability>(
   wanted: readonly Wanted[],
 ): readonly Wanted[] {
-  const hex = /^CapEff:\s*([0-9a-f]+)/m.exec(readProc("self/status") ?? "")?.[1] ?? "0";
-  const effective = BigInt(`0x${hex}`);
+  const effective = effectiveCapabilities();
   return wanted.filter((name) => (effective >> BITS[name] & 1n) === 0n);
 }

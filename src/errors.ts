@@ -5,15 +5,21 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** The kernel or the host makes it impossible to run. Exit status 1. */
+/** The kernel or the host makes it impossible to run. Exit status 1. The message may hold several lines. */
 export class HostError extends Error {
   override readonly name = "HostError";
 }
 
-/** What was thrown, in words: code of others may throw anything, also what is no text. */
+const COLOUR = new RegExp("\u001b\\[[0-9;]*m", "g"); // SGR, ECMA-48
+
+/**
+ * What was thrown, in words, without the colours that Deno's loader puts into them: code of others may
+ * throw anything, also what is no text.
+ */
 export function messageOf(thrown: unknown): string {
   try {
-    return thrown instanceof Error ? String(thrown.message || thrown.name) : String(thrown);
+    const text = thrown instanceof Error ? thrown.message || thrown.name : thrown;
+    return String(text).replaceAll(COLOUR, "");
   } catch {
     return "something that is neither an error nor text";
   }

@@ -31,9 +31,10 @@ export async function main(
       );
       return 2;
     }
-    log.error(
-      error instanceof HostError ? error.message : `unexpected failure: ${describe(error)}`,
-    );
+    const message = error instanceof HostError
+      ? error.message
+      : `unexpected failure: ${describe(error)}`;
+    log.error(message.split("\n"));
     return 1;
   }
 }

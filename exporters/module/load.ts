@@ -2,7 +2,6 @@
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { stripVTControlCharacters } from "node:util";
 import { nearest } from "../../src/config/nearest.ts";
 import { messageOf, UsageError } from "../../src/errors.ts";
 import type { ModuleSettings } from "./settings.ts";
@@ -102,6 +101,6 @@ function isSpanExporter(value: unknown): value is SpanExporter {
 
 /** The first line of what was thrown, without colours and full stop. */
 export function firstLine(error: unknown): string {
-  const [line = ""] = stripVTControlCharacters(messageOf(error)).trim().split("\n", 1);
+  const [line = ""] = messageOf(error).trim().split("\n", 1);
   return line.replace(/\.$/, "");
 }

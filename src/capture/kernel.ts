@@ -5,14 +5,14 @@ import { Ring } from "../../ffi/ring.ts";
 import { CAPTURE } from "../config/defaults.ts";
 import { HostError } from "../errors.ts";
 import { requireHost } from "../host.ts";
+import { hostError } from "../host/host_error.ts";
+import { OBJECT_FILE } from "../host/object_file.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import { activeGeneration, KernelProgram } from "./kernel_program.ts";
 import { KernelSettings } from "./kernel_settings.ts";
 import type { OldRing } from "./old_ring.ts";
 import { Pin } from "./pin.ts";
 import { seed } from "./walks.ts";
-
-const OBJECT = new URL("../../bpf/tcpspan.bpf.o", import.meta.url);
 
 /**
  * A program and its ring. Both can be replaced while sessions are followed: by `replace`, or where they
@@ -58,14 +58,14 @@ export class Kernel implements Disposable {
    * @throws {HostError} if that cannot be; then everything is as before
    */
   async replace(options: CaptureOptions): Promise<void> {
-    const elf = await Deno.readFile(OBJECT);
+    const elf = await Deno.readFile(OBJECT_FILE);
     const settings = await KernelSettings.of(options);
     if (this.#resources.disposed) throw new HostError("cannot change a capture that has ended");
     try {
       this.#replace(elf, settings, options);
     } catch (error) {
       if (error instanceof LibbpfError || error instanceof SystemError) {
-        throw new HostError(error.message, { cause: error });
+        throw hostError(error);
       }
       throw error;
     }

@@ -1,0 +1,64 @@
+/** The error of a host that refuses, with what to do. */
+import type { LibbpfError } from "../../ffi/libbpf.ts";
+import { readKernelFile } from "../../ffi/kernel_file.ts";
+import type { SystemError } from "../../ffi/libc.ts";
+import { missingCapabilities } from "../capabilities.ts";
+import { HostError } from "../errors.ts";
+import { kernelRelease } from "./kernel_release.ts";
+import { LOCKDOWN, parseLockdown } from "./lockdown.ts";
+import { explainRefusal, type RefusedHost } from "./refusal.ts";
+import { isFiltered } from "./seccomp_filter.ts";
+import { isInUserNamespace } from "./user_namespace.ts";
+
+const ADVICE = "  -> ";
+
+/** What the kernel refused, in several lines: what was attempted, what it said, what to do. */
+export function hostError(error: LibbpfError | SystemError): HostError {
+  const lines = error.message.split("\n");
+  const advice = explainRefusal({ errno: error.errno, lines }, readHost());
+  return new HostError([...lines, ...advice.map((line) => `${ADVICE}${line}`)].join("\n"), {
+    cause: error,
+  });
+}
+
+/** The message of such an error in two parts. */
+export function splitAdvice(message: string): { readonly found: string; readonly advice?: string } {
+  const lines = message.split("\n");
+  const advice = lines.filter((line) => line.startsWith(ADVICE));
+  const found = lines.filter((line) => !line.startsWith(ADVICE)).join("\n");
+  if (advice.length === 0) return { found };
+  return { found, advice: advice.map((line) => line.slice(ADVICE.length)).join("\n") };
+}
+
+function readHost(): RefusedHost {
+  return {
+    release: release(),
+    missing: missingToLoad(),
+    userNamespace: isInUserNamespace(),
+    filtered: isFiltered(),
+    lockdown: parseLockdown(readText(LOCKDOWN)),
+  };
+}
+
+/** Those capabilities that are missing to load tracing programs. */
+export function missingToLoad() {
+  const missing = missingCapabilities(["CAP_BPF", "CAP_PERFMON"]);
+  return missingCapabilities(["CAP_SYS_ADMIN"]).length === 0 ? [] : missing;
+}
+
+/** A file of the kernel's; undefined if it cannot be read. */
+export function readText(path: string): string | undefined {
+  try {
+    return readKernelFile(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function release(): string {
+  try {
+    return kernelRelease();
+  } catch {
+    return "of an unknown release"; // no file can be opened, which another line says
+  }
+}

@@ -1,0 +1,33 @@
+/** Whether the kernel compiles BPF programs, or interprets them. */
+import type { HostCheck } from "./check.ts";
+import { isBefore, type KernelVersion } from "./kernel_release.ts";
+
+/** 0: off; 1 and 2: on. Shown in the host's own network namespace alone. */
+export const JIT = "/proc/sys/net/core/bpf_jit_enable";
+
+// The interpreter of earlier kernels leaves the upper bytes of narrow reads of kernel memory as they
+// were (kernel/bpf/core.c, PROBE_MEM): sizes, ports and states are wrong, and nothing says so.
+const RIGHT_WITHOUT: KernelVersion = [5, 19];
+
+/** @param text of {@linkcode JIT}; undefined if there is none */
+export function checkJit(text: string | undefined, release: string): HostCheck {
+  const name = "BPF JIT compiler";
+  if (text === undefined) return { name, result: "ok", found: `not told: no ${JIT} here` };
+  if (text.trim() !== "0") return { name, result: "ok", found: "on" };
+  if (!isBefore(release, RIGHT_WITHOUT)) {
+    return {
+      name,
+      result: "without",
+      found: "off",
+      advice: "tracing costs several times as much; to switch it on: " +
+        "sysctl net.core.bpf_jit_enable=1",
+    };
+  }
+  return {
+    name,
+    result: "no",
+    found: `off, and the BPF interpreter of Linux ${release} gives wrong rows`,
+    advice: "switch it on: sysctl net.core.bpf_jit_enable=1; or use Linux " +
+      `${RIGHT_WITHOUT.join(".")} or later`,
+  };
+}

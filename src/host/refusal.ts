@@ -1,0 +1,116 @@
+/** What a refusal of the kernel means on this host, and what to do about it. */
+import type { Capability } from "../capabilities.ts";
+import { LOCKDOWN, type Lockdown } from "./lockdown.ts";
+import { MORE_OPEN_FILES } from "./open_files.ts";
+import { LET_BPF_THROUGH } from "./seccomp_filter.ts";
+import { OUT_OF_USER_NAMESPACE } from "./user_namespace.ts";
+
+/** What the kernel and libbpf said. */
+export interface Refusal {
+  /** Positive errno, where one is known. */
+  readonly errno: number | undefined;
+  /** What was attempted, then the lines of libbpf and the verifier. */
+  readonly lines: readonly string[];
+}
+
+/** What bears on a refusal. */
+export interface RefusedHost {
+  readonly release: string;
+  /** Those of CAP_BPF and CAP_PERFMON that are missing; none where CAP_SYS_ADMIN stands for them. */
+  readonly missing: readonly Capability[];
+  readonly userNamespace: boolean;
+  /** Whether a seccomp filter is on this process. */
+  readonly filtered: boolean;
+  readonly lockdown: Lockdown | undefined;
+}
+
+// include/uapi/asm-generic/errno-base.h, errno.h
+const EPERM = 1;
+const ENOENT = 2;
+const ESRCH = 3;
+const E2BIG = 7;
+const ENOMEM = 12;
+const EACCES = 13;
+const EINVAL = 22;
+const ENFILE = 23;
+const EMFILE = 24;
+const ENOSPC = 28;
+const ENOSYS = 38;
+
+/** @returns what to do, each way on a line; nothing where nothing is known */
+export function explainRefusal(refusal: Refusal, host: RefusedHost): readonly string[] {
+  const { errno, lines } = refusal;
+  const said = (pattern: RegExp) => lines.some((line) => pattern.test(line));
+  const { lockdown } = host;
+  if (said(/\bbpf_probe_read_kernel#\d+/) && lockdown === "confidentiality") return [UNLOCK];
+  switch (errno) {
+    case EMFILE:
+    case ENFILE:
+      return [`too many files are open: ${MORE_OPEN_FILES}`];
+    case ENOMEM:
+      return [MEMORY];
+    case E2BIG:
+      return said(TOO_COMPLEX) ? [tooComplex(host)] : said(/\bmap\b/) ? [MEMORY] : [verifier(host)];
+    case EPERM:
+      return permission(host);
+    case ENOSYS:
+      return host.filtered
+        ? [LET_BPF_THROUGH]
+        : ["this kernel has no bpf(2): use one with CONFIG_BPF_SYSCALL=y"];
+    case ENOENT:
+    case ESRCH:
+      return said(/BTF/i) ? [BTF] : [];
+    case EACCES:
+    case EINVAL:
+    case ENOSPC:
+      return said(/\bBTF\b.*(not|missing|fail)|no BTF/i) && !said(/load failed/)
+        ? [BTF]
+        : said(/load failed/)
+        ? [verifier(host)]
+        : errno === EACCES
+        ? permission(host)
+        : [];
+    default:
+      return [];
+  }
+}
+
+/** All that stands in the way of a process with the capabilities, the surest first. */
+function permission(host: RefusedHost): readonly string[] {
+  const { missing, userNamespace, filtered, lockdown, release } = host;
+  if (missing.length > 0) {
+    return [
+      `give this process ${missing.join(" and ")}, or run it as root; ` +
+      "kernel.unprivileged_bpf_disabled need not be changed",
+    ];
+  }
+  const causes: string[] = [];
+  if (userNamespace) causes.push(`in a user namespace, ${OUT_OF_USER_NAMESPACE}`);
+  if (filtered) causes.push(`a seccomp filter is on this process: ${LET_BPF_THROUGH}`);
+  if (lockdown === "confidentiality") causes.push(UNLOCK);
+  return causes.length > 0 ? causes : [
+    "the process has the capabilities: a security module (SELinux, AppArmor, BPF LSM), or the " +
+    `makers of Linux ${release}, forbid this program; the kernel's log may say more: dmesg`,
+  ];
+}
+
+const TOO_COMPLEX = /too (large|complex|many)|sequence of \d+ jumps/i;
+
+const UNLOCK = `kernel lockdown (${LOCKDOWN}) forbids reading the kernel's memory: start it with ` +
+  "lockdown=integrity, or without lockdown=, in its command line";
+
+const MEMORY =
+  "there is not enough memory for maps: make capture.ring_buffer smaller, or raise the memory " +
+  "limit of the container or service";
+
+const BTF = "the kernel's type information is missing or cannot be read: use a kernel built with " +
+  "CONFIG_DEBUG_INFO_BTF=y, as those of current distributions are";
+
+function tooComplex({ release }: RefusedHost): string {
+  return `the verifier of Linux ${release} gave up on the program: use a later kernel`;
+}
+
+function verifier({ release }: RefusedHost): string {
+  return `the verifier of Linux ${release} refuses the program, which is a fault of tcpspan's: ` +
+    "report it with these lines; another kernel may take it";
+}
