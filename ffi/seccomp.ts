@@ -24,6 +24,11 @@ const symbols = {
 
 type Libseccomp = Deno.DynamicLibrary<typeof symbols>["symbols"];
 
+/** Opens the library. @throws {TypeError} if there is none */
+export function openLibseccomp(): Libseccomp {
+  return Deno.dlopen("libseccomp.so.2", symbols).symbols;
+}
+
 // include/seccomp.h
 const ALLOW = 0x7fff0000;
 const EPERM_INSTEAD = 0x00050001;
@@ -46,7 +51,7 @@ export interface DeniedCall {
  * @throws {TypeError} if there is no libseccomp
  */
 export function denySystemCalls(calls: readonly DeniedCall[]): void {
-  const { symbols: library } = Deno.dlopen("libseccomp.so.2", symbols);
+  const library = openLibseccomp();
   const filter = library.seccomp_init(ALLOW);
   try {
     unwrap(library.seccomp_attr_set(filter, FILTER_OF_ALL_THREADS, 1));

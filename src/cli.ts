@@ -13,10 +13,18 @@ export type Arguments =
   | { readonly command: "config check"; readonly file: string }
   | { readonly command: "config schema" }
   | { readonly command: "config example" }
-  | { readonly command: "doctor" }
+  | DoctorArguments
   | { readonly command: "unpin"; readonly path: string | undefined }
   | { readonly command: "help"; readonly text: string }
   | { readonly command: "version" };
+
+/** `doctor`, with its own flags. */
+export interface DoctorArguments {
+  readonly command: "doctor";
+  /** Path of the config file whose run is tried. */
+  readonly config: string | undefined;
+  readonly json: boolean;
+}
 
 /**
  * Reads the command line.
@@ -121,8 +129,12 @@ function describeProgram(
   config.command("example").description("print a config file with every key, explained")
     .action(() => alone({ command: "config example" }));
   program.command("doctor").allowExcessArguments(false)
-    .description("say what this host offers and lacks, and what to do about it")
-    .action(() => alone({ command: "doctor" }));
+    .description("try what a run would do, say what is missing and what to do about it")
+    .option("-c, --config <FILE>", "try also what this config file names", path)
+    .option("--json", "what was found as JSON")
+    .action(({ config, json }: { readonly config?: string; readonly json?: true }) =>
+      alone({ command: "doctor", config, json: json === true })
+    );
   program.command("unpin").argument("[PATH]").allowExcessArguments(false)
     .description(
       "detach and remove what capture.pin keeps in the kernel, in PATH or as the config says",

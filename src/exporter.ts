@@ -49,7 +49,8 @@ export interface Exporter {
   isStale?(): Promise<boolean>;
   /**
    * Hands a batch to the destination. Resolves when it was taken or refused; a rejection of the
-   * promise counts as `failure`. `signal` aborts when shutdown has waited long enough.
+   * promise counts as `failure`. `signal` aborts when shutdown has waited long enough. An empty batch
+   * asks a server whether it would take more.
    */
   export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome>;
   /** Flushes and frees what the exporter holds. No call to `export` comes after or is under way. */
@@ -153,6 +154,12 @@ export interface ExporterType<Settings> {
    * @throws {UsageError} if the settings cannot work on this host
    */
   open(settings: Settings, context: ExporterContext): Promise<Exporter>;
+  /**
+   * For `doctor`: finds out whether the destination can be written to, and leaves all as it was. Without
+   * it, it is opened and handed an empty batch.
+   * @throws {UsageError} if the settings cannot work on this host
+   */
+  probe?(settings: Settings, context: ExporterContext): Promise<void>;
   /**
    * Opens the same destination for tcpspan's own metrics, where it takes some.
    * @throws {UsageError} if the settings cannot work

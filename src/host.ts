@@ -1,22 +1,18 @@
 /** What this host has to offer for capture, and what to do where it lacks something. */
 import { Btf } from "../ffi/btf.ts";
+import { descriptorLimit, spareDescriptors } from "../ffi/descriptors.ts";
 import { listKernelFolder } from "../ffi/kernel_file.ts";
 import { libbpfVersion } from "../ffi/libbpf.ts";
 import { missingCapabilities, USEFUL, type UsefulCapability } from "./capabilities.ts";
 import { HostError, messageOf } from "./errors.ts";
+import type { HostCheck } from "./host/check.ts";
+import { missingToLoad, readText } from "./host/host_error.ts";
+import { checkJit, JIT } from "./host/jit.ts";
+import { checkKernel, kernelRelease } from "./host/kernel_release.ts";
+import { checkLockdown, LOCKDOWN } from "./host/lockdown.ts";
+import { checkObjectFile } from "./host/object_file.ts";
+import { checkOpenFiles, NEEDED_DESCRIPTORS } from "./host/open_files.ts";
 
-/** One thing that was looked at. */
-export interface HostCheck {
-  readonly name: string;
-  /** `missing`: capture cannot work. `limited`: it works with less. */
-  readonly result: "ok" | "limited" | "missing";
-  /** What was found. */
-  readonly found: string;
-  /** What to do about it, where something is to be done. */
-  readonly advice?: string;
-}
-
-const FLOOR = [5, 11] as const;
 const BTF_FOLDER = "/sys/kernel/btf";
 const BTF = `${BTF_FOLDER}/vmlinux`;
 
@@ -38,21 +34,36 @@ export const HOOKS: readonly Hook[] = [
 
 /** Looks at everything that capture needs, in the order in which it needs it. */
 export function checkHost(): HostCheck[] {
+  // the first, since without descriptors nothing else can be looked at
+  const files = checkOpenFiles(spareDescriptors(NEEDED_DESCRIPTORS), descriptorLimit());
+  if (files.result === "no") return [files];
+  const release = kernelRelease();
   const libbpf = checkLibbpf();
-  const basics = [checkKernel(), checkPrivileges(), ...USEFUL.map(checkUseful), libbpf];
+  const basics = [
+    checkKernel(release),
+    checkPrivileges(),
+    ...USEFUL.map(checkUseful),
+    checkLockdown(readText(LOCKDOWN)),
+    checkJit(readText(JIT), release),
+    files,
+    checkObjectFile(),
+    libbpf,
+  ];
   if (libbpf.result !== "ok") return basics; // it reads the type information
   const btf = checkBtf();
   if (btf.result !== "ok") return [...basics, btf];
   const present = presentHooks();
-  return [...basics, btf, ...HOOKS.map((hook) => checkHook(hook, present.includes(hook)))];
+  const required = HOOKS.filter(({ optional }) => !optional); // capture says what it goes without
+  return [...basics, btf, ...required.map((hook) => checkHook(hook, present.includes(hook)))];
 }
 
 /** @throws {HostError} for the first thing without which capture cannot work */
 export function requireHost(): void {
-  const missing = checkHost().find(({ result }) => result === "missing");
+  const missing = checkHost().find(({ result }) => result === "no");
   if (missing === undefined) return;
-  const advice = missing.advice === undefined ? "" : `; ${missing.advice}`;
-  throw new HostError(`cannot trace here: ${missing.name}: ${missing.found}${advice}`);
+  const { name, found, advice } = missing;
+  const what = `cannot trace here: ${name}: ${found}`;
+  throw new HostError(advice === undefined ? what : `${what}; ${advice}`);
 }
 
 let present: readonly Hook[] | undefined;
@@ -66,29 +77,14 @@ export function presentHooks(): readonly Hook[] {
   return present;
 }
 
-function checkKernel(): HostCheck {
-  const release = Deno.osRelease();
-  const [major = 0, minor = 0] = release.split(".").map(Number);
-  const enough = major > FLOOR[0] || major === FLOOR[0] && minor >= FLOOR[1];
-  return enough ? { name: "kernel", result: "ok", found: `Linux ${release}` } : {
-    name: "kernel",
-    result: "missing",
-    found: `Linux ${release} is too old`,
-    advice: `tcpspan needs Linux ${FLOOR.join(".")} or later: earlier kernels cannot keep state ` +
-      "per socket in a tracing program",
-  };
-}
-
 function checkPrivileges(): HostCheck {
   const name = "privileges";
-  const missing = missingCapabilities(["CAP_BPF", "CAP_PERFMON"]);
-  if (missing.length === 0 || missingCapabilities(["CAP_SYS_ADMIN"]).length === 0) {
-    return { name, result: "ok", found: "may load tracing programs" };
-  }
+  const missing = missingToLoad();
+  if (missing.length === 0) return { name, result: "ok", found: "may load tracing programs" };
   const lacking = missing.join(" and ");
   return {
     name,
-    result: "missing",
+    result: "no",
     found: `user id ${Deno.uid()} may not load tracing programs, for want of ${lacking}`,
     advice: Deno.uid() === 0
       ? `give this root ${lacking}, or CAP_SYS_ADMIN: containers drop them`
@@ -98,7 +94,7 @@ function checkPrivileges(): HostCheck {
 
 function checkUseful({ name, use, loss }: UsefulCapability): HostCheck {
   if (missingCapabilities([name]).length === 0) return { name, result: "ok", found: use };
-  return { name, result: "limited", found: "not given", advice: loss };
+  return { name, result: "without", found: "not given", advice: loss };
 }
 
 function checkBtf(): HostCheck {
@@ -106,7 +102,7 @@ function checkBtf(): HostCheck {
   if (!existsBtf()) {
     return {
       name,
-      result: "missing",
+      result: "no",
       found: `no ${BTF}`,
       advice: "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as those of current " +
         "distributions are",
@@ -116,7 +112,7 @@ function checkBtf(): HostCheck {
     presentHooks();
     return { name, result: "ok", found: BTF };
   } catch (error) {
-    return { name, result: "missing", found: messageOf(error), advice: `see what ${BTF} is` };
+    return { name, result: "no", found: messageOf(error), advice: `see what ${BTF} is` };
   }
 }
 
@@ -132,21 +128,12 @@ function checkLibbpf(): HostCheck {
   try {
     return { name: "libbpf", result: "ok", found: libbpfVersion() };
   } catch (error) {
-    return { name: "libbpf", result: "missing", found: messageOf(error) };
+    return { name: "libbpf", result: "no", found: messageOf(error) };
   }
 }
 
-function checkHook(hook: Hook, present: boolean): HostCheck {
-  const name = `tracepoint ${hook.tracepoint}`;
+function checkHook({ tracepoint }: Hook, present: boolean): HostCheck {
+  const name = `tracepoint ${tracepoint}`;
   if (present) return { name, result: "ok", found: "there" };
-  const found = "not in this kernel";
-  return hook.optional
-    ? {
-      name,
-      result: "limited",
-      found,
-      advice: "the owner of an accepted socket that only sends is taken from its listener " +
-        "(Linux 6.3 and later have it)",
-    }
-    : { name, result: "missing", found, advice: "use a newer kernel" };
+  return { name, result: "no", found: "not in this kernel", advice: "use a newer kernel" };
 }

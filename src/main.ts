@@ -1,4 +1,6 @@
 /** The program: arguments in, exit status out. */
+import type { SessionBatch } from "./batch.ts";
+import type { DoctorArguments } from "./cli.ts";
 import type { Config } from "./config/load.ts";
 import { HostError, messageOf, UsageError } from "./errors.ts";
 import type { ExporterType } from "./exporter.ts";
@@ -51,12 +53,8 @@ async function dispatch(
     case "version":
       print(`tcpspan ${VERSION}\n`);
       return 0;
-    case "doctor": {
-      const { examineHost } = await import("./doctor.ts");
-      const { report, usable } = examineHost();
-      print(report);
-      return usable ? 0 : 1;
-    }
+    case "doctor":
+      return await runDoctor(parsed, exporterTypes);
     case "unpin":
       await runUnpin(parsed.path, exporterTypes);
       return 0;
@@ -82,17 +80,66 @@ async function dispatch(
 }
 
 async function runWith(flags: RunFlags, exporterTypes: ExporterTypes): Promise<ExitStatus> {
-  const { configFile, effectiveSettings } = await import("./settings.ts");
   const { run } = await import("./run/run.ts");
-  const file = configFile(flags, env);
-  const readSettings = async () => {
-    const config = file === undefined ? undefined : await load(file, exporterTypes);
-    return effectiveSettings(flags, config, { env, exporterTypes });
-  };
+  const { configFile, readSettings } = await settingsOf(flags, exporterTypes);
   const settings = await readSettings();
   for (const warning of settings.warnings) log.warn(warning);
-  await run(settings, { configFile: file, readSettings, duration: flags.duration, env });
+  await run(settings, { configFile, readSettings, duration: flags.duration, env });
   return 0;
+}
+
+/** Where the settings of a run come from. */
+async function settingsOf(flags: RunFlags, exporterTypes: ExporterTypes) {
+  const { configFile, effectiveSettings } = await import("./settings.ts");
+  const file = configFile(flags, env);
+  return {
+    configFile: file,
+    readSettings: async () => {
+      const config = file === undefined ? undefined : await load(file, exporterTypes);
+      return effectiveSettings(flags, config, { env, exporterTypes });
+    },
+  };
+}
+
+async function runDoctor(
+  { config, json }: DoctorArguments,
+  exporterTypes: ExporterTypes,
+): Promise<ExitStatus> {
+  const { configFile, readSettings } = await settingsOf({ ...NO_FLAGS, config }, exporterTypes);
+  const settings = await readSettings();
+  const warn = (message: string) => log.warn(message);
+  settings.warnings.forEach(warn);
+  const { examine } = await import("./doctor/examine.ts");
+  const { describeItems, describeJson, describeVerdict } = await import("./doctor/report.ts");
+  const found = await examine(settings, { configFile, env, warn });
+  if (json) print(describeJson(found));
+  else {
+    print(`${describeItems(found.items)}\n`);
+    if (found.session !== undefined) {
+      await printRows(found.session, exporterTypes);
+      print("\n");
+    }
+    print(describeVerdict(found));
+  }
+  return found.usable ? 0 : 1;
+}
+
+/** Rows as the table of a run has them. */
+async function printRows(batch: SessionBatch, exporterTypes: ExporterTypes): Promise<void> {
+  const table = exporterTypes.find(({ type }) => type === "stdout");
+  const { signal } = new AbortController();
+  const exporter = await table?.open(table.defaults, {
+    id: "stdout",
+    baseDirectory: Deno.cwd(),
+    env,
+    openSpans: () => Promise.reject(new Error("a table needs no spans")),
+    reloading: false,
+    warn: (message) => log.warn(message),
+    stop: () => {},
+  });
+  await exporter?.start?.(signal);
+  await exporter?.export(batch, signal);
+  await exporter?.shutdown();
 }
 
 async function runUnpin(path: string | undefined, exporterTypes: ExporterTypes): Promise<void> {

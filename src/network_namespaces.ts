@@ -9,14 +9,21 @@ export interface NetworkNamespace {
   readonly pid: string;
 }
 
-/** Those that have a process of this pid namespace in them, each once. */
+/** Those that have a process of this pid namespace in them, each once; none without /proc. */
 export function* networkNamespaces(): Generator<NetworkNamespace, void, void> {
   const seen = new Set<number>();
-  for (const { name } of listKernelFolder("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
+  for (const name of processIds()) {
     const inode = namespaceOf(name, "net");
     if (inode === 0 || seen.has(inode)) continue;
     seen.add(inode);
     yield { inode, pid: name };
+  }
+}
+
+function processIds(): string[] {
+  try {
+    return listKernelFolder("/proc").map(({ name }) => name).filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
   }
 }

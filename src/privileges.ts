@@ -88,6 +88,7 @@ export function dropPrivileges(): readonly Omission[] {
     return [];
   } catch (error) {
     return [{
+      key: "drop_privileges",
       part: "drop_privileges",
       loss:
         "this process keeps all that it may do: it takes a kernel with seccomp filters and the " +

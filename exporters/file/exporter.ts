@@ -33,13 +33,8 @@ export async function openFile(
   context: ExporterContext,
 ): Promise<Exporter> {
   const { append, compression, rotation } = settings;
-  const path = resolve(context.baseDirectory, settings.path);
-  const problem = `exporters.${context.id}.path: cannot write ${path}`;
   const maxBytes = rotation.max_megabytes > 0 ? rotation.max_megabytes * MEBIBYTE : Infinity;
-  try {
-    if (await isSpecial(path)) {
-      throw new UsageError(`${problem}: it is not a regular file: name another`);
-    }
+  return await atPath(settings, context, async (path) => {
     const { toSpan } = await context.openSpans();
     const file = await RotatingFile.open(path, {
       append: append || context.reloading,
@@ -48,6 +43,35 @@ export async function openFile(
       warn: context.warn,
     });
     return new FileExporter(path, file, maxBytes, ENCODERS[compression], toSpan);
+  });
+}
+
+/** Opens the file, or makes one and removes it again. @throws {UsageError} if it cannot be written */
+export async function probeFile(settings: FileSettings, context: ExporterContext): Promise<void> {
+  await atPath(settings, context, async (path) => {
+    try {
+      (await Deno.open(path, { write: true, createNew: true })).close();
+      await Deno.remove(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      (await Deno.open(path, { append: true })).close();
+    }
+  });
+}
+
+/** Does something with the file at the settings' path. @throws {UsageError} if the system refuses */
+async function atPath<Result>(
+  settings: FileSettings,
+  context: ExporterContext,
+  act: (path: string) => Promise<Result>,
+): Promise<Result> {
+  const path = resolve(context.baseDirectory, settings.path);
+  const problem = `exporters.${context.id}.path: cannot write ${path}`;
+  try {
+    if (await isSpecial(path)) {
+      throw new UsageError(`${problem}: it is not a regular file: name another`);
+    }
+    return await act(path);
   } catch (error) {
     if (!isSystemError(error)) throw error;
     throw new UsageError(`${problem}: ${openReason(path, error)}`);

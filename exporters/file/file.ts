@@ -16,4 +16,8 @@ export const fileExporter: ExporterType<FileSettings> = {
     const { openFile } = await import("./exporter.ts");
     return await openFile(settings, context);
   },
+  probe: async (settings, context) => {
+    const { probeFile } = await import("./exporter.ts");
+    await probeFile(settings, context);
+  },
 };

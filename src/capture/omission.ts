@@ -2,6 +2,8 @@
 
 /** A part that the host refused. */
 export interface Omission {
+  /** A program of bpf/tcpspan.bpf.c, or another name. */
+  readonly key: string;
   /** What was refused. */
   readonly part: string;
   /** What is lost without it, in the user's words. */
@@ -90,5 +92,5 @@ export function isOptional(program: string): program is OptionalProgram {
 
 /** The capture goes without `part`. @param reason why, in the system's words */
 export function omissionOf(part: OptionalPart, reason: string): Omission {
-  return { ...PARTS[part], reason };
+  return { key: part, ...PARTS[part], reason };
 }

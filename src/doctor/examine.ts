@@ -1,0 +1,82 @@
+/** `tcpspan doctor`: what a run would do, tried; what this host lacks, and what to do about it. */
+import { dirname, resolve } from "node:path";
+import type { SessionBatch } from "../batch.ts";
+import { missingCapabilities } from "../capabilities.ts";
+import type { Environment } from "../config/expand.ts";
+import { checkHost } from "../host.ts";
+import { checkBpfFileSystem, checkPin } from "../host/bpf_file_system.ts";
+import { checkCgroup2 } from "../host/cgroup2.ts";
+import type { HostCheck } from "../host/check.ts";
+import { checkLibseccomp } from "../host/libseccomp.ts";
+import { readMounts } from "../host/mounts.ts";
+import { checkProcessVisibility } from "../host/process_visibility.ts";
+import { bpfRefusal, checkSeccompFilter } from "../host/seccomp_filter.ts";
+import { checkUserNamespace } from "../host/user_namespace.ts";
+import { readProc, readProcLink } from "../procfs.ts";
+import type { RunSettings } from "../settings.ts";
+import { tryExporters } from "./exporters.ts";
+import { type Trial, tryCapture } from "./trial.ts";
+
+/** What doctor found. */
+export interface Examination {
+  readonly items: readonly HostCheck[];
+  /** Whether capture works. */
+  readonly traces: boolean;
+  /** Whether a run with these settings would work. */
+  readonly usable: boolean;
+  /** The session that doctor made, as a run sees it. */
+  readonly session: SessionBatch | undefined;
+}
+
+/** What a run is given beside its settings. */
+export interface ExaminationContext {
+  /** Relative paths in the config are relative to its folder. */
+  readonly configFile: string | undefined;
+  readonly env: Environment;
+  readonly warn: (message: string) => void;
+}
+
+const NOTHING: Trial = { items: [], session: undefined };
+
+/** Tries what a run with `settings` would do, and leaves all as it was. */
+export async function examine(
+  settings: RunSettings,
+  { configFile, env, warn }: ExaminationContext,
+): Promise<Examination> {
+  const required = checkHost();
+  const { items: tried, session } = works(required) ? await tryCapture(settings.capture) : NOTHING; // what it would stumble over is known
+  const known = required.filter(({ name }) => !tried.some((item) => item.name === name));
+  const host = [...known, ...checkSurroundings(settings, works(tried)), ...tried];
+  const exporters = settings.exporters.filter(({ type }) => type.type !== "stdout"); // as this writes
+  const destinations = await tryExporters(exporters, {
+    baseDirectory: configFile === undefined ? Deno.cwd() : dirname(resolve(configFile)),
+    env,
+    warn,
+    openSpans: async () => {
+      const { makeSpanMapper } = await import("../span_mapper.ts");
+      const mapper = makeSpanMapper(settings);
+      return { toSpan: (session) => mapper.toSpan(session), source: mapper };
+    },
+  });
+  const items = [...host, ...destinations];
+  return { items, traces: works(host), usable: works(items), session };
+}
+
+/** What else decides how much a run can tell. @param loads whether programs could be loaded */
+function checkSurroundings(settings: RunSettings, loads: boolean): HostCheck[] {
+  const { pin, excludeCgroups } = settings.capture;
+  const mounts = readMounts();
+  const mayTrace = missingCapabilities(["CAP_SYS_PTRACE"]).length === 0;
+  return [
+    checkUserNamespace(readProcLink("self/ns/user"), loads),
+    checkSeccompFilter(readProc("self/status"), bpfRefusal()),
+    checkProcessVisibility(mounts, mayTrace),
+    checkCgroup2(mounts, excludeCgroups.length > 0),
+    pin === undefined ? checkBpfFileSystem(mounts) : checkPin(pin),
+    checkLibseccomp(settings.dropPrivileges),
+  ];
+}
+
+function works(items: readonly HostCheck[]): boolean {
+  return items.every(({ result }) => result !== "no");
+}

@@ -1,0 +1,108 @@
+/** The destinations that a run would send to, opened and asked. */
+import { dirname, resolve } from "node:path";
+import { SessionBatch } from "../batch.ts";
+import type { ConfiguredExporter } from "../config/load.ts";
+import { messageOf, UsageError } from "../errors.ts";
+import type { ExporterContext, ExportOutcome } from "../exporter.ts";
+import type { HostCheck } from "../host/check.ts";
+
+/** What one destination is tried with. */
+export type ProbeContext = Omit<ExporterContext, "id" | "warn" | "stop" | "reloading"> & {
+  readonly warn: (message: string) => void;
+};
+
+const NEVER = new AbortController().signal; // each exporter has a timeout of its own
+
+/** Whether sessions could go to each of `exporters`; none are sent. */
+export async function tryExporters(
+  exporters: readonly ConfiguredExporter[],
+  context: ProbeContext,
+): Promise<HostCheck[]> {
+  const items = await Promise.all(exporters.map((exporter) => tryExporter(exporter, context)));
+  const folders = exporters.flatMap(({ id, type, settings }) => {
+    const folder = type.queue(settings).storage?.folder;
+    return folder === undefined ? [] : [{ id, folder: resolve(context.baseDirectory, folder) }];
+  });
+  return [...items, ...folders.map(({ id, folder }) => tryFolder(id, folder))];
+}
+
+async function tryExporter(
+  { id, type, settings }: ConfiguredExporter,
+  context: ProbeContext,
+): Promise<HostCheck> {
+  const name = `exporter ${id}`;
+  const { warn } = context;
+  const own: ExporterContext = {
+    ...context,
+    id,
+    reloading: true, // nothing is emptied
+    warn: (message) => warn(`${id}: ${message}`),
+    stop: () => {},
+  };
+  try {
+    if (type.probe !== undefined) {
+      await type.probe(settings, own);
+      return { name, result: "ok", found: "can be written to" };
+    }
+    const exporter = await type.open(settings, own);
+    try {
+      const nothing = new SessionBatch(new Uint8Array());
+      return { name, ...describe(id, await exporter.export(nothing, NEVER)) };
+    } finally {
+      await exporter.shutdown();
+    }
+  } catch (error) {
+    if (error instanceof UsageError) return { name, result: "no", found: error.message };
+    return { name, result: "no", found: `unexpected failure: ${messageOf(error)}` };
+  }
+}
+
+function describe(id: string, outcome: ExportOutcome): Omit<HostCheck, "name"> {
+  switch (outcome.status) {
+    case "success":
+      return { result: "ok", found: outcome.message ?? "ready" };
+    case "retryable":
+      return {
+        result: "no",
+        found: outcome.reason,
+        advice: `see whether what exporters.${id} names is there; until it is, sessions wait in ` +
+          "the exporter's queue",
+      };
+    case "failure":
+      return {
+        result: "no",
+        found: outcome.reason,
+        advice: `see exporters.${id} in the config: its endpoint, protocol and headers`,
+      };
+  }
+}
+
+/** Makes something in the folder of a queue, or where that would be made, and removes it. */
+function tryFolder(id: string, folder: string): HostCheck {
+  const name = `queue of ${id}`;
+  try {
+    Deno.removeSync(Deno.makeTempDirSync({ dir: existing(folder), prefix: "tcpspan-doctor-" }));
+    return { name, result: "ok", found: `can keep sessions in ${folder}` };
+  } catch (error) {
+    return {
+      name,
+      result: "no",
+      found: `cannot write to ${folder}: ${messageOf(error)}`,
+      advice:
+        `give tcpspan's user a folder that it can write to: exporters.${id}.sending_queue.storage`,
+    };
+  }
+}
+
+/** The folder, or the nearest above it that is there. */
+function existing(folder: string): string {
+  try {
+    Deno.statSync(folder);
+    return folder;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound && dirname(folder) !== folder) {
+      return existing(dirname(folder));
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,120 @@
+/** What a run would do, done for real: programs loaded and attached, and a session seen. */
+import { SessionBatch } from "../batch.ts";
+import { Capture } from "../capture/capture.ts";
+import type { Omission } from "../capture/omission.ts";
+import type { CaptureOptions } from "../capture/capture_options.ts";
+import { ITERATORS } from "../capture/iterators.ts";
+import { HostError, messageOf } from "../errors.ts";
+import { HOOKS } from "../host.ts";
+import type { HostCheck } from "../host/check.ts";
+import { splitAdvice } from "../host/host_error.ts";
+import { OwnSession } from "./own_session.ts";
+
+const PATIENCE_MS = 5000;
+const CAPTURE = "capture";
+const SESSION = "a session of its own";
+
+/** What came of it. */
+export interface Trial {
+  readonly items: readonly HostCheck[];
+  /** The session that was seen, alone in its batch. */
+  readonly session: SessionBatch | undefined;
+}
+
+/** @param options of a run; nothing is pinned, and what is pinned stays as it is */
+export async function tryCapture(options: CaptureOptions): Promise<Trial> {
+  const items: HostCheck[] = [];
+  try {
+    await using capture = await Capture.open({ ...options, pin: undefined });
+    items.push({ name: CAPTURE, result: "ok", found: "loaded and attached" });
+    items.push(...partsOf(capture));
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    return {
+      items: [{ name: CAPTURE, result: "no", ...splitAdvice(error.message) }],
+      session: undefined,
+    };
+  }
+  const { item, session } = await trySession();
+  return { items: [...items, item], session };
+}
+
+/** What is attached, and what is left out. */
+function partsOf({ omissions }: Capture): HostCheck[] {
+  const hooks = HOOKS.map(({ program, tracepoint }): HostCheck => {
+    const name = `tracepoint ${tracepoint}`;
+    const omission = omissions.find(({ key }) => key === program);
+    return omission === undefined
+      ? { name, result: "ok", found: "attached" }
+      : { name, ...describe(omission) };
+  });
+  const rest = omissions.filter(({ key }) => !HOOKS.some(({ program }) => program === key))
+    .map((omission): HostCheck => ({
+      name: omission.part.replace(/^the /, ""),
+      ...describe(omission),
+    }));
+  const iterators: readonly string[] = Object.values(ITERATORS).flatMap(Object.values);
+  if (omissions.some(({ key }) => iterators.includes(key))) return [...hooks, ...rest];
+  return [
+    ...hooks,
+    { name: "iterators over open sockets", result: "ok", found: "attached" },
+    ...rest,
+  ];
+}
+
+function describe({ reason, loss }: Omission): Pick<HostCheck, "result" | "found" | "advice"> {
+  return { result: "without", found: reason, advice: loss };
+}
+
+/** Without the filters of a run, which may leave it out. */
+async function trySession(): Promise<{ item: HostCheck; session: SessionBatch | undefined }> {
+  const told = (result: HostCheck["result"], found: string, advice: string) => ({
+    item: { name: SESSION, result, found, advice },
+    session: undefined,
+  });
+  const net = await Deno.permissions.query({ name: "net", host: "127.0.0.1" });
+  if (net.state !== "granted") {
+    return told(
+      "without",
+      "not tried: Deno's permissions forbid it",
+      "run doctor with -A to see one",
+    );
+  }
+  try {
+    using own = new OwnSession();
+    const session = await see(own);
+    if (session === undefined) {
+      return told("no", `made, and not seen in ${PATIENCE_MS / 1000} s`, REPORT);
+    }
+    const wrong = own.differences(session.at(0));
+    if (wrong.length > 0) return { ...told("no", wrong.join("; "), REPORT), session };
+    return { item: { name: SESSION, result: "ok", found: "seen, and all as it was" }, session };
+  } catch (error) {
+    if (error instanceof HostError) return told("no", error.message, REPORT);
+    return told("without", `cannot make one on loopback: ${messageOf(error)}`, "ip link set lo up");
+  }
+}
+
+const REPORT = "report it, with all that doctor says";
+
+/** The client's end, alone in its batch; undefined if it does not come. */
+async function see(own: OwnSession): Promise<SessionBatch | undefined> {
+  const stop = new AbortController();
+  await using capture = await Capture.open({
+    remotePorts: [own.port],
+    ownTraffic: true,
+    existing: false,
+    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(PATIENCE_MS)]),
+  });
+  const played = own.play();
+  played.catch(() => stop.abort()); // nothing will come
+  let seen: SessionBatch | undefined;
+  for await (using batch of capture) {
+    for (let i = 0; i < batch.length && seen === undefined; i++) {
+      if (own.isToldBy(batch.at(i))) seen = new SessionBatch(batch.slice(i, i + 1).bytes.slice());
+    }
+    if (seen !== undefined) break;
+  }
+  await played;
+  return seen;
+}
