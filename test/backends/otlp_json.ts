@@ -31,7 +31,7 @@ interface ApiSpan {
 
 /** One TracesData: what a line holds. */
 interface TracesData {
-  resourceSpans: {
+  resourceSpans?: {
     resource?: { attributes?: KeyValue[] };
     scopeSpans: {
       scope?: { name?: string; version?: string };
@@ -75,7 +75,7 @@ export function parseOtlpJsonLines(text: string): OtlpSpan[] {
 }
 
 function* spansOf(data: TracesData): Generator<OtlpSpan> {
-  for (const { resource, scopeSpans } of data.resourceSpans) {
+  for (const { resource, scopeSpans } of data.resourceSpans ?? []) { // none in an empty request
     const resourceAttributes = toObject(resource?.attributes);
     for (const { scope, schemaUrl, spans } of scopeSpans) {
       for (const span of spans) {

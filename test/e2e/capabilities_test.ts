@@ -89,6 +89,6 @@ Deno.test("doctor tells of each capability that is not given what lacks without 
   const { status, stdout } = await runTcpspan(["doctor"], { inside: await asNobody(ENOUGH) });
   assert.equal(status, 0);
   for (const name of ["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN"]) {
-    assert.match(stdout, new RegExp(`^limited  ${name} +not given\n +-> .+$`, "m"));
+    assert.match(stdout, new RegExp(`^without  ${name} +not given\n +-> .+$`, "m"));
   }
 });

@@ -1,0 +1,321 @@
+/** doctor tries what a run would do, and says of each thing: ok, without it, or no. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { startJaeger } from "../backends/jaeger.ts";
+import { freePort } from "./nginx.ts";
+import { asNobody, inMounts, type Inside } from "./places.ts";
+import { startReceiver } from "./receiver.ts";
+import { REPOSITORY, runTcpspan } from "./tcpspan.ts";
+import { makeTempFolder } from "../temp_folder.ts";
+
+/** What `doctor --json` prints. */
+interface Report {
+  readonly usable: boolean;
+  readonly items: readonly {
+    readonly name: string;
+    readonly result: "ok" | "without" | "no";
+    readonly found: string;
+    readonly advice?: string;
+  }[];
+  readonly session: Readonly<Record<string, unknown>> | null;
+}
+
+async function examine(
+  options: { readonly inside?: Inside; readonly config?: string } = {},
+): Promise<Report> {
+  const { status, stdout, stderr } = await runTcpspan(["doctor", "--json"], options);
+  assert.equal(stderr, "");
+  const report: Report = JSON.parse(stdout);
+  assert.equal(status, report.usable ? 0 : 1);
+  return report;
+}
+
+/** The names of the items that are not `ok`, with their results. */
+function blemishes({ items }: Report): string[] {
+  return items.filter(({ result }) => result !== "ok").map(({ name, result }) =>
+    `${result}: ${name}`
+  );
+}
+
+function itemOf(report: Report, name: string) {
+  const item = report.items.find((item) => item.name === name);
+  assert.ok(item !== undefined, `no item ${name} in ${JSON.stringify(report.items)}`);
+  return item;
+}
+
+Deno.test("doctor shows the row of a session that it made, and says that a run would work", async () => {
+  const { status, stdout, stderr } = await runTcpspan(["doctor"]);
+  assert.deepEqual([status, stderr], [0, ""]);
+  const [items = "", table = "", verdict] = stdout.split("\n\n");
+  for (const line of items.split("\n")) assert.match(line, /^ok {7}\S.* {2,}\S/);
+  const [header, row, ...others] = table.split("\n");
+  assert.equal(
+    header,
+    "PID   COMM       LADDR           LPORT RADDR           RPORT TX_KB RX_KB MS",
+  );
+  assert.match(row ?? "", /^\d+ +deno +127\.0\.0\.1 +\d+ +127\.0\.0\.1 +\d+ +4 +2 \d+\.\d\d$/);
+  assert.deepEqual(others, []);
+  assert.equal(verdict, "tcpspan can trace here\n");
+});
+
+Deno.test("doctor --json says the same to programs", async () => {
+  const report = await examine();
+  assert.deepEqual(blemishes(report), []);
+  assert.equal(report.usable, true);
+  assert.deepEqual(
+    { ...report.session, pid: 0, local_port: 0, peer_port: 0, life_us: 0 },
+    {
+      pid: 0,
+      comm: "deno",
+      local_address: "127.0.0.1",
+      local_port: 0,
+      peer_address: "127.0.0.1",
+      peer_port: 0,
+      tx_bytes: 4096,
+      rx_bytes: 2048,
+      life_us: 0,
+    },
+  );
+});
+
+const NO_CGROUP2 = inMounts(`
+  awk '$3 == "cgroup2" { print $2 }' /proc/mounts | while read -r folder; do umount -l "$folder"; done
+`);
+
+/** Places in which a run works, with less or with all. */
+const WORKING: readonly (readonly [
+  name: string,
+  inside: Inside,
+  blemishes: readonly (readonly [item: string, found: RegExp, loss: RegExp])[],
+])[] = [
+  ["another user, with CAP_BPF and CAP_PERFMON", await asNobody(["bpf", "perfmon"]), [
+    ["CAP_SYS_PTRACE", /^not given$/, /process\.executable\.path/],
+    ["CAP_DAC_READ_SEARCH", /^not given$/, /OTEL_SERVICE_NAME/],
+    ["CAP_SYS_ADMIN", /^not given$/, /other network namespaces/],
+  ]],
+  [
+    "/proc with hidepid, for another user",
+    [
+      ...inMounts("mount -t proc -o hidepid=2 proc /proc"),
+      ...await asNobody(["bpf", "perfmon", "sys_admin", "dac_read_search"]),
+    ],
+    [
+      ["CAP_SYS_PTRACE", /^not given$/, /./],
+      ["/proc", /hidepid=/, /other users' processes/],
+    ],
+  ],
+  ["/proc with hidepid, for root", inMounts("mount -t proc -o hidepid=2 proc /proc"), []],
+  ["/proc with subset=pid", inMounts("mount -t proc -o subset=pid proc /proc"), [
+    ["/proc", /subset=pid/, /ports of clients/],
+  ]],
+  ["no cgroup v2", NO_CGROUP2, [["cgroup v2", /^not mounted$/, /container\.id/]]],
+  ["a network namespace without loopback", ["unshare", "--net"], [
+    ["a session of its own", /Network is unreachable/, /ip link set lo up/],
+  ]],
+  [
+    "a time namespace",
+    ["unshare", "--time", "--boottime=100000", "--fork"],
+    [],
+  ],
+  ["a JIT compiler that is off", withJit("0", Deno.osRelease()), [
+    ["BPF JIT compiler", /^off$/, /bpf_jit_enable=1/],
+  ]],
+];
+
+for (const [name, inside, expected] of WORKING) {
+  Deno.test(`doctor: ${name}: a run works, and what it lacks is told`, async () => {
+    const report = await examine({ inside });
+    assert.deepEqual(blemishes(report), expected.map(([item]) => `without: ${item}`));
+    for (const [item, found, loss] of expected) {
+      assert.match(itemOf(report, item).found, found);
+      assert.match(itemOf(report, item).advice ?? "", loss);
+    }
+  });
+}
+
+/** A host that says so of its kernel; the kernel itself is what it is. */
+function withJit(value: string, release: string): Inside {
+  return inMounts(`
+    echo '${release}' >/mnt/osrelease
+    mount --bind /mnt/osrelease /proc/sys/kernel/osrelease
+    echo '${value}' >/mnt/jit
+    mount --bind /mnt/jit /proc/sys/net/core/bpf_jit_enable
+  `);
+}
+
+const BELOW_SECCOMP: Inside = [
+  Deno.execPath(),
+  "run",
+  "-A",
+  join(REPOSITORY, "test/programs/without_bpf.ts"),
+];
+
+/** Places in which none works: what doctor says, and what a run says. */
+const BROKEN: readonly (readonly [
+  name: string,
+  inside: Inside,
+  items: readonly (readonly [item: string, found: RegExp, advice: RegExp])[],
+  run: RegExp,
+])[] = [
+  [
+    "a user namespace",
+    ["unshare", "--user", "--map-root-user"],
+    [
+      ["user namespace", /^not the host's$/, /outside of it/],
+      ["capture", /^cannot .*: Operation not permitted/, /^in a user namespace, .*outside of it/],
+    ],
+    /^tcpspan: cannot .*: Operation not permitted\n(.*\n)* {2}-> in a user namespace, .*\n$/,
+  ],
+  [
+    "a seccomp filter that refuses bpf(2)",
+    BELOW_SECCOMP,
+    [
+      ["seccomp filter", /^one that refuses bpf\(2\)$/, /--cap-add=BPF,PERFMON/],
+      ["capture", /: Operation not permitted/, /^a seccomp filter is on this process: /],
+    ],
+    /^tcpspan: cannot .*: Operation not permitted\n(.*\n)* {2}-> a seccomp filter is on .*\n$/,
+  ],
+  [
+    "no object file",
+    inMounts(`mount -t tmpfs tmpfs '${REPOSITORY}/bpf'`),
+    [["kernel program", /bpf\/tcpspan\.bpf\.o: No such file/, /deno task generate/]],
+    /^tcpspan: cannot trace here: kernel program: .*: No such file or directory; take .*\n$/,
+  ],
+  [
+    "25 open files",
+    ["prlimit", "--nofile=25"],
+    [["open files", /^at most 25, of which \d+ are left: tracing takes 40$/, /ulimit -n 1024/]],
+    /^tcpspan: cannot trace here: open files: at most 25, .*; raise the limit: ulimit -n 1024 .*\n$/,
+  ],
+  [
+    "Linux 5.15 without JIT compiler",
+    withJit("0", "5.15.0-91-generic"),
+    [["BPF JIT compiler", /^off, and the BPF interpreter .* gives wrong rows$/, /5\.19 or later/]],
+    /^tcpspan: cannot trace here: BPF JIT compiler: off, .*bpf_jit_enable=1; or use Linux 5\.19 or later\n$/,
+  ],
+  [
+    "lockdown for confidentiality",
+    inMounts(`
+      mount -t tmpfs tmpfs /sys/kernel/security
+      echo 'none integrity [confidentiality]' >/sys/kernel/security/lockdown
+    `),
+    [["kernel lockdown", /^confidentiality: /, /lockdown=integrity/]],
+    /^tcpspan: cannot trace here: kernel lockdown: confidentiality: .*; start the kernel with .*\n$/,
+  ],
+];
+
+for (const [name, inside, expected, run] of BROKEN) {
+  Deno.test(`doctor: ${name}: no run works, and what to do is told`, async () => {
+    const report = await examine({ inside });
+    const wrong = report.items.filter(({ result }) => result === "no").map(({ name }) => name);
+    assert.deepEqual(wrong, expected.map(([item]) => item));
+    for (const [item, found, advice] of expected) {
+      assert.match(itemOf(report, item).found, found);
+      assert.match(itemOf(report, item).advice ?? "", advice);
+    }
+    assert.equal(report.session, null);
+  });
+
+  Deno.test(`${name}: a run says so in lines, and nothing of ulimit -l, status 1`, async () => {
+    const { status, stdout, stderr } = await runTcpspan([], { inside });
+    assert.deepEqual([status, stdout], [1, ""]);
+    assert.match(stderr, run);
+    assert.doesNotMatch(stderr, /\\x|ulimit -l|MEMLOCK/);
+  });
+}
+
+Deno.test("doctor --config asks each endpoint: one that takes spans, one that is dead, one that refuses", async () => {
+  await using receiver = startReceiver(freePort());
+  const dead = freePort();
+  const config = `
+exporters:
+  otlp/live: { endpoint: "http://127.0.0.1:${receiver.port}" }
+  otlp/json: { endpoint: "http://127.0.0.1:${receiver.port}", protocol: http/json }
+  otlp/dead: { endpoint: "http://127.0.0.1:${dead}" }
+  otlp/grpc: { endpoint: "http://127.0.0.1:${dead}", protocol: grpc }
+  otlp/path: { traces_endpoint: "http://127.0.0.1:${receiver.port}/wrong" }
+`;
+  const report = await examine({ config });
+  assert.deepEqual(blemishes(report), [
+    "no: exporter otlp/dead",
+    "no: exporter otlp/grpc",
+    "no: exporter otlp/path",
+  ]);
+  assert.equal(itemOf(report, "exporter otlp/live").found, "ready");
+  const refused = itemOf(report, "exporter otlp/dead");
+  assert.match(refused.found, new RegExp(`127\\.0\\.0\\.1:${dead}/v1/traces: connection refused$`));
+  assert.match(refused.advice ?? "", /exporters\.otlp\/dead names/);
+  assert.match(itemOf(report, "exporter otlp/grpc").found, /connection refused$/);
+  assert.match(itemOf(report, "exporter otlp/path").found, /HTTP 404/);
+  assert.notEqual(report.session, null);
+  assert.equal(receiver.requests, 3);
+  assert.deepEqual(receiver.spans, []);
+});
+
+Deno.test("doctor --config asks a real Jaeger, over each protocol, and nothing comes of it there", async () => {
+  await using jaeger = await startJaeger();
+  const config = `
+exporters:
+  otlp/protobuf: { endpoint: "${jaeger.otlpHttp}", compression: gzip }
+  otlp/json: { endpoint: "${jaeger.otlpHttp}", protocol: http/json }
+  otlp/grpc: { endpoint: "${jaeger.otlpGrpc}", protocol: grpc }
+`;
+  const report = await examine({ config });
+  assert.deepEqual(blemishes(report), []);
+  for (const id of ["protobuf", "json", "grpc"]) {
+    assert.equal(itemOf(report, `exporter otlp/${id}`).found, "ready");
+  }
+  const { data }: { data: unknown } = await (await fetch(`${jaeger.query}/api/services`)).json();
+  assert.deepEqual(data ?? [], []);
+});
+
+Deno.test("doctor --config opens files, folders and modules, and leaves nothing behind", async () => {
+  await using folder = await makeTempFolder();
+  const kept = join(folder.path, "kept.jsonl");
+  await Deno.writeTextFile(kept, "{}\n");
+  await Deno.writeTextFile(join(folder.path, "module.ts"), MODULE);
+  const config = `
+exporters:
+  file/new: { path: ${folder.path}/new.jsonl, sending_queue: { storage: ${folder.path}/queue } }
+  file/kept: { path: ${kept}, append: false }
+  file/nowhere: { path: ${folder.path}/nowhere/spans.jsonl }
+  good: { module: ${folder.path}/module.ts, export: Good }
+  bad: { module: ${folder.path}/nowhere.ts, export: Bad }
+  stdout: {}
+`;
+  const report = await examine({ config });
+  assert.deepEqual(blemishes(report), ["no: exporter file/nowhere", "no: exporter bad"]);
+  assert.match(itemOf(report, "exporter file/nowhere").found, /there is no folder/);
+  assert.match(itemOf(report, "exporter bad").found, /cannot load .*nowhere\.ts/);
+  assert.match(itemOf(report, "queue of file/new").found, /can keep sessions in/);
+  const left = Array.from(Deno.readDirSync(folder.path), ({ name }) => name).sort();
+  assert.deepEqual(left, ["kept.jsonl", "module.ts"]);
+  assert.equal(await Deno.readTextFile(kept), "{}\n");
+});
+
+const MODULE = `
+export class Good {
+  export(_spans: unknown, done: (result: { code: number }) => void) { done({ code: 0 }); }
+  shutdown() { return Promise.resolve(); }
+}
+`;
+
+Deno.test("doctor --config tells of a pin that cannot be, of cgroups and of libseccomp", async () => {
+  const config = `
+capture: { pin: /tcpspan, exclude_cgroups: [/system.slice] }
+drop_privileges: true
+exporters: { stdout: {} }
+`;
+  const report = await examine({ inside: NO_CGROUP2, config });
+  assert.match(itemOf(report, "BPF file system").found, /it is in no BPF file system$/);
+  assert.match(itemOf(report, "BPF file system").advice ?? "", /mount -t bpf/);
+  assert.match(itemOf(report, "cgroup v2").advice ?? "", /^mount it: /);
+  assert.equal(itemOf(report, "libseccomp").result, "ok");
+  assert.equal(report.usable, false);
+});
+
+Deno.test("doctor --config with a wrong config says what is wrong in it, status 2", async () => {
+  const { status, stdout, stderr } = await runTcpspan(["doctor"], { config: "exporters: {}\n" });
+  assert.deepEqual([status, stdout], [2, ""]);
+  assert.match(stderr, /^tcpspan: FILE:1:\d+: exporters: /);
+});
