@@ -144,7 +144,7 @@ function prepare(folder: string): void {
 }
 
 /** In a BPF file system anyone may make folders. @throws {UsageError} if others can touch this one */
-function requireSafe(path: string, attempt: string): void {
+export function requireSafe(path: string, attempt: string): void {
   const { isFolder, owner, mode } = statusOf(path);
   const isSafe = isFolder && (owner === 0 || owner === Deno.uid()) && (mode & OTHERS_WRITE) === 0;
   if (isSafe) return;

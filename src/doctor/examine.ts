@@ -4,7 +4,7 @@ import type { SessionBatch } from "../batch.ts";
 import { missingCapabilities } from "../capabilities.ts";
 import type { Environment } from "../config/expand.ts";
 import { checkHost } from "../host.ts";
-import { checkBpfFileSystem, checkPin } from "../host/bpf_file_system.ts";
+import { checkBpfFileSystem } from "../host/bpf_file_system.ts";
 import { checkCgroup2 } from "../host/cgroup2.ts";
 import type { HostCheck } from "../host/check.ts";
 import { checkLibseccomp } from "../host/libseccomp.ts";
@@ -15,6 +15,7 @@ import { checkUserNamespace } from "../host/user_namespace.ts";
 import { readProc, readProcLink } from "../procfs.ts";
 import type { RunSettings } from "../settings.ts";
 import { tryExporters } from "./exporters.ts";
+import { tryPin } from "./pin.ts";
 import { type Trial, tryCapture } from "./trial.ts";
 
 /** What doctor found. */
@@ -72,7 +73,7 @@ function checkSurroundings(settings: RunSettings, loads: boolean): HostCheck[] {
     checkSeccompFilter(readProc("self/status"), bpfRefusal()),
     checkProcessVisibility(mounts, mayTrace),
     checkCgroup2(mounts, excludeCgroups.length > 0),
-    pin === undefined ? checkBpfFileSystem(mounts) : checkPin(pin),
+    pin === undefined ? checkBpfFileSystem(mounts) : tryPin(pin),
     checkLibseccomp(settings.dropPrivileges),
   ];
 }

@@ -4,5 +4,7 @@ import { log } from "../log.ts";
 
 /** A warning for each. */
 export function warnOfOmissions(omissions: readonly Omission[]): void {
-  for (const { part, loss, reason } of omissions) log.warn(`without ${part}: ${loss} (${reason})`);
+  for (const { part, loss, reason } of omissions) {
+    log.warn(`without ${part}: ${loss} (${reason})`.split("\n"));
+  }
 }

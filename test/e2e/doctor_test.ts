@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { startJaeger } from "../backends/jaeger.ts";
+import { BpfFileSystem } from "../kernel/bpf_file_system.ts";
 import { freePort } from "./nginx.ts";
 import { asNobody, inMounts, type Inside } from "./places.ts";
 import { startReceiver } from "./receiver.ts";
@@ -312,6 +313,32 @@ exporters: { stdout: {} }
   assert.match(itemOf(report, "cgroup v2").advice ?? "", /^mount it: /);
   assert.equal(itemOf(report, "libseccomp").result, "ok");
   assert.equal(report.usable, false);
+});
+
+Deno.test("doctor --config makes sure of a pin, and leaves what is pinned as it is", async () => {
+  await using bpffs = await BpfFileSystem.mount();
+  const [pin, open] = [join(bpffs.path, "tcpspan"), join(bpffs.path, "open")];
+  const config = (path: string) => `capture: { pin: ${path} }\nexporters: { stdout: {} }\n`;
+  const before = BpfFileSystem.list(bpffs.path); // the kernel's own
+  const report = await examine({ config: config(pin) });
+  assert.deepEqual(blemishes(report), []);
+  assert.equal(itemOf(report, "BPF file system").found, `can pin to ${pin}`);
+  assert.deepEqual(BpfFileSystem.list(bpffs.path), before);
+  Deno.mkdirSync(open);
+  Deno.chmodSync(open, 0o777);
+  const unsafe = await examine({ config: config(open) });
+  assert.match(itemOf(unsafe, "BPF file system").found, /no folder that only this user can write/);
+  assert.equal(unsafe.usable, false);
+});
+
+Deno.test("with --log-format json a refusal of several lines is one object", async () => {
+  const { status, stderr } = await runTcpspan(["--log-format=json"], {
+    inside: ["unshare", "--user", "--map-root-user"],
+  });
+  assert.equal(status, 1);
+  const { level, message } = JSON.parse(stderr);
+  assert.equal(level, "error");
+  assert.match(message, /^cannot [^\n]*: Operation not permitted\n(.*\n)* {2}-> [^\n]*$/);
 });
 
 Deno.test("doctor --config with a wrong config says what is wrong in it, status 2", async () => {

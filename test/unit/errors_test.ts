@@ -1,0 +1,16 @@
+/** Errors in words. */
+import assert from "node:assert/strict";
+import { messageOf } from "../../src/errors.ts";
+
+const THROWN: readonly [what: string, thrown: unknown, message: string][] = [
+  ["an error", new Error("it broke"), "it broke"],
+  ["an error without a message", new TypeError(), "TypeError"],
+  ["one of Deno's loader, in colours", new Error("\x1b[0m\x1b[1mnot\x1b[0m found"), "not found"],
+  ["text", "it broke", "it broke"],
+  ["nothing", undefined, "undefined"],
+  ["what has no text", Object.create(null), "something that is neither an error nor text"],
+];
+
+for (const [what, thrown, message] of THROWN) {
+  Deno.test(`messageOf() of ${what}`, () => assert.equal(messageOf(thrown), message));
+}
