@@ -131,6 +131,21 @@ for (const { name, inside, told = /^tcpspan: tracing\n$/ } of ENOUGH) {
   });
 }
 
+Deno.test("a time namespace: spans have the wall clock's times and their processes' paths", async () => {
+  await using nginx = await startNginx();
+  const began = Date.now();
+  await using tool = await startTcpspan(["-L", `${nginx.port}`], {
+    inside: ["unshare", "--time", "--boottime=100000", "--fork", "--kill-child"],
+    config: "exporters: { stdout: { format: json } }",
+  });
+  await curl([nginx.url("/")]);
+  const [line] = await tool.stdout.waitForLines(1, (text) => text.startsWith("{"));
+  const span: Record<string, unknown> = JSON.parse(line?.text ?? "");
+  const start = Date.parse(String(span["start"]));
+  assert.ok(began <= start && start <= Date.now(), String(span["start"]));
+  assert.match(String(span["process.executable.path"]), /\/nginx$/);
+});
+
 Deno.test("doctor: what is missing but not needed is `without`, status 0", async () => {
   const { status, stdout } = await runTcpspan(["doctor"], {
     inside: withoutTracepoint("sock_send_length"),
