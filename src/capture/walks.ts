@@ -2,7 +2,7 @@
 import { SystemError } from "../../ffi/libc.ts";
 import { inNetworkNamespace } from "../../ffi/network_namespace.ts";
 import type { Walk } from "../../ffi/walk.ts";
-import { networkNamespaces } from "../network_namespaces.ts";
+import { type NetworkNamespace, networkNamespaces } from "../network_namespaces.ts";
 import { namespaceOf } from "../procfs.ts";
 import { ITERATORS, type Purpose } from "./iterators.ts";
 import type { KernelProgram } from "./kernel_program.ts";
@@ -28,10 +28,8 @@ export function* walksElsewhere(
 ): Generator<Walk, boolean, void> {
   const { sockets } = ITERATORS[purpose];
   if (!program.has(sockets) || !mayEnterNamespaces()) return false;
-  const own = namespaceOf("self", "net");
   const end = performance.now() + MOST_ELSEWHERE_MS;
-  for (const { inode, pid } of networkNamespaces()) {
-    if (inode === own) continue;
+  for (const { pid } of otherNamespaces()) {
     if (performance.now() > end) return false;
     const walk = within(`/proc/${pid}/ns/net`, () => program.walk(sockets));
     if (walk !== undefined) yield walk;
@@ -41,7 +39,9 @@ export function* walksElsewhere(
 
 /** Tells the program what was open before the start: sockets' owners, and who opened them. */
 export function seed(program: KernelProgram): void {
-  if (!mayEnterNamespaces()) program.goWithout("namespaces", "Operation not permitted");
+  if (!mayEnterNamespaces() && otherNamespaces().next().value !== undefined) {
+    program.goWithout("namespaces", "Operation not permitted");
+  }
   for (const walks of [walksHere(program, "seed"), walksElsewhere(program, "seed")]) {
     for (const walk of walks) finish(walk);
   }
@@ -51,6 +51,12 @@ export function seed(program: KernelProgram): void {
 export function finish(walk: Walk): void {
   using owned = walk;
   owned.finish();
+}
+
+/** Those that this process can see, which takes CAP_SYS_PTRACE for those of others. */
+function* otherNamespaces(): Generator<NetworkNamespace, void, void> {
+  const own = namespaceOf("self", "net");
+  for (const namespace of networkNamespaces()) if (namespace.inode !== own) yield namespace;
 }
 
 /** It takes CAP_SYS_ADMIN, also for the own one, and may have been given up. */

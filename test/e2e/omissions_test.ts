@@ -1,7 +1,9 @@
 /** What a host refuses and tracing can do without: a line says what is lost, and rows go on. */
 import assert from "node:assert/strict";
+import { Actor } from "../kernel/actor.ts";
 import { BpfFileSystem } from "../kernel/bpf_file_system.ts";
 import { functionOffset } from "../kernel/elf.ts";
+import { Namespace } from "../kernel/host.ts";
 import { curl, startNginx } from "./nginx.ts";
 import { inMounts, type Inside } from "./places.ts";
 import { Process } from "./process.ts";
@@ -157,6 +159,8 @@ Deno.test("no libseccomp: drop_privileges drops nothing, and a line says so", as
 });
 
 Deno.test("no CAP_SYS_ADMIN: other network namespaces are not entered, and a line says so", async () => {
+  await using namespace = await Namespace.alone();
+  await using _inside = await Actor.start({ under: namespace.under });
   const { warnings } = await trace(["setpriv", "--bounding-set=-sys_admin", "--no-new-privs"]);
   assert.deepEqual(warnings, [
     "tcpspan: without entering other network namespaces (CAP_SYS_ADMIN): sessions there that were " +
