@@ -292,7 +292,8 @@ static __always_inline bool hold(struct sock *sk, const struct tcp_sock *tp, str
 	__u64 cookie = cookie_of(sk);
 	struct record *held;
 
-	if (bpf_map_update_elem(&waiting, &cookie, &_no_record, BPF_NOEXIST))
+	/* before 5.12 a socket has no cookie of its own */
+	if (!cookie || bpf_map_update_elem(&waiting, &cookie, &_no_record, BPF_NOEXIST))
 		return false;
 	held = bpf_map_lookup_elem(&waiting, &cookie);
 	if (!held)

@@ -213,7 +213,8 @@ static __always_inline int learn_user(struct sock *sk)
 		__u64 cookie = cookie_of(sk);
 		struct record *held = bpf_map_lookup_elem(&waiting, &cookie);
 
-		if (held)
+		/* user space may take it at any moment, and another get its memory */
+		if (held && held->cookie == cookie)
 			learn_owner(&held->owner, sk, OWNER_RECV);
 	}
 	return 0;

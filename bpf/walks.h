@@ -162,8 +162,10 @@ static __always_inline void report_open(struct sock *sk, struct tcp_sock *tp, st
 	}
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
-		if (last_round) /* else there is another walk */
+		if (last_round) { /* else there is another walk */
+			live->interim_ns = now;
 			__sync_fetch_and_add(&lost_ring_full, 1);
+		}
 		return;
 	}
 	/* take the counters again if they moved, or do not fit */

@@ -79,11 +79,15 @@ export class BpfObject implements Disposable {
     return libbpf().bpf_link__fd(link);
   }
 
-  /** Attaches a loaded iterator program. @throws {LibbpfError} */
+  /** Attaches a loaded iterator program, and begins a walk, which some hosts refuse. @throws {LibbpfError}, {SystemError} */
   attachIterator(program: string): void {
     using messages = new LibbpfMessages();
     const link = libbpf().bpf_program__attach_iter(this.#program(program), null);
     if (link === null) throw failure(`cannot attach ${program}`, lastErrno(), messages);
+    using onFailure = new DisposableStack();
+    onFailure.defer(() => libbpf().bpf_link__destroy(link));
+    Walk.of(libbpf().bpf_link__fd(link))[Symbol.dispose]();
+    onFailure.move();
     this.#iterators.set(program, link);
   }
 
@@ -147,6 +151,7 @@ export class BpfObject implements Disposable {
     if (this.#handle === null) return;
     this.detach();
     for (const link of this.#iterators.values()) libbpf().bpf_link__destroy(link);
+    this.#iterators.clear();
     libbpf().bpf_object__close(this.#handle);
     this.#handle = null;
   }

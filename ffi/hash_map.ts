@@ -4,30 +4,32 @@ import { SystemError } from "./libc.ts";
 import { mapInfo } from "./pinned.ts";
 
 const ENOENT = 2;
-const E2BIG = 7;
+const EBUSY = 16;
 const ENOSPC = 28;
+const EDEADLK = 35;
+const ETIMEDOUT = 110;
 const AT_ONCE = 512; // entries
+const MOST_TRIES = 1000;
+const BPF_NOEXIST = 1n;
+
+type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Entries of a hash map, one behind the other. */
 export interface Entries {
   readonly count: number;
-  readonly keys: Uint8Array<ArrayBuffer>;
-  readonly values: Uint8Array<ArrayBuffer>;
+  readonly keys: Bytes;
+  readonly values: Bytes;
 }
 
 /** A map whose keys have 8 bytes. The descriptor belongs to whom it came from. */
 export class HashMap {
   readonly #fd: number;
-  readonly #valueSize: number;
+  /** Bytes of a value. */
+  readonly valueSize: number;
 
   constructor(fd: number) {
     this.#fd = fd;
-    this.#valueSize = mapInfo(fd).valueSize;
-  }
-
-  /** Bytes of a value. */
-  get valueSize(): number {
-    return this.#valueSize;
+    this.valueSize = mapInfo(fd).valueSize;
   }
 
   /**
@@ -36,13 +38,16 @@ export class HashMap {
    */
   *entries(): Generator<Entries, void, void> {
     let most = AT_ONCE;
-    let from: Uint8Array<ArrayBuffer> | null = null; // the beginning
+    let from: Bytes | null = null; // the beginning
     for (;;) {
       const keys = new Uint8Array(most * 8);
-      const values = new Uint8Array(most * this.#valueSize);
+      const values = new Uint8Array(most * this.valueSize);
       const next = new Uint8Array(8); // where to go on: the kernel takes as many bytes as a key has
       const count = Uint32Array.of(most);
-      const code = libbpf().bpf_map_lookup_batch(this.#fd, from, next, keys, values, count, null);
+      const code = patiently(() => {
+        count[0] = most;
+        return libbpf().bpf_map_lookup_batch(this.#fd, from, next, keys, values, count, null);
+      });
       if (code === -ENOSPC) { // more than that have the same hash
         most *= 2;
         continue;
@@ -54,18 +59,36 @@ export class HashMap {
     }
   }
 
-  /** Puts an entry in. @returns false if there is no room. @throws {SystemError} */
-  put(key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>): boolean {
-    const code = libbpf().bpf_map_update_elem(this.#fd, key, value, 0n);
-    if (code === -E2BIG) return false;
-    if (code < 0) throw new SystemError("cannot add to a map", -code);
-    return true;
+  /** The value of a key; undefined if it is not there. @throws {SystemError} */
+  get(key: Bytes): Bytes | undefined {
+    const value = new Uint8Array(this.valueSize);
+    const code = patiently(() => libbpf().bpf_map_lookup_elem(this.#fd, key, value));
+    if (code === -ENOENT) return undefined;
+    if (code < 0) throw new SystemError("cannot read a map", -code);
+    return value;
+  }
+
+  /** Puts an entry in. @returns false if it is there, or there is no room or memory for it */
+  add(key: Bytes, value: Bytes): boolean {
+    return patiently(() => libbpf().bpf_map_update_elem(this.#fd, key, value, BPF_NOEXIST)) >= 0;
   }
 
   /** Takes an entry out. @returns whether it was there. @throws {SystemError} */
-  delete(key: Uint8Array<ArrayBuffer>): boolean {
-    const code = libbpf().bpf_map_delete_elem(this.#fd, key);
+  delete(key: Bytes): boolean {
+    const code = patiently(() => libbpf().bpf_map_delete_elem(this.#fd, key));
     if (code < 0 && code !== -ENOENT) throw new SystemError("cannot take from a map", -code);
     return code >= 0;
   }
+}
+
+/**
+ * Calls again while a program holds the lock of the same part of the map: kernel/bpf/hashtab.c,
+ * htab_lock_bucket(), answers EBUSY, since 6.15 EDEADLK or ETIMEDOUT.
+ */
+function patiently(call: () => number): number {
+  let code = call();
+  for (let i = 0; i < MOST_TRIES && [-EBUSY, -EDEADLK, -ETIMEDOUT].includes(code); i++) {
+    code = call();
+  }
+  return code;
 }

@@ -195,7 +195,7 @@ const SAYS_NOTHING = [
   /^\d+: |^; |^from \d+|^R\d+[_=]/,
   /^processed \d+ insns/,
   /^(prog '.*': )?-- (BEGIN|END) PROG LOAD LOG --/,
-  /^prog '.*': failed to load: -\d+$/,
+  /^prog '.*': failed to load: -\w+$/,
   /^failed to load object '.*'$/,
   // of the locked memory that kernels before 5.11 counted, to whoever is refused
   /try raising 'ulimit -l'|RLIMIT_MEMLOCK/,

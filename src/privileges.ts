@@ -9,11 +9,9 @@ const BPF = {
   MAP_LOOKUP_ELEM: 1,
   MAP_UPDATE_ELEM: 2,
   MAP_DELETE_ELEM: 3,
-  MAP_GET_NEXT_KEY: 4,
   OBJ_GET_INFO_BY_FD: 15,
   MAP_LOOKUP_BATCH: 24,
   ITER_CREATE: 33,
-  LINK_DETACH: 34,
 } as const;
 
 /** Each is of use to who has taken over this process, and not to tracing. */

@@ -1,5 +1,6 @@
 /** Sessions as they end: the kernel program at work, and its ring read. */
 import { bootTimeNs, ClockStepEvent } from "../../ffi/clock.ts";
+import { SystemError } from "../../ffi/libc.ts";
 import { type Interest, Poller } from "../../ffi/poller.ts";
 import type { Walk } from "../../ffi/walk.ts";
 import { RECORD_HEADER, type Ring } from "../../ffi/ring.ts";
@@ -178,7 +179,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       storageFailed: Number(program.get(BSS.lost_storage_failed)),
       overCap: Number(program.get(BSS.over_cap)),
       unseen: this.#unseen,
-      ...(this.#unseenAtMost ? { unseenAtMost: true } : {}),
+      ...(this.#unseen > 0 && this.#unseenAtMost ? { unseenAtMost: true } : {}),
       skippedRuns: program.skippedRuns,
     };
   }
@@ -233,11 +234,13 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       if (this.#releaseDue) {
         this.#releaseDue = false;
         yield* this.#take(this.#kernel.program.waitingReports, bootTimeNs() - LEAST_WAIT_NS);
+        if (this.#disposed) return;
       }
       if (this.#interimDue) {
         this.#interimDue = false;
         this.#kernel.program.set(BSS.round_began_ns, bootTimeNs());
         yield* this.#reportOpen();
+        if (this.#disposed) return;
       }
       const { ring } = this.#kernel;
       const position = ring.position;
@@ -268,7 +271,9 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     if (this.#disposed) return;
     program.detach(); // upstream first: what is read now is all
     await settled();
+    if (this.#disposed) return;
     yield* this.#read();
+    if (this.#disposed) return;
     yield* this.#take(program.waitingReports, EVER); // nothing has time to wait
   }
 
@@ -279,16 +284,18 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     program.set(BSS.count_until, bootTimeNs());
     await settled();
     if (this.#disposed) return;
-    for (const walk of walksHere(program, "count")) finish(walk);
-    const others = walksElsewhere(program, "count");
-    let missing = this.#missing();
-    let next: IteratorResult<Walk, boolean> | undefined;
-    while (missing > 0 && !(next = others.next()).done) {
-      finish(next.value);
-      missing = this.#missing();
+    try {
+      for (const walk of walksHere(program, "count")) finish(walk);
+      const others = walksElsewhere(program, "count");
+      let next: IteratorResult<Walk, boolean> | undefined;
+      while (this.#missing() > 0 && !this.#hurried && !(next = others.next()).done) {
+        finish(next.value);
+      }
+      this.#unseen = Math.max(0, this.#missing());
+      this.#unseenAtMost = next?.value !== true;
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error; // the rest of the end matters more
     }
-    this.#unseen = Math.max(0, missing);
-    this.#unseenAtMost = missing > 0 && next?.value !== true;
   }
 
   /** Sessions begun, less those that ended or were found open. */
@@ -359,8 +366,16 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     program.set(BSS.round_began_ns, bootTimeNs());
     program.set(BSS.last_round, 1n);
     // sockets that come and go make a walk pass some over: until there is nothing new
-    while (!this.#hurried && (yield* this.#reportOpen()));
-    for (const walk of walksElsewhere(program, "report")) yield* this.#drain(walk);
+    while (this.#mayWalk && (yield* this.#reportOpen()));
+    if (!this.#mayWalk) return;
+    for (const walk of walksElsewhere(program, "report")) {
+      yield* this.#drain(walk);
+      if (!this.#mayWalk) return;
+    }
+  }
+
+  get #mayWalk(): boolean {
+    return !this.#disposed && !this.#hurried;
   }
 
   /** Reports sessions that are open and due. @returns whether there were some */
@@ -368,6 +383,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     let found = false;
     for (const walk of walksHere(this.#kernel.program, "report")) {
       found = (yield* this.#drain(walk)) || found;
+      if (!this.#mayWalk) break;
     }
     return found;
   }
@@ -381,7 +397,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     const most = Math.min(MOST_AT_ONCE, Math.floor(this.#kernel.ring.size / 2 / STRIDE));
     let found = false;
     yield* this.#read(); // room for what it makes
-    while (!this.#disposed && !this.#hurried && walk.next(most) > 0) {
+    while (this.#mayWalk && walk.next(most) > 0) {
       found = true;
       yield* this.#read();
       await new Promise((resolve) => setTimeout(resolve, WALK_PAUSE_MS));

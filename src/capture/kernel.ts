@@ -108,7 +108,7 @@ export class Kernel implements Disposable {
     const goesOn = this.#ring?.size === program.ringSize;
     const ring = goesOn ? this.ring : stack.use(new Ring(program.mapFd("ring"), program.ringSize));
     const links = program.attach();
-    this.#keep(program, links, before === undefined);
+    this.#keep(program, links);
     program.activate();
     stack.move(); // what follows has to be carried on with
     if (!goesOn && this.#ring !== undefined) this.#retire(this.#ring);
@@ -120,12 +120,13 @@ export class Kernel implements Disposable {
     if (before === undefined) seed(program); // what is known already stays
   }
 
-  /** Where the kernel refuses to pin, a capture that begins goes on without. */
-  #keep(program: KernelProgram, links: ReadonlyMap<string, number>, begins: boolean): void {
+  /** Where the kernel refuses to pin, goes on without, if nothing is pinned yet. */
+  #keep(program: KernelProgram, links: ReadonlyMap<string, number>): void {
+    const wasEmpty = this.#pin?.isEmpty;
     try {
       this.#pin?.keep(program, links);
     } catch (error) {
-      if (!begins || !(error instanceof SystemError)) throw error;
+      if (!wasEmpty || !(error instanceof SystemError)) throw error;
       program.goWithout("pin", error.message);
       this.#pin?.abandon();
       this.#pin = undefined;

@@ -79,7 +79,7 @@ export class KernelProgram implements Disposable {
     this.#variables = new DataView(variables.buffer);
     this.#skippedBefore = Number(this.get(BSS.skipped_runs));
     this.waitingReports = new WaitingReports(object.mapFd("waiting"));
-    for (const program of iterators) this.#try(program, () => this.#attachIterator(program));
+    for (const program of iterators) this.#try(program, () => object.attachIterator(program));
     this.#resources = resources.move();
   }
 
@@ -149,11 +149,6 @@ export class KernelProgram implements Disposable {
     }
   }
 
-  #attachIterator(program: OptionalProgram): void {
-    this.#object.attachIterator(program);
-    using _walk = this.#object.walk(program); // some hosts refuse that alone
-  }
-
   /** Makes it the active one. */
   activate(): void {
     if (this.get(BSS.tracing_since_ns) === 0n) this.set(BSS.tracing_since_ns, bootTimeNs());
@@ -181,7 +176,7 @@ export class KernelProgram implements Disposable {
 
   /** Whether it can walk with one of its iterators. */
   has(program: OptionalProgram): boolean {
-    return this.#object.hasIterator(program) && !this.#omissions.has(program);
+    return this.#object.hasIterator(program);
   }
 
   /** Begins to walk with one of its iterators. @throws {SystemError} */

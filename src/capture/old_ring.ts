@@ -77,7 +77,7 @@ export function retireState(folder: string): OldRing[] {
     ? new WaitingReports(waiting.fd, translation)
     : undefined;
   bss.set("least_wait_ns", 1n); // they need not wait any longer, and may where the ring is full
-  release();
+  bss.set("active_generation", 0n); // detaching takes its time: until then they stand by
   detach(folder);
   const rings = names.filter((name) => ringSizeOf(name) !== undefined);
   const shared = stack.move();

@@ -103,6 +103,11 @@ export class Pin implements Disposable {
     for (const [name, fd] of links) keep(fd, nameOfLink(name, program.generation));
   }
 
+  /** Whether no tcpspan has pinned anything. */
+  get isEmpty(): boolean {
+    return states(this.#path).length === 0;
+  }
+
   /** Removes what was pinned of this kind of state: programs and maps stay as long as they are open. */
   abandon(): void {
     remove(this.#folder);

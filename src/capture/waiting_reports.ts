@@ -8,7 +8,9 @@ export const EVER = 2n ** 64n - 1n;
 
 const KEY_SIZE = 8;
 const HIGHEST = KEY_SIZE - 1; // byte of a key, which is little-endian
-const TAKEN = 0x80; // in it: no cookie counts as far
+// Cookies count up from 0 and, in interrupts, down from 2^64 (include/linux/cookie.h): their two
+// highest bits are the same.
+const TAKEN = 0x40;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -46,43 +48,55 @@ export class WaitingReports {
       const memory = this.#translated(values, count);
       const records = new Uint8Array(memory);
       const view = new DataView(memory);
-      const taken: Bytes[] = [];
+      const own: Bytes[] = [];
+      let taken = 0;
       for (let i = 0; i < count; i++) {
         const key = keys.slice(i * KEY_SIZE, (i + 1) * KEY_SIZE);
-        const end = view.getBigUint64(i * RECORD.size + RECORD.end_ns, true);
-        const isDue = end !== 0n && end <= time; // 0: it is just being written
-        if (!isTaken(key) && !isDue) continue;
         const { valueSize } = this.#map;
-        const own = this.#claim(key, values.subarray(i * valueSize, (i + 1) * valueSize));
-        if (own === undefined) continue;
-        records.copyWithin(taken.length * RECORD.size, i * RECORD.size, (i + 1) * RECORD.size);
-        taken.push(own);
+        const value = values.subarray(i * valueSize, (i + 1) * valueSize);
+        const end = view.getBigUint64(i * RECORD.size + RECORD.end_ns, true);
+        if (isTaken(key)) { // by a process that was ended before it handed it on
+          if (this.#has(other(key), value)) this.#map.delete(other(key));
+          own.push(key);
+        } else {
+          if (end === 0n || end > time) continue; // 0: it is just being written
+          const isSafe = this.#map.add(other(key), value); // else it is lost if this process ends now
+          if (!this.#map.delete(key)) { // the kernel program was faster
+            if (isSafe) this.#map.delete(other(key));
+            continue;
+          }
+          if (isSafe) own.push(other(key));
+          else if (this.#has(other(key), value)) continue; // that one comes by itself
+        }
+        records.copyWithin(taken * RECORD.size, i * RECORD.size, (i + 1) * RECORD.size);
+        taken++;
       }
-      if (taken.length === 0) continue;
-      yield { memory, count: taken.length };
-      for (const key of taken) this.#map.delete(key);
+      if (taken === 0) continue;
+      yield { memory, count: taken };
+      for (const key of own) this.#map.delete(key);
     }
   }
 
-  /** @returns the key that it has now; undefined if the kernel program was faster */
-  #claim(key: Bytes, value: Bytes): Bytes | undefined {
-    if (isTaken(key)) return key; // by a process that was ended before it could hand it on
-    const own = key.slice();
-    own[HIGHEST] = (own[HIGHEST] ?? 0) | TAKEN;
-    this.#map.put(own, value); // without room for it, it is lost if this process is ended now
-    if (this.#map.delete(key)) return own;
-    this.#map.delete(own);
-    return undefined;
+  #has(key: Bytes, value: Bytes): boolean {
+    return this.#map.get(key)?.every((byte, i) => byte === value[i]) ?? false;
   }
 
   #translated(values: Bytes, count: number): ArrayBuffer {
-    if (this.#translation === undefined) return values.slice().buffer;
+    if (this.#translation === undefined) return values.buffer;
     const records = new Uint8Array(count * RECORD.size);
     this.#translation.translate(values, count, records);
     return records.buffer;
   }
 }
 
+/** The key under which a report is kept once it is taken, and the other way round. */
+function other(key: Bytes): Bytes {
+  const result = key.slice();
+  result[HIGHEST] = (key[HIGHEST] ?? 0) ^ TAKEN;
+  return result;
+}
+
 function isTaken(key: Bytes): boolean {
-  return ((key[HIGHEST] ?? 0) & TAKEN) !== 0;
+  const highest = key[HIGHEST] ?? 0;
+  return ((highest ^ highest << 1) & 0x80) !== 0;
 }

@@ -186,6 +186,44 @@ Deno.test("a report that waited, was handed on and never given up is delivered a
   assert.equal(again.length, 1);
 });
 
+Deno.test("a report that a crash left in two places is delivered once", async () => {
+  await using place = await pinFolder();
+  await using client = await Actor.start();
+  await using server = await Actor.start();
+  await (await capture(place.options))[Symbol.asyncDispose]();
+  const port = await resetUnused(client, server);
+  using pinned = new Pinned(`${place.folder}/${STATE_ID}/waiting`);
+  const waiting = new HashMap(pinned.fd);
+  for (const { count, keys, values } of [...waiting.entries()]) {
+    for (let i = 0; i < count; i++) {
+      const taken = keys.slice(8 * i, 8 * i + 8);
+      taken[7] = 0x40; // as it is while a reader hands it on
+      assert.ok(
+        waiting.add(taken, values.slice(i * waiting.valueSize, (i + 1) * waiting.valueSize)),
+      );
+    }
+  }
+  await using trace = await Trace.start(place.options);
+  await trace.until(1, ({ localPort }) => localPort === port);
+  await new Promise((resolve) => setTimeout(resolve, 2200)); // until what still waits is handed over
+  const ends = await trace.finish(({ localPort }) => localPort === port);
+  assert.equal(ends.length, 1);
+});
+
+Deno.test("a report that is just being written is left alone, whichever way its cookie counts", async () => {
+  await using place = await pinFolder();
+  await (await capture(place.options))[Symbol.asyncDispose]();
+  using pinned = new Pinned(`${place.folder}/${STATE_ID}/waiting`);
+  const waiting = new HashMap(pinned.fd);
+  const unwritten = new Uint8Array(waiting.valueSize);
+  for (const cookie of [2n ** 50n, 2n ** 64n - 1n]) { // in interrupts they count down
+    waiting.add(new Uint8Array(BigUint64Array.of(cookie).buffer), unwritten);
+  }
+  await using trace = await Trace.start(place.options);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  assert.deepEqual(await trace.finish(({ cookie }) => cookie === 0n), []);
+});
+
 Deno.test("where too many reports wait, the next is delivered at once", async () => {
   await using place = await pinFolder();
   await using client = await Actor.start();
@@ -196,7 +234,7 @@ Deno.test("where too many reports wait, the next is delivered at once", async ()
   const { maxEntries, valueSize } = mapInfo(pinned.fd);
   const unwritten = new Uint8Array(valueSize);
   for (let key = 1n; key <= maxEntries; key++) { // cookies that no socket of this test has
-    waiting.put(new Uint8Array(BigUint64Array.of(2n ** 40n + key).buffer), unwritten);
+    waiting.add(new Uint8Array(BigUint64Array.of(2n ** 40n + key).buffer), unwritten);
   }
   const port = await resetUnused(client, server);
   const began = performance.now();

@@ -1,5 +1,6 @@
 /** Which open sessions are reported and counted, wherever they are and whoever holds them. */
 import { strict as assert } from "node:assert";
+import { capture } from "../../src/capture/capture.ts";
 import { Actor } from "./actor.ts";
 import { hasPort, summary, Trace } from "./harness.ts";
 import { Namespace } from "./host.ts";
@@ -60,3 +61,17 @@ Deno.test("sessions in other network namespaces that processes hold have interim
     .map(({ role }) => role);
   assert.deepEqual(roles.sort(), ["active", "passive"]);
 });
+
+for (const last of [false, true]) {
+  Deno.test(`a capture that is disposed of during its ${last ? "last " : ""}reports just ends`, async () => {
+    await using client = await Actor.start();
+    await using server = await Actor.start();
+    const port = await server.listen("l", LOOPBACK.family, LOOPBACK.address);
+    const running = await capture(last ? { reportOpenOnExit: true } : { interim: 50 });
+    await Promise.all([client.connect("s", { ...LOOPBACK, port }), server.accept("l", "s")]);
+    if (last) running.stop();
+    for await (const batch of running) {
+      if ([...batch].some(({ interim }) => interim > 0)) await running[Symbol.asyncDispose]();
+    }
+  });
+}
