@@ -2,7 +2,7 @@
  * What an exporter is. A new one is a folder in `exporters/` that makes an {@linkcode ExporterType}
  * and a line in `exporters/registry.ts`.
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { SessionBatch } from "./batch.ts";
 import type { Session } from "./session.ts";
 import type { SpanSource } from "./span_sink.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { integer } from "../../src/config/integer.ts";
 import { section } from "../../src/config/section.ts";
 import { retryOnFailure, sendingQueue } from "../../src/queue/queue_schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { orEmpty } from "../../src/config/section.ts";
 import { sendingQueue } from "../../src/queue/queue_schema.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { duration } from "../../src/config/duration.ts";
 import { section } from "../../src/config/section.ts";
 import { retryOnFailure, sendingQueueWith } from "../../src/queue/queue_schema.ts";

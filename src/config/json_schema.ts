@@ -1,5 +1,5 @@
 /** The config file's JSON Schema, for editors. */
-import { z } from "zod";
+import * as z from "zod";
 import type { ExporterSchemas } from "./load.ts";
 import { configSchema } from "./schema.ts";
 

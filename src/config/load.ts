@@ -1,5 +1,5 @@
 /** Reading a config file: all of its problems at once, each with its place. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { messageOf, UsageError } from "../errors.ts";
 import type { ExporterType } from "../exporter.ts";
 import { checkValue } from "./check.ts";

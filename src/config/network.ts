@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isCidr } from "../cidr.ts";
 
 const EXPECTED = "a network such as 10.0.0.0/8 or 2001:db8::/32, or one address";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * A mapping in the config file with these keys and no others. A section with nothing in it (`tls:`

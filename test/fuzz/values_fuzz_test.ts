@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { z } from "zod";
+import type * as z from "zod";
 import { isCidr, parseNetwork } from "../../src/cidr.ts";
 import { duration } from "../../src/config/duration.ts";
 import { network } from "../../src/config/network.ts";

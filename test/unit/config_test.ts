@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { z } from "zod";
+import * as z from "zod";
 import { exporterTypes } from "../../exporters/registry.ts";
 import { duration } from "../../src/config/duration.ts";
 import { EXAMPLE } from "../../src/config/example.ts";

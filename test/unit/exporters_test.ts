@@ -1,6 +1,6 @@
 /** The sums over an exporter's queues: of one that was removed, and of the next under its id. */
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { exporterTypes } from "../../exporters/registry.ts";
 import type { ExporterType } from "../../src/exporter.ts";
 import { NO_FLAGS } from "../../src/flags.ts";

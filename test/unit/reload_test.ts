@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { exporterTypes } from "../../exporters/registry.ts";
 import type { Capture } from "../../src/capture/capture.ts";
 import { HostError, UsageError } from "../../src/errors.ts";

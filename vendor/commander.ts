@@ -1,0 +1,2 @@
+/** What the program uses of commander. */
+export { Command, CommanderError } from "commander";

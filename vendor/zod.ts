@@ -1,0 +1,23 @@
+/** What the program uses of zod. */
+export {
+  array,
+  boolean,
+  type core,
+  enum,
+  int,
+  literal,
+  NEVER,
+  number,
+  type output,
+  preprocess,
+  record,
+  strictObject,
+  string,
+  toJSONSchema,
+  union,
+  unknown,
+  type ZodInt,
+  ZodObject,
+  ZodString,
+  ZodType,
+} from "zod";
