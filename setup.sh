@@ -199,8 +199,8 @@ install_deno() {
 }
 
 # For root, who runs tcpspan. Frozen, so that nothing is written into this folder.
-warm_deno_cache() {
-  logged "$work/warm.log" as_root env PATH="$SUDO_PATH" deno install --quiet --frozen
+warm_deno_cache() { # [--entrypoint FILE]
+  logged "$work/warm.log" as_root env PATH="$SUDO_PATH" deno install --quiet --frozen "$@"
 }
 
 ### Jaeger and the Collector
@@ -391,11 +391,12 @@ main() {
     install_zig
   fi
   install_deno
-  warm_deno_cache
   if $dev; then
+    warm_deno_cache
     finish_builds
     say "ready: sudo ${TCPSPAN_CACHE:+TCPSPAN_CACHE=$cache }deno task test"
   else
+    warm_deno_cache --entrypoint mod.ts # not the tests' packages
     say "ready: sudo deno run -A mod.ts"
   fi
 }

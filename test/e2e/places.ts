@@ -27,7 +27,7 @@ export async function asNobody(capabilities: readonly string[] = []): Promise<In
       overlay /mnt/deno/npm
     export DENO_DIR=/mnt/deno
     cd /mnt/repository
-    '${Deno.execPath()}' install --quiet --frozen
+    '${Deno.execPath()}' install --quiet --frozen --entrypoint mod.ts
     `,
     ...["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"],
     ...["--bounding-set", "--inh-caps", "--ambient-caps"].map((set) => `${set}=${these}`),
