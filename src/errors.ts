@@ -24,3 +24,11 @@ export function messageOf(thrown: unknown): string {
     return "something that is neither an error nor text";
   }
 }
+
+/** What to say of an import that failed because Deno could not get a package of npm. */
+export function missingPackage(thrown: unknown): string | undefined {
+  const [, name, reason] =
+    /^Failed caching npm package '(.+)'\n *0: (.+?)\.?$/m.exec(messageOf(thrown)) ?? [];
+  return name && `cannot load npm:${name}: ${reason}; what runs use is downloaded by ` +
+      "deno install --frozen --entrypoint mod.ts";
+}

@@ -2,7 +2,7 @@
 import type { SessionBatch } from "./batch.ts";
 import type { DoctorArguments } from "./cli.ts";
 import type { Config } from "./config/load.ts";
-import { HostError, messageOf, UsageError } from "./errors.ts";
+import { HostError, messageOf, missingPackage, UsageError } from "./errors.ts";
 import type { ExporterType } from "./exporter.ts";
 import { logFormat, NO_FLAGS, type RunFlags } from "./flags.ts";
 import { log } from "./log.ts";
@@ -35,7 +35,7 @@ export async function main(
     }
     const message = error instanceof HostError
       ? error.message
-      : `unexpected failure: ${describe(error)}`;
+      : missingPackage(error) ?? `unexpected failure: ${describe(error)}`;
     log.error(message.split("\n"));
     return 1;
   }

@@ -2,7 +2,7 @@
 import { dirname, resolve } from "node:path";
 import { SessionBatch } from "../batch.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
-import { messageOf, UsageError } from "../errors.ts";
+import { messageOf, missingPackage, UsageError } from "../errors.ts";
 import type { ExporterContext, ExportOutcome } from "../exporter.ts";
 import type { HostCheck } from "../host/check.ts";
 
@@ -53,7 +53,8 @@ async function tryExporter(
     }
   } catch (error) {
     if (error instanceof UsageError) return { name, result: "no", found: error.message };
-    return { name, result: "no", found: `unexpected failure: ${messageOf(error)}` };
+    const found = missingPackage(error) ?? `unexpected failure: ${messageOf(error)}`;
+    return { name, result: "no", found };
   }
 }
 

@@ -1,7 +1,7 @@
 /** The config, read again while a run goes on. */
 import { unlessAborted } from "../abort.ts";
 import type { Capture } from "../capture/capture.ts";
-import { HostError, messageOf, UsageError } from "../errors.ts";
+import { HostError, messageOf, missingPackage, UsageError } from "../errors.ts";
 import { log } from "../log.ts";
 import type { RunSettings } from "../settings.ts";
 import {
@@ -179,5 +179,5 @@ export class Reloader {
 
 function describe(error: unknown): string {
   if (error instanceof UsageError || error instanceof HostError) return error.message;
-  return `unexpected failure: ${messageOf(error)}`;
+  return missingPackage(error) ?? `unexpected failure: ${messageOf(error)}`;
 }
