@@ -1,7 +1,7 @@
 /** How many descriptors this process may have. */
-import { duplicate, libc, SystemError } from "./libc.ts";
+import { check, libc, SystemError } from "./libc.ts";
 
-const STDERR = 2;
+const EFD_CLOEXEC = 0o2000000;
 const SC_OPEN_MAX = 4;
 const EMFILE = 24;
 const ENFILE = 23;
@@ -18,7 +18,9 @@ export function descriptorLimit(): number {
 export function spareDescriptors(most: number): number {
   const opened: number[] = [];
   try {
-    while (opened.length < most) opened.push(duplicate(STDERR));
+    while (opened.length < most) {
+      opened.push(check("cannot make an eventfd", libc().eventfd(0, EFD_CLOEXEC)));
+    }
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     if (error.errno !== EMFILE && error.errno !== ENFILE) throw error;

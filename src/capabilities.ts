@@ -54,3 +54,9 @@ export function missingCapabilities<Wanted extends Capability>(
   const effective = effectiveCapabilities();
   return wanted.filter((name) => (effective >> BITS[name] & 1n) === 0n);
 }
+
+/** Those that are missing to load tracing programs; CAP_SYS_ADMIN alone stands for both. */
+export function missingToLoad(): readonly Capability[] {
+  if (missingCapabilities(["CAP_SYS_ADMIN"]).length === 0) return [];
+  return missingCapabilities(["CAP_BPF", "CAP_PERFMON"]);
+}

@@ -3,13 +3,17 @@ import { Btf } from "../ffi/btf.ts";
 import { descriptorLimit, spareDescriptors } from "../ffi/descriptors.ts";
 import { listKernelFolder } from "../ffi/kernel_file.ts";
 import { libbpfVersion } from "../ffi/libbpf.ts";
-import { missingCapabilities, USEFUL, type UsefulCapability } from "./capabilities.ts";
+import {
+  missingCapabilities,
+  missingToLoad,
+  USEFUL,
+  type UsefulCapability,
+} from "./capabilities.ts";
 import { HostError, messageOf } from "./errors.ts";
 import type { HostCheck } from "./host/check.ts";
-import { missingToLoad, readText } from "./host/host_error.ts";
-import { checkJit, JIT } from "./host/jit.ts";
+import { checkJit, readJit } from "./host/jit.ts";
 import { checkKernel, kernelRelease } from "./host/kernel_release.ts";
-import { checkLockdown, LOCKDOWN } from "./host/lockdown.ts";
+import { checkLockdown, readLockdown } from "./host/lockdown.ts";
 import { checkObjectFile } from "./host/object_file.ts";
 import { checkOpenFiles, NEEDED_DESCRIPTORS } from "./host/open_files.ts";
 
@@ -43,8 +47,8 @@ export function checkHost(): HostCheck[] {
     checkKernel(release),
     checkPrivileges(),
     ...USEFUL.map(checkUseful),
-    checkLockdown(readText(LOCKDOWN)),
-    checkJit(readText(JIT), release),
+    checkLockdown(readLockdown()),
+    checkJit(readJit(), release),
     files,
     checkObjectFile(),
     libbpf,

@@ -7,9 +7,7 @@ import type { ExporterContext, ExportOutcome } from "../exporter.ts";
 import type { HostCheck } from "../host/check.ts";
 
 /** What one destination is tried with. */
-export type ProbeContext = Omit<ExporterContext, "id" | "warn" | "stop" | "reloading"> & {
-  readonly warn: (message: string) => void;
-};
+export type ProbeContext = Omit<ExporterContext, "id" | "stop" | "reloading">;
 
 const NEVER = new AbortController().signal; // each exporter has a timeout of its own
 

@@ -1,11 +1,10 @@
 /** The error of a host that refuses, with what to do. */
 import type { LibbpfError } from "../../ffi/libbpf.ts";
-import { readKernelFile } from "../../ffi/kernel_file.ts";
 import type { SystemError } from "../../ffi/libc.ts";
-import { missingCapabilities } from "../capabilities.ts";
+import { missingToLoad } from "../capabilities.ts";
 import { HostError } from "../errors.ts";
 import { kernelRelease } from "./kernel_release.ts";
-import { LOCKDOWN, parseLockdown } from "./lockdown.ts";
+import { parseLockdown, readLockdown } from "./lockdown.ts";
 import { explainRefusal, type RefusedHost } from "./refusal.ts";
 import { isFiltered } from "./seccomp_filter.ts";
 import { isInUserNamespace } from "./user_namespace.ts";
@@ -36,23 +35,8 @@ function readHost(): RefusedHost {
     missing: missingToLoad(),
     userNamespace: isInUserNamespace(),
     filtered: isFiltered(),
-    lockdown: parseLockdown(readText(LOCKDOWN)),
+    lockdown: parseLockdown(readLockdown()),
   };
-}
-
-/** Those capabilities that are missing to load tracing programs. */
-export function missingToLoad() {
-  const missing = missingCapabilities(["CAP_BPF", "CAP_PERFMON"]);
-  return missingCapabilities(["CAP_SYS_ADMIN"]).length === 0 ? [] : missing;
-}
-
-/** A file of the kernel's; undefined if it cannot be read. */
-export function readText(path: string): string | undefined {
-  try {
-    return readKernelFile(path);
-  } catch {
-    return undefined;
-  }
 }
 
 function release(): string {

@@ -1,18 +1,23 @@
 /** Whether the kernel compiles BPF programs, or interprets them. */
+import { readProc } from "../procfs.ts";
 import type { HostCheck } from "./check.ts";
 import { isBefore, type KernelVersion } from "./kernel_release.ts";
 
-/** 0: off; 1 and 2: on. Shown in the host's own network namespace alone. */
-export const JIT = "/proc/sys/net/core/bpf_jit_enable";
+const JIT = "sys/net/core/bpf_jit_enable";
 
 // The interpreter of earlier kernels leaves the upper bytes of narrow reads of kernel memory as they
 // were (kernel/bpf/core.c, PROBE_MEM): sizes, ports and states are wrong, and nothing says so.
 const RIGHT_WITHOUT: KernelVersion = [5, 19];
 
-/** @param text of {@linkcode JIT}; undefined if there is none */
+/** 0: off; 1 and 2: on; undefined elsewhere than in the host's own network namespace. */
+export function readJit(): string | undefined {
+  return readProc(JIT);
+}
+
+/** @param text as {@linkcode readJit} has it */
 export function checkJit(text: string | undefined, release: string): HostCheck {
   const name = "BPF JIT compiler";
-  if (text === undefined) return { name, result: "ok", found: `not told: no ${JIT} here` };
+  if (text === undefined) return { name, result: "ok", found: `not told: no /proc/${JIT} here` };
   if (text.trim() !== "0") return { name, result: "ok", found: "on" };
   if (!isBefore(release, RIGHT_WITHOUT)) {
     return {

@@ -1,8 +1,18 @@
 /** Kernel lockdown: kernel_lockdown(7). */
+import { readKernelFile } from "../../ffi/kernel_file.ts";
 import type { HostCheck } from "./check.ts";
 
 /** Where the kernel tells it; there is no such file without lockdown, or where it is not mounted. */
 export const LOCKDOWN = "/sys/kernel/security/lockdown";
+
+/** The text of {@linkcode LOCKDOWN}; undefined if there is none. */
+export function readLockdown(): string | undefined {
+  try {
+    return readKernelFile(LOCKDOWN);
+  } catch {
+    return undefined;
+  }
+}
 
 /** `confidentiality` forbids programs that read kernel memory, as tracing ones do. */
 export type Lockdown = "none" | "integrity" | "confidentiality";
@@ -13,7 +23,7 @@ export function parseLockdown(text: string | undefined): Lockdown | undefined {
   return word === "none" || word === "integrity" || word === "confidentiality" ? word : undefined;
 }
 
-/** @param text of {@linkcode LOCKDOWN}; undefined if there is none */
+/** @param text as {@linkcode readLockdown} has it */
 export function checkLockdown(text: string | undefined): HostCheck {
   const name = "kernel lockdown";
   const lockdown = parseLockdown(text);

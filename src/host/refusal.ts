@@ -42,34 +42,30 @@ export function explainRefusal(refusal: Refusal, host: RefusedHost): readonly st
   const { errno, lines } = refusal;
   const said = (pattern: RegExp) => lines.some((line) => pattern.test(line));
   const { lockdown } = host;
-  if (said(/\bbpf_probe_read_kernel#\d+/) && lockdown === "confidentiality") return [UNLOCK];
+  if (said(NO_SUCH_HELPER) && (lockdown === undefined || lockdown === "confidentiality")) {
+    return [UNLOCK];
+  }
   switch (errno) {
+    case EPERM:
+      return permission(host);
     case EMFILE:
     case ENFILE:
       return [`too many files are open: ${MORE_OPEN_FILES}`];
     case ENOMEM:
       return [MEMORY];
-    case E2BIG:
-      return said(TOO_COMPLEX) ? [tooComplex(host)] : said(/\bmap\b/) ? [MEMORY] : [verifier(host)];
-    case EPERM:
-      return permission(host);
     case ENOSYS:
-      return host.filtered
-        ? [LET_BPF_THROUGH]
-        : ["this kernel has no bpf(2): use one with CONFIG_BPF_SYSCALL=y"];
+      return [host.filtered ? LET_BPF_THROUGH : NO_BPF];
+    case E2BIG:
+      if (said(TOO_COMPLEX)) return [tooComplex(host)];
+      return [said(/\bmap\b/) ? MEMORY : refusedByVerifier(host)];
     case ENOENT:
     case ESRCH:
-      return said(/BTF/i) ? [BTF] : [];
     case EACCES:
     case EINVAL:
     case ENOSPC:
-      return said(/\bBTF\b.*(not|missing|fail)|no BTF/i) && !said(/load failed/)
-        ? [BTF]
-        : said(/load failed/)
-        ? [verifier(host)]
-        : errno === EACCES
-        ? permission(host)
-        : [];
+      if (said(/load failed/)) return [refusedByVerifier(host)];
+      if (said(/BTF/)) return [BTF];
+      return errno === EACCES ? permission(host) : [];
     default:
       return [];
   }
@@ -94,10 +90,16 @@ function permission(host: RefusedHost): readonly string[] {
   ];
 }
 
+/** Which the kernel does not give under lockdown; it may not say that it is under it. */
+const NO_SUCH_HELPER = /(unknown func|cannot use helper) bpf_probe_read_kernel#/;
+
 const TOO_COMPLEX = /too (large|complex|many)|sequence of \d+ jumps/i;
 
-const UNLOCK = `kernel lockdown (${LOCKDOWN}) forbids reading the kernel's memory: start it with ` +
+const UNLOCK =
+  `kernel lockdown (${LOCKDOWN}) forbids reading the kernel's memory: start the kernel with ` +
   "lockdown=integrity, or without lockdown=, in its command line";
+
+const NO_BPF = "this kernel has no bpf(2): use one with CONFIG_BPF_SYSCALL=y";
 
 const MEMORY =
   "there is not enough memory for maps: make capture.ring_buffer smaller, or raise the memory " +
@@ -110,7 +112,7 @@ function tooComplex({ release }: RefusedHost): string {
   return `the verifier of Linux ${release} gave up on the program: use a later kernel`;
 }
 
-function verifier({ release }: RefusedHost): string {
+function refusedByVerifier({ release }: RefusedHost): string {
   return `the verifier of Linux ${release} refuses the program, which is a fault of tcpspan's: ` +
     "report it with these lines; another kernel may take it";
 }

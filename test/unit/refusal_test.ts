@@ -47,6 +47,20 @@ const REFUSALS: readonly [
     { lockdown: "confidentiality" },
     [/^kernel lockdown .* forbids .*lockdown=integrity/],
   ],
+  [
+    "a helper that lockdown takes away, where the kernel does not show it",
+    EINVAL,
+    [LOAD_FAILED, "program of this type cannot use helper bpf_probe_read_kernel#113"],
+    {},
+    [/^kernel lockdown/],
+  ],
+  [
+    "a helper that something else takes away",
+    EINVAL,
+    [LOAD_FAILED, "unknown func bpf_probe_read_kernel#113"],
+    { lockdown: "none" },
+    [/^the verifier of Linux/],
+  ],
   ["a verifier's refusal", EINVAL, [LOAD_FAILED, "infinite loop detected at insn 1260"], {}, [
     /^the verifier of Linux 6\.1\.0 refuses .*report it with these lines/,
   ]],
