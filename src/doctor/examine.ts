@@ -65,16 +65,16 @@ export async function examine(
 
 /** What else decides how much a run can tell. @param loads whether programs could be loaded */
 function checkSurroundings(settings: RunSettings, loads: boolean): HostCheck[] {
-  const { pin, excludeCgroups } = settings.capture;
+  const { pin } = settings.capture;
   const mounts = readMounts();
   const mayTrace = missingCapabilities(["CAP_SYS_PTRACE"]).length === 0;
   return [
     checkUserNamespace(readProcLink("self/ns/user"), loads),
     checkSeccompFilter(readProc("self/status"), bpfRefusal()),
     checkProcessVisibility(mounts, mayTrace),
-    checkCgroup2(mounts, excludeCgroups.length > 0),
+    checkCgroup2(mounts),
     pin === undefined ? checkBpfFileSystem(mounts) : tryPin(pin),
-    checkLibseccomp(settings.dropPrivileges),
+    checkLibseccomp(),
   ];
 }
 

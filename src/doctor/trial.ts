@@ -1,5 +1,6 @@
 /** What a run would do, done for real: programs loaded and attached, and a session seen. */
 import { SessionBatch } from "../batch.ts";
+import { missingCapabilities } from "../capabilities.ts";
 import { Capture } from "../capture/capture.ts";
 import type { Omission } from "../capture/omission.ts";
 import type { CaptureOptions } from "../capture/capture_options.ts";
@@ -41,6 +42,7 @@ export async function tryCapture(options: CaptureOptions): Promise<Trial> {
 
 /** What is attached, and what is left out. */
 function partsOf({ omissions }: Capture): HostCheck[] {
+  const mayEnter = missingCapabilities(["CAP_SYS_ADMIN"]).length === 0;
   const hooks = HOOKS.map(({ program, tracepoint }): HostCheck => {
     const name = `tracepoint ${tracepoint}`;
     const omission = omissions.find(({ key }) => key === program);
@@ -49,6 +51,7 @@ function partsOf({ omissions }: Capture): HostCheck[] {
       : { name, ...describe(omission) };
   });
   const rest = omissions.filter(({ key }) => !HOOKS.some(({ program }) => program === key))
+    .filter(({ key }) => key !== "namespaces" || mayEnter) // the capability's item says it
     .map((omission): HostCheck => ({
       name: omission.part.replace(/^the /, ""),
       ...describe(omission),

@@ -2,6 +2,11 @@
 import type { HostCheck } from "./check.ts";
 import type { Mount } from "./mounts.ts";
 
+/** What is lost. */
+export const WITHOUT_PROC =
+  "sessions have no process id, and spans lack the executable's path, container, pod and systemd " +
+  "unit; to mount it: mount -t proc proc /proc";
+
 const OPEN = ["off", "0"]; // values of hidepid
 
 /**
@@ -18,9 +23,7 @@ export function checkProcessVisibility(
       name,
       result: "without",
       found: "not mounted",
-      advice:
-        "sessions have no process id, and spans lack the executable's path, container, pod and " +
-        "systemd unit: mount -t proc proc /proc",
+      advice: WITHOUT_PROC,
     };
   }
   const options = mounts.findLast(({ folder }) => folder === "/proc")?.options ?? [];

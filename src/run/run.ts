@@ -5,6 +5,8 @@ import { DAC_READ_SEARCH, missingCapabilities, SYS_PTRACE } from "../capabilitie
 import { Capture } from "../capture/capture.ts";
 import type { Environment } from "../config/expand.ts";
 import { requireHost } from "../host.ts";
+import { readMounts } from "../host/mounts.ts";
+import { WITHOUT_PROC } from "../host/process_visibility.ts";
 import { log } from "../log.ts";
 import { countSessions } from "../messages.ts";
 import { pump } from "../pipeline.ts";
@@ -82,6 +84,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     using _timer = after(duration, stop);
     await exporters.start(opened, end.stop);
     warnOfOmissions(sessions.omissions);
+    if (readMounts() === undefined) log.warn(`without /proc: ${WITHOUT_PROC}`);
     for (const path of sessions.missingCgroups) {
       log.warn(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
     }

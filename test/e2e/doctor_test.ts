@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { startJaeger } from "../backends/jaeger.ts";
 import { BpfFileSystem } from "../kernel/bpf_file_system.ts";
 import { freePort } from "./nginx.ts";
-import { asNobody, inMounts, type Inside } from "./places.ts";
+import { asNobody, inMounts, type Inside, WITHOUT_PROC } from "./places.ts";
 import { startReceiver } from "./receiver.ts";
 import { REPOSITORY, runTcpspan } from "./tcpspan.ts";
 import { makeTempFolder } from "../temp_folder.ts";
@@ -108,6 +108,10 @@ const WORKING: readonly (readonly [
   ["/proc with hidepid, for root", inMounts("mount -t proc -o hidepid=2 proc /proc"), []],
   ["/proc with subset=pid", inMounts("mount -t proc -o subset=pid proc /proc"), [
     ["/proc", /subset=pid/, /ports of clients/],
+  ]],
+  ["no /proc", WITHOUT_PROC, [
+    ["/proc", /^not mounted$/, /no process id/],
+    ["cgroup v2", /^not told/, /container\.id/],
   ]],
   ["no cgroup v2", NO_CGROUP2, [["cgroup v2", /^not mounted$/, /container\.id/]]],
   ["a network namespace without loopback", ["unshare", "--net"], [
@@ -301,17 +305,19 @@ export class Good {
 }
 `;
 
-Deno.test("doctor --config tells of a pin that cannot be, of cgroups and of libseccomp", async () => {
+Deno.test("doctor --config tells of a pin that cannot be, and of cgroups that cannot be excluded", async () => {
   const config = `
 capture: { pin: /tcpspan, exclude_cgroups: [/system.slice] }
-drop_privileges: true
 exporters: { stdout: {} }
 `;
   const report = await examine({ inside: NO_CGROUP2, config });
   assert.match(itemOf(report, "BPF file system").found, /it is in no BPF file system$/);
   assert.match(itemOf(report, "BPF file system").advice ?? "", /mount -t bpf/);
-  assert.match(itemOf(report, "cgroup v2").advice ?? "", /^mount it: /);
-  assert.equal(itemOf(report, "libseccomp").result, "ok");
+  assert.deepEqual(blemishes(report), [
+    "without: cgroup v2",
+    "no: BPF file system",
+    "without: capture.exclude_cgroups",
+  ]);
   assert.equal(report.usable, false);
 });
 

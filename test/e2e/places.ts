@@ -87,6 +87,13 @@ export const WITHOUT_TRACEFS = inMounts(`
   ! grep -E ' (tracefs|debugfs|bpf) ' /proc/mounts >&2
 `);
 
+/** No /proc but for what Deno itself needs to start. */
+export const WITHOUT_PROC = inMounts(`
+  mount -t tmpfs tmpfs /proc
+  mkdir /proc/self
+  ln -s '${Deno.execPath()}' /proc/self/exe
+`);
+
 /** A folder that nobody can write to, root neither. */
 export function withReadOnly(folder: string): Inside {
   return inMounts(`

@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { curl, startNginx } from "./nginx.ts";
 import {
   asNobody,
+  inMounts,
   type Inside,
   onRelease,
   WITH_LIBBPF_0,
   WITHOUT_BTF,
   WITHOUT_CAPABILITIES,
   WITHOUT_LIBBPF,
+  WITHOUT_PROC,
   WITHOUT_TRACEFS,
   withoutTracepoint,
 } from "./places.ts";
@@ -117,6 +119,12 @@ const ENOUGH: readonly {
     told: /^tcpspan: without the tracepoint tcp_destroy_sock: .*\ntcpspan: tracing\n$/,
   },
   { name: "a release that says 5.11", inside: onRelease("5.11.0") },
+  {
+    name: "no /proc",
+    inside: WITHOUT_PROC,
+    told: /^tcpspan: without \/proc: sessions have no process id, .*\ntcpspan: tracing\n$/,
+  },
+  { name: "/proc with subset=pid", inside: inMounts("mount -t proc -o subset=pid proc /proc") },
 ];
 
 for (const { name, inside, told = /^tcpspan: tracing\n$/ } of ENOUGH) {

@@ -89,10 +89,9 @@ const CHECKS: readonly Row[] = [
   ],
   ["a refusal without a filter", checkSeccompFilter("Seccomp:\t0\n", EPERM), "ok", /^none$/],
 
-  ["cgroup v2", checkCgroup2(MOUNTS, true), "ok", /^\/sys\/fs\/cgroup$/],
-  ["no cgroup v2", checkCgroup2([], false), "without", /^not mounted$/, /container\.id.*mount -t/],
-  ["no /proc for it", checkCgroup2(undefined, false), "without", /^not told/, /container\.id/],
-  ["no cgroup v2 to exclude", checkCgroup2([], true), "no", /exclude_cgroups/, /mount -t cgroup2/],
+  ["cgroup v2", checkCgroup2(MOUNTS), "ok", /^\/sys\/fs\/cgroup$/],
+  ["no cgroup v2", checkCgroup2([]), "without", /^not mounted$/, /container\.id.*mount -t/],
+  ["no /proc for it", checkCgroup2(undefined), "without", /^not told/, /container\.id/],
 
   ["bpffs", checkBpfFileSystem(MOUNTS), "ok", /^\/mnt\/with space$/],
   ["no bpffs, and no pin", checkBpfFileSystem([]), "ok", /capture\.pin alone needs one/],
