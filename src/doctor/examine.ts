@@ -37,7 +37,8 @@ export interface ExaminationContext {
   readonly warn: (message: string) => void;
 }
 
-const NOTHING: Trial = { items: [], session: undefined };
+/** Where a run would stumble over what is known already. */
+const NOT_TRIED: Trial = { items: [], loads: false, session: undefined };
 
 /** Tries what a run with `settings` would do, and leaves all as it was. */
 export async function examine(
@@ -45,9 +46,10 @@ export async function examine(
   { configFile, env, warn }: ExaminationContext,
 ): Promise<Examination> {
   const required = checkHost();
-  const { items: tried, session } = works(required) ? await tryCapture(settings.capture) : NOTHING; // what it would stumble over is known
+  const trial = works(required) ? await tryCapture(settings.capture) : NOT_TRIED;
+  const { items: tried, loads, session } = trial;
   const known = required.filter(({ name }) => !tried.some((item) => item.name === name));
-  const host = [...known, ...checkSurroundings(settings, works(tried)), ...tried];
+  const host = [...known, ...checkSurroundings(settings, loads), ...tried];
   const exporters = settings.exporters.filter(({ type }) => type.type !== "stdout"); // as this writes
   const destinations = await tryExporters(exporters, {
     baseDirectory: configFile === undefined ? Deno.cwd() : dirname(resolve(configFile)),

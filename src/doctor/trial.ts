@@ -18,6 +18,8 @@ const SESSION = "a session of its own";
 /** What came of it. */
 export interface Trial {
   readonly items: readonly HostCheck[];
+  /** Whether the kernel took what is needed. */
+  readonly loads: boolean;
   /** The session that was seen, alone in its batch. */
   readonly session: SessionBatch | undefined;
 }
@@ -33,11 +35,12 @@ export async function tryCapture(options: CaptureOptions): Promise<Trial> {
     if (!(error instanceof HostError)) throw error;
     return {
       items: [{ name: CAPTURE, result: "no", ...splitAdvice(error.message) }],
+      loads: false,
       session: undefined,
     };
   }
   const { item, session } = await trySession();
-  return { items: [...items, item], session };
+  return { items: [...items, item], loads: true, session };
 }
 
 /** What is attached, and what is left out. */
