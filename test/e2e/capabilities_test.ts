@@ -36,7 +36,7 @@ exporters: { stdout: { format: json } }
     path: span["process.executable.path"],
     commandLine: span["process.command_line"],
     expectedCommandLine: `bash -c ${script}`,
-    warnings: stderr.split("\n").filter((text) => text.startsWith("tcpspan: without ")),
+    warnings: stderr.split("\n").filter((text) => text.startsWith("tcpspan: without CAP_")),
   };
 }
 
