@@ -20,7 +20,8 @@ readonly ZIG=0.14.1
 readonly JAEGER=v1.76.0 # holds Jaeger 2.13
 readonly OTELCOL_MANIFEST=test/backends/otelcol.yaml # has the Collector's version
 
-# libbpf-tools brings the real tcplife, llvm its llvm-strip.
+# libbpf-tools brings the real tcplife, llvm its llvm-strip, qemu a kernel to test on.
+declare -rA QEMU=([x86_64]=qemu-system-x86 [aarch64]=qemu-system-arm)
 readonly DEV_PACKAGES=(
   llvm libbpf-tools curl iproute2 nftables openssl python3 zstd procps git systemd
 )
@@ -124,7 +125,7 @@ check_libbpf() {
 
 install_dev_packages() {
   local package wanted=() absent=()
-  for package in "${DEV_PACKAGES[@]}"; do
+  for package in "${DEV_PACKAGES[@]}" "${QEMU[$(uname -m)]}"; do
     if installed "$package"; then continue; fi
     refresh_package_lists
     if available "$package"; then wanted+=("$package"); else absent+=("$package"); fi

@@ -3,6 +3,7 @@ import { strict as assert } from "node:assert";
 import { bootTimeNs } from "../../ffi/clock.ts";
 import { type Capture, capture, type CaptureLosses } from "../../src/capture/capture.ts";
 import type { CaptureOptions } from "../../src/capture/capture_options.ts";
+import type { Omission } from "../../src/capture/omission.ts";
 import type { Session } from "../../src/session.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -38,14 +39,18 @@ export class Trace implements AsyncDisposable {
     return new Trace(running, { before_ns, after_ns: bootTimeNs() }, reading ?? Promise.resolve());
   }
 
-  /** Waits until `count` sessions fulfil `matches`, or for a bounded time. */
-  async until(count: number, matches: (session: Session) => boolean): Promise<void> {
+  /**
+   * Waits until `count` sessions fulfil `matches`, or for a bounded time.
+   * @returns whether they do
+   */
+  async until(count: number, matches: (session: Session) => boolean): Promise<boolean> {
     const deadline = AbortSignal.timeout(TIMEOUT_MS);
     const expired = new Promise<void>((resolve) => deadline.onabort = () => resolve());
     while (!deadline.aborted && this.#sessions.filter(matches).length < count) {
       await Promise.race([this.#arrived.promise, expired]);
     }
     deadline.onabort = null;
+    return this.#sessions.filter(matches).length >= count;
   }
 
   /** Stops the capture, and gives all sessions that fulfil `matches`: the last one in the ring too. */
@@ -76,6 +81,11 @@ export class Trace implements AsyncDisposable {
   /** Goes on with other options. */
   async reconfigure(options: CaptureOptions): Promise<void> {
     await this.#capture.reconfigure(options);
+  }
+
+  /** What the host refused. */
+  get omissions(): readonly Omission[] {
+    return this.#capture.omissions;
   }
 
   losses(): CaptureLosses {

@@ -1,0 +1,86 @@
+/** docs/kernels.md: what came of each kernel, a row for each. */
+import type { Result } from "./guest/result.ts";
+import { BOOTS, nameOf } from "./kernels.ts";
+import type { Outcome } from "./outcome.ts";
+
+const LONGEST = 250; // characters of a remark
+
+const HEAD = [
+  "| kernel | version | on | result | checks | runs skipped | |",
+  "| --- | --- | --- | --- | --- | --- | --- |",
+];
+
+/**
+ * The text of the document.
+ * @param before what it was: its rows of other boots stay
+ * @param qemu version of qemu
+ */
+export function document(outcomes: readonly Outcome[], before: string, qemu: string): string {
+  const rows = new Map(rowsOf(before));
+  for (const outcome of outcomes) rows.set(nameOf(outcome.boot), rowOf(outcome));
+  const table = BOOTS.map((boot) => rows.get(nameOf(boot))).filter((row) => row !== undefined);
+  return [
+    "# Kernels",
+    "",
+    "Written by `sudo deno task kernels --write`: Debian's kernels for virtual machines, booted by",
+    `qemu ${qemu} in software, with two CPUs where the row says nothing else.`,
+    "",
+    ...HEAD,
+    ...table,
+    "",
+    "- In each of them every option of a capture is tried alone, and all at once: its programs have to",
+    "  load, and a session has to be told of, or not, with the right ports, bytes, role and process.",
+    "  Then sessions of other processes, IPv6, a refused connection, a reset, sessions that were open",
+    "  before the start, interim reports, a sample, other options while a session is open, a pin, the",
+    "  table and `doctor`.",
+    "- _right_: all of that was right, and the kernel's log warned of nothing meanwhile. _refuses_: it",
+    "  says why it cannot trace, as does `doctor`, and neither ends with status 0.",
+    "- _runs skipped_: in 400 sessions whose packets arrive on other CPUs (RPS), how often the kernel",
+    "  skipped a program because it was interrupted by itself. Each end has to be told of all the same,",
+    "  or counted as unseen.",
+    "- Debian has no 5.15 any more.",
+    "",
+  ].join("\n");
+}
+
+/** The rows of the table in `text`, by their first cells. */
+function rowsOf(text: string): [string, string][] {
+  const rows = text.split("\n").filter((line) => line.startsWith("| "));
+  return rows.map((row) => [row.split("|")[1]?.trim() ?? "", row]);
+}
+
+function rowOf({ boot, version, results, faults, date }: Outcome): string {
+  const checks = results.filter((result) => result.kind === "check");
+  const cells = [
+    nameOf(boot),
+    version,
+    date,
+    faults.length > 0 ? "**wrong**" : boot.refusal === undefined ? "right" : "refuses",
+    checks.length === 0 ? "" : checks.filter(({ lacks }) => lacks === undefined).length,
+    results.find((result) => result.kind === "skipped")?.runs ?? "",
+    [...faults, ...remarks(results)].map(inCell).join("<br>"),
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+function remarks(results: readonly Result[]): string[] {
+  const found = results.flatMap((result) => {
+    switch (result.kind) {
+      case "omission":
+        return [`without ${result.part}`];
+      case "check":
+        return result.lacks === undefined ? [] : [`without ${result.lacks}`];
+      case "refusal":
+        return [`“${result.ofCapture}”`];
+      default:
+        return [];
+    }
+  });
+  return [...new Set(found)];
+}
+
+/** The beginning: guests write the rest to their logs. */
+function inCell(text: string): string {
+  const words = text.replaceAll(/\s+/g, " ").replaceAll("|", "\\|");
+  return words.length > LONGEST ? `${words.slice(0, LONGEST)}…` : words;
+}

@@ -1,0 +1,70 @@
+/** Runs in a guest: plays all checks, and tells on the serial line what came of them. */
+import { capture } from "../../../mod.ts";
+import { messageOf } from "../../../src/errors.ts";
+import { type Check, lacking } from "./check.ts";
+import { COMMAND_CHECKS, tcpspan } from "./command_checks.ts";
+import { KernelLog } from "./kernel_log.ts";
+import { OPTIONS_CHECKS } from "./options_checks.ts";
+import { REPORTS_CHECKS } from "./reports_checks.ts";
+import { lineOf, type Result } from "./result.ts";
+import { checkSteeredLoopback } from "./rps_check.ts";
+import { SESSIONS_CHECKS } from "./sessions_checks.ts";
+import { refusedParts } from "./trace.ts";
+
+const TIMEOUT_MS = 3 * 60_000; // on a busy machine
+
+const log = new KernelLog();
+
+function tell(result: Result): void {
+  console.log(lineOf(result));
+}
+
+/** Why tcpspan cannot trace here; undefined if it can. */
+async function refusal(): Promise<string | undefined> {
+  try {
+    await (await capture({}))[Symbol.asyncDispose]();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+async function play(check: Check): Promise<void> {
+  const lacks = await lacking(check);
+  const { name } = check;
+  if (lacks !== undefined) return tell({ kind: "check", name, seconds: 0, lacks });
+  const began = performance.now();
+  const seconds = () => Math.round((performance.now() - began) / 100) / 10;
+  const timeout = Promise.withResolvers<void>();
+  const timer = setTimeout(() => timeout.reject(new Error("it takes too long")), TIMEOUT_MS);
+  try {
+    await Promise.race([check.run(), timeout.promise]);
+    tell({ kind: "check", name, seconds: seconds() });
+  } catch (error) {
+    tell({ kind: "check", name, seconds: seconds(), fault: messageOf(error) });
+  } finally {
+    clearTimeout(timer);
+    for (const text of await log.warnings()) tell({ kind: "warning", text });
+  }
+}
+
+const RPS: Check = {
+  name: "packets arrive on other CPUs",
+  run: async () => tell({ kind: "skipped", ...await checkSteeredLoopback() }),
+};
+
+const CHECKS = [...SESSIONS_CHECKS, ...OPTIONS_CHECKS, ...REPORTS_CHECKS, RPS, ...COMMAND_CHECKS];
+
+await log.warnings(); // those of the start of the kernel are not ours
+tell({ kind: "host", release: Deno.osRelease() });
+const ofCapture = await refusal();
+if (ofCapture === undefined) {
+  for (const check of CHECKS) await play(check);
+  for (const { part, reason } of refusedParts()) tell({ kind: "omission", part, reason });
+} else {
+  const [ofCommand, ofDoctor] = [await tcpspan(), await tcpspan("doctor")];
+  tell({ kind: "refusal", ofCapture, ofCommand, ofDoctor });
+  for (const text of await log.warnings()) tell({ kind: "warning", text });
+}
+tell({ kind: "end" });
+Deno.exit(0); // whatever a failed check has left open

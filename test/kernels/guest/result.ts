@@ -1,0 +1,50 @@
+/** What a guest tells of itself, a line of JSON for each. */
+
+/** How a command ended, and what it wrote. */
+export interface Ended {
+  readonly code: number;
+  readonly text: string;
+}
+
+/** tcpspan does not start here. */
+export interface Refusal {
+  readonly kind: "refusal";
+  /** The message of its error. */
+  readonly ofCapture: string;
+  readonly ofCommand: Ended;
+  readonly ofDoctor: Ended;
+}
+
+/** One line. */
+export type Result =
+  | { readonly kind: "host"; readonly release: string }
+  | Refusal
+  | {
+    readonly kind: "check";
+    readonly name: string;
+    readonly seconds: number;
+    /** Why it failed. */
+    readonly fault?: string;
+    /** What this host lacks for it to be possible. */
+    readonly lacks?: string;
+  }
+  /** A part of tcpspan that it went without, with some options or with all. */
+  | { readonly kind: "omission"; readonly part: string; readonly reason: string }
+  /** A warning of the kernel's own, in its log. */
+  | { readonly kind: "warning"; readonly text: string }
+  /** Runs of programs that were skipped, of so many sessions, with RPS on. */
+  | { readonly kind: "skipped"; readonly runs: number; readonly sessions: number }
+  | { readonly kind: "end" };
+
+const MARK = "tcpspan-result ";
+
+/** The line for a result. */
+export function lineOf(result: Result): string {
+  return MARK + JSON.stringify(result);
+}
+
+/** The result in a line; undefined if it is none, but a message of the kernel's. */
+export function resultIn(line: string): Result | undefined {
+  const at = line.indexOf(MARK); // the kernel may have begun the line
+  return at === -1 ? undefined : JSON.parse(line.slice(at + MARK.length));
+}

@@ -1,0 +1,18 @@
+/** One kernel of `deno task kernels`, on every run of the tests. */
+import { strict as assert } from "node:assert";
+import { GuestImage } from "./guest_image.ts";
+import { BOOTS, nameOf } from "./kernels.ts";
+import { play } from "./outcome.ts";
+
+const NAME = Deno.build.arch === "aarch64" ? "6.1 arm64" : "6.1";
+
+// elsewhere there is no mirror to have the kernel from
+const isDebian = /^ID=debian$/m.test(await Deno.readTextFile("/etc/os-release"));
+
+Deno.test(`tcpspan traces on Linux ${NAME}, under qemu`, { ignore: !isDebian }, async () => {
+  const boot = BOOTS.find((boot) => nameOf(boot) === NAME);
+  assert.ok(boot !== undefined);
+  await using image = await GuestImage.make(boot.architecture);
+  const { faults } = await play(boot, image.path);
+  assert.deepEqual(faults, []);
+});

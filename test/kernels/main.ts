@@ -1,0 +1,109 @@
+/** `deno task kernels`: boots kernels under qemu, and has tcpspan trace in each. */
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { run } from "./cache.ts";
+import { document } from "./document.ts";
+import { GuestImage } from "./guest_image.ts";
+import { type Architecture, type Boot, BOOTS, nameOf } from "./kernels.ts";
+import { type Outcome, play } from "./outcome.ts";
+
+const DOCUMENT = fileURLToPath(new URL("../../docs/kernels.md", import.meta.url));
+
+const USAGE = `Usage: deno task kernels [--only NAME,…] [--arch amd64|arm64] [--write]
+
+Boots Debian's kernels under qemu, and has tcpspan trace in each of them. Needs
+Debian, and its packages qemu-system-x86 and qemu-system-arm.
+
+  --only NAME,…  some of them, such as '6.1,6.1 JIT off'
+  --arch ARCH    those of one architecture
+  --write        writes the rows of docs/kernels.md; prints the table otherwise
+  --list         prints the names of what there is
+  -h, --help     this text
+`;
+
+/** @returns the exit status: 1 if something is wrong with tcpspan, 2 if with the way it is run */
+async function main(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: "string" },
+      arch: { type: "string" },
+      write: { type: "boolean" },
+      list: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help) return print(USAGE);
+  const names = values.only?.split(",") ?? BOOTS.map(nameOf);
+  const unknown = names.find((name) => BOOTS.every((boot) => nameOf(boot) !== name));
+  if (unknown !== undefined) {
+    console.error(`kernels: cannot boot ${unknown}: there is none of this name; see --list`);
+    return 2;
+  }
+  const boots = BOOTS.filter((boot) =>
+    names.includes(nameOf(boot)) && (values.arch === undefined || values.arch === boot.architecture)
+  );
+  if (values.list) return print(boots.map((boot) => `${nameOf(boot)}\n`).join(""));
+  const qemu = await qemuVersion();
+  const outcomes: Outcome[] = [];
+  for await (const outcome of playAll(boots)) {
+    outcomes.push(outcome);
+    // at once: all of them take an hour
+    if (values.write) await write(document([outcome], await documentBefore(), qemu));
+  }
+  if (!values.write) print(document(outcomes, "", qemu));
+  return outcomes.every(({ faults }) => faults.length === 0) ? 0 : 1;
+}
+
+async function* playAll(boots: readonly Boot[]): AsyncGenerator<Outcome, void, void> {
+  await using images = new AsyncDisposableStack();
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => stop.abort(new Error(`ended by ${signal}`)));
+  }
+  const made = new Map<Architecture, GuestImage>();
+  for (const boot of boots) {
+    const { architecture } = boot;
+    const image = made.get(architecture) ?? images.use(await GuestImage.make(architecture));
+    made.set(architecture, image);
+    console.error(`kernels: ${nameOf(boot)}`);
+    const outcome = await play(boot, image.path, stop.signal);
+    const { version, faults, seconds, log } = outcome;
+    for (const fault of faults) console.error(`  ${fault}`);
+    const verdict = faults.length === 0 ? "as it has to be" : `${faults.length} faults, see ${log}`;
+    console.error(`  ${version}: ${verdict} (${seconds} s)`);
+    yield outcome;
+  }
+}
+
+async function write(text: string): Promise<void> {
+  await Deno.writeTextFile(DOCUMENT, text);
+  await run(Deno.execPath(), ["fmt", "-q", DOCUMENT]);
+}
+
+async function documentBefore(): Promise<string> {
+  try {
+    return await Deno.readTextFile(DOCUMENT);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
+async function qemuVersion(): Promise<string> {
+  const text = await run("qemu-system-x86_64", ["--version"]);
+  return /version ([\d.]+)/.exec(text)?.[1] ?? text;
+}
+
+function print(text: string): 0 {
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+  return 0;
+}
+
+if (import.meta.main) {
+  const status = await main(Deno.args).catch((error: unknown) => {
+    console.error(`kernels: ${error instanceof Error ? error.message : error}`);
+    return 2;
+  });
+  Deno.exit(status);
+}

@@ -1,0 +1,133 @@
+/** One boot, from the kernel's start to what came of it. */
+import { CACHE, run } from "./cache.ts";
+import { type Refusal, type Result, resultIn } from "./guest/result.ts";
+import { type Architecture, type Boot, nameOf } from "./kernels.ts";
+import { type Package, Suite } from "./packages.ts";
+import { boot as start } from "./qemu.ts";
+
+const TIMEOUT_MS = 15 * 60_000;
+
+/** The reason for going without a tracepoint that came to be in a later kernel. */
+const ABSENT = "this kernel does not have it";
+
+/** What a guest told, and whether that is as it has to be. */
+export interface Outcome {
+  readonly boot: Boot;
+  /** Of the kernel's package. */
+  readonly version: string;
+  readonly results: readonly Result[];
+  /** Empty if all is right. */
+  readonly faults: readonly string[];
+  readonly seconds: number;
+  /** As 2026-11-30. */
+  readonly date: string;
+  /** The path of all that the guest wrote. */
+  readonly log: string;
+}
+
+/**
+ * Boots a kernel, and judges what the guest tells.
+ * @param image for the boot's architecture
+ * @param stop ends the guest before its time
+ * @throws {Error} if the kernel cannot be had, or qemu does not start
+ */
+export async function play(
+  boot: Boot,
+  image: string,
+  stop?: AbortSignal,
+): Promise<Outcome> {
+  const { path: kernel, version } = await kernelOf(boot);
+  const log = `${CACHE}/log/${nameOf(boot).replaceAll(/[^\w.]+/g, "-")}.log`;
+  await Deno.mkdir(`${CACHE}/log`, { recursive: true });
+  using file = await Deno.create(log);
+  const began = performance.now();
+  const lines: string[] = [];
+  const results: Result[] = [];
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const signal = stop === undefined ? timeout : AbortSignal.any([timeout, stop]);
+  const guest = start({
+    architecture: boot.architecture,
+    kernel,
+    image,
+    parameters: boot.variant?.parameters ?? [],
+    signal,
+  });
+  for await (const line of guest) {
+    lines.push(line);
+    file.writeSync(new TextEncoder().encode(`${line}\n`));
+    const result = resultIn(line);
+    if (result === undefined) continue;
+    results.push(result);
+    if (result.kind === "end") break;
+  }
+  stop?.throwIfAborted();
+  const seconds = Math.round((performance.now() - began) / 1000);
+  const faults = faultsOf(boot, results, lines);
+  if (timeout.aborted) faults.push(`it did not end within ${TIMEOUT_MS / 60_000} minutes`);
+  const date = new Date().toISOString().slice(0, 10);
+  return { boot, version, results, faults, seconds, date, log };
+}
+
+/** The newest kernel of the boot's series. */
+async function kernelOf(
+  { series, suite: name, architecture }: Boot,
+): Promise<{ path: string; version: string }> {
+  const suite = await Suite.open(name, architecture);
+  const kernel = await newest(suite, series, architecture);
+  const folder = await suite.unpack(kernel, "*/vmlinuz*");
+  const path = (await run("find", [folder, "-name", "vmlinuz*", "-type", "f"])).trim();
+  return { path, version: kernel.version };
+}
+
+/** Debian's small kernel for virtual machines: in linux-image-* up to 6.18, then in linux-binary-*. */
+async function newest(suite: Suite, series: string, architecture: Architecture): Promise<Package> {
+  const [major = 0, minor = 0] = series.split(".").map(Number);
+  const kind = major > 6 || major === 6 && minor >= 19 ? "binary" : "image";
+  const prefix = `linux-${kind}-${series}.`;
+  const name = new RegExp(`^${RegExp.escape(prefix)}[\\w.+-]*-cloud-${architecture}$`);
+  return await suite.newest(prefix, name);
+}
+
+function faultsOf(
+  { refusal }: Boot,
+  results: readonly Result[],
+  lines: readonly string[],
+): string[] {
+  const faults = results.flatMap((result) => {
+    switch (result.kind) {
+      case "check":
+        return result.fault === undefined ? [] : [`${result.name}: ${result.fault}`];
+      case "omission":
+        return result.reason === ABSENT ? [] : [`without ${result.part}: ${result.reason}`];
+      case "warning":
+        return [`the kernel warns: ${result.text}`];
+      case "refusal":
+        return refusal === undefined
+          ? [`it refuses: ${result.ofCapture}`]
+          : refusalFaults(result, refusal);
+      default:
+        return [];
+    }
+  });
+  const refused = results.some(({ kind }) => kind === "refusal");
+  if (refusal !== undefined && !refused) faults.push(`it must refuse with ${refusal.source}`);
+  const panic = lines.find((line) => line.includes("Kernel panic"));
+  if (panic !== undefined) faults.push(panic.trim());
+  else if (results.at(-1)?.kind !== "end") faults.push("the guest ended before its checks did");
+  return faults;
+}
+
+/** It says so, and so does the doctor; neither ends with status 0. */
+function refusalFaults(
+  { ofCapture, ofCommand, ofDoctor }: Refusal,
+  expected: RegExp,
+): string[] {
+  const faults = [];
+  if (!expected.test(ofCapture)) faults.push(`capture() refuses otherwise: ${ofCapture}`);
+  for (const [name, { code, text }] of Object.entries({ command: ofCommand, doctor: ofDoctor })) {
+    if (code === 0 || !expected.test(text)) {
+      faults.push(`the ${name} ends with status ${code} and says: ${text}`);
+    }
+  }
+  return faults;
+}
