@@ -73,6 +73,18 @@ static __always_inline void note_close(struct live *live, struct sock *sk)
 	live->data_segs_in = tp->data_segs_in;
 }
 
+/*
+ * Whether what was known of the socket is over. Not by comparisons: the compiler
+ * makes an unsigned one of them, and signed ones of the switch on the same state;
+ * verifiers of 6.17 and 6.18 come to a path that cannot be, and warn.
+ */
+static __always_inline bool begins_anew(int state)
+{
+	const __u32 states = 1 << TCP_SYN_SENT | 1 << TCP_SYN_RECV | 1 << TCP_LISTEN;
+
+	return 1 << (state & 31) & states;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int set_state(const __u64 *args)
 {
@@ -94,7 +106,7 @@ int set_state(const __u64 *args)
 		__sync_fetch_and_add(&lost_storage_failed, new_state == TCP_CLOSE);
 		return 0;
 	}
-	if (new_state != TCP_SYN_RECV && new_state != TCP_LISTEN && new_state != TCP_SYN_SENT)
+	if (!begins_anew(new_state))
 		adopt(live);
 	owned = sk->sk_lock.owned;
 	live->last_state = new_state;
