@@ -129,7 +129,10 @@ function describeProgram(
   config.command("example").description("print a config file with every key, explained")
     .action(() => alone({ command: "config example" }));
   program.command("doctor").allowExcessArguments(false)
-    .description("try what a run would do, say what is missing and what to do about it")
+    .description(
+      "try what a run would do, say what is missing and what to do about it; with --config FILE " +
+        "also what that names, with --json as JSON",
+    )
     .option("-c, --config <FILE>", "try also what this config file names", path)
     .option("--json", "what was found as JSON")
     .action(({ config, json }: { readonly config?: string; readonly json?: true }) =>

@@ -15,6 +15,7 @@ import { checkUserNamespace } from "../host/user_namespace.ts";
 import { readProc, readProcLink } from "../procfs.ts";
 import type { RunSettings } from "../settings.ts";
 import { tryExporters } from "./exporters.ts";
+import { tryTelemetry } from "./telemetry.ts";
 import { tryPin } from "./pin.ts";
 import { type Trial, tryCapture } from "./trial.ts";
 
@@ -51,8 +52,9 @@ export async function examine(
   const known = required.filter(({ name }) => !tried.some((item) => item.name === name));
   const host = [...known, ...checkSurroundings(settings, loads), ...tried];
   const exporters = settings.exporters.filter(({ type }) => type.type !== "stdout"); // as this writes
+  const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
   const destinations = await tryExporters(exporters, {
-    baseDirectory: configFile === undefined ? Deno.cwd() : dirname(resolve(configFile)),
+    baseDirectory,
     env,
     warn,
     openSpans: async () => {
@@ -61,7 +63,8 @@ export async function examine(
       return { toSpan: (session) => mapper.toSpan(session), source: mapper };
     },
   });
-  const items = [...host, ...destinations];
+  const telemetry = await tryTelemetry(settings, { baseDirectory, env });
+  const items = [...host, ...destinations, ...telemetry];
   return { items, traces: works(host), usable: works(items), session };
 }
 

@@ -1,6 +1,6 @@
 /** Whether a run could pin where the config says. */
 import { dirname } from "node:path";
-import { exists, isBpfFileSystem, makeFolder, removeFolder } from "../../ffi/pinned.ts";
+import { exists, isBpfFileSystem, lockFolder, makeFolder, removeFolder } from "../../ffi/pinned.ts";
 import { requireSafe } from "../capture/pin.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import type { HostCheck } from "../host/check.ts";
@@ -18,7 +18,13 @@ export function tryPin(path: string): HostCheck {
         "name a folder in one, or mount one: mount -t bpf bpf /sys/fs/bpf",
       );
     }
-    if (isThere) requireSafe(path, attempt);
+    if (isThere) {
+      requireSafe(path, attempt);
+      using free = lockFolder(path);
+      if (free === undefined) {
+        return no(`${attempt}: another tcpspan uses it`, "stop that one first");
+      }
+    }
     const beside = `${path}-doctor-${Deno.pid}`;
     makeFolder(beside);
     removeFolder(beside);

@@ -6,7 +6,7 @@ import { BpfFileSystem } from "../kernel/bpf_file_system.ts";
 import { freePort } from "./nginx.ts";
 import { asNobody, inMounts, type Inside, WITHOUT_PROC } from "./places.ts";
 import { startReceiver } from "./receiver.ts";
-import { REPOSITORY, runTcpspan } from "./tcpspan.ts";
+import { REPOSITORY, runTcpspan, startTcpspan } from "./tcpspan.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 
 /** What `doctor --json` prints. */
@@ -335,6 +335,24 @@ Deno.test("doctor --config makes sure of a pin, and leaves what is pinned as it 
   const unsafe = await examine({ config: config(open) });
   assert.match(itemOf(unsafe, "BPF file system").found, /no folder that only this user can write/);
   assert.equal(unsafe.usable, false);
+});
+
+Deno.test("doctor --config: a pin that another tcpspan uses, and a page's port that is in use", async () => {
+  await using system = await BpfFileSystem.mount();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const config = (listen: string) => `
+capture: { pin: ${system.path}/tcpspan }
+telemetry: { prometheus: { listen: "${listen}" } }
+exporters: { stdout: }
+`;
+  const { port } = taken.addr;
+  const free = await examine({ config: config(`127.0.0.1:${freePort()}`) });
+  assert.deepEqual(blemishes(free), []);
+  await using _running = await startTcpspan([], { config: config(`127.0.0.1:${freePort()}`) });
+  const report = await examine({ config: config(`127.0.0.1:${port}`) });
+  assert.deepEqual(blemishes(report), ["no: BPF file system", "no: telemetry"]);
+  assert.match(itemOf(report, "BPF file system").found, /another tcpspan uses it$/);
+  assert.match(itemOf(report, "telemetry").found, new RegExp(`${port}`));
 });
 
 Deno.test("with --log-format json a refusal of several lines is one object", async () => {
