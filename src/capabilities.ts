@@ -38,10 +38,11 @@ export const DAC_READ_SEARCH: UsefulCapability = {
 };
 
 /** setns(2) into another network namespace, to walk its sockets. */
-const SYS_ADMIN: UsefulCapability = {
+export const SYS_ADMIN: UsefulCapability = {
   name: "CAP_SYS_ADMIN",
   use: "may enter other network namespaces",
-  loss: "sessions in other network namespaces that were open before the start have no role",
+  loss: "sessions in other network namespaces that were open before the start have no role until " +
+    "their end, and those that no process holds are not reported or counted at the end",
 };
 
 /** All that capture can do without, the most useful first. */

@@ -20,6 +20,10 @@ import {
 } from "./omission.ts";
 import { WaitingReports } from "./waiting_reports.ts";
 
+const ENOMEM = 12;
+const ENFILE = 23;
+const EMFILE = 24;
+
 /** Maps in which programs of one generation leave to the next what they know of sockets. */
 export const STATE_MAPS = ["sockets", "waiting", "own_sessions", ".bss"] as const;
 
@@ -131,7 +135,7 @@ export class KernelProgram implements Disposable {
         return object;
       } catch (error) {
         if (!(error instanceof RefusedProgram) || !isOptional(error.program)) throw error;
-        if (this.#omissions.has(error.program)) throw error;
+        if (isShortage(error) || this.#omissions.has(error.program)) throw error;
         this.goWithout(error.program, error.reason);
       }
     }
@@ -144,7 +148,7 @@ export class KernelProgram implements Disposable {
       act();
     } catch (error) {
       const isRefusal = error instanceof LibbpfError || error instanceof SystemError;
-      if (!isRefusal || !isOptional(program)) throw error;
+      if (!isRefusal || isShortage(error) || !isOptional(program)) throw error;
       this.goWithout(program, error.message);
     }
   }
@@ -226,6 +230,11 @@ export class KernelProgram implements Disposable {
 export function activeGeneration(shared: SharedMaps): bigint {
   using variables = new Mapping(shared.get(".bss") ?? -1, BSS.size, "read");
   return new DataView(variables.buffer).getBigUint64(BSS.active_generation, true);
+}
+
+/** Whether it is no refusal, but for want of descriptors or memory, of which there may be more later. */
+function isShortage({ errno }: LibbpfError | SystemError): boolean {
+  return errno === ENOMEM || errno === ENFILE || errno === EMFILE;
 }
 
 /** Leaves word of how records and counters lie. */

@@ -1,5 +1,7 @@
 /** What a capture goes on without where a host refuses it. */
 
+import { SYS_ADMIN } from "../capabilities.ts";
+
 /** A part that the host refused. */
 export interface Omission {
   /** A program of bpf/tcpspan.bpf.c, or another name. */
@@ -62,10 +64,8 @@ const PROGRAMS = {
 /** What else it can go without. */
 const REST = {
   namespaces: {
-    part: "entering other network namespaces (CAP_SYS_ADMIN)",
-    loss:
-      "sessions there that were open before the start have no role until their end, and those " +
-      "that no process holds are not reported or counted at the end",
+    part: "entering other network namespaces (CAP_SYS_ADMIN and CAP_SYS_PTRACE)",
+    loss: SYS_ADMIN.loss,
   },
   pin: {
     part: "capture.pin",

@@ -53,8 +53,12 @@ export class Reloader {
     return this.#settings;
   }
 
-  /** From now on requests are followed; one that has come already is, too. */
-  begin(capture: Reconfigurable): void {
+  /**
+   * From now on requests are followed; one that has come already is, too.
+   * @param keepsPrivileges whether the host could not drop those that the settings want dropped
+   */
+  begin(capture: Reconfigurable, keepsPrivileges = false): void {
+    if (keepsPrivileges) this.#settings = { ...this.#settings, dropPrivileges: false };
     this.#capture = capture;
     if (this.#wanted) this.request();
   }

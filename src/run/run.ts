@@ -88,11 +88,10 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     for (const path of sessions.missingCgroups) {
       log.warn(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
     }
-    if (settings.dropPrivileges) {
-      warnOfOmissions((await import("../privileges.ts")).dropPrivileges());
-    }
+    const kept = settings.dropPrivileges ? (await import("../privileges.ts")).dropPrivileges() : [];
+    warnOfOmissions(kept);
     log.info("tracing");
-    reloader.begin(sessions);
+    reloader.begin(sessions, kept.length > 0);
     await pump(sessions, exporters, (batch) => {
       health.observe(batch);
       exporters.mapper?.observe(batch);

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { Actor } from "../kernel/actor.ts";
 import { BpfFileSystem } from "../kernel/bpf_file_system.ts";
 import { functionOffset } from "../kernel/elf.ts";
-import { Namespace } from "../kernel/host.ts";
+import { Namespace, run } from "../kernel/host.ts";
 import { curl, startNginx } from "./nginx.ts";
 import { inMounts, type Inside } from "./places.ts";
 import { Process } from "./process.ts";
-import { environment, REPOSITORY, TRACING } from "./tcpspan.ts";
+import { environment, REPOSITORY, startTcpspan, TRACING } from "./tcpspan.ts";
 
 const OBJECT = `${REPOSITORY}bpf/tcpspan.bpf.o`;
 const NO_INSTRUCTION = 0xff; // no kernel has an opcode of this number
@@ -163,8 +163,29 @@ Deno.test("no CAP_SYS_ADMIN: other network namespaces are not entered, and a lin
   await using _inside = await Actor.start({ under: namespace.under });
   const { warnings } = await trace(["setpriv", "--bounding-set=-sys_admin", "--no-new-privs"]);
   assert.deepEqual(warnings, [
-    "tcpspan: without entering other network namespaces (CAP_SYS_ADMIN): sessions there that were " +
-    "open before the start have no role until their end, and those that no process holds are not " +
-    "reported or counted at the end (Operation not permitted)",
+    "tcpspan: without entering other network namespaces (CAP_SYS_ADMIN and CAP_SYS_PTRACE): " +
+    "sessions in other network namespaces that were open before the start have no role until " +
+    "their end, and those that no process holds are not reported or counted at the end " +
+    "(Operation not permitted)",
   ]);
+});
+
+Deno.test("a shortage of descriptors is no refusal: a reload is done with all parts, or not at all", async () => {
+  const config = (interim: number) =>
+    `capture: { interim: ${interim}s }\nexporters: { stdout: { format: csv } }\n`;
+  await using tool = await startTcpspan([], { config: config(60) });
+  let [done, refused] = [0, 0];
+  for (let spare = 4; spare <= 60; spare += 2) {
+    const open = [...Deno.readDirSync(`/proc/${tool.pid}/fd`)].length;
+    await run("prlimit", "--pid", `${tool.pid}`, `--nofile=${open + spare}:`);
+    await Deno.writeTextFile(tool.config, config(60 + spare));
+    const answers = done + refused + 1;
+    Deno.kill(tool.pid, "SIGHUP");
+    const lines = await tool.stderr.waitForLines(answers, (line) => / reload(ed .*)?: /.test(line));
+    if (/ reloaded /.test(lines.at(-1)?.text ?? "")) done++;
+    else refused++;
+  }
+  const { stderr } = await tool.stop("SIGINT");
+  assert.ok(done > 0 && refused > 0, stderr);
+  assert.doesNotMatch(stderr, /without/);
 });
