@@ -25,10 +25,20 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
-/** What to say of an import that failed because Deno could not get a package of npm. */
-export function missingPackage(thrown: unknown): string | undefined {
+/** Why Deno could not get a package of npm; undefined if that is not what was thrown. */
+export function npmFailure(
+  thrown: unknown,
+): { readonly name: string; readonly reason: string } | undefined {
   const [, name, reason] =
     /^Failed caching npm package '(.+)'\n *0: (.+?)\.?$/m.exec(messageOf(thrown)) ?? [];
-  return name && `cannot load npm:${name}: ${reason}; what runs use is downloaded by ` +
-      "deno install --frozen --entrypoint mod.ts";
+  return name === undefined || reason === undefined ? undefined : { name, reason };
+}
+
+/** What to say of an import of ours that failed because Deno could not get a package of npm. */
+export function missingPackage(thrown: unknown): string | undefined {
+  const failure = npmFailure(thrown);
+  if (failure === undefined) return undefined;
+  const folder = decodeURIComponent(new URL("..", import.meta.url).pathname);
+  return `cannot load npm:${failure.name}: ${failure.reason}; to download what runs use: ` +
+    `cd ${folder} && deno install --frozen --entrypoint mod.ts`;
 }

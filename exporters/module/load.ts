@@ -3,7 +3,7 @@ import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { nearest } from "../../src/config/nearest.ts";
-import { messageOf, UsageError } from "../../src/errors.ts";
+import { messageOf, npmFailure, UsageError } from "../../src/errors.ts";
 import type { ModuleSettings } from "./settings.ts";
 
 /** What a module exports, under its names. */
@@ -60,10 +60,14 @@ async function load(module: string, id: string, baseDirectory: string): Promise<
       ? { ...defaults, ...namespace }
       : namespace;
   } catch (error) {
-    const hint = looksLikePackage(module) ? `; for a package write npm:${module}` : "";
-    throw new UsageError(
-      `exporters.${id}.module: cannot load ${module}: ${firstLine(error)}${hint}`,
-    );
+    const failure = npmFailure(error);
+    const reason = failure?.reason ?? firstLine(error);
+    const hint = failure !== undefined
+      ? `; to download it: deno cache ${module}`
+      : looksLikePackage(module)
+      ? `; for a package write npm:${module}`
+      : "";
+    throw new UsageError(`exporters.${id}.module: cannot load ${module}: ${reason}${hint}`);
   }
 }
 

@@ -82,7 +82,7 @@ Deno.test("spans to an OTLP receiver need packages, and say how to get them", as
   assert.equal(status, 1);
   assert.match(
     stderr,
-    /^tcpspan: cannot load npm:@opentelemetry\/\S+: npm package not found in cache: .*; what runs use is downloaded by deno install --frozen --entrypoint mod\.ts\n$/,
+    /^tcpspan: cannot load npm:@opentelemetry\/\S+: npm package not found in cache: .*; to download what runs use: cd \S+ && deno install --frozen --entrypoint mod\.ts\n$/,
   );
 });
 

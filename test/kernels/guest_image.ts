@@ -10,6 +10,7 @@ const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 /** Where in the guest the repository lies. */
 const TREE = "tcpspan";
 
+const DAY_MS = 24 * 3600 * 1000;
 const SUITE = "bookworm"; // the oldest that has libbpf 1.x
 const PACKAGES = [
   ...["busybox-static", "libc6", "libgcc-s1"],
@@ -29,9 +30,10 @@ const LEFT_OUT =
 export class GuestImage implements AsyncDisposable {
   private constructor(readonly path: string) {}
 
-  /** Makes it of the files in git's index, as they are now. */
+  /** Makes it of the repository's files, as they are now. */
   static async make(architecture: Architecture): Promise<GuestImage> {
     await Deno.mkdir(CACHE, { recursive: true });
+    await removeLeftOver();
     const path = await Deno.makeTempFile({ dir: CACHE, prefix: `guest-${architecture}-` });
     try {
       using file = await Deno.open(path, { write: true });
@@ -48,6 +50,15 @@ export class GuestImage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.path);
+  }
+}
+
+/** Images of runs that were ended more than a day ago. */
+async function removeLeftOver(): Promise<void> {
+  for await (const { name } of Deno.readDir(CACHE)) {
+    if (!name.startsWith("guest-")) continue;
+    const { mtime } = await Deno.stat(`${CACHE}/${name}`);
+    if (Date.now() - Number(mtime) > DAY_MS) await Deno.remove(`${CACHE}/${name}`);
   }
 }
 
@@ -102,7 +113,15 @@ async function deno(architecture: Architecture): Promise<string> {
 }
 
 async function addTree(cpio: CpioWriter): Promise<void> {
-  const files = await run("git", ["ls-files", "-z"], { cwd: REPOSITORY });
+  const which = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"];
+  // the tests may run as root in another user's clone
+  const files = await run("git", [
+    "-c",
+    `safe.directory=${REPOSITORY.replace(/\/$/, "")}`,
+    ...which,
+  ], {
+    cwd: REPOSITORY,
+  });
   for (const name of files.split("\0")) {
     if (name === "" || LEFT_OUT.test(name)) continue;
     await cpio.file(`${TREE}/${name}`, await Deno.readFile(`${REPOSITORY}${name}`), 0o644);

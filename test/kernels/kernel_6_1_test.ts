@@ -6,13 +6,17 @@ import { play } from "./outcome.ts";
 
 const NAME = Deno.build.arch === "aarch64" ? "6.1 arm64" : "6.1";
 
-// elsewhere there is no mirror to have the kernel from
+const MOST_MS = 6 * 60_000; // of some 90 s
+
+// elsewhere there is no mirror to have the kernel from: CONTRIBUTING.md says so
 const isDebian = /^ID=debian$/m.test(await Deno.readTextFile("/etc/os-release"));
 
-Deno.test(`tcpspan traces on Linux ${NAME}, under qemu`, { ignore: !isDebian }, async () => {
-  const boot = BOOTS.find((boot) => nameOf(boot) === NAME);
-  assert.ok(boot !== undefined);
-  await using image = await GuestImage.make(boot.architecture);
-  const { faults } = await play(boot, image.path);
-  assert.deepEqual(faults, []);
-});
+if (isDebian) {
+  Deno.test(`tcpspan traces on Linux ${NAME}, under qemu`, async () => {
+    const boot = BOOTS.find((boot) => nameOf(boot) === NAME);
+    assert.ok(boot !== undefined);
+    await using image = await GuestImage.make(boot.architecture);
+    const { faults } = await play(boot, image.path, AbortSignal.timeout(MOST_MS));
+    assert.deepEqual(faults, []);
+  });
+}

@@ -1,4 +1,6 @@
 /** The kernels that are booted, and how each of them is. */
+import type { Need } from "./guest/check.ts";
+import type { Host } from "./guest/result.ts";
 
 /** Debian's name of a kind of machine. */
 export type Architecture = "amd64" | "arm64";
@@ -8,6 +10,10 @@ export interface Variant {
   readonly name: string;
   /** Words of the kernel's command line; those in capitals are for guest/init.sh. */
   readonly parameters: readonly string[];
+  /** What a guest lacks then. */
+  readonly lacks?: Need;
+  /** What a guest has to tell of itself. */
+  readonly host?: Partial<Host>;
 }
 
 /** One start of a kernel. */
@@ -22,15 +28,23 @@ export interface Boot {
   readonly refusal?: RegExp;
 }
 
-const JIT_OFF: Variant = { name: "JIT off", parameters: ["JIT=0"] };
-const NO_CGROUP: Variant = { name: "no cgroup v2", parameters: ["CGROUP=0"] };
-const INTEGRITY: Variant = { name: "lockdown=integrity", parameters: ["lockdown=integrity"] };
+const JIT_OFF: Variant = { name: "JIT off", parameters: ["JIT=0"], host: { jit: "0" } };
+const NO_CGROUP: Variant = { name: "no cgroup v2", parameters: ["CGROUP=0"], lacks: "cgroup v2" };
+const INTEGRITY: Variant = {
+  name: "lockdown=integrity",
+  parameters: ["lockdown=integrity"],
+  host: { lockdown: "integrity" },
+};
 const CONFIDENTIALITY: Variant = {
   name: "lockdown=confidentiality",
   parameters: ["lockdown=confidentiality"],
+  host: { lockdown: "confidentiality" },
 };
-const NO_IPV6: Variant = { name: "ipv6.disable=1", parameters: ["ipv6.disable=1"] };
-const ONE_CPU: Variant = { name: "one CPU", parameters: ["nr_cpus=1"] };
+const NO_IPV6: Variant = { name: "ipv6.disable=1", parameters: ["ipv6.disable=1"], lacks: "IPv6" };
+const ONE_CPU: Variant = { name: "one CPU", parameters: ["nr_cpus=1"], host: { cpus: 1 } };
+
+/** What a guest is like where its variant says nothing else. */
+export const USUAL: Host = { jit: "1", lockdown: "none", cpus: 2 };
 
 const ON_5_10 = { series: "5.10", suite: "bullseye-security", architecture: "amd64" } as const;
 const ON_6_1 = { series: "6.1", suite: "bookworm-security", architecture: "amd64" } as const;

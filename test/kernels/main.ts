@@ -6,10 +6,11 @@ import { document } from "./document.ts";
 import { GuestImage } from "./guest_image.ts";
 import { type Architecture, type Boot, BOOTS, nameOf } from "./kernels.ts";
 import { type Outcome, play } from "./outcome.ts";
+import { PROGRAMS } from "./qemu.ts";
 
 const DOCUMENT = fileURLToPath(new URL("../../docs/kernels.md", import.meta.url));
 
-const USAGE = `Usage: deno task kernels [--only NAME,…] [--arch amd64|arm64] [--write]
+const USAGE = `Usage: deno task kernels [--only NAME,…] [--arch amd64|arm64] [--write|--list]
 
 Boots Debian's kernels under qemu, and has tcpspan trace in each of them. Needs
 Debian, and its packages qemu-system-x86 and qemu-system-arm.
@@ -34,7 +35,7 @@ async function main(args: readonly string[]): Promise<number> {
     },
   });
   if (values.help) return print(USAGE);
-  const names = values.only?.split(",") ?? BOOTS.map(nameOf);
+  const names = values.only?.split(",").map((name) => name.trim()) ?? BOOTS.map(nameOf);
   const unknown = names.find((name) => BOOTS.every((boot) => nameOf(boot) !== name));
   if (unknown !== undefined) {
     console.error(`kernels: cannot boot ${unknown}: there is none of this name; see --list`);
@@ -43,8 +44,12 @@ async function main(args: readonly string[]): Promise<number> {
   const boots = BOOTS.filter((boot) =>
     names.includes(nameOf(boot)) && (values.arch === undefined || values.arch === boot.architecture)
   );
+  if (boots.length === 0) {
+    console.error("kernels: nothing to boot: --arch is amd64 or arm64, and leaves none of --only");
+    return 2;
+  }
   if (values.list) return print(boots.map((boot) => `${nameOf(boot)}\n`).join(""));
-  const qemu = await qemuVersion();
+  const qemu = await qemuVersion(boots);
   const outcomes: Outcome[] = [];
   for await (const outcome of playAll(boots)) {
     outcomes.push(outcome);
@@ -52,9 +57,11 @@ async function main(args: readonly string[]): Promise<number> {
     if (values.write) await write(document([outcome], await documentBefore(), qemu));
   }
   if (!values.write) print(document(outcomes, "", qemu));
-  return outcomes.every(({ faults }) => faults.length === 0) ? 0 : 1;
+  const isRight = outcomes.every(({ faults }) => faults.length === 0);
+  return isRight && outcomes.length === boots.length ? 0 : 1;
 }
 
+/** Those that can be had and started. */
 async function* playAll(boots: readonly Boot[]): AsyncGenerator<Outcome, void, void> {
   await using images = new AsyncDisposableStack();
   const stop = new AbortController();
@@ -64,10 +71,17 @@ async function* playAll(boots: readonly Boot[]): AsyncGenerator<Outcome, void, v
   const made = new Map<Architecture, GuestImage>();
   for (const boot of boots) {
     const { architecture } = boot;
-    const image = made.get(architecture) ?? images.use(await GuestImage.make(architecture));
-    made.set(architecture, image);
     console.error(`kernels: ${nameOf(boot)}`);
-    const outcome = await play(boot, image.path, stop.signal);
+    let outcome;
+    try {
+      const image = made.get(architecture) ?? images.use(await GuestImage.make(architecture));
+      made.set(architecture, image);
+      outcome = await play(boot, image.path, stop.signal);
+    } catch (error) {
+      if (stop.signal.aborted) throw error;
+      console.error(`  ${error instanceof Error ? error.message : error}`);
+      continue;
+    }
     const { version, faults, seconds, log } = outcome;
     for (const fault of faults) console.error(`  ${fault}`);
     const verdict = faults.length === 0 ? "as it has to be" : `${faults.length} faults, see ${log}`;
@@ -90,8 +104,10 @@ async function documentBefore(): Promise<string> {
   }
 }
 
-async function qemuVersion(): Promise<string> {
-  const text = await run("qemu-system-x86_64", ["--version"]);
+/** Of the first that is there: Debian has one version of all machines. */
+async function qemuVersion(boots: readonly Boot[]): Promise<string> {
+  const [program] = boots.map(({ architecture }) => PROGRAMS[architecture]);
+  const text = await run(program ?? PROGRAMS.amd64, ["--version"]);
   return /version ([\d.]+)/.exec(text)?.[1] ?? text;
 }
 

@@ -1,14 +1,15 @@
 /** One boot, from the kernel's start to what came of it. */
+import { isDeepStrictEqual } from "node:util";
 import { CACHE, run } from "./cache.ts";
-import { type Refusal, type Result, resultIn } from "./guest/result.ts";
-import { type Architecture, type Boot, nameOf } from "./kernels.ts";
+import { type Host, type Refusal, type Result, resultIn } from "./guest/result.ts";
+import { type Architecture, type Boot, nameOf, USUAL } from "./kernels.ts";
 import { type Package, Suite } from "./packages.ts";
 import { boot as start } from "./qemu.ts";
 
 const TIMEOUT_MS = 15 * 60_000;
 
-/** The reason for going without a tracepoint that came to be in a later kernel. */
-const ABSENT = "this kernel does not have it";
+/** A part that kernels before 6.3 do not have. */
+const LATER = { part: /\(Linux 6\.3\)$/, reason: "this kernel does not have it", since: 6.03 };
 
 /** What a guest told, and whether that is as it has to be. */
 export interface Outcome {
@@ -89,16 +90,21 @@ async function newest(suite: Suite, series: string, architecture: Architecture):
 }
 
 function faultsOf(
-  { refusal }: Boot,
+  { series, refusal, variant }: Boot,
   results: readonly Result[],
   lines: readonly string[],
 ): string[] {
   const faults = results.flatMap((result) => {
     switch (result.kind) {
+      case "host":
+        return hostFaults(result.host, { ...USUAL, ...variant?.host });
       case "check":
+        if (result.lacks !== undefined && result.lacks !== variant?.lacks) {
+          return [`${result.name}: not tried without ${result.lacks}`];
+        }
         return result.fault === undefined ? [] : [`${result.name}: ${result.fault}`];
       case "omission":
-        return result.reason === ABSENT ? [] : [`without ${result.part}: ${result.reason}`];
+        return isLater(series, result) ? [] : [`without ${result.part}: ${result.reason}`];
       case "warning":
         return [`the kernel warns: ${result.text}`];
       case "refusal":
@@ -110,11 +116,26 @@ function faultsOf(
     }
   });
   const refused = results.some(({ kind }) => kind === "refusal");
+  const planned = results.find((result) => result.kind === "host")?.checks ?? NaN;
+  const done = results.filter(({ kind }) => kind === "check").length;
+  if (!refused && done !== planned) faults.push(`${done} of ${planned} checks were tried`);
   if (refusal !== undefined && !refused) faults.push(`it must refuse with ${refusal.source}`);
   const panic = lines.find((line) => line.includes("Kernel panic"));
   if (panic !== undefined) faults.push(panic.trim());
   else if (results.at(-1)?.kind !== "end") faults.push("the guest ended before its checks did");
   return faults;
+}
+
+function hostFaults(host: Host, expected: Host): string[] {
+  return isDeepStrictEqual(host, expected)
+    ? []
+    : [`the guest is ${JSON.stringify(host)}, not ${JSON.stringify(expected)}`];
+}
+
+/** Whether a kernel of `series` is too old for a part. */
+function isLater(series: string, { part, reason }: { part: string; reason: string }): boolean {
+  const [major = 0, minor = 0] = series.split(".").map(Number);
+  return major + minor / 100 < LATER.since && LATER.part.test(part) && reason === LATER.reason;
 }
 
 /** It says so, and so does the doctor; neither ends with status 0. */

@@ -35,8 +35,7 @@ export class Suite {
     await suite.#configure();
     if (await suite.#age() > LISTS_LAST_MS) {
       try {
-        await suite.#apt("apt-get", ["update", "--error-on=any"]);
-        await Deno.writeTextFile(`${folder}/updated`, "");
+        await suite.#update();
       } catch (error) {
         if (await suite.#age() === Infinity) throw error;
         console.error(`kernels: going on with an old list of ${name}: ${messageOf(error)}`);
@@ -83,13 +82,22 @@ export class Suite {
       const download = `${folder}.download`;
       await Deno.mkdir(download, { recursive: true });
       try {
-        await this.#apt("apt-get", ["download", `${name}=${version}`], download);
+        const args = ["download", `${name}=${version}`];
+        await this.#apt("apt-get", args, download).catch(async () => {
+          await this.#update(); // the mirror may have a newer one, and this no more
+          await this.#apt("apt-get", args, download);
+        });
         const script = 'dpkg-deb --fsys-tarfile "$1"/*.deb | tar -x -C "$2" --wildcards "$3"';
         await run("sh", ["-e", "-c", script, "sh", download, folder, part]);
       } finally {
         await Deno.remove(download, { recursive: true });
       }
     });
+  }
+
+  async #update(): Promise<void> {
+    await this.#apt("apt-get", ["update", "--error-on=any"]);
+    await Deno.writeTextFile(`${this.#folder}/updated`, "");
   }
 
   /** By name, without those that other packages only speak of. */

@@ -2,16 +2,19 @@
 import { TextLineStream } from "../lines.ts";
 import type { Architecture } from "./kernels.ts";
 
+/** What emulates a machine of each architecture. */
+export const PROGRAMS = { amd64: "qemu-system-x86_64", arm64: "qemu-system-aarch64" } as const;
+
 const MACHINES = {
   amd64: {
-    program: "qemu-system-x86_64",
+    program: PROGRAMS.amd64,
     package: "qemu-system-x86",
     // no 57-bit addresses: 5.10 does not start with them here
     args: ["-machine", "q35", "-cpu", "max,-la57"],
     parameters: ["console=ttyS0", "tsc=reliable", "no_timer_check", "apicpmtimer"],
   },
   arm64: {
-    program: "qemu-system-aarch64",
+    program: PROGRAMS.arm64,
     package: "qemu-system-arm",
     // signed pointers by a quick hash instead of the architecture's
     args: ["-machine", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on"],

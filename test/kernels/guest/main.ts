@@ -6,7 +6,7 @@ import { COMMAND_CHECKS, tcpspan } from "./command_checks.ts";
 import { KernelLog } from "./kernel_log.ts";
 import { OPTIONS_CHECKS } from "./options_checks.ts";
 import { REPORTS_CHECKS } from "./reports_checks.ts";
-import { lineOf, type Result } from "./result.ts";
+import { type Host, lineOf, type Result } from "./result.ts";
 import { checkSteeredLoopback } from "./rps_check.ts";
 import { SESSIONS_CHECKS } from "./sessions_checks.ts";
 import { refusedParts } from "./trace.ts";
@@ -53,10 +53,19 @@ const RPS: Check = {
   run: async () => tell({ kind: "skipped", ...await checkSteeredLoopback() }),
 };
 
+async function host(): Promise<Host> {
+  const read = (path: string) => Deno.readTextFile(path).catch(() => "");
+  return {
+    jit: (await read("/proc/sys/net/core/bpf_jit_enable")).trim(),
+    lockdown: /\[(\w+)\]/.exec(await read("/sys/kernel/security/lockdown"))?.[1] ?? "none",
+    cpus: navigator.hardwareConcurrency,
+  };
+}
+
 const CHECKS = [...SESSIONS_CHECKS, ...OPTIONS_CHECKS, ...REPORTS_CHECKS, RPS, ...COMMAND_CHECKS];
 
 await log.warnings(); // those of the start of the kernel are not ours
-tell({ kind: "host", release: Deno.osRelease() });
+tell({ kind: "host", release: Deno.osRelease(), host: await host(), checks: CHECKS.length });
 const ofCapture = await refusal();
 if (ofCapture === undefined) {
   for (const check of CHECKS) await play(check);

@@ -15,9 +15,23 @@ export interface Refusal {
   readonly ofDoctor: Ended;
 }
 
+/** What the kernel is like. */
+export interface Host {
+  /** net.core.bpf_jit_enable */
+  readonly jit: string;
+  /** As in /sys/kernel/security/lockdown. */
+  readonly lockdown: string;
+  readonly cpus: number;
+}
+
 /** One line. */
 export type Result =
-  | { readonly kind: "host"; readonly release: string }
+  | {
+    readonly kind: "host";
+    readonly release: string;
+    readonly host: Host;
+    readonly checks: number;
+  }
   | Refusal
   | {
     readonly kind: "check";
