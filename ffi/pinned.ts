@@ -5,7 +5,9 @@ import { check, lastErrno, libc, SystemError, toCString } from "./libc.ts";
 const ENOENT = 2;
 const EWOULDBLOCK = 11;
 const F_OK = 0;
-const O_DIRECTORY_CLOEXEC = 0o2200000;
+const O_CLOEXEC = 0o2000000;
+// x86-64's is O_DIRECT on arm64: arch/arm64/include/uapi/asm/fcntl.h
+const O_DIRECTORY = Deno.build.arch === "aarch64" ? 0o040000 : 0o200000;
 const LOCK_EX_NB = 2 | 4;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -67,7 +69,7 @@ export function removePin(path: string): void {
  * undefined if another one has it. @throws {SystemError} if it cannot be opened
  */
 export function lockFolder(path: string): Disposable | undefined {
-  const fd = check(`cannot open ${path}`, libc().open(toCString(path), O_DIRECTORY_CLOEXEC));
+  const fd = check(`cannot open ${path}`, libc().open(toCString(path), O_DIRECTORY | O_CLOEXEC));
   if (libc().flock(fd, LOCK_EX_NB) === 0) return { [Symbol.dispose]: () => void libc().close(fd) };
   const errno = lastErrno();
   libc().close(fd);
