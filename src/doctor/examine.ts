@@ -10,7 +10,7 @@ import type { HostCheck } from "../host/check.ts";
 import { checkLibseccomp } from "../host/libseccomp.ts";
 import { readMounts } from "../host/mounts.ts";
 import { checkProcessVisibility } from "../host/process_visibility.ts";
-import { bpfRefusal, checkSeccompFilter } from "../host/seccomp_filter.ts";
+import { checkSeccompFilter, refusesBpf } from "../host/seccomp_filter.ts";
 import { checkUserNamespace } from "../host/user_namespace.ts";
 import { readProc, readProcLink } from "../procfs.ts";
 import type { RunSettings } from "../settings.ts";
@@ -75,7 +75,7 @@ function checkSurroundings(settings: RunSettings, loads: boolean): HostCheck[] {
   const mayTrace = missingCapabilities(["CAP_SYS_PTRACE"]).length === 0;
   return [
     checkUserNamespace(readProcLink("self/ns/user"), loads),
-    checkSeccompFilter(readProc("self/status"), bpfRefusal()),
+    checkSeccompFilter(readProc("self/status"), !loads && refusesBpf()),
     checkProcessVisibility(mounts, mayTrace),
     checkCgroup2(mounts),
     pin === undefined ? checkBpfFileSystem(mounts) : tryPin(pin),

@@ -6,7 +6,7 @@ import { HostError } from "../errors.ts";
 import { kernelRelease } from "./kernel_release.ts";
 import { parseLockdown, readLockdown } from "./lockdown.ts";
 import { explainRefusal, type RefusedHost } from "./refusal.ts";
-import { isFiltered } from "./seccomp_filter.ts";
+import { refusesBpf } from "./seccomp_filter.ts";
 import { isInUserNamespace } from "./user_namespace.ts";
 
 const ADVICE = "  -> ";
@@ -34,7 +34,7 @@ function readHost(): RefusedHost {
     release: release(),
     missing: missingToLoad(),
     userNamespace: isInUserNamespace(),
-    filtered: isFiltered(),
+    filtered: refusesBpf(),
     lockdown: parseLockdown(readLockdown()),
   };
 }

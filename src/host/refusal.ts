@@ -19,7 +19,7 @@ export interface RefusedHost {
   /** Those of CAP_BPF and CAP_PERFMON that are missing; none where CAP_SYS_ADMIN stands for them. */
   readonly missing: readonly Capability[];
   readonly userNamespace: boolean;
-  /** Whether a seccomp filter is on this process. */
+  /** Whether a seccomp filter refuses bpf(2). */
   readonly filtered: boolean;
   readonly lockdown: Lockdown | undefined;
 }
@@ -82,7 +82,7 @@ function permission(host: RefusedHost): readonly string[] {
   }
   const causes: string[] = [];
   if (userNamespace) causes.push(`in a user namespace, ${OUT_OF_USER_NAMESPACE}`);
-  if (filtered) causes.push(`a seccomp filter is on this process: ${LET_BPF_THROUGH}`);
+  if (filtered) causes.push(`a seccomp filter refuses bpf(2): ${LET_BPF_THROUGH}`);
   if (lockdown === "confidentiality") causes.push(UNLOCK);
   return causes.length > 0 ? causes : [
     "the process has the capabilities: a security module (SELinux, AppArmor, BPF LSM), or the " +

@@ -79,21 +79,36 @@ Deno.test("doctor --json says the same to programs", async () => {
   );
 });
 
+/** A seccomp filter that refuses a system call, or none. */
+function belowSeccomp(refused: string): Inside {
+  return [Deno.execPath(), "run", "-A", "test/programs/below_seccomp.ts", refused];
+}
+
 const NO_CGROUP2 = inMounts(`
   awk '$3 == "cgroup2" { print $2 }' /proc/mounts | while read -r folder; do umount -l "$folder"; done
 `);
 
+type Losses = readonly (readonly [item: string, found: RegExp, loss: RegExp])[];
+
+/** Of a user who has CAP_BPF and CAP_PERFMON alone. */
+const LESS: Losses = [
+  ["CAP_SYS_PTRACE", /^not given$/, /process\.executable\.path/],
+  ["CAP_DAC_READ_SEARCH", /^not given$/, /OTEL_SERVICE_NAME/],
+  ["CAP_SYS_ADMIN", /^not given$/, /other network namespaces/],
+];
+
 /** Places in which a run works, with less or with all. */
-const WORKING: readonly (readonly [
-  name: string,
-  inside: Inside,
-  blemishes: readonly (readonly [item: string, found: RegExp, loss: RegExp])[],
-])[] = [
-  ["another user, with CAP_BPF and CAP_PERFMON", await asNobody(["bpf", "perfmon"]), [
-    ["CAP_SYS_PTRACE", /^not given$/, /process\.executable\.path/],
-    ["CAP_DAC_READ_SEARCH", /^not given$/, /OTEL_SERVICE_NAME/],
-    ["CAP_SYS_ADMIN", /^not given$/, /other network namespaces/],
-  ]],
+const WORKING: readonly (readonly [name: string, inside: Inside, blemishes: Losses])[] = [
+  ["another user, with CAP_BPF and CAP_PERFMON", await asNobody(["bpf", "perfmon"]), LESS],
+  [
+    "another user below a seccomp filter that refuses nothing, to whom root's BPF file system is shut",
+    [
+      ...inMounts("mount -t bpf -o mode=700 bpf /sys/fs/bpf"),
+      ...await asNobody(["bpf", "perfmon"]),
+      ...belowSeccomp(""),
+    ],
+    LESS,
+  ],
   [
     "/proc with hidepid, for another user",
     [
@@ -148,13 +163,6 @@ function withJit(value: string, release: string): Inside {
   `);
 }
 
-const BELOW_SECCOMP: Inside = [
-  Deno.execPath(),
-  "run",
-  "-A",
-  join(REPOSITORY, "test/programs/without_bpf.ts"),
-];
-
 /** Places in which none works: what doctor says, and what a run says. */
 const BROKEN: readonly (readonly [
   name: string,
@@ -172,13 +180,22 @@ const BROKEN: readonly (readonly [
     /^tcpspan: cannot .*: Operation not permitted\n(.*\n)* {2}-> in a user namespace, .*\n$/,
   ],
   [
+    "a user namespace below a seccomp filter that refuses nothing",
+    ["unshare", "--user", "--map-root-user", ...belowSeccomp("")],
+    [
+      ["user namespace", /^not the host's$/, /outside of it/],
+      ["capture", /: Operation not permitted/, /^in a user namespace, [^\n]*$/],
+    ],
+    /^tcpspan: cannot .*: Operation not permitted\n(.*\n)* {2}-> in a user namespace, .*\n$/,
+  ],
+  [
     "a seccomp filter that refuses bpf(2)",
-    BELOW_SECCOMP,
+    belowSeccomp("bpf"),
     [
       ["seccomp filter", /^one that refuses bpf\(2\)$/, /--cap-add=BPF,PERFMON/],
-      ["capture", /: Operation not permitted/, /^a seccomp filter is on this process: /],
+      ["capture", /: Operation not permitted/, /^a seccomp filter refuses bpf\(2\): /],
     ],
-    /^tcpspan: cannot .*: Operation not permitted\n(.*\n)* {2}-> a seccomp filter is on .*\n$/,
+    /^tcpspan: cannot .*: Operation not permitted\n(.*\n)* {2}-> a seccomp filter refuses .*\n$/,
   ],
   [
     "no object file",
