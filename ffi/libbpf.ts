@@ -38,6 +38,14 @@ const symbols = {
   bpf_map__max_entries: { parameters: ["pointer"], result: "u32" },
   /** `int bpf_map__reuse_fd(struct bpf_map *map, int fd)` */
   bpf_map__reuse_fd: { parameters: ["pointer", "i32"], result: "i32" },
+  /**
+   * `int bpf_map_create(enum bpf_map_type map_type, const char *map_name, __u32 key_size,
+   * __u32 value_size, __u32 max_entries, const struct bpf_map_create_opts *opts)`
+   */
+  bpf_map_create: {
+    parameters: ["u32", "pointer", "u32", "u32", "u32", "pointer"],
+    result: "i32",
+  },
   /** `int bpf_obj_pin(int fd, const char *pathname)` */
   bpf_obj_pin: { parameters: ["i32", "buffer"], result: "i32" },
   /** `int bpf_obj_get(const char *pathname)` */

@@ -83,6 +83,18 @@ export function pin(fd: number, path: string): void {
   if (code < 0) throw new SystemError(`cannot pin ${path}`, -code);
 }
 
+/** Pins a map of four bytes and takes it away again. @throws {SystemError} if that cannot be */
+export function tryPin(path: string): void {
+  const fd = libbpf().bpf_map_create(BPF_MAP_TYPE_ARRAY, null, 4, 4, 1, null);
+  if (fd < 0) throw new SystemError("cannot make a map", -fd);
+  try {
+    pin(fd, path);
+    removePin(path);
+  } finally {
+    libc().close(fd);
+  }
+}
+
 /** A descriptor of what is pinned, closed when disposed of. */
 export class Pinned implements Disposable {
   readonly fd: number;
@@ -102,6 +114,7 @@ export class Pinned implements Disposable {
 // struct bpf_map_info, include/uapi/linux/bpf.h
 const MAP_INFO = { size: 24, type: 0, valueSize: 12, maxEntries: 16 } as const;
 const BPF_MAP_TYPE_HASH = 1;
+const BPF_MAP_TYPE_ARRAY = 2;
 
 /** What a map is. */
 export interface MapInfo {

@@ -6,8 +6,10 @@ import {
   makeFolder,
   pin,
   Pinned,
+  removeFolder,
   removePin,
   statusOf,
+  tryPin,
 } from "../../ffi/pinned.ts";
 import { HostError, messageOf, UsageError } from "../errors.ts";
 import { STATE_ID } from "../record_layout.ts";
@@ -27,6 +29,7 @@ import {
 } from "./pin_folder.ts";
 
 const OTHERS_WRITE = 0o022;
+const PROBE = "probe"; // no name of a state
 
 /**
  * `PATH/STATE/NAME`: maps by their names, rings with their sizes, links with their generations, in a
@@ -49,24 +52,32 @@ export class Pin implements Disposable {
    * @throws {UsageError} if nothing can be pinned there, {HostError} if another process holds it
    */
   static open(path: string): Pin {
-    const attempt = `cannot pin to ${path}`;
-    try {
-      if (!isBpfFileSystem(exists(path) ? path : dirname(path))) {
-        throw new UsageError(
-          `${attempt}: it is in no BPF file system: ` +
-            `name a folder in one, or mount one: mount -t bpf bpf /sys/fs/bpf`,
-        );
-      }
-      if (!exists(path)) makeFolder(path);
+    return attempting(path, (attempt) => {
+      if (!requireBpfFileSystem(path, attempt)) makeFolder(path);
       requireSafe(path, attempt);
       using resources = new DisposableStack();
       resources.use(lock(path, attempt));
       for (const state of states(path)) prepare(join(path, state)); // before anything is attached
       return new Pin(path, resources.move());
-    } catch (error) {
-      if (error instanceof UsageError || error instanceof HostError) throw error;
-      throw new UsageError(`${attempt}: ${messageOf(error)}`);
-    }
+    });
+  }
+
+  /**
+   * Pins something, and leaves all as it was.
+   * @throws {UsageError} and {HostError} as `open`, {SystemError} if the kernel refuses to pin, without
+   * which a run goes on
+   */
+  static probe(path: string): void {
+    using stack = new DisposableStack();
+    attempting(path, (attempt) => {
+      if (!requireBpfFileSystem(path, attempt)) {
+        makeFolder(path);
+        stack.defer(() => removeFolder(path));
+      }
+      requireSafe(path, attempt);
+      stack.use(lock(path, attempt));
+    });
+    tryPin(join(path, PROBE));
   }
 
   /**
@@ -148,8 +159,29 @@ function prepare(folder: string): void {
   else remove(folder);
 }
 
+/** What opening a pin fails with is an error for its user. @throws {UsageError}, {HostError} */
+function attempting<Result>(path: string, act: (attempt: string) => Result): Result {
+  const attempt = `cannot pin to ${path}`;
+  try {
+    return act(attempt);
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof HostError) throw error;
+    throw new UsageError(`${attempt}: ${messageOf(error)}`);
+  }
+}
+
+/** @returns whether `path` itself is there. @throws {UsageError} if it is in no BPF file system */
+function requireBpfFileSystem(path: string, attempt: string): boolean {
+  const isThere = exists(path);
+  if (isBpfFileSystem(isThere ? path : dirname(path))) return isThere;
+  throw new UsageError(
+    `${attempt}: it is in no BPF file system: ` +
+      `name a folder in one, or mount one: mount -t bpf bpf /sys/fs/bpf`,
+  );
+}
+
 /** In a BPF file system anyone may make folders. @throws {UsageError} if others can touch this one */
-export function requireSafe(path: string, attempt: string): void {
+function requireSafe(path: string, attempt: string): void {
   const { isFolder, owner, mode } = statusOf(path);
   const isSafe = isFolder && (owner === 0 || owner === Deno.uid()) && (mode & OTHERS_WRITE) === 0;
   if (isSafe) return;

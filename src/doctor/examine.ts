@@ -78,7 +78,7 @@ function checkSurroundings(settings: RunSettings, loads: boolean): HostCheck[] {
     checkSeccompFilter(readProc("self/status"), !loads && refusesBpf()),
     checkProcessVisibility(mounts, mayTrace),
     checkCgroup2(mounts),
-    pin === undefined ? checkBpfFileSystem(mounts) : tryPin(pin),
+    pin === undefined || !loads ? checkBpfFileSystem(mounts) : tryPin(pin),
     checkLibseccomp(),
   ];
 }
