@@ -1,10 +1,11 @@
 /** The destinations that a run would send to, opened and asked. */
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { SessionBatch } from "../batch.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
-import { messageOf, missingPackage, UsageError } from "../errors.ts";
 import type { ExporterContext, ExportOutcome } from "../exporter.ts";
 import type { HostCheck } from "../host/check.ts";
+import { SpoolFolder } from "../queue/spool_folder.ts";
+import { failureOf } from "./failure.ts";
 
 /** What one destination is tried with. */
 export type ProbeContext = Omit<ExporterContext, "id" | "stop" | "reloading">;
@@ -21,7 +22,7 @@ export async function tryExporters(
     const folder = type.queue(settings).storage?.folder;
     return folder === undefined ? [] : [{ id, folder: resolve(context.baseDirectory, folder) }];
   });
-  return [...items, ...folders.map(({ id, folder }) => tryFolder(id, folder))];
+  return [...items, ...folders.map(({ id, folder }) => tryQueue(id, folder))];
 }
 
 async function tryExporter(
@@ -50,9 +51,7 @@ async function tryExporter(
       await exporter.shutdown();
     }
   } catch (error) {
-    if (error instanceof UsageError) return { name, result: "no", found: error.message };
-    const found = missingPackage(error) ?? `unexpected failure: ${messageOf(error)}`;
-    return { name, result: "no", found };
+    return failureOf(name, error);
   }
 }
 
@@ -76,32 +75,13 @@ function describe(id: string, outcome: ExportOutcome): Omit<HostCheck, "name"> {
   }
 }
 
-/** Makes something in the folder of a queue, or where that would be made, and removes it. */
-function tryFolder(id: string, folder: string): HostCheck {
+/** Whether sessions could wait on disk. */
+function tryQueue(id: string, folder: string): HostCheck {
   const name = `queue of ${id}`;
   try {
-    Deno.removeSync(Deno.makeTempDirSync({ dir: existing(folder), prefix: "tcpspan-doctor-" }));
+    SpoolFolder.probe(folder, id);
     return { name, result: "ok", found: `can keep sessions in ${folder}` };
   } catch (error) {
-    return {
-      name,
-      result: "no",
-      found: `cannot write to ${folder}: ${messageOf(error)}`,
-      advice:
-        `give tcpspan's user a folder that it can write to: exporters.${id}.sending_queue.storage`,
-    };
-  }
-}
-
-/** The folder, or the nearest above it that is there. */
-function existing(folder: string): string {
-  try {
-    Deno.statSync(folder);
-    return folder;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound && dirname(folder) !== folder) {
-      return existing(dirname(folder));
-    }
-    throw error;
+    return failureOf(name, error);
   }
 }

@@ -6,6 +6,7 @@ import { isSystemError, systemReason } from "../system_error.ts";
 const MODE = 0o700;
 const OTHERS_MAY_WRITE = 0o022;
 const STICKY = 0o1000;
+const LOCK = "lock";
 const SEGMENT = /^(\d{16})\.seg$/;
 const LARGEST_NUMBER = 9e15; // exact as a number
 
@@ -27,14 +28,26 @@ export class SpoolFolder implements Disposable {
    * @throws {UsageError} if it cannot be used
    */
   constructor(storage: string, exporter: string) {
-    // an id may be any text without spaces, `..` for one
-    this.path = join(storage, encodeURIComponent(exporter.toWellFormed()).replace(/^\./, "%2E"));
+    this.path = pathOf(storage, exporter);
     try {
       makeFolder(storage);
       this.#lock = this.#enter();
     } catch (error) {
       if (!isSystemError(error)) throw error;
       throw new UsageError(`cannot use ${this.path}: ${reasonOf(error, storage)}`);
+    }
+  }
+
+  /** For `doctor`: makes and locks it, and takes away again what that made. @throws as the constructor */
+  static probe(storage: string, exporter: string): void {
+    const path = pathOf(storage, exporter);
+    const made = [join(path, LOCK), path, storage].filter((each) => !isThere(each));
+    let entered: SpoolFolder | undefined;
+    try {
+      entered = new SpoolFolder(storage, exporter);
+    } finally {
+      for (const each of made) if (isThere(each)) Deno.removeSync(each);
+      entered?.[Symbol.dispose]();
     }
   }
 
@@ -57,7 +70,7 @@ export class SpoolFolder implements Disposable {
       const isOurs = number <= LARGEST_NUMBER;
       if (isOurs) this.#next = Math.max(this.#next, number + 1);
       if (isOurs && isFile) segments.push(join(this.path, name));
-      else if (name !== "lock" && name !== "delivered") others.push(join(this.path, name));
+      else if (name !== LOCK && name !== "delivered") others.push(join(this.path, name));
     }
     return { segments: segments.sort(), others: others.sort() };
   }
@@ -93,13 +106,27 @@ export class SpoolFolder implements Disposable {
           `chown it to user ${Deno.uid()}, chmod it to 700`,
       );
     }
-    const path = join(this.path, "lock");
+    const path = join(this.path, LOCK);
     const lock = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
     if (lock.tryLockSync(true)) return lock;
     lock.close();
     throw new UsageError(
       `cannot use ${this.path}: another tcpspan uses it: stop it, or name another folder`,
     );
+  }
+}
+
+function pathOf(storage: string, exporter: string): string {
+  // an id may be any text without spaces, `..` for one
+  return join(storage, encodeURIComponent(exporter.toWellFormed()).replace(/^\./, "%2E"));
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound); // there for all that is known
   }
 }
 

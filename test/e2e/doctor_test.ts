@@ -301,13 +301,21 @@ Deno.test("doctor --config opens files, folders and modules, and leaves nothing 
 exporters:
   file/new: { path: ${folder.path}/new.jsonl, sending_queue: { storage: ${folder.path}/queue } }
   file/kept: { path: ${kept}, append: false }
+  file/homeless:
+    path: ${folder.path}/new.jsonl
+    sending_queue: { storage: ${folder.path}/nowhere/queue }
   file/nowhere: { path: ${folder.path}/nowhere/spans.jsonl }
   good: { module: ${folder.path}/module.ts, export: Good }
   bad: { module: ${folder.path}/nowhere.ts, export: Bad }
   stdout: {}
 `;
   const report = await examine({ config });
-  assert.deepEqual(blemishes(report), ["no: exporter file/nowhere", "no: exporter bad"]);
+  assert.deepEqual(blemishes(report), [
+    "no: exporter file/nowhere",
+    "no: exporter bad",
+    "no: queue of file/homeless",
+  ]);
+  assert.match(itemOf(report, "queue of file/homeless").found, /there is no folder .*: create it/);
   assert.match(itemOf(report, "exporter file/nowhere").found, /there is no folder/);
   assert.match(itemOf(report, "exporter bad").found, /cannot load .*nowhere\.ts/);
   assert.match(itemOf(report, "queue of file/new").found, /can keep sessions in/);

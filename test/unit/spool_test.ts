@@ -1,11 +1,11 @@
 /** A spool's promises: what was appended is taken, after whatever happened to its files. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { UsageError } from "../../src/errors.ts";
 import { SpoolFolder } from "../../src/queue/spool_folder.ts";
 import {
   crash,
   drain,
+  EXPORTER,
   FOLDER,
   names,
   numbers,
@@ -270,10 +270,12 @@ Deno.test("two users of one spool: the second is refused, until the first has go
   await using folder = await makeTempFolder();
   const first = openSpool(folder.path);
   const path = join(folder.path, FOLDER);
-  assert.throws(() => openSpool(folder.path), {
+  const refusal = {
     name: "UsageError",
     message: `cannot use ${path}: another tcpspan uses it: stop it, or name another folder`,
-  });
+  };
+  assert.throws(() => SpoolFolder.probe(folder.path, EXPORTER), refusal);
+  assert.throws(() => openSpool(folder.path), refusal);
   await first.spool.close();
   await openSpool(folder.path).spool.close();
 });
@@ -286,6 +288,23 @@ Deno.test("each exporter has a folder of its own, whatever its id is", async () 
   assert.equal(new Set(paths).size, ids.length);
   for (const path of paths) assert.equal(join(path, ".."), folder.path);
   for (const each of folders) each[Symbol.dispose]();
+});
+
+const entries = (path: string) => Array.from(Deno.readDirSync(path), ({ name }) => name).sort();
+
+Deno.test("SpoolFolder.probe() leaves nothing, and a spool that is there as it is", async () => {
+  await using folder = await makeTempFolder();
+  const storage = join(folder.path, "storage");
+  SpoolFolder.probe(storage, EXPORTER);
+  assert.deepEqual(entries(folder.path), []);
+  const { spool } = openSpool(storage);
+  spool.append(sessions(1, 3), "drop_newest");
+  await spool.close();
+  const before = entries(join(storage, FOLDER));
+  SpoolFolder.probe(storage, EXPORTER);
+  assert.deepEqual(entries(join(storage, FOLDER)), before);
+  await using after = openSpool(storage);
+  assert.deepEqual(drain(after.spool), numbers(1, 3));
 });
 
 for (
@@ -330,14 +349,15 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`a storage ${name} is refused`, async () => {
+  Deno.test(`a storage ${name} is refused, and a probe of it, which leaves nothing`, async () => {
     await using folder = await makeTempFolder();
     const storage = make(folder.path);
-    assert.throws(() => openSpool(storage), (error) => {
-      assert.ok(error instanceof UsageError);
-      assert.equal(error.message, `cannot use ${join(storage, FOLDER)}: ${reason(folder.path)}`);
-      return true;
-    });
+    const before = entries(folder.path);
+    const message = `cannot use ${join(storage, FOLDER)}: ${reason(folder.path)}`;
+    const refusal = { name: "UsageError", message };
+    assert.throws(() => SpoolFolder.probe(storage, EXPORTER), refusal);
+    assert.deepEqual(entries(folder.path), before);
+    assert.throws(() => openSpool(storage), refusal);
   });
 }
 
