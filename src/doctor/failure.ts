@@ -13,3 +13,11 @@ export function failureOf(name: string, error: unknown): HostCheck {
     : missingPackage(error) ?? `unexpected failure: ${messageOf(error)}`;
   return { name, result: "no", found };
 }
+
+/** Aborts after `ms` milliseconds, with a {@linkcode HostError} that says so. */
+export function deadline(ms: number): AbortSignal {
+  const controller = new AbortController();
+  // holds the program, which else ends in the middle of what never settles
+  setTimeout(() => controller.abort(new HostError(`no answer within ${ms / 1000} s`)), ms);
+  return controller.signal;
+}

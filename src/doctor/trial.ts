@@ -1,4 +1,5 @@
 /** What a run would do, done for real: programs loaded and attached, and a session seen. */
+import { unlessAborted } from "../abort.ts";
 import { SessionBatch } from "../batch.ts";
 import { missingCapabilities } from "../capabilities.ts";
 import { Capture } from "../capture/capture.ts";
@@ -8,7 +9,7 @@ import { ITERATORS } from "../capture/iterators.ts";
 import { HostError, messageOf } from "../errors.ts";
 import { HOOKS } from "../host.ts";
 import type { HostCheck } from "../host/check.ts";
-import { splitAdvice } from "../host/host_error.ts";
+import { deadline, failureOf } from "./failure.ts";
 import { OwnSession } from "./own_session.ts";
 
 const PATIENCE_MS = 5000;
@@ -32,12 +33,7 @@ export async function tryCapture(options: CaptureOptions): Promise<Trial> {
     items.push({ name: CAPTURE, result: "ok", found: "loaded and attached" });
     items.push(...partsOf(capture));
   } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    return {
-      items: [{ name: CAPTURE, result: "no", ...splitAdvice(error.message) }],
-      loads: false,
-      session: undefined,
-    };
+    return { items: [failureOf(CAPTURE, error)], loads: false, session: undefined };
   }
   const { item, session } = await trySession();
   return { items: [...items, item], loads: true, session };
@@ -86,33 +82,39 @@ async function trySession(): Promise<{ item: HostCheck; session: SessionBatch | 
       "run doctor with -A to see one",
     );
   }
+  const patience = deadline(PATIENCE_MS);
   try {
     using own = new OwnSession();
-    const session = await see(own);
+    const session = await see(own, patience);
     if (session === undefined) {
       return told("no", `made, and not seen in ${PATIENCE_MS / 1000} s`, REPORT);
     }
     const wrong = own.differences(session.at(0));
     if (wrong.length > 0) return { ...told("no", wrong.join("; "), REPORT), session };
-    return { item: { name: SESSION, result: "ok", found: "seen, and all as it was" }, session };
+    const found = "seen; process, bytes and times are right";
+    return { item: { name: SESSION, result: "ok", found }, session };
   } catch (error) {
-    if (error instanceof HostError) return told("no", error.message, REPORT);
-    return told("without", `cannot make one on loopback: ${messageOf(error)}`, "ip link set lo up");
+    if (error instanceof HostError && error !== patience.reason) {
+      return { item: { advice: REPORT, ...failureOf(SESSION, error) }, session: undefined };
+    }
+    return told("without", `cannot make one on loopback: ${messageOf(error)}`, LOOPBACK);
   }
 }
 
 const REPORT = "report it, with all that doctor says";
+const LOOPBACK = "loopback may be down: ip link set lo up\n" +
+  "or a firewall may drop what is sent on it: nft list ruleset";
 
 /** The client's end, alone in its batch; undefined if it does not come. */
-async function see(own: OwnSession): Promise<SessionBatch | undefined> {
+async function see(own: OwnSession, patience: AbortSignal): Promise<SessionBatch | undefined> {
   const stop = new AbortController();
   await using capture = await Capture.open({
     remotePorts: [own.port],
     ownTraffic: true,
     existing: false,
-    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(PATIENCE_MS)]),
+    signal: AbortSignal.any([stop.signal, patience]),
   });
-  const played = own.play();
+  const played = unlessAborted(own.play(), patience);
   played.catch(() => stop.abort()); // nothing will come
   let seen: SessionBatch | undefined;
   for await (using batch of capture) {

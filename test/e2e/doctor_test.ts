@@ -89,6 +89,13 @@ const NO_CGROUP2 = inMounts(`
   awk '$3 == "cgroup2" { print $2 }' /proc/mounts | while read -r folder; do umount -l "$folder"; done
 `);
 
+const DROPPING = `
+  set -e
+  ip link set lo up
+  nft 'add table ip t; add chain ip t c { type filter hook input priority 0; policy drop; }'
+  exec "$@"
+`;
+
 type Losses = readonly (readonly [item: string, found: RegExp, loss: RegExp])[];
 
 /** Of a user who has CAP_BPF and CAP_PERFMON alone. */
@@ -133,6 +140,11 @@ const WORKING: readonly (readonly [name: string, inside: Inside, blemishes: Loss
   ["a network namespace without loopback", ["unshare", "--net"], [
     ["a session of its own", /Network is unreachable/, /ip link set lo up/],
   ]],
+  [
+    "a network namespace whose firewall drops what is sent on loopback",
+    ["unshare", "--net", "sh", "-c", DROPPING, "sh"],
+    [["a session of its own", /on loopback: no answer within 5 s$/, /lo up\n.*nft list ruleset$/]],
+  ],
   [
     "a time namespace",
     ["unshare", "--time", "--boottime=100000", "--fork"],
