@@ -9,6 +9,7 @@ import type { ModuleSettings } from "./settings.ts";
 import { toWholeMicroseconds } from "./span.ts";
 
 const EXPORT_TIMEOUT_MS = 30_000;
+const NOT_ASKED = "loaded; its endpoint was not asked"; // some throw on an empty array
 
 /** @throws {UsageError} if the module does not bring a SpanExporter */
 export async function openModule(
@@ -39,7 +40,7 @@ export class ModuleExporter implements Exporter {
   }
 
   async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
-    if (batch.length === 0) return { status: "success" }; // some throw on an empty array
+    if (batch.length === 0) return { status: "success", message: NOT_ASKED };
     const spans = Array.from(
       batch,
       (session) => toWholeMicroseconds(this.#context.toSpan(session)),

@@ -1,16 +1,15 @@
 /** The destinations that a run would send to, opened and asked. */
 import { resolve } from "node:path";
+import { unlessAborted } from "../abort.ts";
 import { SessionBatch } from "../batch.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
 import type { ExporterContext, ExportOutcome } from "../exporter.ts";
 import type { HostCheck } from "../host/check.ts";
 import { SpoolFolder } from "../queue/spool_folder.ts";
-import { failureOf } from "./failure.ts";
+import { deadline, failureOf, LIMIT_MS } from "./failure.ts";
 
 /** What one destination is tried with. */
 export type ProbeContext = Omit<ExporterContext, "id" | "stop" | "reloading">;
-
-const NEVER = new AbortController().signal; // each exporter has a timeout of its own
 
 /** Whether sessions could go to each of `exporters`; none are sent. */
 export async function tryExporters(
@@ -38,7 +37,8 @@ async function tryExporter(
     warn: (message) => warn(`${id}: ${message}`),
     stop: () => {},
   };
-  try {
+  const end = deadline(LIMIT_MS);
+  const attempt = async (): Promise<HostCheck> => {
     if (type.probe !== undefined) {
       await type.probe(settings, own);
       return { name, result: "ok", found: "can be written to" };
@@ -46,10 +46,13 @@ async function tryExporter(
     const exporter = await type.open(settings, own);
     try {
       const nothing = new SessionBatch(new Uint8Array());
-      return { name, ...describe(id, await exporter.export(nothing, NEVER)) };
+      return { name, ...describe(id, await exporter.export(nothing, end)) };
     } finally {
       await exporter.shutdown();
     }
+  };
+  try {
+    return await unlessAborted(attempt(), end);
   } catch (error) {
     return failureOf(name, error);
   }

@@ -3,6 +3,9 @@ import { HostError, messageOf, missingPackage, UsageError } from "../errors.ts";
 import type { HostCheck } from "../host/check.ts";
 import { splitAdvice } from "../host/host_error.ts";
 
+/** Milliseconds that a part which is not tcpspan's own may take. */
+export const LIMIT_MS = 10_000;
+
 /** The item of what `error` ended: a part that fails takes no other with it. */
 export function failureOf(name: string, error: unknown): HostCheck {
   if (error instanceof UsageError || error instanceof HostError) {

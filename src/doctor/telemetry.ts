@@ -1,8 +1,9 @@
 /** Whether a run could send and show metrics of its own. */
-import { UsageError } from "../errors.ts";
+import { unlessAborted } from "../abort.ts";
 import type { HostCheck } from "../host/check.ts";
+import { deadline, failureOf, LIMIT_MS } from "./failure.ts";
 import { Metrics, type MetricsContext } from "../run/metrics.ts";
-import type { RunSettings } from "../settings.ts";
+import type { RunSettings, TelemetrySettings } from "../settings.ts";
 
 /** Opens what `telemetry` asks for, and closes it again; nothing where it asks for nothing. */
 export async function tryTelemetry(
@@ -11,11 +12,20 @@ export async function tryTelemetry(
 ): Promise<HostCheck[]> {
   if (settings.telemetry === undefined) return [];
   const name = "telemetry";
-  try {
+  const attempt = async () => {
     await using _opened = await new Metrics(context).open(settings);
-    return [{ name, result: "ok", found: "ready" }];
+  };
+  try {
+    await unlessAborted(attempt(), deadline(LIMIT_MS));
+    return [{ name, result: "ok", found: describe(settings.telemetry) }];
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    return [{ name, result: "no", found: error.message }];
+    return [failureOf(name, error)];
   }
+}
+
+function describe({ otlp, prometheus }: TelemetrySettings): string {
+  return [
+    prometheus && `the page can have port ${prometheus.port} of ${prometheus.host}`,
+    otlp && `the receiver of ${otlp.exporter.id} was not asked to take metrics`,
+  ].filter((part) => part !== undefined).join("; ");
 }

@@ -7,7 +7,13 @@ import { freePort } from "./nginx.ts";
 import { asNobody, inMounts, type Inside, WITHOUT_PROC } from "./places.ts";
 import { Process } from "./process.ts";
 import { startReceiver } from "./receiver.ts";
-import { environment, REPOSITORY, runTcpspan, startTcpspan } from "./tcpspan.ts";
+import {
+  environment,
+  REPOSITORY,
+  runTcpspan,
+  startTcpspan,
+  type TcpspanOptions,
+} from "./tcpspan.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 
 /** What `doctor --json` prints. */
@@ -23,7 +29,7 @@ interface Report {
 }
 
 async function examine(
-  options: { readonly inside?: Inside; readonly config?: string } = {},
+  options: Pick<TcpspanOptions, "inside" | "config" | "permissions"> = {},
 ): Promise<Report> {
   const { status, stdout, stderr } = await runTcpspan(["doctor", "--json"], options);
   assert.equal(stderr, "");
@@ -318,17 +324,24 @@ exporters:
     sending_queue: { storage: ${folder.path}/nowhere/queue }
   file/nowhere: { path: ${folder.path}/nowhere/spans.jsonl }
   good: { module: ${folder.path}/module.ts, export: Good }
+  endless: { module: ${folder.path}/module.ts, export: Endless }
   bad: { module: ${folder.path}/nowhere.ts, export: Bad }
   stdout: {}
 `;
   const report = await examine({ config });
   assert.deepEqual(blemishes(report), [
     "no: exporter file/nowhere",
+    "no: exporter endless",
     "no: exporter bad",
     "no: queue of file/homeless",
   ]);
   assert.match(itemOf(report, "queue of file/homeless").found, /there is no folder .*: create it/);
   assert.match(itemOf(report, "exporter file/nowhere").found, /there is no folder/);
+  assert.equal(
+    itemOf(report, "exporter good").found,
+    "loaded; its endpoint was not asked",
+  );
+  assert.equal(itemOf(report, "exporter endless").found, "no answer within 10 s");
   assert.match(itemOf(report, "exporter bad").found, /cannot load .*nowhere\.ts/);
   assert.match(itemOf(report, "queue of file/new").found, /can keep sessions in/);
   const left = Array.from(Deno.readDirSync(folder.path), ({ name }) => name).sort();
@@ -341,7 +354,37 @@ export class Good {
   export(_spans: unknown, done: (result: { code: number }) => void) { done({ code: 0 }); }
   shutdown() { return Promise.resolve(); }
 }
+export class Endless extends Good {
+  shutdown() { return new Promise(() => {}); }
+}
 `;
+
+Deno.test("doctor --config: packages that were not downloaded: what needs them says so, all else is there", async () => {
+  const config = `
+telemetry: { prometheus: { listen: "127.0.0.1:${freePort()}" } }
+exporters: { otlp: { endpoint: "http://127.0.0.1:${freePort()}", protocol: http/json } }
+`;
+  const inside: Inside = [...inMounts(""), "env", "DENO_DIR=/mnt"];
+  const report = await examine({ inside, config, permissions: ["-A", "--cached-only"] });
+  assert.deepEqual(blemishes(report), ["no: exporter otlp", "no: telemetry"]);
+  for (const name of ["exporter otlp", "telemetry"]) {
+    assert.match(itemOf(report, name).found, /^cannot load npm:.*deno install --frozen/);
+  }
+  assert.notEqual(report.session, null);
+});
+
+Deno.test("doctor --config says what it tried of telemetry", async () => {
+  await using receiver = startReceiver(freePort());
+  const port = freePort();
+  const config = `
+telemetry: { otlp: {}, prometheus: { listen: "127.0.0.1:${port}" } }
+exporters: { otlp: { endpoint: "http://127.0.0.1:${receiver.port}" } }
+`;
+  assert.equal(
+    itemOf(await examine({ config }), "telemetry").found,
+    `the page can have port ${port} of 127.0.0.1; the receiver of otlp was not asked to take metrics`,
+  );
+});
 
 Deno.test("doctor --config tells of a pin that cannot be, and of cgroups that cannot be excluded", async () => {
   const config = `
