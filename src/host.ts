@@ -11,6 +11,7 @@ import {
 } from "./capabilities.ts";
 import { HostError, messageOf } from "./errors.ts";
 import type { HostCheck } from "./host/check.ts";
+import { withAdvice } from "./host/host_error.ts";
 import { checkJit, readJit } from "./host/jit.ts";
 import { checkKernel, kernelRelease } from "./host/kernel_release.ts";
 import { checkLockdown, readLockdown } from "./host/lockdown.ts";
@@ -67,7 +68,7 @@ export function requireHost(): void {
   if (missing === undefined) return;
   const { name, found, advice } = missing;
   const what = `cannot trace here: ${name}: ${found}`;
-  throw new HostError(advice === undefined ? what : `${what}; ${advice}`);
+  throw new HostError(withAdvice(what, advice?.split("\n") ?? []));
 }
 
 let present: readonly Hook[] | undefined;
@@ -91,7 +92,7 @@ function checkPrivileges(): HostCheck {
     result: "no",
     found: `user id ${Deno.uid()} may not load tracing programs, for want of ${lacking}`,
     advice: Deno.uid() === 0
-      ? `give this root ${lacking}, or CAP_SYS_ADMIN: containers drop them`
+      ? `give this root ${lacking}, or CAP_SYS_ADMIN; a container: --cap-add=BPF,PERFMON`
       : `run tcpspan as root: sudo deno run -A mod.ts, or give it ${lacking}: see docs/security.md`,
   };
 }

@@ -15,9 +15,12 @@ const ADVICE = "  -> ";
 export function hostError(error: LibbpfError | SystemError): HostError {
   const lines = error.message.split("\n");
   const advice = explainRefusal({ errno: error.errno, lines }, readHost());
-  return new HostError([...lines, ...advice.map((line) => `${ADVICE}${line}`)].join("\n"), {
-    cause: error,
-  });
+  return new HostError(withAdvice(error.message, advice), { cause: error });
+}
+
+/** A message with what to do, each way on a line behind it. */
+export function withAdvice(found: string, advice: readonly string[]): string {
+  return [found, ...advice.map((line) => `${ADVICE}${line}`)].join("\n");
 }
 
 /** The message of such an error in two parts. */

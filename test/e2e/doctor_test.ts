@@ -220,19 +220,19 @@ const BROKEN: readonly (readonly [
     "no object file",
     inMounts(`mount -t tmpfs tmpfs '${REPOSITORY}/bpf'`),
     [["kernel program", /bpf\/tcpspan\.bpf\.o: No such file/, /deno task generate/]],
-    /^tcpspan: cannot trace here: kernel program: .*: No such file or directory; take .*\n$/,
+    /^tcpspan: cannot trace here: kernel program: .*: No such file or directory\n {2}-> take .*\n$/,
   ],
   [
     "25 open files",
     ["prlimit", "--nofile=25"],
     [["open files", /^at most 25, of which \d+ are left: tracing takes 40$/, /ulimit -n 1024/]],
-    /^tcpspan: cannot trace here: open files: at most 25, .*; raise the limit: ulimit -n 1024 .*\n$/,
+    /^tcpspan: cannot trace here: open files: at most 25, .*\n {2}-> raise the limit: ulimit -n 1024 .*\n$/,
   ],
   [
     "Linux 5.15 without JIT compiler",
     withJit("0", "5.15.0-91-generic"),
     [["BPF JIT compiler", /^off, and the BPF interpreter .* gives wrong rows$/, /5\.19 or later/]],
-    /^tcpspan: cannot trace here: BPF JIT compiler: off, .*bpf_jit_enable=1; or use Linux 5\.19 or later\n$/,
+    /^tcpspan: cannot trace here: BPF JIT compiler: off, .*\n {2}-> .*bpf_jit_enable=1; or use Linux 5\.19 or later\n$/,
   ],
   [
     "lockdown for confidentiality",
@@ -241,7 +241,7 @@ const BROKEN: readonly (readonly [
       echo 'none integrity [confidentiality]' >/sys/kernel/security/lockdown
     `),
     [["kernel lockdown", /^confidentiality: /, /lockdown=integrity/]],
-    /^tcpspan: cannot trace here: kernel lockdown: confidentiality: .*; start the kernel with .*\n$/,
+    /^tcpspan: cannot trace here: kernel lockdown: confidentiality: .*\n {2}-> start the kernel with .*\n$/,
   ],
 ];
 
