@@ -22,7 +22,7 @@ import { type Trial, tryCapture } from "./trial.ts";
 /** What doctor found. */
 export interface Examination {
   readonly items: readonly HostCheck[];
-  /** Whether capture works. */
+  /** Whether sessions are seen, whatever else does not work. */
   readonly traces: boolean;
   /** Whether a run with these settings would work. */
   readonly usable: boolean;
@@ -65,7 +65,8 @@ export async function examine(
   });
   const telemetry = await tryTelemetry(settings, { baseDirectory, env });
   const items = [...host, ...destinations, ...telemetry];
-  return { items, traces: works(host), usable: works(items), session };
+  const traces = loads && (session !== undefined || works(tried));
+  return { items, traces, usable: works(items), session };
 }
 
 /** What else decides how much a run can tell. @param loads whether programs could be loaded */

@@ -25,7 +25,7 @@ export function describeItems(items: readonly HostCheck[]): string {
 /** The last line. */
 export function describeVerdict({ traces, usable }: Examination): string {
   if (usable) return "tcpspan can trace here\n";
-  if (traces) return "tcpspan can trace here, but not deliver all that it is told to\n";
+  if (traces) return "tcpspan can trace here, but not all works: see each no\n";
   return "tcpspan cannot trace here\n";
 }
 

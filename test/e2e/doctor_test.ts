@@ -465,6 +465,8 @@ exporters: { stdout: }
   const free = await examine({ config: config(`127.0.0.1:${freePort()}`) });
   assert.deepEqual(blemishes(free), []);
   await using _running = await startTcpspan([], { config: config(`127.0.0.1:${freePort()}`) });
+  const shown = await runTcpspan(["doctor"], { config: config(`127.0.0.1:${port}`) });
+  assert.match(shown.stdout, /\n\ntcpspan can trace here, but not all works: see each no\n$/);
   const report = await examine({ config: config(`127.0.0.1:${port}`) });
   assert.deepEqual(blemishes(report), ["no: BPF file system", "no: telemetry"]);
   assert.match(
