@@ -12,7 +12,7 @@ import type { HostCheck } from "../host/check.ts";
 import { deadline, failureOf } from "./failure.ts";
 import { OwnSession } from "./own_session.ts";
 
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 10_000; // a starved host has taken more than five seconds
 const CAPTURE = "capture";
 const SESSION = "a session of its own";
 
