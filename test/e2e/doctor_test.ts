@@ -132,6 +132,7 @@ const WORKING: readonly (readonly [name: string, inside: Inside, blemishes: Loss
     [
       ["CAP_SYS_PTRACE", /^not given$/, /./],
       ["/proc", /hidepid=/, /other users' processes/],
+      ["entering other network namespaces (CAP_SYS_ADMIN and CAP_SYS_PTRACE)", /./, /no role/],
     ],
   ],
   ["/proc with hidepid, for root", inMounts("mount -t proc -o hidepid=2 proc /proc"), []],
