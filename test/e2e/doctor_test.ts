@@ -150,7 +150,7 @@ const WORKING: readonly (readonly [name: string, inside: Inside, blemishes: Loss
   [
     "a network namespace whose firewall drops what is sent on loopback",
     ["unshare", "--net", "sh", "-c", DROPPING, "sh"],
-    [["a session of its own", /on loopback: no answer within 5 s$/, /lo up\n.*nft list ruleset$/]],
+    [["a session of its own", /on loopback: no answer within 10 s$/, /lo up\n.*nft list ruleset$/]],
   ],
   [
     "a time namespace",
