@@ -40,8 +40,8 @@ static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
 static struct socket *(*bpf_sock_from_file)(struct file *file) = (void *)162;
 
 /*
- * Counters of loops have 64 bits: verifiers before 5.16 forget the value of a
- * smaller one that is spilled to the stack, and find the loop to be endless.
+ * Counters of loops have 64 bits: verifiers up to early 5.15 forget the value of
+ * a smaller one that is spilled to the stack, and find the loop to be endless.
  */
 
 /* Where the running kernel has a field, and how large it has a type. */

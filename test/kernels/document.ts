@@ -18,7 +18,10 @@ const HEAD = [
 export function document(outcomes: readonly Outcome[], before: string, qemu: string): string {
   const rows = new Map(rowsOf(before));
   for (const outcome of outcomes) rows.set(nameOf(outcome.boot), rowOf(outcome));
-  const table = BOOTS.map((boot) => rows.get(nameOf(boot))).filter((row) => row !== undefined);
+  const own = [...rows.keys()].filter((name) => BOOTS.every((boot) => nameOf(boot) !== name));
+  const table = [...own, ...BOOTS.map(nameOf)].sort(bySeries).flatMap((name) =>
+    rows.get(name) ?? []
+  );
   return [
     "# Kernels",
     "",
@@ -38,15 +41,20 @@ export function document(outcomes: readonly Outcome[], before: string, qemu: str
     "- _runs skipped_: in 400 sessions whose packets arrive on other CPUs (RPS), how often the kernel",
     "  skipped a program because it was interrupted by itself. Each end has to be reported all the same,",
     "  or counted as unseen, which 8 of the 800 may be.",
-    "- Debian has no 5.15 any more.",
+    "- Debian has no 5.15: that kernel was built from source. `--kernel FILE` boots one's own.",
     "",
   ].join("\n");
 }
 
 /** The rows of the table in `text`, by their first cells. */
 function rowsOf(text: string): [string, string][] {
-  const rows = text.split("\n").filter((line) => line.startsWith("| "));
+  const rows = text.split("\n").filter((line) => /^\| \d/.test(line));
   return rows.map((row) => [row.split("|")[1]?.trim() ?? "", row]);
+}
+
+function bySeries(one: string, other: string): number {
+  const [a, b] = [one, other].map((name) => name.split(/[. ]/).map(Number));
+  return (a?.[0] ?? 0) - (b?.[0] ?? 0) || (a?.[1] ?? 0) - (b?.[1] ?? 0);
 }
 
 function rowOf({ boot, version, results, faults, date }: Outcome): string {

@@ -20,8 +20,9 @@ export interface Variant {
 export interface Boot {
   /** The first numbers of its version, such as `6.1`. */
   readonly series: string;
-  /** Debian's suite that has it. */
+  /** Debian's suite that has it; or the path of a kernel of one's own. */
   readonly suite: string;
+  readonly isFile?: true;
   readonly architecture: Architecture;
   readonly variant?: Variant;
   /** Where tcpspan must not start: what it has to say. */
@@ -51,7 +52,7 @@ const ON_6_1 = { series: "6.1", suite: "bookworm-security", architecture: "amd64
 const ON_6_12 = { series: "6.12", suite: "trixie-security", architecture: "amd64" } as const;
 const BACKPORTS = { suite: "trixie-backports", architecture: "amd64" } as const;
 
-/** All of them, the oldest first. Debian has no 5.15. */
+/** All of them, the oldest first. */
 export const BOOTS: readonly Boot[] = [
   { ...ON_5_10, refusal: /Linux 5\.10\.\S+ is too old/ },
   ON_6_1,
@@ -74,6 +75,12 @@ export const BOOTS: readonly Boot[] = [
   { ...BACKPORTS, series: "7.2" },
   { ...BACKPORTS, series: "7.3" },
 ];
+
+/** A kernel of one's own, for this machine's architecture; it tells its series itself. */
+export function ownKernel(path: string): Boot {
+  const architecture = Deno.build.arch === "aarch64" ? "arm64" : "amd64";
+  return { series: "own", suite: path, isFile: true, architecture };
+}
 
 /** A boot in few words, for messages. */
 export function nameOf({ series, architecture, variant }: Boot): string {

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { run } from "./cache.ts";
 import { document } from "./document.ts";
 import { GuestImage } from "./guest_image.ts";
-import { type Architecture, type Boot, BOOTS, nameOf } from "./kernels.ts";
+import { type Architecture, type Boot, BOOTS, nameOf, ownKernel } from "./kernels.ts";
 import { type Outcome, play } from "./outcome.ts";
 import { PROGRAMS } from "./qemu.ts";
 
@@ -18,6 +18,7 @@ Debian, and its packages qemu-system-x86 and qemu-system-arm.
   --only NAME,…  some of them, such as '6.1,6.1 JIT off'
   --arch ARCH    those of one architecture
   --write        writes the rows of docs/kernels.md; prints the table otherwise
+  --kernel FILE  a kernel of one's own, instead of Debian's
   --list         prints the names of what there is
   -h, --help     this text
 `;
@@ -29,6 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
     options: {
       only: { type: "string" },
       arch: { type: "string" },
+      kernel: { type: "string" },
       write: { type: "boolean" },
       list: { type: "boolean" },
       help: { type: "boolean", short: "h" },
@@ -41,9 +43,12 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(`kernels: cannot boot ${unknown}: there is none of this name; see --list`);
     return 2;
   }
-  const boots = BOOTS.filter((boot) =>
-    names.includes(nameOf(boot)) && (values.arch === undefined || values.arch === boot.architecture)
-  );
+  const boots = values.kernel !== undefined
+    ? [ownKernel(values.kernel)]
+    : BOOTS.filter((boot) =>
+      names.includes(nameOf(boot)) &&
+      (values.arch === undefined || values.arch === boot.architecture)
+    );
   if (boots.length === 0) {
     console.error("kernels: nothing to boot: --arch is amd64 or arm64, and leaves none of --only");
     return 2;

@@ -13,8 +13,9 @@ const LATER = { part: /\(Linux 6\.3\)$/, reason: "this kernel does not have it",
 
 /** What a guest told, and whether that is as it has to be. */
 export interface Outcome {
+  /** With the series that the kernel tells, where it is one's own. */
   readonly boot: Boot;
-  /** Of the kernel's package. */
+  /** Of the kernel's package; of one's own kernel its release. */
   readonly version: string;
   readonly results: readonly Result[];
   /** Empty if all is right. */
@@ -63,16 +64,24 @@ export async function play(
   }
   stop?.throwIfAborted();
   const seconds = Math.round((performance.now() - began) / 1000);
-  const faults = faultsOf(boot, results, lines);
+  const release = results.find((result) => result.kind === "host")?.release;
+  const booted = boot.isFile ? { ...boot, series: seriesOf(release) } : boot;
+  const faults = faultsOf(booted, results, lines);
   if (timeout.aborted) faults.push(`it did not end within ${TIMEOUT_MS / 60_000} minutes`);
   const date = new Date().toISOString().slice(0, 10);
-  return { boot, version, results, faults, seconds, date, log };
+  return { boot: booted, version: version ?? release ?? "", results, faults, seconds, date, log };
 }
 
-/** The newest kernel of the boot's series. */
+/** As 5.15 of 5.15.100. */
+function seriesOf(release = ""): string {
+  return /^\d+\.\d+/.exec(release)?.[0] ?? "own";
+}
+
+/** One's own kernel, or the newest of the boot's series. */
 async function kernelOf(
-  { series, suite: name, architecture }: Boot,
-): Promise<{ path: string; version: string }> {
+  { series, suite: name, isFile, architecture }: Boot,
+): Promise<{ path: string; version?: string }> {
+  if (isFile) return { path: name };
   const suite = await Suite.open(name, architecture);
   const kernel = await newest(suite, series, architecture);
   const folder = await suite.unpack(kernel, "*/vmlinuz*");
