@@ -83,7 +83,9 @@ export const SESSIONS_CHECKS: readonly Check[] = [
       const client = await Deno.connect({ hostname: "127.0.0.1", port });
       await receive(client, 3); // two bytes stay unread: the close is a reset
       client.close();
-      assert.ok(await trace.until(2, hasPort(port)), "no report while the socket is held");
+      // where the kernel skips the program at the end, only the close of the socket tells of it
+      const isReported = await trace.until(2, hasPort(port));
+      assert.ok(isReported || trace.losses().skippedRuns > 0, "no report while the socket is held");
       const pid = Number(await Deno.readTextFile("/tmp/sender"));
       Deno.kill(pid, "SIGKILL");
       const { server } = await trace.pair(port);
