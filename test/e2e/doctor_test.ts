@@ -321,7 +321,7 @@ exporters:
   file/new: { path: ${folder.path}/new.jsonl, sending_queue: { storage: ${folder.path}/queue } }
   file/kept: { path: ${kept}, append: false }
   file/homeless:
-    path: ${folder.path}/new.jsonl
+    path: ${folder.path}/homeless.jsonl
     sending_queue: { storage: ${folder.path}/nowhere/queue }
   file/nowhere: { path: ${folder.path}/nowhere/spans.jsonl }
   good: { module: ${folder.path}/module.ts, export: Good }
