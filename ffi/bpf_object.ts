@@ -1,6 +1,6 @@
 /** An eBPF object file in the kernel: its programs, its maps, its variables. */
 import { Btf } from "./btf.ts";
-import { libbpf, LibbpfError, LibbpfMessages, RefusedProgram } from "./libbpf.ts";
+import { libbpf, LibbpfError, libbpfFailure, LibbpfMessages, RefusedProgram } from "./libbpf.ts";
 import { errorText, lastErrno, SystemError, toCString } from "./libc.ts";
 import { Walk } from "./walk.ts";
 
@@ -22,7 +22,7 @@ export class BpfObject implements Disposable {
   constructor(elf: Uint8Array<ArrayBuffer>) {
     using messages = new LibbpfMessages();
     const handle = libbpf().bpf_object__open_mem(elf, BigInt(elf.length), null);
-    if (handle === null) throw failure("cannot read the BPF object", lastErrno(), messages);
+    if (handle === null) throw libbpfFailure("cannot read the BPF object", lastErrno(), messages);
     this.#handle = handle;
   }
 
@@ -30,14 +30,14 @@ export class BpfObject implements Disposable {
   setMaxEntries(map: string, entries: number): void {
     using messages = new LibbpfMessages();
     const code = libbpf().bpf_map__set_max_entries(this.#map(map), entries);
-    if (code < 0) throw failure(`cannot resize map ${map}`, -code, messages);
+    if (code < 0) throw libbpfFailure(`cannot resize map ${map}`, -code, messages);
   }
 
   /** Has `load()` take a map that exists instead of making one; its kind has to be the same. */
   reuseMap(map: string, fd: number): void {
     using messages = new LibbpfMessages();
     const code = libbpf().bpf_map__reuse_fd(this.#map(map), fd);
-    if (code < 0) throw failure(`cannot take over the map ${map}`, -code, messages);
+    if (code < 0) throw libbpfFailure(`cannot take over the map ${map}`, -code, messages);
   }
 
   /** Leaves a program out of `load()` and `attach()`. */
@@ -64,7 +64,7 @@ export class BpfObject implements Disposable {
     using messages = new LibbpfMessages();
     const code = libbpf().bpf_object__load(this.#open());
     if (code >= 0) return;
-    const error = failure("cannot load the BPF program", -code, messages);
+    const error = libbpfFailure("cannot load the BPF program", -code, messages);
     const program = messages.refusedProgram();
     if (program === undefined) throw error;
     throw new RefusedProgram(error.message, -code, program, errorText(-code));
@@ -74,7 +74,7 @@ export class BpfObject implements Disposable {
   attach(program: string): number {
     using messages = new LibbpfMessages();
     const link = libbpf().bpf_program__attach(this.#program(program));
-    if (link === null) throw failure(`cannot attach ${program}`, lastErrno(), messages);
+    if (link === null) throw libbpfFailure(`cannot attach ${program}`, lastErrno(), messages);
     this.#links.push(link);
     return libbpf().bpf_link__fd(link);
   }
@@ -83,7 +83,7 @@ export class BpfObject implements Disposable {
   attachIterator(program: string): void {
     using messages = new LibbpfMessages();
     const link = libbpf().bpf_program__attach_iter(this.#program(program), null);
-    if (link === null) throw failure(`cannot attach ${program}`, lastErrno(), messages);
+    if (link === null) throw libbpfFailure(`cannot attach ${program}`, lastErrno(), messages);
     using onFailure = new DisposableStack();
     onFailure.defer(() => libbpf().bpf_link__destroy(link));
     Walk.of(libbpf().bpf_link__fd(link))[Symbol.dispose]();
@@ -174,11 +174,4 @@ export class BpfObject implements Disposable {
     }
     return program;
   }
-}
-
-function failure(attempt: string, errno: number, messages: LibbpfMessages): LibbpfError {
-  const system = new SystemError(attempt, errno);
-  const summary = messages.summary();
-  const message = summary === "" ? system.message : `${system.message}\n  ${summary}`;
-  return new LibbpfError(message, { errno });
 }

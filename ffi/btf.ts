@@ -1,6 +1,6 @@
 /** Type information (BTF) of the running kernel and of object files. */
-import { libbpf, LibbpfError, LibbpfMessages } from "./libbpf.ts";
-import { cString, lastErrno, SystemError, toCString } from "./libc.ts";
+import { libbpf, LibbpfError, libbpfFailure, LibbpfMessages } from "./libbpf.ts";
+import { cString, lastErrno, toCString } from "./libc.ts";
 
 // include/uapi/linux/btf.h
 const KIND = { INT: 1, ARRAY: 3, STRUCT: 4, ENUM: 6, TYPEDEF: 8, VAR: 14, DATASEC: 15 } as const;
@@ -31,10 +31,7 @@ export class Btf implements Disposable {
     using messages = new LibbpfMessages();
     const handle = libbpf().btf__load_vmlinux_btf();
     if (handle === null) {
-      const errno = lastErrno();
-      const { message } = new SystemError("cannot read the kernel's BTF", errno);
-      const summary = messages.summary();
-      throw new LibbpfError(summary === "" ? message : `${message}\n  ${summary}`, { errno });
+      throw libbpfFailure("cannot read the kernel's BTF", lastErrno(), messages);
     }
     return new Btf(handle, true);
   }

@@ -1,5 +1,5 @@
 /** libbpf 1.x: its symbols, and its messages. */
-import { cString, libc } from "./libc.ts";
+import { cString, errorText, libc } from "./libc.ts";
 
 const symbols = {
   /** `const char *libbpf_version_string(void)` */
@@ -213,6 +213,17 @@ const SAYS_NOTHING = [
 /** The lines that say why something failed. */
 export function tellingLines(lines: readonly string[]): string[] {
   return lines.filter((line) => !SAYS_NOTHING.some((pattern) => pattern.test(line)));
+}
+
+/** What failed, with the system's words and the lines that tell why. @param errno positive */
+export function libbpfFailure(
+  attempt: string,
+  errno: number,
+  messages: LibbpfMessages,
+): LibbpfError {
+  const summary = messages.summary();
+  const message = `${attempt}: ${errorText(errno)}`;
+  return new LibbpfError(summary === "" ? message : `${message}\n  ${summary}`, { errno });
 }
 
 /** Version of the library that is loaded, as `v1.1`. */
