@@ -32,8 +32,9 @@ export class Walk implements Disposable {
     }
   }
 
-  /** Goes on to the end. @throws {SystemError} */
+  /** Goes on to the end, and is closed then. @throws {SystemError} */
   finish(): void {
+    using _owned = this;
     while (this.next(CHUNK) > 0);
   }
 

@@ -16,7 +16,7 @@ import { Pace } from "./pace.ts";
 import { RingReader } from "./ring_reader.ts";
 import { Selection } from "./selection.ts";
 import { EVER, type WaitingReports } from "./waiting_reports.ts";
-import { finish, walksElsewhere, walksHere } from "./walks.ts";
+import { walksElsewhere, walksHere } from "./walks.ts";
 import { WallClock } from "./wall_clock.ts";
 
 /**
@@ -285,11 +285,11 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     await settled();
     if (this.#disposed) return;
     try {
-      for (const walk of walksHere(program, "count")) finish(walk);
+      for (const walk of walksHere(program, "count")) walk.finish();
       const others = walksElsewhere(program, "count");
       let next: IteratorResult<Walk, boolean> | undefined;
       while (this.#missing() > 0 && !this.#hurried && !(next = others.next()).done) {
-        finish(next.value);
+        next.value.finish();
       }
       this.#unseen = Math.max(0, this.#missing());
       this.#unseenAtMost = next?.value !== true;

@@ -47,14 +47,8 @@ export function seed(program: KernelProgram): void {
   const others = () => otherNamespaces().next().value !== undefined;
   if (mayEnter ? isBlind : others()) program.goWithout("namespaces", "Operation not permitted");
   for (const walks of [walksHere(program, "seed"), walksElsewhere(program, "seed")]) {
-    for (const walk of walks) finish(walk);
+    for (const walk of walks) walk.finish();
   }
-}
-
-/** Goes on with a walk that writes nothing to its end, and disposes of it. */
-export function finish(walk: Walk): void {
-  using owned = walk;
-  owned.finish();
 }
 
 /** Those that this process can see, which takes CAP_SYS_PTRACE for those of others. */
