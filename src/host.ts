@@ -17,6 +17,7 @@ import { checkKernel, kernelRelease } from "./host/kernel_release.ts";
 import { checkLockdown, readLockdown } from "./host/lockdown.ts";
 import { checkObjectFile } from "./host/object_file.ts";
 import { checkOpenFiles, NEEDED_DESCRIPTORS } from "./host/open_files.ts";
+import { KERNEL_WITH_BTF } from "./host/refusal.ts";
 
 const BTF_FOLDER = "/sys/kernel/btf";
 const BTF = `${BTF_FOLDER}/vmlinux`;
@@ -109,8 +110,7 @@ function checkBtf(): HostCheck {
       name,
       result: "no",
       found: `no ${BTF}`,
-      advice: "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as those of current " +
-        "distributions are",
+      advice: KERNEL_WITH_BTF,
     };
   }
   try {

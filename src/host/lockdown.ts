@@ -23,6 +23,10 @@ export function parseLockdown(text: string | undefined): Lockdown | undefined {
   return word === "none" || word === "integrity" || word === "confidentiality" ? word : undefined;
 }
 
+/** What to do. */
+export const LESS_LOCKDOWN =
+  "start the kernel with lockdown=integrity, or without lockdown=, in its command line";
+
 /** @param text as {@linkcode readLockdown} has it */
 export function checkLockdown(text: string | undefined): HostCheck {
   const name = "kernel lockdown";
@@ -34,6 +38,6 @@ export function checkLockdown(text: string | undefined): HostCheck {
     name,
     result: "no",
     found: "confidentiality: no program may read the kernel's memory",
-    advice: "start the kernel with lockdown=integrity, or without lockdown=, in its command line",
+    advice: LESS_LOCKDOWN,
   };
 }

@@ -1,6 +1,6 @@
 /** What a refusal of the kernel means on this host, and what to do about it. */
 import type { Capability } from "../capabilities.ts";
-import { LOCKDOWN, type Lockdown } from "./lockdown.ts";
+import { LESS_LOCKDOWN, LOCKDOWN, type Lockdown } from "./lockdown.ts";
 import { MORE_OPEN_FILES } from "./open_files.ts";
 import { LET_BPF_THROUGH } from "./seccomp_filter.ts";
 import { OUT_OF_USER_NAMESPACE } from "./user_namespace.ts";
@@ -96,8 +96,7 @@ const NO_SUCH_HELPER = /(unknown func|cannot use helper) bpf_probe_read_kernel#/
 const TOO_COMPLEX = /too (large|complex|many)|sequence of \d+ jumps/i;
 
 const UNLOCK =
-  `kernel lockdown (${LOCKDOWN}) forbids reading the kernel's memory: start the kernel with ` +
-  "lockdown=integrity, or without lockdown=, in its command line";
+  `kernel lockdown (${LOCKDOWN}) forbids reading the kernel's memory: ${LESS_LOCKDOWN}`;
 
 const NO_BPF = "this kernel has no bpf(2): use one with CONFIG_BPF_SYSCALL=y";
 
@@ -105,8 +104,11 @@ const MEMORY =
   "there is not enough memory for maps: make capture.ring_buffer smaller, or raise the memory " +
   "limit of the container or service";
 
-const BTF = "the kernel's type information is missing or cannot be read: use a kernel built with " +
-  "CONFIG_DEBUG_INFO_BTF=y, as those of current distributions are";
+/** What to do without BTF. */
+export const KERNEL_WITH_BTF =
+  "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as those of current distributions are";
+
+const BTF = `the kernel's type information is missing or cannot be read: ${KERNEL_WITH_BTF}`;
 
 function tooComplex({ release }: RefusedHost): string {
   return `the verifier of Linux ${release} gave up on the program: use a later kernel`;
