@@ -27,14 +27,7 @@ export const HEALTH: Health = {
   uptimeSeconds: 61.25,
   captured: 101,
   sampledOut: 102,
-  losses: {
-    ringFull: 1,
-    storageFailed: 2,
-    overCap: 3,
-    unseen: 4,
-
-    skippedRuns: 5,
-  },
+  losses: { ringFull: 1, storageFailed: 2, overCap: 3, unseen: 4, skippedRuns: 5 },
   ring: { waiting: 2048, size: 16 * 2 ** 20 },
   lagSeconds: 0.125,
   memory: 100 * 2 ** 20,

@@ -52,13 +52,7 @@ function makeQueue(...answers: (ExportOutcome | "never")[]): ExporterQueue {
 Deno.test("HealthMonitor reads what the capture counts", () => {
   const { losses, sampledOut, ring } = new HealthMonitor(makeCapture(), NONE).read();
   assert.deepEqual({ losses, sampledOut, ring }, {
-    losses: {
-      ringFull: 1,
-      storageFailed: 2,
-      overCap: 3,
-      unseen: 4,
-      skippedRuns: 5,
-    },
+    losses: { ringFull: 1, storageFailed: 2, overCap: 3, unseen: 4, skippedRuns: 5 },
     sampledOut: 6,
     ring: { waiting: 7, size: 8 },
   });
