@@ -6,23 +6,23 @@
  *
  * @module
  */
-export { SessionBatch } from "./src/batch.ts";
+export { SessionBatch } from "./src/session/batch.ts";
 export { Capture, capture, type CaptureLosses } from "./src/capture/capture.ts";
 export type { CaptureOptions } from "./src/capture/capture_options.ts";
-export { type Ending, endingOf } from "./src/ending.ts";
-export { HostError } from "./src/errors.ts";
-export { FLAG } from "./src/record_layout.ts";
-export type { SamplingOptions } from "./src/sampling.ts";
+export { type Ending, endingOf } from "./src/session/ending.ts";
+export { HostError } from "./src/messages/errors.ts";
+export { FLAG } from "./src/session/record_layout.ts";
+export type { SamplingOptions } from "./src/ids/sampling.ts";
 export {
   type InitialSequenceNumbers,
   type OwnerSource,
   type Role,
   Session,
   type TcpState,
-} from "./src/session.ts";
+} from "./src/session/session.ts";
 
 if (import.meta.main) {
-  const { main } = await import("./src/main.ts");
+  const { main } = await import("./src/command_line/main.ts");
   const { exporterTypes } = await import("./exporters/registry.ts");
   Deno.exit(await main(Deno.args, exporterTypes));
 }

@@ -1,6 +1,6 @@
 /** What kernel programs take: bpf(2), BPF_ENABLE_STATS. */
 import { check, libc } from "../ffi/libc.ts";
-import { readProc } from "../src/procfs.ts";
+import { readProc } from "../src/host/procfs.ts";
 
 const BPF_STATS_RUN_TIME = 0;
 const LIBBPF = {

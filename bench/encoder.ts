@@ -6,12 +6,12 @@
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import { TraceRequestEncoder } from "../exporters/otlp/protobuf/request.ts";
-import type { SessionBatch } from "../src/batch.ts";
-import { IdHasher } from "../src/ids.ts";
-import { ParentRule } from "../src/parent.ts";
-import { PortRange } from "../src/port_range.ts";
-import { ProcessResources } from "../src/resource.ts";
-import { SpanMapper } from "../src/span.ts";
+import type { SessionBatch } from "../src/session/batch.ts";
+import { IdHasher } from "../src/ids/ids.ts";
+import { ParentRule } from "../src/span/parent.ts";
+import { PortRange } from "../src/host/client_ports.ts";
+import { ProcessResources } from "../src/span/resource.ts";
+import { SpanMapper } from "../src/span/span.ts";
 import { encoderBatches } from "./encoder_sessions.ts";
 import { type Figure, measureWays, printFigures, printMachine } from "./micro.ts";
 

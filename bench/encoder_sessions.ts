@@ -1,7 +1,7 @@
 /** Batches to measure the encoder with, as busy hosts have them. */
 import { constants } from "node:os";
-import { SessionBatch } from "../src/batch.ts";
-import { FLAG, RECORD, ROLE } from "../src/record_layout.ts";
+import { SessionBatch } from "../src/session/batch.ts";
+import { FLAG, RECORD, ROLE } from "../src/session/record_layout.ts";
 import { makeRecord, type RecordFields } from "../test/fixtures.ts";
 
 const SESSIONS = 4096; // as many as the otlp exporter sends at once

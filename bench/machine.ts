@@ -1,6 +1,6 @@
 /** What the figures were measured on. */
 import { libbpfVersion } from "../ffi/libbpf.ts";
-import { readProc } from "../src/procfs.ts";
+import { readProc } from "../src/host/procfs.ts";
 import { VERSION } from "../src/version.ts";
 import { run } from "../test/kernel/host.ts";
 import { bpfStatsEnabledElsewhere } from "./bpf_stats.ts";

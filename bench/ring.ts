@@ -7,7 +7,7 @@ import { closeSync, openSync } from "node:fs";
 import { libc } from "../ffi/libc.ts";
 import { Mapping } from "../ffi/mapping.ts";
 import { Ring } from "../ffi/ring.ts";
-import { RECORD } from "../src/record_layout.ts";
+import { RECORD } from "../src/session/record_layout.ts";
 import { makeRecord } from "../test/fixtures.ts";
 import { type Figure, measureWays, printFigures, printMachine } from "./micro.ts";
 

@@ -5,13 +5,13 @@
 import { CsvFormat } from "../exporters/stdout/csv.ts";
 import { JsonFormat } from "../exporters/stdout/json.ts";
 import { TableFormat } from "../exporters/stdout/table.ts";
-import type { SessionBatch } from "../src/batch.ts";
-import { IdHasher } from "../src/ids.ts";
-import { ParentRule } from "../src/parent.ts";
-import { PortRange } from "../src/port_range.ts";
-import { ProcessResources } from "../src/resource.ts";
-import type { Session } from "../src/session.ts";
-import { SpanMapper } from "../src/span.ts";
+import type { SessionBatch } from "../src/session/batch.ts";
+import { IdHasher } from "../src/ids/ids.ts";
+import { ParentRule } from "../src/span/parent.ts";
+import { PortRange } from "../src/host/client_ports.ts";
+import { ProcessResources } from "../src/span/resource.ts";
+import type { Session } from "../src/session/session.ts";
+import { SpanMapper } from "../src/span/span.ts";
 import { encoderBatches } from "./encoder_sessions.ts";
 import { type Figure, measureWays, printFigures, printMachine } from "./micro.ts";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { TextLineStream } from "../test/lines.ts";
 import { Process, until } from "../test/e2e/process.ts";
 import { startTcpspan } from "../test/e2e/tcpspan.ts";
-import { readProcLink } from "../src/procfs.ts";
+import { readProcLink } from "../src/host/procfs.ts";
 import { sleep } from "./sleep.ts";
 import { cpuNs } from "./usage.ts";
 

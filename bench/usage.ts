@@ -1,6 +1,6 @@
 /** What a process takes of the machine. */
 import { check, libc } from "../ffi/libc.ts";
-import { readProc } from "../src/procfs.ts";
+import { readProc } from "../src/host/procfs.ts";
 import { bpfRunTimeNs } from "./bpf_stats.ts";
 
 /** Until now. */

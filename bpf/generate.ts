@@ -1,7 +1,7 @@
 /**
  * Builds the kernel program and, from the object's BTF, the record's layout for TypeScript.
  *
- *     deno task generate           # writes bpf/tcpspan.bpf.o and src/record_layout.ts
+ *     deno task generate           # writes bpf/tcpspan.bpf.o and src/session/record_layout.ts
  *     deno task generate --check   # compares instead, and fails on a difference
  */
 import { createHash } from "node:crypto";
@@ -9,7 +9,7 @@ import { BpfObject } from "../ffi/bpf_object.ts";
 import type { Btf } from "../ffi/btf.ts";
 
 const OBJECT = new URL("tcpspan.bpf.o", import.meta.url);
-const LAYOUT = new URL("../src/record_layout.ts", import.meta.url);
+const LAYOUT = new URL("../src/session/record_layout.ts", import.meta.url);
 
 async function build(): Promise<Uint8Array<ArrayBuffer>> {
   const output = await Deno.makeTempFile({ suffix: ".bpf.o" });
@@ -151,7 +151,7 @@ const source = layout(elf);
 if (Deno.args.includes("--check")) {
   const stale = [
     ...(equal(elf, await Deno.readFile(OBJECT)) ? [] : ["bpf/tcpspan.bpf.o"]),
-    ...(source === await Deno.readTextFile(LAYOUT) ? [] : ["src/record_layout.ts"]),
+    ...(source === await Deno.readTextFile(LAYOUT) ? [] : ["src/session/record_layout.ts"]),
   ];
   if (stale.length > 0) {
     console.error(`not what the sources give: ${stale.join(", ")}; run \`deno task generate\``);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
  * The record of a session that ended, or is still open: the one definition of
- * its layout. src/record_layout.ts is generated from it, through the object's BTF.
+ * its layout. src/session/record_layout.ts is generated from it, through the object's BTF.
  *
  * Multi-byte fields are in the host's byte order, addresses in network order.
  * Times are CLOCK_BOOTTIME in nanoseconds; 0 is "never seen".

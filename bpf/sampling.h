@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
  * Which sessions are kept, by their trace ids, so that both ends and all hosts
- * keep the same. The ids are those of src/ids.ts, made of what src/session.ts
+ * keep the same. The ids are those of src/ids/ids.ts, made of what src/session/session.ts
  * calls established and joinable; test/kernel/sampling_test.ts compares.
  */
 #ifndef TCPSPAN_SAMPLING_H
@@ -109,7 +109,7 @@ static __always_inline bool is_sampled(struct sock *sk, const struct tcp_sock *t
 }
 
 /*
- * Whether src/ending.ts may find a failure: it does in all that this lets
+ * Whether src/session/ending.ts may find a failure: it does in all that this lets
  * through but a few, and never in the rest.
  */
 static __always_inline bool may_have_failed(const struct sock *sk, const struct tcp_sock *tp)

@@ -3,9 +3,9 @@
  * and a line in `exporters/registry.ts`.
  */
 import type * as z from "zod";
-import type { SessionBatch } from "./batch.ts";
-import type { Session } from "./session.ts";
-import type { SpanSource } from "./span_sink.ts";
+import type { SessionBatch } from "./session/batch.ts";
+import type { Session } from "./session/session.ts";
+import type { SpanSource } from "./span/span_sink.ts";
 import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 

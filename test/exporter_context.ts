@@ -1,13 +1,13 @@
 /** What exporters are given, for tests of one exporter alone. */
 import type { ExporterContext, Spans } from "../src/exporter.ts";
-import { IdHasher } from "../src/ids.ts";
-import { ParentRule } from "../src/parent.ts";
-import { PortRange } from "../src/port_range.ts";
-import { ProcessResources } from "../src/resource.ts";
-import type { SamplingOptions } from "../src/sampling.ts";
-import { SampledTraceStates } from "../src/trace_states.ts";
-import { SpanMapper } from "../src/span.ts";
-import type { SpanSource } from "../src/span_sink.ts";
+import { IdHasher } from "../src/ids/ids.ts";
+import { ParentRule } from "../src/span/parent.ts";
+import { PortRange } from "../src/host/client_ports.ts";
+import { ProcessResources } from "../src/span/resource.ts";
+import type { SamplingOptions } from "../src/ids/sampling.ts";
+import { SampledTraceStates } from "../src/span/trace_states.ts";
+import { SpanMapper } from "../src/span/span.ts";
+import type { SpanSource } from "../src/span/span_sink.ts";
 import { toTestSpan } from "./otlp_spans.ts";
 
 /** A context that makes test spans and keeps the warnings. */

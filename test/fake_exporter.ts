@@ -1,6 +1,6 @@
 /** An exporter for the tests of its queue. */
 import assert from "node:assert/strict";
-import type { SessionBatch } from "../src/batch.ts";
+import type { SessionBatch } from "../src/session/batch.ts";
 import type { Exporter, ExportOutcome } from "../src/exporter.ts";
 
 /** Taken. */

@@ -6,9 +6,9 @@
  *     makeSession({ local_address: "2001:db8::1", peer_address: "2001:db8::2" });
  *     makeBatch({ owner_pid: 1 }, { owner_pid: 2 });
  */
-import { SessionBatch } from "../src/batch.ts";
-import { FLAG, OWNER, RECORD, ROLE, TEXT_LENGTH } from "../src/record_layout.ts";
-import { Session, TCP_STATES, type TcpState } from "../src/session.ts";
+import { SessionBatch } from "../src/session/batch.ts";
+import { FLAG, OWNER, RECORD, ROLE, TEXT_LENGTH } from "../src/session/record_layout.ts";
+import { Session, TCP_STATES, type TcpState } from "../src/session/session.ts";
 
 const AF_INET = 2; // include/linux/socket.h
 const AF_INET6 = 10;

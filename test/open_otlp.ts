@@ -2,10 +2,10 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { otlpExporter } from "../exporters/otlp/otlp.ts";
 import { otlpSettings } from "../exporters/otlp/settings.ts";
-import type { SessionBatch } from "../src/batch.ts";
+import type { SessionBatch } from "../src/session/batch.ts";
 import type { ExportOutcome } from "../src/exporter.ts";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
-import type { Session } from "../src/session.ts";
+import type { Session } from "../src/session/session.ts";
 import { makeContext, makeSpanMapper } from "./exporter_context.ts";
 
 const spans = makeSpanMapper();

@@ -2,7 +2,7 @@
 import { SpanKind, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
-import type { Session } from "../src/session.ts";
+import type { Session } from "../src/session/session.ts";
 
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
 const SCOPE = {

@@ -1,10 +1,10 @@
 /** A spool at work in a folder of the test's, and the folder after a crash. */
 import { basename, join } from "node:path";
-import type { SessionBatch } from "../src/batch.ts";
+import type { SessionBatch } from "../src/session/batch.ts";
 import { BatchMemory } from "../src/queue/batch_memory.ts";
 import { newCounters, type QueueCounters } from "../src/queue/counters.ts";
-import { Spool, type Taken } from "../src/queue/spool.ts";
-import { SpoolFolder } from "../src/queue/spool_folder.ts";
+import { Spool, type Taken } from "../src/queue/spool/spool.ts";
+import { SpoolFolder } from "../src/queue/spool/folder.ts";
 import { makeBatch } from "./fixtures.ts";
 
 /** The exporter whose spool it is, and the name of its folder. */

@@ -1,6 +1,6 @@
 /** The `file` exporter: sessions as OTLP JSON lines in a file. */
 import type { ExporterType } from "../../src/exporter.ts";
-import { queueSettings } from "../../src/queue/queue_settings.ts";
+import { queueSettings } from "../../src/queue/settings.ts";
 import type { FileSettings } from "./settings.ts";
 
 /** Writes sessions to a file. */

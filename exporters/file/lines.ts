@@ -3,9 +3,9 @@ import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { Buffer, isAscii } from "node:buffer";
-import type { SessionBatch } from "../../src/batch.ts";
+import type { SessionBatch } from "../../src/session/batch.ts";
 import type { Spans } from "../../src/exporter.ts";
-import { printableJson } from "../../src/printable.ts";
+import { printableJson } from "../../src/messages/printable.ts";
 
 /** Bytes that a line stays under, its end included: the Collector's file receiver reads no more. */
 export const LINE_LIMIT = 1024 * 1024;

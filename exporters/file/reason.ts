@@ -1,7 +1,7 @@
 /** Why a file cannot be written, in words for the user. */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { systemReason } from "../../src/system_error.ts";
+import { systemReason } from "../../src/messages/system_error.ts";
 
 /** Why the file at `path` cannot be opened, and what to do about it. */
 export function openReason(path: string, error: Error): string {

@@ -1,7 +1,7 @@
 /** A file that is put aside when it is full, as lumberjack does it for the Collector. */
 import { basename, dirname, extname, join } from "node:path";
 import { Buffer } from "node:buffer";
-import { isSystemError, systemReason } from "../../src/system_error.ts";
+import { isSystemError, systemReason } from "../../src/messages/system_error.ts";
 
 /** When a file is put aside, and which of those files are kept. */
 export interface Rotation {

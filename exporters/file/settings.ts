@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { integer } from "../../src/config/integer.ts";
 import { section } from "../../src/config/section.ts";
-import { retryOnFailure, sendingQueue } from "../../src/queue/queue_schema.ts";
+import { retryOnFailure, sendingQueue } from "../../src/queue/schema.ts";
 
 const LARGEST = 1_000_000;
 

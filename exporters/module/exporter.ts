@@ -1,7 +1,7 @@
 /** A SpanExporter of OpenTelemetry JS at work. */
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
-import type { SessionBatch } from "../../src/batch.ts";
+import type { SessionBatch } from "../../src/session/batch.ts";
 import type { Exporter, ExporterContext, ExportOutcome, Spans } from "../../src/exporter.ts";
 import { surviveFaults } from "./faults.ts";
 import { firstLine, loadSpanExporter } from "./load.ts";

@@ -1,5 +1,5 @@
 /** Errors that an exporter of others throws where nobody can catch them: in a timer, on a socket. */
-import { messageOf } from "../../src/errors.ts";
+import { messageOf } from "../../src/messages/errors.ts";
 
 const NOTICE_MS = 60_000;
 

@@ -2,8 +2,8 @@
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { nearest } from "../../src/config/nearest.ts";
-import { messageOf, npmFailure, UsageError } from "../../src/errors.ts";
+import { nearest } from "../../src/messages/nearest.ts";
+import { messageOf, npmFailure, UsageError } from "../../src/messages/errors.ts";
 import type { ModuleSettings } from "./settings.ts";
 
 /** What a module exports, under its names. */

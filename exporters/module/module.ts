@@ -1,6 +1,6 @@
 /** The `module` exporter: any SpanExporter of OpenTelemetry JS, by configuration alone. */
 import type { ExporterType } from "../../src/exporter.ts";
-import { queueSettings } from "../../src/queue/queue_settings.ts";
+import { queueSettings } from "../../src/queue/settings.ts";
 import type { ModuleSettings } from "./settings.ts";
 
 /** Hands sessions to a SpanExporter that a module brings. */

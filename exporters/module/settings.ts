@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { orEmpty } from "../../src/config/section.ts";
-import { sendingQueue } from "../../src/queue/queue_schema.ts";
+import { sendingQueue } from "../../src/queue/schema.ts";
 
 const MODULE = "a module such as npm:@opentelemetry/exporter-zipkin@3.1.0 or ./exporter.ts";
 const EXPORT = "the name of the SpanExporter class that the module exports";

@@ -1,4 +1,4 @@
-import { RETRY_ON_FAILURE, SENDING_QUEUE } from "../../src/queue/queue_defaults.ts";
+import { RETRY_ON_FAILURE, SENDING_QUEUE } from "../../src/queue/defaults.ts";
 
 /** Settings of the otlp exporter where nothing is said; times are milliseconds. */
 export const DEFAULTS = {

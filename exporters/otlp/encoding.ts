@@ -6,9 +6,9 @@ import {
   ProtobufTraceSerializer,
 } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
-import type { SessionBatch } from "../../src/batch.ts";
+import type { SessionBatch } from "../../src/session/batch.ts";
 import type { Spans } from "../../src/exporter.ts";
-import type { SpanSource } from "../../src/span_sink.ts";
+import type { SpanSource } from "../../src/span/span_sink.ts";
 import { members } from "./members.ts";
 import { TraceRequestEncoder } from "./protobuf/request.ts";
 

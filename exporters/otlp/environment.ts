@@ -2,8 +2,8 @@
 import { resolve } from "node:path";
 import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
 import { MAX_DURATION } from "../../src/config/limits.ts";
-import { quote } from "../../src/config/quote.ts";
-import { UsageError } from "../../src/errors.ts";
+import { quote } from "../../src/messages/quote.ts";
+import { UsageError } from "../../src/messages/errors.ts";
 import { isHostPort, isHttpUrl, isLoopback } from "./endpoint.ts";
 import { HEADER_NAME, HEADER_VALUE } from "./header.ts";
 import { COMPRESSIONS, type OtlpSettings, PROTOCOLS } from "./settings.ts";

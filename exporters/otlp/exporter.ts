@@ -1,6 +1,6 @@
 /** Encodes batches and hands them to a transport. */
 import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
-import type { SessionBatch } from "../../src/batch.ts";
+import type { SessionBatch } from "../../src/session/batch.ts";
 import type { Exporter, ExportOutcome } from "../../src/exporter.ts";
 import type { OtlpEncoding } from "./encoding.ts";
 import type { Reasons } from "./reason.ts";

@@ -3,7 +3,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import * as zlib from "node:zlib";
 import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
-import { showDuration } from "../../src/messages.ts";
+import { showDuration } from "../../src/messages/words.ts";
 import { classify, type HttpAnswer } from "./http_answer.ts";
 import { Reasons } from "./reason.ts";
 import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transport.ts";

@@ -1,8 +1,8 @@
 /** The otlp exporter: spans to Jaeger, a Collector, or any other OTLP receiver. */
 import { isDeepStrictEqual } from "node:util";
-import { UsageError } from "../../src/errors.ts";
-import { keepSecretHeader, keepSecretsOfUrl } from "../../src/secrets.ts";
-import { queueSettings } from "../../src/queue/queue_settings.ts";
+import { UsageError } from "../../src/messages/errors.ts";
+import { keepSecretHeader, keepSecretsOfUrl } from "../../src/messages/secrets.ts";
+import { queueSettings } from "../../src/queue/settings.ts";
 import type {
   Exporter,
   ExporterContext,

@@ -1,5 +1,5 @@
 /** The texts of reasons: short, printable, and without anything secret. */
-import { withoutSecrets } from "../../src/secrets.ts";
+import { withoutSecrets } from "../../src/messages/secrets.ts";
 import type { TransportOptions } from "./transport.ts";
 
 const MAX_CHARACTERS = 200;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { duration } from "../../src/config/duration.ts";
 import { section } from "../../src/config/section.ts";
-import { retryOnFailure, sendingQueueWith } from "../../src/queue/queue_schema.ts";
+import { retryOnFailure, sendingQueueWith } from "../../src/queue/schema.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { isHostPort, isHttpUrl } from "./endpoint.ts";
 import { HEADER_NAME, HEADER_VALUE } from "./header.ts";

@@ -1,8 +1,8 @@
 /** Reads the certificates and keys that the otlp exporter is told to use. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { resolve } from "node:path";
-import { quote } from "../../src/config/quote.ts";
-import { messageOf, UsageError } from "../../src/errors.ts";
+import { quote } from "../../src/messages/quote.ts";
+import { messageOf, UsageError } from "../../src/messages/errors.ts";
 import type { ResolvedOtlp } from "./environment.ts";
 
 /** What `tls` names, read. Texts are PEM; `cert` and `key` come together or not at all. */

@@ -1,9 +1,9 @@
 /** The columns TIME and TIME(s). */
-import { Run } from "../../src/byte_run.ts";
-import { writeDigits, writeInteger, writeText } from "../../src/digits.ts";
-import { RECORD } from "../../src/record_layout.ts";
-import type { Session } from "../../src/session.ts";
-import { UnixTime } from "../../src/unix_time.ts";
+import { Run } from "../../src/bytes/constant_bytes.ts";
+import { writeDigits, writeInteger, writeText } from "../../src/bytes/digits.ts";
+import { RECORD } from "../../src/session/record_layout.ts";
+import type { Session } from "../../src/session/session.ts";
+import { UnixTime } from "../../src/bytes/unix_time.ts";
 
 const MINUS = 0x2d;
 const POINT = 0x2e;

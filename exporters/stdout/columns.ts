@@ -1,6 +1,6 @@
 /** The values of tcplife's columns, as bytes, before a format lays them out. */
-import { writeDigits, writeInteger, writeText } from "../../src/digits.ts";
-import type { Session } from "../../src/session.ts";
+import { writeDigits, writeInteger, writeText } from "../../src/bytes/digits.ts";
+import type { Session } from "../../src/session/session.ts";
 
 /** More than a row ever has, and what its last copies overwrite: all of its text is bounded. */
 export const ROW_LIMIT = 1024;

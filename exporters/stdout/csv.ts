@@ -1,9 +1,9 @@
 /** The format `csv`: tcplife -s, quoted as RFC 4180 has it, lines ended by LF. */
-import type { SessionBatch } from "../../src/batch.ts";
-import { writeInteger, writeText } from "../../src/digits.ts";
-import { GrowingBuffer } from "../../src/growing_buffer.ts";
-import { printable } from "../../src/printable.ts";
-import type { Session } from "../../src/session.ts";
+import type { SessionBatch } from "../../src/session/batch.ts";
+import { writeInteger, writeText } from "../../src/bytes/digits.ts";
+import { GrowingBuffer } from "../../src/bytes/growing_buffer.ts";
+import { printable } from "../../src/messages/printable.ts";
+import type { Session } from "../../src/session/session.ts";
 import { SecondsSinceFirst, TimeOfDay } from "./clock.ts";
 import {
   ipVersion,

@@ -1,5 +1,5 @@
 /** What the formats of the `stdout` exporter have in common. */
-import type { SessionBatch } from "../../src/batch.ts";
+import type { SessionBatch } from "../../src/session/batch.ts";
 
 /** Sessions as lines of text. */
 export interface StdoutFormat {

@@ -1,6 +1,6 @@
 /** The format `json`: one span a line. */
-import type { SessionBatch } from "../../src/batch.ts";
-import type { SpanSource } from "../../src/span_sink.ts";
+import type { SessionBatch } from "../../src/session/batch.ts";
+import type { SpanSource } from "../../src/span/span_sink.ts";
 import type { StdoutFormat } from "./format.ts";
 import { JsonSpanWriter } from "./json_span.ts";
 

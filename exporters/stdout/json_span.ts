@@ -1,23 +1,23 @@
 /** Spans as lines of JSON. */
 import { type Attributes, SpanKind } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
-import { Run } from "../../src/byte_run.ts";
-import { writeInteger, writeText } from "../../src/digits.ts";
-import { GrowingBuffer } from "../../src/growing_buffer.ts";
-import type { Id } from "../../src/ids.ts";
-import { printableJson } from "../../src/printable.ts";
-import { Rfc3339Writer } from "../../src/rfc3339.ts";
-import type { End, Session } from "../../src/session.ts";
+import { Run } from "../../src/bytes/constant_bytes.ts";
+import { writeInteger, writeText } from "../../src/bytes/digits.ts";
+import { GrowingBuffer } from "../../src/bytes/growing_buffer.ts";
+import type { Id } from "../../src/ids/ids.ts";
+import { printableJson } from "../../src/messages/printable.ts";
+import { Rfc3339Writer } from "../../src/bytes/rfc3339.ts";
+import type { End, Session } from "../../src/session/session.ts";
 import type {
   AttributeKey,
   FixedAttributes,
   FixedText,
   SpanHead,
   SpanSink,
-} from "../../src/span_sink.ts";
-import { SPAN_NAME } from "../../src/span.ts";
-import { UnixTime } from "../../src/unix_time.ts";
-import { hasZone, withZone } from "../../src/zone.ts";
+} from "../../src/span/span_sink.ts";
+import { SPAN_NAME } from "../../src/span/span.ts";
+import { UnixTime } from "../../src/bytes/unix_time.ts";
+import { hasZone, withZone } from "../../src/span/zone.ts";
 import { writePlainComm } from "./columns.ts";
 import { LINE_END } from "./format.ts";
 

@@ -1,10 +1,10 @@
 /** The exporter `stdout`: sessions as tcplife prints them, or as JSON. */
-import type { SessionBatch } from "../../src/batch.ts";
-import { messageOf, UsageError } from "../../src/errors.ts";
+import type { SessionBatch } from "../../src/session/batch.ts";
+import { messageOf, UsageError } from "../../src/messages/errors.ts";
 import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../../src/exporter.ts";
-import { SENDING_QUEUE } from "../../src/queue/queue_defaults.ts";
-import { queueSettings } from "../../src/queue/queue_settings.ts";
-import { writeToStdout } from "../../src/standard_output.ts";
+import { SENDING_QUEUE } from "../../src/queue/defaults.ts";
+import { queueSettings } from "../../src/queue/settings.ts";
+import { writeToStdout } from "./standard_output.ts";
 import { CsvFormat } from "./csv.ts";
 import { DEFAULTS } from "./defaults.ts";
 import type { StdoutFormat } from "./format.ts";

@@ -1,9 +1,9 @@
 /** The formats `table` and `wide`: tcplife's columns, aligned. */
-import type { SessionBatch } from "../../src/batch.ts";
-import { digitCount, writeInteger, writeText } from "../../src/digits.ts";
-import { GrowingBuffer } from "../../src/growing_buffer.ts";
-import { printable } from "../../src/printable.ts";
-import type { Session } from "../../src/session.ts";
+import type { SessionBatch } from "../../src/session/batch.ts";
+import { digitCount, writeInteger, writeText } from "../../src/bytes/digits.ts";
+import { GrowingBuffer } from "../../src/bytes/growing_buffer.ts";
+import { printable } from "../../src/messages/printable.ts";
+import type { Session } from "../../src/session/session.ts";
 import { SecondsSinceFirst, TimeOfDay } from "./clock.ts";
 import {
   ipVersion,

@@ -1,5 +1,5 @@
 /** What a capture is told. */
-import type { SamplingOptions } from "../sampling.ts";
+import type { SamplingOptions } from "../ids/sampling.ts";
 
 /** What to capture. An empty list lets everything through. */
 export interface CaptureOptions {

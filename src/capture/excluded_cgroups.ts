@@ -1,5 +1,5 @@
 /** Cgroups (v2) by path, as the kernel program knows them: by id. */
-import { cgroupIdOf, cgroupMountPoint } from "../cgroup_index.ts";
+import { cgroupIdOf, cgroupMountPoint } from "../host/cgroup_index.ts";
 
 /** The kernel program's map. */
 export interface CgroupMap {

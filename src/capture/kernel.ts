@@ -3,15 +3,15 @@ import { LibbpfError } from "../../ffi/libbpf.ts";
 import { SystemError } from "../../ffi/libc.ts";
 import { Ring } from "../../ffi/ring.ts";
 import { CAPTURE } from "../config/defaults.ts";
-import { HostError } from "../errors.ts";
-import { requireHost } from "../host.ts";
+import { HostError } from "../messages/errors.ts";
+import { requireHost } from "../host/requirements.ts";
 import { hostError } from "../host/host_error.ts";
 import { OBJECT_FILE } from "../host/object_file.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import { activeGeneration, KernelProgram } from "./kernel_program.ts";
 import { KernelSettings } from "./kernel_settings.ts";
-import type { OldRing } from "./old_ring.ts";
-import { Pin } from "./pin.ts";
+import type { OldRing } from "./pin/old_ring.ts";
+import { Pin } from "./pin/pin.ts";
 import { seed } from "./walks.ts";
 
 /**

@@ -3,9 +3,9 @@ import type { BpfObject } from "../../ffi/bpf_object.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import { CAPTURE } from "../config/defaults.ts";
 import { ExcludedCgroups } from "./excluded_cgroups.ts";
-import { namespaceOf } from "../procfs.ts";
-import { LIMIT, NETWORK_KEY, NETWORKS, RODATA, TEXT_LENGTH } from "../record_layout.ts";
-import { type SamplingOptions, threshold, thresholdText } from "../sampling.ts";
+import { namespaceOf } from "../host/procfs.ts";
+import { LIMIT, NETWORK_KEY, NETWORKS, RODATA, TEXT_LENGTH } from "../session/record_layout.ts";
+import { type SamplingOptions, threshold, thresholdText } from "../ids/sampling.ts";
 
 const AF: Record<"ipv4" | "ipv6", number> = { ipv4: 2, ipv6: 10 };
 const IN_MAP = Uint8Array.of(1);
@@ -126,7 +126,7 @@ function isFull(list: readonly unknown[] | undefined): 0 | 1 {
 /** Of the trace ids that decide; nothing where none do. */
 async function samplingKey({ sampling }: CaptureOptions): Promise<Bytes> {
   if (sampling === undefined) return new Uint8Array();
-  const { hashKey } = await import("../hash_key.ts");
+  const { hashKey } = await import("../ids/hash_key.ts");
   return hashKey(sampling.key ?? "");
 }
 
@@ -135,7 +135,7 @@ async function networkKeys(
   { includeCidrs = [], excludeCidrs = [] }: CaptureOptions,
 ): Promise<readonly Bytes[]> {
   if (includeCidrs.length + excludeCidrs.length === 0) return [];
-  const { parseNetwork } = await import("../cidr.ts");
+  const { parseNetwork } = await import("../net/cidr.ts");
   const keyIn = (list: number) => (cidr: string): Bytes => {
     const { family, bytes, prefix } = parseNetwork(cidr);
     const key = new Uint8Array(NETWORK_KEY.size);

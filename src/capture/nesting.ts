@@ -1,6 +1,6 @@
 /** Keeps the server's end of a session within the client's, where both are on this host. */
-import { RECORD, ROLE } from "../record_layout.ts";
-import { TCP_STATES } from "../session.ts";
+import { RECORD, ROLE } from "../session/record_layout.ts";
+import { TCP_STATES } from "../session/session.ts";
 
 const SLOTS = 4096; // sessions remembered; a power of two
 const WORDS = 4; // of a slot: two that tell the session, and the client's end

@@ -1,6 +1,6 @@
 /** What a capture goes on without where a host refuses it. */
 
-import { SYS_ADMIN } from "../capabilities.ts";
+import { SYS_ADMIN } from "../host/capabilities.ts";
 
 /** A part that the host refused. */
 export interface Omission {

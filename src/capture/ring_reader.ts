@@ -1,8 +1,8 @@
 /** From the ring to batches of sessions, as exporters get them. */
 import { RECORD_HEADER, type Ring } from "../../ffi/ring.ts";
-import { SessionBatch } from "../batch.ts";
-import { FLAG, RECORD } from "../record_layout.ts";
-import type { RecordTranslation } from "../record_translation.ts";
+import { SessionBatch } from "../session/batch.ts";
+import { FLAG, RECORD } from "../session/record_layout.ts";
+import type { RecordTranslation } from "../session/record_translation.ts";
 import { Nesting } from "./nesting.ts";
 import type { Selection } from "./selection.ts";
 import type { TakenReports } from "./waiting_reports.ts";

@@ -1,9 +1,9 @@
 /** What the kernel program let through to be on the safe side, and is not wanted. */
-import { endingOf } from "../ending.ts";
-import { FLAG, RECORD } from "../record_layout.ts";
-import type { SamplingOptions } from "../sampling.ts";
-import { Session } from "../session.ts";
-import { UnixTime } from "../unix_time.ts";
+import { endingOf } from "../session/ending.ts";
+import { FLAG, RECORD } from "../session/record_layout.ts";
+import type { SamplingOptions } from "../ids/sampling.ts";
+import { Session } from "../session/session.ts";
+import { UnixTime } from "../bytes/unix_time.ts";
 
 const WORD = 2 ** 32;
 const NS_PER_MS = 1_000_000;

@@ -1,7 +1,7 @@
 /** Reports that wait in the kernel until their sockets are closed. */
 import { HashMap } from "../../ffi/hash_map.ts";
-import { RECORD } from "../record_layout.ts";
-import type { RecordTranslation } from "../record_translation.ts";
+import { RECORD } from "../session/record_layout.ts";
+import type { RecordTranslation } from "../session/record_translation.ts";
 
 /** Behind every session's end. */
 export const EVER = 2n ** 64n - 1n;

@@ -2,9 +2,9 @@
 import { SystemError } from "../../ffi/libc.ts";
 import { inNetworkNamespace } from "../../ffi/network_namespace.ts";
 import type { Walk } from "../../ffi/walk.ts";
-import { missingCapabilities } from "../capabilities.ts";
-import { type NetworkNamespace, networkNamespaces } from "../network_namespaces.ts";
-import { namespaceOf } from "../procfs.ts";
+import { missingCapabilities } from "../host/capabilities.ts";
+import { type NetworkNamespace, networkNamespaces } from "../host/network_namespaces.ts";
+import { namespaceOf } from "../host/procfs.ts";
 import { ITERATORS, type Purpose } from "./iterators.ts";
 import type { KernelProgram } from "./kernel_program.ts";
 

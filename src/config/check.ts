@@ -1,7 +1,7 @@
 /** Checks values of a config file against a schema, and words what is wrong with them. */
 import * as z from "zod";
 import type { ConfigDocument } from "./document.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "../messages/nearest.ts";
 import { type Path, type Problem, showPath, showValue } from "./problem.ts";
 
 /**

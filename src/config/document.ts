@@ -3,7 +3,7 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } fr
 import type { Alias, Document, Node, Pair, Scalar, YAMLError, YAMLMap } from "yaml";
 import { type Environment, expand, retype } from "./expand.ts";
 import { isSecretKey } from "./secret_values.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../messages/quote.ts";
 import type { Path, Problem } from "./problem.ts";
 
 const DEEPEST = 64;

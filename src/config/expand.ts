@@ -1,6 +1,6 @@
 /** `${env:NAME}`, `${env:NAME:-default}` and `$$` in values of the config file. */
 import { isScalar, parseDocument } from "yaml";
-import { quote } from "./quote.ts";
+import { quote } from "../messages/quote.ts";
 
 /** Reads an environment variable; an empty one counts as unset, as OpenTelemetry has it. */
 export type Environment = (name: string) => string | undefined;

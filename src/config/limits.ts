@@ -1,5 +1,5 @@
 /** What values may be at most, in the config file as on the command line. */
-import { LIMIT } from "../record_layout.ts";
+import { LIMIT } from "../session/record_layout.ts";
 
 /** Pids that the kernel program compares with one by one. */
 export const MOST_PIDS = LIMIT.pids;

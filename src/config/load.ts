@@ -1,13 +1,13 @@
 /** Reading a config file: all of its problems at once, each with its place. */
 import type * as z from "zod";
-import { messageOf, UsageError } from "../errors.ts";
+import { messageOf, UsageError } from "../messages/errors.ts";
 import type { ExporterType } from "../exporter.ts";
 import { checkValue } from "./check.ts";
 import { ConfigDocument } from "./document.ts";
 import type { Environment } from "./expand.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "../messages/nearest.ts";
 import { showPath } from "./problem.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../messages/quote.ts";
 import { configSchema } from "./schema.ts";
 import { keepSecretsOf } from "./secret_values.ts";
 

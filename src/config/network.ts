@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { isCidr } from "../cidr.ts";
+import { isCidr } from "../net/cidr.ts";
 
 const EXPECTED = "a network such as 10.0.0.0/8 or 2001:db8::/32, or one address";
 

@@ -1,5 +1,5 @@
 /** What is wrong in a config file, and how a message says it. */
-import { quote } from "./quote.ts";
+import { quote } from "../messages/quote.ts";
 import { isSecretKey } from "./secret_values.ts";
 
 /** Keys and list indices from the top of the file to a value. */

@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { isAbsolute } from "node:path";
-import { TEXT_LENGTH } from "../record_layout.ts";
+import { TEXT_LENGTH } from "../session/record_layout.ts";
 import {
   CAPTURE,
   DROP_PRIVILEGES,

@@ -1,5 +1,5 @@
 /** Which values of a config file are secrets. */
-import { keepSecret, keepSecretHeader, keepSecretsOfUrl } from "../secrets.ts";
+import { keepSecret, keepSecretHeader, keepSecretsOfUrl } from "../messages/secrets.ts";
 
 /** Keys under which values are secrets, which no message may show. */
 const SECRET_KEYS: ReadonlySet<string> = new Set(["headers", "key", "options"]);

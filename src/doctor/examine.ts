@@ -1,9 +1,9 @@
 /** `tcpspan doctor`: what a run would do, tried; what this host lacks, and what to do about it. */
 import { dirname, resolve } from "node:path";
-import type { SessionBatch } from "../batch.ts";
-import { missingCapabilities } from "../capabilities.ts";
+import type { SessionBatch } from "../session/batch.ts";
+import { missingCapabilities } from "../host/capabilities.ts";
 import type { Environment } from "../config/expand.ts";
-import { checkHost } from "../host.ts";
+import { checkHost } from "../host/requirements.ts";
 import { checkBpfFileSystem } from "../host/bpf_file_system.ts";
 import { checkCgroup2 } from "../host/cgroup2.ts";
 import type { HostCheck } from "../host/check.ts";
@@ -12,8 +12,8 @@ import { readMounts } from "../host/mounts.ts";
 import { checkProcessVisibility } from "../host/process_visibility.ts";
 import { checkSeccompFilter, refusesBpf } from "../host/seccomp_filter.ts";
 import { checkUserNamespace } from "../host/user_namespace.ts";
-import { readProc, readProcLink } from "../procfs.ts";
-import type { RunSettings } from "../settings.ts";
+import { readProc, readProcLink } from "../host/procfs.ts";
+import type { RunSettings } from "../run/settings.ts";
 import { tryExporters } from "./exporters.ts";
 import { tryTelemetry } from "./telemetry.ts";
 import { tryPin } from "./pin.ts";
@@ -58,7 +58,7 @@ export async function examine(
     env,
     warn,
     openSpans: async () => {
-      const { makeSpanMapper } = await import("../span_mapper.ts");
+      const { makeSpanMapper } = await import("../run/span_mapper.ts");
       const mapper = makeSpanMapper(settings);
       return { toSpan: (session) => mapper.toSpan(session), source: mapper };
     },

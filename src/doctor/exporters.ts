@@ -1,11 +1,11 @@
 /** The destinations that a run would send to, opened and asked. */
 import { resolve } from "node:path";
 import { unlessAborted } from "../abort.ts";
-import { SessionBatch } from "../batch.ts";
+import { SessionBatch } from "../session/batch.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
 import type { ExporterContext, ExportOutcome } from "../exporter.ts";
 import type { HostCheck } from "../host/check.ts";
-import { SpoolFolder } from "../queue/spool_folder.ts";
+import { SpoolFolder } from "../queue/spool/folder.ts";
 import { deadline, failureOf, LIMIT_MS } from "./failure.ts";
 
 /** What one destination is tried with. */

@@ -1,5 +1,5 @@
 /** What was tried, and failed. */
-import { HostError, messageOf, missingPackage, UsageError } from "../errors.ts";
+import { HostError, messageOf, missingPackage, UsageError } from "../messages/errors.ts";
 import type { HostCheck } from "../host/check.ts";
 import { splitAdvice } from "../host/host_error.ts";
 

@@ -1,6 +1,6 @@
 /** A session that is made to be seen. */
-import { namespaceOf } from "../procfs.ts";
-import type { Session } from "../session.ts";
+import { namespaceOf } from "../host/procfs.ts";
+import type { Session } from "../session/session.ts";
 
 const HOST = "127.0.0.1";
 const SENT = 4096; // bytes, by the client

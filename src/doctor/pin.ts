@@ -1,7 +1,7 @@
 /** Whether a run could pin where the config says. */
 import { SystemError } from "../../ffi/libc.ts";
 import { omissionOf } from "../capture/omission.ts";
-import { Pin } from "../capture/pin.ts";
+import { Pin } from "../capture/pin/pin.ts";
 import type { HostCheck } from "../host/check.ts";
 import { failureOf } from "./failure.ts";
 

@@ -1,8 +1,8 @@
 /** What doctor found, for people and for programs. */
 import type { HostCheck } from "../host/check.ts";
-import { printableJson, printableLine } from "../printable.ts";
-import { withoutSecrets } from "../secrets.ts";
-import type { Session } from "../session.ts";
+import { printableJson, printableLine } from "../messages/printable.ts";
+import { withoutSecrets } from "../messages/secrets.ts";
+import type { Session } from "../session/session.ts";
 import type { Examination } from "./examine.ts";
 
 const LABEL = 9; // columns

@@ -3,7 +3,7 @@ import { unlessAborted } from "../abort.ts";
 import type { HostCheck } from "../host/check.ts";
 import { deadline, failureOf, LIMIT_MS } from "./failure.ts";
 import { Metrics, type MetricsContext } from "../run/metrics.ts";
-import type { RunSettings, TelemetrySettings } from "../settings.ts";
+import type { RunSettings, TelemetrySettings } from "../run/settings.ts";
 
 /** Opens what `telemetry` asks for, and closes it again; nothing where it asks for nothing. */
 export async function tryTelemetry(

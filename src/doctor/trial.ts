@@ -1,13 +1,13 @@
 /** What a run would do, done for real: programs loaded and attached, and a session seen. */
 import { unlessAborted } from "../abort.ts";
-import { SessionBatch } from "../batch.ts";
-import { missingCapabilities } from "../capabilities.ts";
+import { SessionBatch } from "../session/batch.ts";
+import { missingCapabilities } from "../host/capabilities.ts";
 import { Capture } from "../capture/capture.ts";
 import type { Omission } from "../capture/omission.ts";
 import type { CaptureOptions } from "../capture/capture_options.ts";
 import { ITERATORS } from "../capture/iterators.ts";
-import { HostError, messageOf } from "../errors.ts";
-import { HOOKS } from "../host.ts";
+import { HostError, messageOf } from "../messages/errors.ts";
+import { HOOKS } from "../host/requirements.ts";
 import type { HostCheck } from "../host/check.ts";
 import { deadline, failureOf } from "./failure.ts";
 import { OwnSession } from "./own_session.ts";

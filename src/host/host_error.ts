@@ -1,8 +1,8 @@
 /** The error of a host that refuses, with what to do. */
 import type { LibbpfError } from "../../ffi/libbpf.ts";
 import type { SystemError } from "../../ffi/libc.ts";
-import { missingToLoad } from "../capabilities.ts";
-import { HostError } from "../errors.ts";
+import { missingToLoad } from "./capabilities.ts";
+import { HostError } from "../messages/errors.ts";
 import { kernelRelease } from "./kernel_release.ts";
 import { parseLockdown, readLockdown } from "./lockdown.ts";
 import { explainRefusal, type RefusedHost } from "./refusal.ts";

@@ -1,5 +1,5 @@
 /** Whether the kernel compiles BPF programs, or interprets them. */
-import { readProc } from "../procfs.ts";
+import { readProc } from "./procfs.ts";
 import type { HostCheck } from "./check.ts";
 import { isBefore, type KernelVersion } from "./kernel_release.ts";
 

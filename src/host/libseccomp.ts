@@ -1,6 +1,6 @@
 /** What `drop_privileges` needs. */
 import { openLibseccomp } from "../../ffi/seccomp.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf } from "../messages/errors.ts";
 import type { HostCheck } from "./check.ts";
 
 /** Whether it can be loaded. */

@@ -1,5 +1,5 @@
 /** What is mounted where: proc_pid_mountinfo(5). */
-import { readProc } from "../procfs.ts";
+import { readProc } from "./procfs.ts";
 
 /** A mounted file system. */
 export interface Mount {

@@ -1,6 +1,6 @@
 /** The compiled kernel program. */
-import { messageOf } from "../errors.ts";
-import { isSystemError, systemReason } from "../system_error.ts";
+import { messageOf } from "../messages/errors.ts";
+import { isSystemError, systemReason } from "../messages/system_error.ts";
 import type { HostCheck } from "./check.ts";
 
 /** Where it lies. */

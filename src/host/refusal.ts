@@ -1,5 +1,5 @@
 /** What a refusal of the kernel means on this host, and what to do about it. */
-import type { Capability } from "../capabilities.ts";
+import type { Capability } from "./capabilities.ts";
 import { LESS_LOCKDOWN, LOCKDOWN, type Lockdown } from "./lockdown.ts";
 import { MORE_OPEN_FILES } from "./open_files.ts";
 import { LET_BPF_THROUGH } from "./seccomp_filter.ts";

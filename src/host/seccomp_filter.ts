@@ -1,7 +1,7 @@
 /** A seccomp filter on this process, as container runtimes put there: seccomp(2). */
 import { mapInfo } from "../../ffi/pinned.ts";
 import { SystemError } from "../../ffi/libc.ts";
-import { readProc } from "../procfs.ts";
+import { readProc } from "./procfs.ts";
 import type { HostCheck } from "./check.ts";
 
 const EPERM = 1;

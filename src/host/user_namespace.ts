@@ -1,5 +1,5 @@
 /** The user namespace, in which capabilities count. */
-import { readProcLink } from "../procfs.ts";
+import { readProcLink } from "./procfs.ts";
 import type { HostCheck } from "./check.ts";
 
 const INITIAL = 0xeffffffd; // PROC_USER_INIT_INO, include/linux/proc_ns.h

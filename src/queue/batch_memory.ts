@@ -1,5 +1,5 @@
 /** Memory of batches that is used again. */
-import { RECORD } from "../record_layout.ts";
+import { RECORD } from "../session/record_layout.ts";
 
 /** Pieces of memory, each with room for a batch. */
 export class BatchMemory {

@@ -1,15 +1,15 @@
 /** The bounded queue in front of an exporter: batching, retry, and a count of all that is lost. */
 import { delay, unlessAborted } from "../abort.ts";
-import type { SessionBatch } from "../batch.ts";
-import type { Warn } from "../log.ts";
-import { countSessions, showBytes } from "../messages.ts";
+import type { SessionBatch } from "../session/batch.ts";
+import type { Warn } from "../messages/log.ts";
+import { countSessions, showBytes } from "../messages/words.ts";
 import type { Exporter, ExportOutcome, QueueSettings, WhenFull } from "../exporter.ts";
 import { Backoff } from "./backoff.ts";
 import { BatchMemory } from "./batch_memory.ts";
 import { newCounters, type QueueCounters } from "./counters.ts";
-import { QueueNotices } from "./queue_notices.ts";
+import { QueueNotices } from "./notices.ts";
 import { RecordStore } from "./record_store.ts";
-import type { Spool, Taken } from "./spool.ts";
+import type { Spool, Taken } from "./spool/spool.ts";
 
 const MOST_FREE = 4; // batches for which memory is kept, beside the one that fills up
 const LAST_ANSWER_MS = 1000; // for exports under way to a dead destination, where the rest is kept

@@ -1,6 +1,6 @@
 /** Records that wait in memory. */
-import { SessionBatch } from "../batch.ts";
-import { RECORD } from "../record_layout.ts";
+import { SessionBatch } from "../session/batch.ts";
+import { RECORD } from "../session/record_layout.ts";
 import type { BatchMemory } from "./batch_memory.ts";
 
 /** Memory of a batch, in part filled. */

@@ -1,7 +1,7 @@
 /** What a config that is read again changes. */
 import { isDeepStrictEqual } from "node:util";
 import type { ConfiguredExporter } from "../config/load.ts";
-import type { RunSettings } from "../settings.ts";
+import type { RunSettings } from "./settings.ts";
 
 /** An exporter that runs. */
 export interface RunningExporter {

@@ -2,14 +2,14 @@
 import { unlessAborted } from "../abort.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
 import type { Exporter, ExporterContext, QueueSettings, Spans } from "../exporter.ts";
-import { messageOf, UsageError } from "../errors.ts";
-import { log, type Warn } from "../log.ts";
-import { closeAll } from "../pipeline.ts";
+import { messageOf, UsageError } from "../messages/errors.ts";
+import { log, type Warn } from "../messages/log.ts";
+import { closeAll } from "./pipeline.ts";
 import type { Tally } from "../telemetry/health.ts";
-import { openQueue } from "../queue/open_queue.ts";
+import { openQueue } from "../queue/open.ts";
 import type { ExporterQueue } from "../queue/queue.ts";
-import type { RunSettings } from "../settings.ts";
-import type { SpanMapper } from "../span.ts";
+import type { RunSettings } from "./settings.ts";
+import type { SpanMapper } from "../span/span.ts";
 import type { Changes, RunningExporter } from "./changes.ts";
 
 /** What all exporters of a run are given. */
@@ -39,7 +39,7 @@ class SpanMaker {
   constructor(private readonly settings: RunSettings) {}
 
   async open(): Promise<Spans> {
-    const { makeSpanMapper } = await import("../span_mapper.ts");
+    const { makeSpanMapper } = await import("./span_mapper.ts");
     const mapper = this.mapper ??= makeSpanMapper(this.settings);
     return { toSpan: (session) => mapper.toSpan(session), source: mapper };
   }

@@ -1,6 +1,6 @@
 /** The metrics of a run: opened where they are configured, replaced at a reload, closed. */
 import type { Environment } from "../config/expand.ts";
-import type { RunSettings } from "../settings.ts";
+import type { RunSettings } from "./settings.ts";
 import type { Health } from "../telemetry/health.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 

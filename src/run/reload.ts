@@ -1,9 +1,9 @@
 /** The config, read again while a run goes on. */
 import { unlessAborted } from "../abort.ts";
 import type { Capture } from "../capture/capture.ts";
-import { HostError, messageOf, missingPackage, UsageError } from "../errors.ts";
-import { log } from "../log.ts";
-import type { RunSettings } from "../settings.ts";
+import { HostError, messageOf, missingPackage, UsageError } from "../messages/errors.ts";
+import { log } from "../messages/log.ts";
+import type { RunSettings } from "./settings.ts";
 import {
   type Changes,
   compareSettings,

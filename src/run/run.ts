@@ -1,16 +1,16 @@
 /** One run: exporters opened, capture attached, sessions moved, everything closed. */
 import { dirname, resolve } from "node:path";
 import { onAbort, unlessAborted } from "../abort.ts";
-import { DAC_READ_SEARCH, missingCapabilities, SYS_PTRACE } from "../capabilities.ts";
+import { DAC_READ_SEARCH, missingCapabilities, SYS_PTRACE } from "../host/capabilities.ts";
 import { Capture } from "../capture/capture.ts";
 import type { Environment } from "../config/expand.ts";
-import { requireHost } from "../host.ts";
+import { requireHost } from "../host/requirements.ts";
 import { readMounts } from "../host/mounts.ts";
 import { WITHOUT_PROC } from "../host/process_visibility.ts";
-import { log } from "../log.ts";
-import { countSessions } from "../messages.ts";
-import { pump } from "../pipeline.ts";
-import type { RunSettings } from "../settings.ts";
+import { log } from "../messages/log.ts";
+import { countSessions } from "../messages/words.ts";
+import { pump } from "./pipeline.ts";
+import type { RunSettings } from "./settings.ts";
 import { type Health, HealthMonitor } from "../telemetry/health.ts";
 import { describeLosses } from "../telemetry/losses.ts";
 import { onReportRequest } from "../telemetry/on_request.ts";
@@ -88,7 +88,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     for (const path of sessions.missingCgroups) {
       log.warn(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
     }
-    const kept = settings.dropPrivileges ? (await import("../privileges.ts")).dropPrivileges() : [];
+    const kept = settings.dropPrivileges ? (await import("./privileges.ts")).dropPrivileges() : [];
     warnOfOmissions(kept);
     log.info("tracing");
     reloader.begin(sessions, kept.length > 0);

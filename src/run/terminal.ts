@@ -1,5 +1,5 @@
 /** The terminal that a run was started in: whether SIGHUP says that it has gone. */
-import { readProc } from "../procfs.ts";
+import { readProc } from "../host/procfs.ts";
 
 const SIGHUP_BIT = 1n << 0n;
 

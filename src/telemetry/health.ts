@@ -1,9 +1,9 @@
 /** How tcpspan itself is doing: what was seen, what was lost and where, what waits. */
 import { bootTimeNs } from "../../ffi/clock.ts";
-import type { SessionBatch } from "../batch.ts";
+import type { SessionBatch } from "../session/batch.ts";
 import type { CaptureLosses } from "../capture/capture.ts";
 import type { ExporterQueue } from "../queue/queue.ts";
-import { RECORD } from "../record_layout.ts";
+import { RECORD } from "../session/record_layout.ts";
 import { RecentMaximum } from "./recent_maximum.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** What was lost, place by place, in the words that messages and metrics share. */
-import { countSessions } from "../messages.ts";
-import type { LogFields } from "../log.ts";
+import { countSessions } from "../messages/words.ts";
+import type { LogFields } from "../messages/log.ts";
 import type { Health } from "./health.ts";
 
 /** Where sessions are lost, by the name that machines get, and how a message says it. */

@@ -8,8 +8,8 @@ import {
 } from "@opentelemetry/sdk-metrics";
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { ExportOutcome, MetricExporter, MetricExporterContext } from "../exporter.ts";
-import { log } from "../log.ts";
-import type { TelemetrySettings } from "../settings.ts";
+import { log } from "../messages/log.ts";
+import type { TelemetrySettings } from "../run/settings.ts";
 
 /** What sends metrics. */
 export interface PeriodicReader {

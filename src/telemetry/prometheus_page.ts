@@ -2,7 +2,7 @@
 import * as http from "node:http";
 import type { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
 import type { LoopbackPort } from "../config/loopback_port.ts";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../messages/errors.ts";
 
 const PATH = "/metrics";
 

@@ -1,5 +1,5 @@
 /** The report that SIGUSR1 asks for. */
-import { log } from "../log.ts";
+import { log } from "../messages/log.ts";
 import type { ExporterHealth, Health } from "./health.ts";
 
 /** Tells how it is: lines for people, an object with all of it for machines. */

@@ -7,7 +7,7 @@ import {
   ATTR_SERVICE_VERSION,
 } from "@opentelemetry/semantic-conventions";
 import { ATTR_HOST_ID, ATTR_HOST_NAME } from "@opentelemetry/semantic-conventions/incubating";
-import { hostAttributes } from "../resource.ts";
+import { hostAttributes } from "../span/resource.ts";
 import { VERSION } from "../version.ts";
 
 /**

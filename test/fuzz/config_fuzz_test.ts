@@ -1,7 +1,7 @@
 import { exporterTypes } from "../../exporters/registry.ts";
 import { EXAMPLE } from "../../src/config/example.ts";
 import { loadConfig, loadSchemas } from "../../src/config/load.ts";
-import { UsageError } from "../../src/errors.ts";
+import { UsageError } from "../../src/messages/errors.ts";
 import { assertSafeLine } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 

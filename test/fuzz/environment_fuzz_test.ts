@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { resolveOtlp } from "../../exporters/otlp/environment.ts";
 import { DEFAULTS } from "../../exporters/otlp/defaults.ts";
 import { exporterTypes } from "../../exporters/registry.ts";
-import { NO_FLAGS } from "../../src/flags.ts";
-import { effectiveSettings } from "../../src/settings.ts";
+import { NO_FLAGS } from "../../src/run/flags.ts";
+import { effectiveSettings } from "../../src/run/settings.ts";
 import { assertSafeLine, toText, unlessWrong } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 

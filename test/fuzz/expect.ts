@@ -1,6 +1,6 @@
 /** What holds of every text for a person, and of every error for a user. */
 import assert from "node:assert/strict";
-import { UsageError } from "../../src/errors.ts";
+import { UsageError } from "../../src/messages/errors.ts";
 
 /** Nothing that a terminal acts on, that hides, or that changes the order of what is shown. */
 export const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseArguments } from "../../src/cli.ts";
+import { parseArguments } from "../../src/command_line/parse.ts";
 import { toText, unlessWrong } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type LogFormat, Logger } from "../../src/log.ts";
+import { type LogFormat, Logger } from "../../src/messages/log.ts";
 import { assertSafeLine, toText } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 

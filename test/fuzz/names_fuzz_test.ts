@@ -3,7 +3,7 @@ import { CsvFormat } from "../../exporters/stdout/csv.ts";
 import type { StdoutFormat } from "../../exporters/stdout/format.ts";
 import { JsonFormat } from "../../exporters/stdout/json.ts";
 import { TableFormat } from "../../exporters/stdout/table.ts";
-import { TEXT_LENGTH } from "../../src/record_layout.ts";
+import { TEXT_LENGTH } from "../../src/session/record_layout.ts";
 import { makeSpanMapper } from "../exporter_context.ts";
 import { makeBatch, type RecordFields } from "../fixtures.ts";
 import { assertSafeLine, decodeUtf8 } from "./expect.ts";

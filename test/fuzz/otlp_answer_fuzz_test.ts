@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { jsonEncoding, protobufEncoding } from "../../exporters/otlp/encoding.ts";
 import { classify } from "../../exporters/otlp/http_answer.ts";
 import { Reasons } from "../../exporters/otlp/reason.ts";
-import { keepSecretHeader } from "../../src/secrets.ts";
+import { keepSecretHeader } from "../../src/messages/secrets.ts";
 import { makeSpanMapper } from "../exporter_context.ts";
 import { toSpan } from "../open_otlp.ts";
 import { assertSafeLine, toText } from "./expect.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { parseCgroup2, parseCgroups } from "../../src/cgroup.ts";
-import { parseFibTrie, parseIfInet6 } from "../../src/host_addresses.ts";
-import { parseEnviron, parseStartTime } from "../../src/procfs.ts";
+import { parseCgroup2, parseCgroups } from "../../src/host/cgroup.ts";
+import { parseFibTrie, parseIfInet6 } from "../../src/span/host_addresses.ts";
+import { parseEnviron, parseStartTime } from "../../src/host/procfs.ts";
 import { toText } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 

@@ -3,8 +3,8 @@ import { jsonEncoding, protobufEncoding } from "../../exporters/otlp/encoding.ts
 import { CsvFormat } from "../../exporters/stdout/csv.ts";
 import { JsonFormat } from "../../exporters/stdout/json.ts";
 import { TableFormat } from "../../exporters/stdout/table.ts";
-import { SessionBatch } from "../../src/batch.ts";
-import { RECORD } from "../../src/record_layout.ts";
+import { SessionBatch } from "../../src/session/batch.ts";
+import { RECORD } from "../../src/session/record_layout.ts";
 import { makeSpanMapper } from "../exporter_context.ts";
 import { decodeTraceRequest } from "../otlp_protobuf.ts";
 import { assertSafeLine, decodeUtf8 } from "./expect.ts";

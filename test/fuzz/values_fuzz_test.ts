@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import type * as z from "zod";
-import { isCidr, parseNetwork } from "../../src/cidr.ts";
+import { isCidr, parseNetwork } from "../../src/net/cidr.ts";
 import { duration } from "../../src/config/duration.ts";
 import { network } from "../../src/config/network.ts";
 import { size } from "../../src/config/size.ts";
-import { parseResourceAttributes } from "../../src/config/resource_attributes.ts";
+import { parseResourceAttributes } from "../../src/run/resource_attributes.ts";
 import { toText } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 

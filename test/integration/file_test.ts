@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileExporter } from "../../exporters/file/file.ts";
 import { fileSettings } from "../../exporters/file/settings.ts";
-import type { Session } from "../../src/session.ts";
+import type { Session } from "../../src/session/session.ts";
 import { startCollector } from "../backends/collector.ts";
 import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
 import { makeContext } from "../exporter_context.ts";

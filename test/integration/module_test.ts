@@ -102,7 +102,7 @@ async function runWith(code: string) {
   await Deno.writeTextFile(
     join(folder.path, "exporter.ts"),
     `import { connect } from "node:net";
-     import { SessionBatch } from ${JSON.stringify(new URL("src/batch.ts", ROOT).href)};
+     import { SessionBatch } from ${JSON.stringify(new URL("src/session/batch.ts", ROOT).href)};
      export class MyExporter {
        export(spans, done) { ${code} done({ code: 0 }); }
        shutdown() { return Promise.resolve([connect, SessionBatch]); }

@@ -1,7 +1,7 @@
 /** Many sessions at once: each end is reported once, or counted as lost. */
 import { strict as assert } from "node:assert";
-import { RECORD } from "../../src/record_layout.ts";
-import type { Session } from "../../src/session.ts";
+import { RECORD } from "../../src/session/record_layout.ts";
+import type { Session } from "../../src/session/session.ts";
 import { Burst, type BurstEnd } from "./burst.ts";
 import { hasPort, Trace } from "./harness.ts";
 import { Namespace } from "./host.ts";

@@ -1,7 +1,7 @@
 /** The life of a capture: how it ends, and what it leaves behind. */
 import { strict as assert } from "node:assert";
 import { capture } from "../../src/capture/capture.ts";
-import { HostError } from "../../src/errors.ts";
+import { HostError } from "../../src/messages/errors.ts";
 import { Actor } from "./actor.ts";
 import { descriptors, mappings } from "./descriptors.ts";
 import { hasPort } from "./harness.ts";

@@ -1,8 +1,8 @@
 /** How sessions end: the rows of "How it ended" in docs/kernel.md that a host can play alone. */
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
-import { endingOf } from "../../src/ending.ts";
-import type { TcpState } from "../../src/session.ts";
+import { endingOf } from "../../src/session/ending.ts";
+import type { TcpState } from "../../src/session/session.ts";
 import { Actor, type Stamps } from "./actor.ts";
 import { assertWithin, hasPort, Trace } from "./harness.ts";
 import { Scene } from "./scene.ts";

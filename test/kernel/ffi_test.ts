@@ -7,7 +7,7 @@ import { LibbpfError } from "../../ffi/libbpf.ts";
 import { Poller } from "../../ffi/poller.ts";
 import { Ring } from "../../ffi/ring.ts";
 import { SignalEvent } from "../../ffi/signal_event.ts";
-import { RECORD } from "../../src/record_layout.ts";
+import { RECORD } from "../../src/session/record_layout.ts";
 import { descriptors, mappings } from "./descriptors.ts";
 import { section } from "./elf.ts";
 

@@ -4,7 +4,7 @@ import { bootTimeNs } from "../../ffi/clock.ts";
 import { type Capture, capture, type CaptureLosses } from "../../src/capture/capture.ts";
 import type { CaptureOptions } from "../../src/capture/capture_options.ts";
 import type { Omission } from "../../src/capture/omission.ts";
-import type { Session } from "../../src/session.ts";
+import type { Session } from "../../src/session/session.ts";
 
 const TIMEOUT_MS = 10_000;
 

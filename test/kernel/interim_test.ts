@@ -1,7 +1,7 @@
 /** Reports of sessions that are still open. */
 import { strict as assert } from "node:assert";
 import { capture } from "../../mod.ts";
-import type { Session } from "../../src/session.ts";
+import type { Session } from "../../src/session/session.ts";
 import { hasPort } from "./harness.ts";
 import { assertOwner } from "./owner.ts";
 import { Scene } from "./scene.ts";

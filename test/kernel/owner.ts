@@ -1,6 +1,6 @@
 /** The owner of a session's end, field by field. */
 import { strict as assert } from "node:assert";
-import type { Session } from "../../src/session.ts";
+import type { Session } from "../../src/session/session.ts";
 import type { ProcessTruth } from "./actor.ts";
 
 const TICK_NS = 10_000_000n; // of the times in /proc/PID/stat

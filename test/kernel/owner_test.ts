@@ -1,7 +1,7 @@
 /** Whose session it is: the process that used the socket, however it came by it. */
 import { strict as assert } from "node:assert";
 import { assertOwner } from "./owner.ts";
-import type { OwnerSource } from "../../src/session.ts";
+import type { OwnerSource } from "../../src/session/session.ts";
 import { Actor } from "./actor.ts";
 import { hasPort, Trace } from "./harness.ts";
 import { Scene } from "./scene.ts";

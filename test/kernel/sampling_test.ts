@@ -1,10 +1,10 @@
 /** Which sessions the kernel program keeps: those that user space's trace ids say. */
 import { strict as assert } from "node:assert";
-import { endingOf } from "../../src/ending.ts";
-import { IdHasher } from "../../src/ids.ts";
-import { FLAG } from "../../src/record_layout.ts";
-import { threshold, thresholdText } from "../../src/sampling.ts";
-import type { Session } from "../../src/session.ts";
+import { endingOf } from "../../src/session/ending.ts";
+import { IdHasher } from "../../src/ids/ids.ts";
+import { FLAG } from "../../src/session/record_layout.ts";
+import { threshold, thresholdText } from "../../src/ids/sampling.ts";
+import type { Session } from "../../src/session/session.ts";
 import { Burst } from "./burst.ts";
 import { hasPort, summary, Trace } from "./harness.ts";
 import { Namespace } from "./host.ts";

@@ -1,6 +1,6 @@
 /** service.name of processes that systemd, or something with cgroups like it, has started. */
 import { strict as assert } from "node:assert";
-import { ProcessResources } from "../../src/resource.ts";
+import { ProcessResources } from "../../src/span/resource.ts";
 import { Cgroup } from "./host.ts";
 import { Scene } from "./scene.ts";
 

@@ -2,8 +2,8 @@
 import { strict as assert } from "node:assert";
 import { assertOwner } from "./owner.ts";
 import { bootTimeNs, wallOffsetNs } from "../../ffi/clock.ts";
-import { FLAG } from "../../src/record_layout.ts";
-import type { Session } from "../../src/session.ts";
+import { FLAG } from "../../src/session/record_layout.ts";
+import type { Session } from "../../src/session/session.ts";
 import type { EndTruth, SocketInfo } from "./actor.ts";
 import { assertWithin } from "./harness.ts";
 import { Cgroup } from "./host.ts";

@@ -1,10 +1,10 @@
 /** The host's clocks, as a process in a time namespace has them: time_namespaces(7). */
 import assert from "node:assert/strict";
-import { parseStartTime, readProc } from "../../src/procfs.ts";
+import { parseStartTime, readProc } from "../../src/host/procfs.ts";
 
 const SCRIPT = `
 import { bootTimeNs, wallOffsetNs } from "${new URL("../../ffi/clock.ts", import.meta.url)}";
-import { isSameProcess } from "${new URL("../../src/procfs.ts", import.meta.url)}";
+import { isSameProcess } from "${new URL("../../src/host/procfs.ts", import.meta.url)}";
 const boot = bootTimeNs();
 const known = isSameProcess(${Deno.pid}, BigInt(Deno.args[0]) * 10_000_000n);
 console.log(String(boot), String(boot + wallOffsetNs()), known);

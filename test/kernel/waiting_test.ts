@@ -1,6 +1,6 @@
 /** Resets that find an accepted socket which its process has not used, or not read to its end. */
 import { strict as assert } from "node:assert";
-import { endingOf } from "../../src/ending.ts";
+import { endingOf } from "../../src/session/ending.ts";
 import { Actor } from "./actor.ts";
 import { assertWithin, hasPort, Trace } from "./harness.ts";
 import { assertOwner } from "./owner.ts";

@@ -4,7 +4,7 @@
  *
  *     deno run -A test/programs/push.ts STORAGE FIRST
  */
-import { openQueue } from "../../src/queue/open_queue.ts";
+import { openQueue } from "../../src/queue/open.ts";
 import { pids, sessions } from "../spool.ts";
 
 const [storage = "", first = "1"] = Deno.args;

@@ -1,7 +1,7 @@
 /** The program where some commands of bpf(2) are refused: `COMMAND[,COMMAND] ARGUMENT…`. */
 import { exporterTypes } from "../../exporters/registry.ts";
 import { denySystemCalls } from "../../ffi/seccomp.ts";
-import { main } from "../../src/main.ts";
+import { main } from "../../src/command_line/main.ts";
 
 const COMMANDS = 40; // include/uapi/linux/bpf.h, enum bpf_cmd
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Load, LOAD_ALONE } from "../../bench/load.ts";
 import { Sink } from "../../bench/sink.ts";
 import { sleep } from "../../bench/sleep.ts";
-import { unpin } from "../../src/capture/unpin.ts";
+import { unpin } from "../../src/capture/pin/unpin.ts";
 import { Process } from "../e2e/process.ts";
 import { command, environment, REPOSITORY, TRACING } from "../e2e/tcpspan.ts";
 import { BpfFileSystem } from "../kernel/bpf_file_system.ts";

@@ -1,7 +1,7 @@
 /** One soak: the traffic, the tracer, the verdict. */
 import { join } from "node:path";
 import { wallOffsetNs } from "../../ffi/clock.ts";
-import { PortRange } from "../../src/port_range.ts";
+import { PortRange } from "../../src/host/client_ports.ts";
 import { startTcpspan } from "../e2e/tcpspan.ts";
 import { Namespace, run } from "../kernel/host.ts";
 import { TextLineStream } from "../lines.ts";

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { parseIpv4 } from "../../src/address.ts";
-import { AddressSet } from "../../src/address_set.ts";
+import { parseIpv4 } from "../../src/net/address.ts";
+import { AddressSet } from "../../src/span/address_set.ts";
 import { makeSession } from "../fixtures.ts";
 
 const bytes = (length: number) =>

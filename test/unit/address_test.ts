@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { isIPv6 } from "node:net";
 import fc from "fast-check";
-import { formatIpv4, formatIpv6 } from "../../src/address.ts";
+import { formatIpv4, formatIpv6 } from "../../src/net/address.ts";
 
 const IPV4: [bytes: number[], text: string][] = [
   [[0, 0, 0, 0], "0.0.0.0"],

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
-import { SessionBatch } from "../../src/batch.ts";
-import { RECORD } from "../../src/record_layout.ts";
+import { SessionBatch } from "../../src/session/batch.ts";
+import { RECORD } from "../../src/session/record_layout.ts";
 import { makeBatch } from "../fixtures.ts";
 
 function pids(batch: SessionBatch): (number | undefined)[] {

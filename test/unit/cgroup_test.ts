@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { type CgroupNames, parseCgroups } from "../../src/cgroup.ts";
+import { type CgroupNames, parseCgroups } from "../../src/host/cgroup.ts";
 
 const ID = "3f7a1c0d9e8b7a6f5e4d3c2b1a0f9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b3a2f";
 const POD = "8a5b0c1e-3a7f-4b52-9f3e-0d2c4b6a8e10";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { exporterTypes } from "../../exporters/registry.ts";
 import { loadSchemas, parseConfig } from "../../src/config/load.ts";
-import { NO_FLAGS } from "../../src/flags.ts";
+import { NO_FLAGS } from "../../src/run/flags.ts";
 import { compareSettings, describeChanges, keepFixed } from "../../src/run/changes.ts";
-import { effectiveSettings, type RunSettings } from "../../src/settings.ts";
+import { effectiveSettings, type RunSettings } from "../../src/run/settings.ts";
 
 const schemas = await loadSchemas(exporterTypes);
 

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { formatIpv6 } from "../../src/address.ts";
-import { isCidr, Networks, parseNetwork } from "../../src/cidr.ts";
+import { formatIpv6 } from "../../src/net/address.ts";
+import { isCidr, Networks, parseNetwork } from "../../src/net/cidr.ts";
 
 const VALID = ["10.0.0.0/8", "10.1.2.3", "0.0.0.0/0", "::/0", "fd00::/8", "::1", "2001:db8::1/128"];
 const INVALID = [

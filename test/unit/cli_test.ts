@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Arguments, parseArguments } from "../../src/cli.ts";
-import { UsageError } from "../../src/errors.ts";
-import { NO_FLAGS, type RunFlags } from "../../src/flags.ts";
+import { type Arguments, parseArguments } from "../../src/command_line/parse.ts";
+import { UsageError } from "../../src/messages/errors.ts";
+import { NO_FLAGS, type RunFlags } from "../../src/run/flags.ts";
 
 const RUNS: readonly [args: string, flags: Partial<RunFlags>][] = [
   ["", {}],

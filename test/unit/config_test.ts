@@ -12,10 +12,10 @@ import {
   loadSchemas,
   parseConfig,
 } from "../../src/config/load.ts";
-import { nearest } from "../../src/config/nearest.ts";
-import { quote } from "../../src/config/quote.ts";
+import { nearest } from "../../src/messages/nearest.ts";
+import { quote } from "../../src/messages/quote.ts";
 import { size } from "../../src/config/size.ts";
-import { UsageError } from "../../src/errors.ts";
+import { UsageError } from "../../src/messages/errors.ts";
 
 const schemas = await loadSchemas(exporterTypes);
 

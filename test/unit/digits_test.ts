@@ -6,7 +6,7 @@ import {
   writeDigits,
   writeInteger,
   writeText,
-} from "../../src/digits.ts";
+} from "../../src/bytes/digits.ts";
 
 /** What a function writes, in the middle of other bytes. */
 function written(write: (target: DataView, at: number) => number): string {

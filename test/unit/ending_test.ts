@@ -1,8 +1,8 @@
 /** A row for each line of "How it ended" in docs/kernel.md. */
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
-import { type Ending, endingOf } from "../../src/ending.ts";
-import { FLAG } from "../../src/record_layout.ts";
+import { type Ending, endingOf } from "../../src/session/ending.ts";
+import { FLAG } from "../../src/session/record_layout.ts";
 import { makeSession, type RecordFields } from "../fixtures.ts";
 
 const { errno } = constants;

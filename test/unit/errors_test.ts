@@ -1,6 +1,6 @@
 /** Errors in words. */
 import assert from "node:assert/strict";
-import { messageOf } from "../../src/errors.ts";
+import { messageOf } from "../../src/messages/errors.ts";
 
 const THROWN: readonly [what: string, thrown: unknown, message: string][] = [
   ["an error", new Error("it broke"), "it broke"],

@@ -2,7 +2,7 @@ import { resourceFromAttributes } from "@opentelemetry/resources";
 import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { UsageError } from "../../src/errors.ts";
+import { UsageError } from "../../src/messages/errors.ts";
 import type { Exporter } from "../../src/exporter.ts";
 import { encodeLines, LINE_LIMIT } from "../../exporters/file/lines.ts";
 import { RotatingFile, type Rotation } from "../../exporters/file/rotation.ts";

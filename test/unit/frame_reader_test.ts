@@ -6,8 +6,8 @@ import {
   LARGEST_PAYLOAD,
   writeFrameHeader,
   writeSeal,
-} from "../../src/queue/frame.ts";
-import { FrameReader, type FrameSource, WINDOW } from "../../src/queue/frame_reader.ts";
+} from "../../src/queue/spool/frame.ts";
+import { FrameReader, type FrameSource, WINDOW } from "../../src/queue/spool/frame_reader.ts";
 
 const RECORD_SIZE = 8;
 const LAYOUT = 4711;

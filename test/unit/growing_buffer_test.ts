@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { GrowingBuffer } from "../../src/growing_buffer.ts";
+import { GrowingBuffer } from "../../src/bytes/growing_buffer.ts";
 
 Deno.test("reserve() keeps what was written, and grows rarely", () => {
   const buffer = new GrowingBuffer();

@@ -1,8 +1,8 @@
 import { strict as assert } from "node:assert";
 import { networkInterfaces } from "node:os";
-import { formatIpv6 } from "../../src/address.ts";
-import { HostAddresses, parseFibTrie, parseIfInet6 } from "../../src/host_addresses.ts";
-import type { Session } from "../../src/session.ts";
+import { formatIpv6 } from "../../src/net/address.ts";
+import { HostAddresses, parseFibTrie, parseIfInet6 } from "../../src/span/host_addresses.ts";
+import type { Session } from "../../src/session/session.ts";
 import { makeBatch, makeSession } from "../fixtures.ts";
 
 const FIB_TRIE = `Main:

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { IdHasher } from "../../src/ids.ts";
-import { ROLE } from "../../src/record_layout.ts";
+import { IdHasher } from "../../src/ids/ids.ts";
+import { ROLE } from "../../src/session/record_layout.ts";
 import { makeSession, type RecordFields } from "../fixtures.ts";
 
 const hasher = new IdHasher("");

@@ -1,7 +1,7 @@
 /** Messages: text for people, JSON for log shippers, one line each. */
 import assert from "node:assert/strict";
-import { logFormat } from "../../src/flags.ts";
-import { type LogFields, type LogFormat, Logger } from "../../src/log.ts";
+import { logFormat } from "../../src/run/flags.ts";
+import { type LogFields, type LogFormat, Logger } from "../../src/messages/log.ts";
 import { stopClock } from "../clock.ts";
 import { HEALTH } from "../health.ts";
 

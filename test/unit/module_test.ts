@@ -4,7 +4,7 @@ import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
-import { UsageError } from "../../src/errors.ts";
+import { UsageError } from "../../src/messages/errors.ts";
 import type { ExportOutcome } from "../../src/exporter.ts";
 import { ModuleExporter } from "../../exporters/module/exporter.ts";
 import { moduleExporter } from "../../exporters/module/module.ts";

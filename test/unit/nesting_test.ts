@@ -2,8 +2,8 @@
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
 import { Nesting } from "../../src/capture/nesting.ts";
-import { RECORD, ROLE } from "../../src/record_layout.ts";
-import { Session } from "../../src/session.ts";
+import { RECORD, ROLE } from "../../src/session/record_layout.ts";
+import { Session } from "../../src/session/session.ts";
 import { INITIAL_SEQUENCE_NUMBERS, makeRecord, type RecordFields } from "../fixtures.ts";
 
 const { local, peer } = INITIAL_SEQUENCE_NUMBERS;

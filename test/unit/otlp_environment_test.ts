@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type ResolvedOtlp, resolveOtlp, type Signal } from "../../exporters/otlp/environment.ts";
 import { otlpSettings } from "../../exporters/otlp/settings.ts";
-import { UsageError } from "../../src/errors.ts";
+import { UsageError } from "../../src/messages/errors.ts";
 
 type Variables = Readonly<Record<string, string>>;
 type Settings = Parameters<typeof otlpSettings.parse>[0];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { printable, printableJson } from "../../src/printable.ts";
+import { printable, printableJson } from "../../src/messages/printable.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { ProcessTable } from "../../src/process_table.ts";
+import { ProcessTable } from "../../src/span/process_table.ts";
 import { makeSession } from "../fixtures.ts";
 
 const CAPACITY = 8;

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
-import { UsageError } from "../../src/errors.ts";
+import { UsageError } from "../../src/messages/errors.ts";
 import type { Exporter, ExportOutcome, QueueSettings } from "../../src/exporter.ts";
 import type { QueueCounters } from "../../src/queue/counters.ts";
-import { openQueue } from "../../src/queue/open_queue.ts";
+import { openQueue } from "../../src/queue/open.ts";
 import type { ExporterQueue } from "../../src/queue/queue.ts";
 import { BUSY, FakeExporter, sleep, SUCCESS, until, within } from "../fake_exporter.ts";
 import {

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import type { Exporter, ExportOutcome, QueueSettings } from "../../src/exporter.ts";
-import type { LogFields, Warn } from "../../src/log.ts";
+import type { LogFields, Warn } from "../../src/messages/log.ts";
 import { newCounters, type QueueCounters } from "../../src/queue/counters.ts";
 import { ExporterQueue } from "../../src/queue/queue.ts";
 import { BUSY, FakeExporter, sleep, SUCCESS, within } from "../fake_exporter.ts";

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import type { SessionBatch } from "../../src/batch.ts";
+import type { SessionBatch } from "../../src/session/batch.ts";
 import { BatchMemory } from "../../src/queue/batch_memory.ts";
 import { RecordStore } from "../../src/queue/record_store.ts";
 import { makeBatch } from "../fixtures.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { SessionBatch } from "../../src/batch.ts";
-import { RECORD, RECORD_DESCRIPTION } from "../../src/record_layout.ts";
-import { RecordTranslation } from "../../src/record_translation.ts";
+import { SessionBatch } from "../../src/session/batch.ts";
+import { RECORD, RECORD_DESCRIPTION } from "../../src/session/record_layout.ts";
+import { RecordTranslation } from "../../src/session/record_translation.ts";
 import { makeBatch } from "../fixtures.ts";
 
 function translation(description: string): RecordTranslation {

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import * as z from "zod";
 import { exporterTypes } from "../../exporters/registry.ts";
 import type { Capture } from "../../src/capture/capture.ts";
-import { HostError, UsageError } from "../../src/errors.ts";
+import { HostError, UsageError } from "../../src/messages/errors.ts";
 import type { Exporter, ExporterType, QueueSettings } from "../../src/exporter.ts";
-import { NO_FLAGS } from "../../src/flags.ts";
+import { NO_FLAGS } from "../../src/run/flags.ts";
 import { Exporters } from "../../src/run/exporters.ts";
 import { Metrics } from "../../src/run/metrics.ts";
 import { Reloader } from "../../src/run/reload.ts";
-import { effectiveSettings, type RunSettings } from "../../src/settings.ts";
+import { effectiveSettings, type RunSettings } from "../../src/run/settings.ts";
 
 /** An exporter type that counts what is opened and shut down; an exporter's settings are a number. */
 class CountingType implements ExporterType<unknown> {

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { readFileSync } from "node:fs";
-import { OWNER } from "../../src/record_layout.ts";
-import { ProcessResources, type ResourceSettings } from "../../src/resource.ts";
+import { OWNER } from "../../src/session/record_layout.ts";
+import { ProcessResources, type ResourceSettings } from "../../src/span/resource.ts";
 import { makeSession, type RecordFields } from "../fixtures.ts";
 
 const DEFAULTS: ResourceSettings = { attributes: {}, commandLine: false, fromProcessEnv: false };

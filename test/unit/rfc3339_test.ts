@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { formatRfc3339, Rfc3339Writer } from "../../src/rfc3339.ts";
-import { UnixTime } from "../../src/unix_time.ts";
+import { formatRfc3339, Rfc3339Writer } from "../../src/bytes/rfc3339.ts";
+import { UnixTime } from "../../src/bytes/unix_time.ts";
 
 const CASES: [unixNs: bigint, digits: number, text: string][] = [
   [0n, 9, "1970-01-01T00:00:00.000000000Z"],

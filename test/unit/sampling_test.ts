@@ -1,8 +1,8 @@
 /** Thresholds of consistent probability sampling, and what spans say of them. */
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { threshold, thresholdText } from "../../src/sampling.ts";
-import { SampledTraceStates } from "../../src/trace_states.ts";
+import { threshold, thresholdText } from "../../src/ids/sampling.ts";
+import { SampledTraceStates } from "../../src/span/trace_states.ts";
 
 /** The table of "TraceState: Probability Sampling" in OpenTelemetry's specification, 4 digits. */
 const TABLE: readonly [ratio: number, th: string][] = [

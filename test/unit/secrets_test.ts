@@ -1,8 +1,8 @@
 /** Which secrets are kept out of messages, and what is left of them. */
 import assert from "node:assert/strict";
 import { keepSecretsOf } from "../../src/config/secret_values.ts";
-import { Logger } from "../../src/log.ts";
-import { withoutSecrets } from "../../src/secrets.ts";
+import { Logger } from "../../src/messages/log.ts";
+import { withoutSecrets } from "../../src/messages/secrets.ts";
 
 /** A config's value, a text, and the text without the secrets in the value. */
 const CASES: readonly [what: string, value: unknown, text: string, shown: string][] = [

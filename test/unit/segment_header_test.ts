@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
-import { makeHeader, readHeader } from "../../src/queue/segment_header.ts";
-import { RECORD, RECORD_DESCRIPTION } from "../../src/record_layout.ts";
+import { makeHeader, readHeader } from "../../src/queue/spool/segment_header.ts";
+import { RECORD, RECORD_DESCRIPTION } from "../../src/session/record_layout.ts";
 
 const ID = "0123456789abcdef";
 const BOOT = "00112233445566778899aabbccddeeff";

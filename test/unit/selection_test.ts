@@ -1,8 +1,8 @@
 /** What is taken out of batches after the kernel program was on the safe side. */
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
-import { SessionBatch } from "../../src/batch.ts";
-import { FLAG, RECORD } from "../../src/record_layout.ts";
+import { SessionBatch } from "../../src/session/batch.ts";
+import { FLAG, RECORD } from "../../src/session/record_layout.ts";
 import { Selection, type SelectionOptions } from "../../src/capture/selection.ts";
 import { makeBatch, type RecordFields } from "../fixtures.ts";
 

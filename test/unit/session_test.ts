@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { FLAG, OWNER, RECORD, ROLE } from "../../src/record_layout.ts";
-import type { TcpState } from "../../src/session.ts";
+import { FLAG, OWNER, RECORD, ROLE } from "../../src/session/record_layout.ts";
+import type { TcpState } from "../../src/session/session.ts";
 import { END_UNIX_NS, makeBatch, makeSession, type RecordFields } from "../fixtures.ts";
 
 const MILLISECOND = 1_000_000n;

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { exporterTypes } from "../../exporters/registry.ts";
-import { parseArguments } from "../../src/cli.ts";
+import { parseArguments } from "../../src/command_line/parse.ts";
 import { loadSchemas, parseConfig } from "../../src/config/load.ts";
-import { parseResourceAttributes } from "../../src/config/resource_attributes.ts";
-import { UsageError } from "../../src/errors.ts";
-import type { RunFlags } from "../../src/flags.ts";
-import { configFile, effectiveSettings, type RunSettings } from "../../src/settings.ts";
+import { parseResourceAttributes } from "../../src/run/resource_attributes.ts";
+import { UsageError } from "../../src/messages/errors.ts";
+import type { RunFlags } from "../../src/run/flags.ts";
+import { configFile, effectiveSettings, type RunSettings } from "../../src/run/settings.ts";
 
 const schemas = await loadSchemas(exporterTypes);
 

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { SipHash } from "../../src/siphash.ts";
+import { SipHash } from "../../src/ids/siphash.ts";
 
 const KEY = Uint8Array.from({ length: 16 }, (_, i) => i);
 

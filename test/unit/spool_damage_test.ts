@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { FRAME_HEADER, writeFrameHeader } from "../../src/queue/frame.ts";
-import { HEADER_SIZE, makeHeader } from "../../src/queue/segment_header.ts";
-import { bootId } from "../../src/procfs.ts";
-import { RECORD } from "../../src/record_layout.ts";
+import { FRAME_HEADER, writeFrameHeader } from "../../src/queue/spool/frame.ts";
+import { HEADER_SIZE, makeHeader } from "../../src/queue/spool/segment_header.ts";
+import { bootId } from "../../src/host/procfs.ts";
+import { RECORD } from "../../src/session/record_layout.ts";
 import {
   crash,
   drain,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { WhenFull } from "../../src/exporter.ts";
-import type { Taken } from "../../src/queue/spool.ts";
+import type { Taken } from "../../src/queue/spool/spool.ts";
 import {
   crash,
   drain,

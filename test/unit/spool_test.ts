@@ -1,7 +1,7 @@
 /** A spool's promises: what was appended is taken, after whatever happened to its files. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { SpoolFolder } from "../../src/queue/spool_folder.ts";
+import { SpoolFolder } from "../../src/queue/spool/folder.ts";
 import {
   crash,
   drain,

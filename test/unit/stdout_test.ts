@@ -10,15 +10,20 @@ import type { StdoutFormat } from "../../exporters/stdout/format.ts";
 import { JsonFormat } from "../../exporters/stdout/json.ts";
 import { LineOutput } from "../../exporters/stdout/line_output.ts";
 import { TableFormat } from "../../exporters/stdout/table.ts";
-import type { SessionBatch } from "../../src/batch.ts";
-import { UsageError } from "../../src/errors.ts";
+import type { SessionBatch } from "../../src/session/batch.ts";
+import { UsageError } from "../../src/messages/errors.ts";
 import type { ExportOutcome } from "../../src/exporter.ts";
-import { Id } from "../../src/ids.ts";
-import { printable } from "../../src/printable.ts";
-import { OWNER } from "../../src/record_layout.ts";
-import type { Session } from "../../src/session.ts";
-import { FixedAttributes, FixedText, type SpanHead, type SpanSource } from "../../src/span_sink.ts";
-import { UnixTime } from "../../src/unix_time.ts";
+import { Id } from "../../src/ids/ids.ts";
+import { printable } from "../../src/messages/printable.ts";
+import { OWNER } from "../../src/session/record_layout.ts";
+import type { Session } from "../../src/session/session.ts";
+import {
+  FixedAttributes,
+  FixedText,
+  type SpanHead,
+  type SpanSource,
+} from "../../src/span/span_sink.ts";
+import { UnixTime } from "../../src/bytes/unix_time.ts";
 import { makeSpanMapper } from "../exporter_context.ts";
 import { END_UNIX_NS, makeBatch, type RecordFields } from "../fixtures.ts";
 

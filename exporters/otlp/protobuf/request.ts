@@ -1,10 +1,10 @@
 /** Batches in binary protobuf: `ExportTraceServiceRequest`. */
 import type { Resource } from "@opentelemetry/resources";
-import type { SessionBatch } from "../../../src/batch.ts";
-import { GrowingBuffer } from "../../../src/growing_buffer.ts";
-import type { Session } from "../../../src/session.ts";
-import type { SpanSource } from "../../../src/span_sink.ts";
-import { SCOPE } from "../../../src/span.ts";
+import type { SessionBatch } from "../../../src/session/batch.ts";
+import { GrowingBuffer } from "../../../src/bytes/growing_buffer.ts";
+import type { Session } from "../../../src/session/session.ts";
+import type { SpanSource } from "../../../src/span/span_sink.ts";
+import { SCOPE } from "../../../src/span/span.ts";
 import { concat, delimited, varintSize } from "./fields.ts";
 import { encodeResource } from "./resource.ts";
 import { SPAN_LIMIT, SpanWriter } from "./span_writer.ts";

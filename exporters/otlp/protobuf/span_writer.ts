@@ -1,8 +1,8 @@
 /** Spans in binary protobuf: `message Span` of opentelemetry-proto's trace.proto. */
 import { type Attributes, SpanStatusCode } from "@opentelemetry/api";
-import { Run } from "../../../src/byte_run.ts";
-import type { Id } from "../../../src/ids.ts";
-import type { End, Session } from "../../../src/session.ts";
+import { Run } from "../../../src/bytes/constant_bytes.ts";
+import type { Id } from "../../../src/ids/ids.ts";
+import type { End, Session } from "../../../src/session/session.ts";
 import type {
   AttributeKey,
   FixedAttributes,
@@ -10,10 +10,10 @@ import type {
   FixedTraceState,
   SpanHead,
   SpanSink,
-} from "../../../src/span_sink.ts";
-import { SPAN_NAME, TRACE_FLAGS } from "../../../src/span.ts";
-import type { UnixTime } from "../../../src/unix_time.ts";
-import { hasZone, withZone } from "../../../src/zone.ts";
+} from "../../../src/span/span_sink.ts";
+import { SPAN_NAME, TRACE_FLAGS } from "../../../src/span/span.ts";
+import type { UnixTime } from "../../../src/bytes/unix_time.ts";
+import { hasZone, withZone } from "../../../src/span/zone.ts";
 import { concat, delimited, keyValue, VALUE_TAG } from "./fields.ts";
 
 /** More than a span ever has, and what its last copies overwrite: all of its text is bounded. */

@@ -1,6 +1,6 @@
 /** Runs in a guest: plays all checks, and tells on the serial line what came of them. */
 import { capture } from "../../../mod.ts";
-import { messageOf } from "../../../src/errors.ts";
+import { messageOf } from "../../../src/messages/errors.ts";
 import { type Check, lacking } from "./check.ts";
 import { COMMAND_CHECKS, tcpspan } from "./command_checks.ts";
 import { KernelLog } from "./kernel_log.ts";

@@ -1,6 +1,6 @@
 /** Sessions on the guest's loopback interface, and what is to be told of them. */
 import { strict as assert } from "node:assert";
-import type { Session } from "../../../src/session.ts";
+import type { Session } from "../../../src/session/session.ts";
 import { hasPort, summary, type Trace } from "../../kernel/harness.ts";
 
 /** A session between two sockets of this process. */

@@ -1,8 +1,8 @@
 /** Sessions that stay open, samples of them, and programs that stay while captures come and go. */
 import { strict as assert } from "node:assert";
 import type { CaptureOptions } from "../../../mod.ts";
-import { unpin } from "../../../src/capture/unpin.ts";
-import { FLAG } from "../../../src/record_layout.ts";
+import { unpin } from "../../../src/capture/pin/unpin.ts";
+import { FLAG } from "../../../src/session/record_layout.ts";
 import { hasPort } from "../../kernel/harness.ts";
 import type { Check } from "./check.ts";
 import { freePort } from "./netcat.ts";

@@ -1,8 +1,8 @@
 /** Whose sessions they were, and how they ended. */
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
-import { endingOf } from "../../../src/ending.ts";
-import { presentHooks } from "../../../src/host.ts";
+import { endingOf } from "../../../src/session/ending.ts";
+import { presentHooks } from "../../../src/host/requirements.ts";
 import { hasPort } from "../../kernel/harness.ts";
 import type { Check } from "./check.ts";
 import { freePort, Netcat } from "./netcat.ts";

@@ -1,0 +1,61 @@
+/** How records and variables of a pinned program lie, as it left word of it. */
+import { join } from "node:path";
+import { Mapping } from "../../../ffi/mapping.ts";
+import { lookUp, mapInfo, Pinned } from "../../../ffi/pinned.ts";
+import { HostError } from "../../messages/errors.ts";
+import { RecordTranslation } from "../../session/record_translation.ts";
+
+/** How records and variables lie, as the program left word of it. @throws {HostError} */
+export function describedIn(folder: string): { translation: RecordTranslation; variables: string } {
+  using map = new Pinned(join(folder, "description"));
+  const value = new Uint8Array(mapInfo(map.fd).valueSize);
+  lookUp(map.fd, new Uint8Array(4), value);
+  const text = new TextDecoder().decode(value).replace(/\0.*$/s, "");
+  const [records = "", variables = ""] = text.split("\n");
+  const translation = RecordTranslation.of(records);
+  if (translation === undefined) {
+    throw new HostError(
+      `cannot read what an earlier tcpspan left in ${folder}: its records are described in no ` +
+        "known way; remove it: tcpspan unpin",
+    );
+  }
+  return { translation, variables };
+}
+
+/** The variables of another version's program. */
+export class Variables implements Disposable {
+  readonly #mapping: Mapping;
+  readonly #layout: string;
+
+  /** @param layout where they lie: `NAME:OFFSET:SIZE …` */
+  constructor(path: string, layout: string) {
+    using map = new Pinned(path);
+    this.#mapping = new Mapping(map.fd, mapInfo(map.fd).valueSize, "read-write");
+    this.#layout = layout;
+  }
+
+  /** Undefined where that version has no such one. */
+  get(name: string): bigint | undefined {
+    const offset = this.#offsetOf(name);
+    return offset === undefined ? undefined : this.#view.getBigUint64(offset, true);
+  }
+
+  set(name: string, value: bigint): void {
+    const offset = this.#offsetOf(name);
+    if (offset !== undefined) this.#view.setBigUint64(offset, value, true);
+  }
+
+  get #view(): DataView {
+    return new DataView(this.#mapping.buffer);
+  }
+
+  #offsetOf(name: string): number | undefined {
+    const found = new RegExp(`(?:^| )${name}:(\\d+):8(?: |$)`).exec(this.#layout)?.[1];
+    const offset = Number(found);
+    return offset + 8 <= this.#mapping.length ? offset : undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.#mapping[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,119 @@
+/** Rings that are left to be read when another program has taken over. */
+import { join } from "node:path";
+import { mapInfo, Pinned, removePin } from "../../../ffi/pinned.ts";
+import { Ring } from "../../../ffi/ring.ts";
+import { Walk } from "../../../ffi/walk.ts";
+import type { BSS } from "../../session/record_layout.ts";
+import type { RecordTranslation } from "../../session/record_translation.ts";
+import { describedIn, Variables } from "./description.ts";
+import {
+  detach,
+  linkOf,
+  list,
+  nameOfMap,
+  nameOfRing,
+  RELEASE,
+  remove,
+  ringSizeOf,
+} from "./folder.ts";
+import { WaitingReports } from "../waiting_reports.ts";
+
+const LOSS_COUNTERS = [
+  "lost_ring_full",
+  "lost_storage_failed",
+  "over_cap",
+  "sampled_out",
+  "skipped_runs",
+] as const satisfies readonly (keyof typeof BSS)[];
+
+/** Variables of `.bss` that count what is not delivered. */
+export type LossCounter = typeof LOSS_COUNTERS[number];
+
+/** A ring that no program writes to any more, and what its records have to become. */
+export interface OldRing extends Disposable {
+  readonly ring: Ring;
+  /** Undefined for records of today's layout. */
+  readonly translation: RecordTranslation | undefined;
+  /** What was lost before, by names of BSS, where nobody else counts on. */
+  readonly losses: ReadonlyMap<LossCounter, bigint>;
+  /** Puts reports into it that wait for their sockets' close, in 0.1's way. @returns whether there were some */
+  readonly release: () => boolean;
+  /** Those reports, where they are not put into it. */
+  readonly waitingReports: WaitingReports | undefined;
+  /** Whether this was the last of it: then it is unpinned with its disposal. */
+  done: boolean;
+}
+
+/** A ring from before its size was changed: programs, maps and counters went over to the new one. */
+export function ringOfSize(folder: string, size: number): OldRing {
+  const path = join(folder, nameOfRing(size));
+  const ring = openRing(path);
+  return {
+    ring,
+    translation: undefined,
+    losses: new Map(),
+    release: () => false,
+    waitingReports: undefined,
+    done: false,
+    [Symbol.dispose]() {
+      ring[Symbol.dispose]();
+      if (this.done) removePin(path);
+    },
+  };
+}
+
+/** Detaches the programs in the folder of another kind of state. @returns its rings */
+export function retireState(folder: string): OldRing[] {
+  const { translation, variables } = describedIn(folder);
+  using stack = new DisposableStack();
+  const names = list(folder);
+  const releaseLink = names.find((name) => linkOf(name)?.program === RELEASE);
+  const bss = stack.use(new Variables(join(folder, nameOfMap(".bss")), variables));
+  const release = releaseLink === undefined
+    ? () => false
+    : walker(stack.use(new Pinned(join(folder, releaseLink))).fd);
+  const waiting = stack.use(new Pinned(join(folder, nameOfMap("waiting"))));
+  const waitingReports = mapInfo(waiting.fd).isHash
+    ? new WaitingReports(waiting.fd, translation)
+    : undefined;
+  bss.set("least_wait_ns", 1n); // they need not wait any longer, and may where the ring is full
+  bss.set("active_generation", 0n); // detaching takes its time: until then they stand by
+  detach(folder);
+  const rings = names.filter((name) => ringSizeOf(name) !== undefined);
+  const shared = stack.move();
+  return rings.map((name, i): OldRing => {
+    const ring = openRing(join(folder, name));
+    const isLast = i === rings.length - 1;
+    return {
+      ring,
+      translation,
+      losses: isLast
+        ? new Map(LOSS_COUNTERS.map((counter) => [counter, bss.get(counter) ?? 0n]))
+        : new Map(),
+      release: isLast ? release : () => false,
+      waitingReports: isLast ? waitingReports : undefined,
+      done: false,
+      [Symbol.dispose]() {
+        ring[Symbol.dispose]();
+        if (!isLast) return;
+        shared.dispose();
+        if (this.done) remove(folder);
+      },
+    };
+  });
+}
+
+/** Walks to the end with an iterator that writes a byte for each record. */
+function walker(link: number): () => boolean {
+  return () => {
+    using walk = Walk.of(link);
+    let found = false;
+    while (walk.next(4096) > 0) found = true;
+    return found;
+  };
+}
+
+export function openRing(path: string): Ring {
+  using map = new Pinned(path);
+  return new Ring(map.fd, mapInfo(map.fd).maxEntries);
+}

@@ -1,0 +1,289 @@
+/** The command line. */
+import { Command, CommanderError } from "commander";
+import { LARGEST_PID, LARGEST_PORT, MAX_DURATION, MOST_PIDS } from "../config/limits.ts";
+import { didYouMean } from "../messages/nearest.ts";
+import { quote } from "../messages/quote.ts";
+import { UsageError } from "../messages/errors.ts";
+import type { RunFlags } from "../run/flags.ts";
+import { printable } from "../messages/printable.ts";
+
+/** What the command line asks for. */
+export type Arguments =
+  | RunFlags
+  | { readonly command: "config check"; readonly file: string }
+  | { readonly command: "config schema" }
+  | { readonly command: "config example" }
+  | DoctorArguments
+  | { readonly command: "unpin"; readonly path: string | undefined }
+  | { readonly command: "help"; readonly text: string }
+  | { readonly command: "version" };
+
+/** `doctor`, with its own flags. */
+export interface DoctorArguments {
+  readonly command: "doctor";
+  /** Path of the config file whose run is tried. */
+  readonly config: string | undefined;
+  readonly json: boolean;
+}
+
+/**
+ * Reads the command line.
+ * @param args the arguments behind the program's name
+ * @throws {UsageError} if they cannot be followed
+ */
+export function parseArguments(args: readonly string[]): Arguments {
+  let result: Arguments | undefined;
+  let help = "";
+  const program = describeProgram(
+    (parsed) => result = parsed,
+    (text) => help += text,
+  );
+  try {
+    program.parse(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === "commander.helpDisplayed") return { command: "help", text: help };
+    if (error.code === "commander.help") {
+      throw new UsageError("config: missing command: expected check FILE, schema or example");
+    }
+    // it has the arguments in it as they were given
+    throw new UsageError(printable(new TextEncoder().encode(reword(error.message))));
+  }
+  if (result === undefined) throw new Error("no command was found");
+  return result;
+}
+
+function describeProgram(
+  give: (result: Arguments) => void,
+  writeHelp: (text: string) => void,
+): Command {
+  const program = new Command("tcpspan")
+    .description(
+      "Turn every TCP session on this host into an OpenTelemetry span: which process, with whom, " +
+        "when, how much, how well, and how it ended. Without a config it prints a table, as " +
+        "tcplife does.",
+    )
+    .exitOverride()
+    .configureOutput({
+      writeOut: writeHelp,
+      writeErr: () => {},
+      getOutHelpWidth: () => 80,
+      getOutHasColors: () => false,
+    })
+    .helpCommand(false)
+    .enablePositionalOptions() // so that a flag behind `doctor` is none of ours
+    .allowExcessArguments() // told below, with the nearest command
+    .usage("[flags]\n       tcpspan COMMAND")
+    .optionsGroup("Format of the table (stdout):")
+    .option("-T, --time", "the time of day of each row, HH:MM:SS")
+    .option("-t, --timestamp", "seconds since the first row, with microseconds")
+    .option("-w, --wide", "wide columns, for IPv6 addresses")
+    .option("-s, --csv", "comma-separated values")
+    .optionsGroup("Which sessions (over the config's capture section):")
+    .option("-p, --pid <PID[,PID]>", `of these processes, at most ${MOST_PIDS}`, pids)
+    .option("-L, --localport <P[,P]>", "with one of these local ports", ports("-L"))
+    .option("-D, --remoteport <P[,P]>", "with one of these remote ports", ports("-D"))
+    .option("-4, --ipv4", "IPv4 only")
+    .option("-6, --ipv6", "IPv6 only")
+    .optionsGroup("Running:")
+    .option("-c, --config <FILE>", "send sessions to the exporters this YAML file names", path)
+    .option("--duration <SECONDS>", "stop cleanly after that long; fractions allowed", seconds)
+    .option(
+      "--log-format <FORMAT>",
+      "of messages on stderr: text, or json: an object a line",
+      format,
+    )
+    .optionsGroup("Help:")
+    .helpOption("-h, --help", "print this")
+    .option("-V, --version", "print the version")
+    .addHelpText("after", () => HELP)
+    .commandsGroup("Commands:")
+    .action(() => {
+      const [excess] = program.args;
+      if (excess !== undefined) {
+        const suggestion = didYouMean(excess, program.commands.map((command) => command.name()));
+        throw new UsageError(
+          `unknown command ${quote(excess)}: expected flags, config, doctor or unpin${suggestion}`,
+        );
+      }
+      give(program.getOptionValue("version") === true ? { command: "version" } : run(program));
+    });
+
+  /** Flags in front of a command would be without effect. */
+  const alone = (result: Arguments) => {
+    const [flag] = program.options.filter((option) =>
+      option.long !== "--log-format" &&
+      program.getOptionValue(option.attributeName()) !== undefined
+    );
+    if (flag !== undefined) {
+      throw new UsageError(`cannot use ${flag.long} with ${result.command}: expected no flags`);
+    }
+    give(result);
+  };
+  const config = program.command("config").description("Check a config file, or start one.")
+    .helpCommand(false).allowExcessArguments(false);
+  config.command("check").argument("<FILE>").description("say what is wrong in FILE, if anything")
+    .action((file: string) => alone({ command: "config check", file }));
+  config.command("schema").description("print the JSON Schema of config files, for editors")
+    .action(() => alone({ command: "config schema" }));
+  config.command("example").description("print a config file with every key, explained")
+    .action(() => alone({ command: "config example" }));
+  program.command("doctor").allowExcessArguments(false)
+    .description(
+      "try what a run would do, say what is missing and what to do about it; with --config FILE " +
+        "also what that names, with --json as JSON",
+    )
+    .option("-c, --config <FILE>", "try also what this config file names", path)
+    .option("--json", "what was found as JSON")
+    .action(({ config, json }: { readonly config?: string; readonly json?: true }) =>
+      alone({ command: "doctor", config, json: json === true })
+    );
+  program.command("unpin").argument("[PATH]").allowExcessArguments(false)
+    .description(
+      "detach and remove what capture.pin keeps in the kernel, in PATH or as the config says",
+    )
+    .action((path: string | undefined) => alone({ command: "unpin", path }));
+  program.configureHelp({
+    visibleCommands: ({ commands }) =>
+      commands.flatMap((command) => command.commands.length > 0 ? command.commands : [command]),
+    subcommandTerm: (command) => {
+      const parent = command.parent === program ? "" : `${command.parent?.name()} `;
+      const [argument] = command.registeredArguments;
+      const shown = argument?.required ? ` ${argument.name().replaceAll(/[<>]/g, "")}` : "";
+      return `${parent}${command.name()}${shown}`;
+    },
+    optionTerm: (option) => option.flags.replaceAll(/[<>]/g, ""),
+  });
+  return program;
+}
+
+function run(program: Command): RunFlags {
+  const options: {
+    readonly config?: string;
+    readonly duration?: number;
+    readonly pid?: readonly number[];
+    readonly localport?: readonly number[];
+    readonly remoteport?: readonly number[];
+    readonly ipv4?: true;
+    readonly ipv6?: true;
+    readonly wide?: true;
+    readonly csv?: true;
+    readonly time?: true;
+    readonly timestamp?: true;
+  } = program.opts();
+  if (options.ipv4 && options.ipv6) throw exclusive("-4", "-6");
+  if (options.wide && options.csv) throw exclusive("-w", "-s");
+  return {
+    command: "run",
+    config: options.config,
+    duration: options.duration,
+    pids: options.pid,
+    localPorts: options.localport,
+    remotePorts: options.remoteport,
+    family: options.ipv4 ? "ipv4" : options.ipv6 && "ipv6",
+    format: options.wide ? "wide" : options.csv && "csv",
+    time: options.time,
+    timestamp: options.timestamp,
+  };
+}
+
+function exclusive(one: string, other: string): UsageError {
+  return new UsageError(`cannot use ${one} and ${other} together: expected one of them`);
+}
+
+/** Numbers behind commas, added to those of the same flag before. */
+function numbers(
+  flag: string,
+  largest: number,
+  expected: string,
+): (text: string, previous: readonly number[] | undefined) => readonly number[] {
+  return (text, previous = []) => {
+    const found = text.split(",").map((part) => {
+      const digits = part.trim();
+      const value = Number(digits);
+      if (/^\d+$/.test(digits) && value >= 1 && value <= largest) return value;
+      throw new UsageError(
+        `${flag}: found ${quote(text)}: expected ${expected} from 1 to ${largest}`,
+      );
+    });
+    return [...new Set([...previous, ...found])];
+  };
+}
+
+function pids(text: string, previous: readonly number[] | undefined): readonly number[] {
+  const all = numbers("-p", LARGEST_PID, "process ids")(text, previous);
+  if (all.length <= MOST_PIDS) return all;
+  throw new UsageError(`-p: found ${all.length} process ids: expected at most ${MOST_PIDS}`);
+}
+
+function ports(flag: string) {
+  return numbers(flag, LARGEST_PORT, "ports");
+}
+
+function path(text: string): string {
+  if (text !== "") return text;
+  throw new UsageError("-c: found nothing: expected the path of a config file");
+}
+
+/** Checks it alone: `logFormat` of flags.ts has read it. */
+function format(text: string): string {
+  if (text === "text" || text === "json") return text;
+  throw new UsageError(`--log-format: found ${quote(text)}: expected text or json`);
+}
+
+/** @returns milliseconds */
+function seconds(text: string): number {
+  const value = Number(text) * 1000;
+  if (/^(\d+\.?\d*|\.\d+)$/.test(text) && value > 0 && value <= MAX_DURATION) return value;
+  const largest = Math.floor(MAX_DURATION / 1000);
+  throw new UsageError(
+    `--duration: found ${quote(text)}: expected seconds, more than 0 and at most ${largest}`,
+  );
+}
+
+/** Commander's messages in the style of ours. */
+function reword(message: string): string {
+  const text = message.replace(/^error: /, "")
+    .replace(/\n\(Did you mean (.*)\?\)$/, ": did you mean $1?")
+    .replace(/^option '(-\w|--[\w-]+).*' argument missing$/, "$1: found nothing: expected a value")
+    .replace(/^missing required argument '(.*)'$/, "missing argument: expected $1")
+    .replace(/\.$/, "");
+  return text.endsWith("?") ? text : `${text}; see --help`;
+}
+
+const HELP = `
+Config:
+  tcpspan.yaml names exporters: stdout, otlp, file, or any OpenTelemetry JS
+  SpanExporter. With a config, exactly the exporters that it names are used.
+    exporters:
+      otlp:
+        endpoint: http://localhost:4318
+
+Environment (sudo drops variables: write sudo VAR=… deno run …):
+  TCPSPAN_CONFIG            config file where there is no --config
+  OTEL_TRACES_EXPORTER      without a config: otlp, console, none, or a list
+  OTEL_EXPORTER_OTLP_*      endpoint, headers and so on of otlp, where the
+                            config leaves them open
+  OTEL_RESOURCE_ATTRIBUTES  put on every span
+  OTEL_SERVICE_NAME         names every process's spans
+  OTEL_SDK_DISABLED         true: exporters that send spans are off
+
+Signals:
+  SIGINT, SIGTERM           deliver what waits, then stop; once again: stop at
+                            once
+  SIGHUP                    read the config again
+  SIGUSR1                   tells on stderr how tcpspan is doing: what was
+                            captured, lost, queued and delivered
+
+Examples:
+  sudo deno run -A mod.ts                         a table of sessions
+  sudo deno run -A mod.ts -T -L 443               of port 443, with the time
+  sudo deno run -A mod.ts -s --duration 60        CSV, for a minute
+  sudo deno run -A mod.ts --config tcpspan.yaml   to the config's exporters
+  deno run -A mod.ts config example               a config to start from
+
+Exit status:
+  0  a clean stop: SIGINT, SIGTERM, --duration, standard output or
+     the terminal closed
+  1  the kernel or the host makes it impossible to run
+  2  a wrong flag or config`;

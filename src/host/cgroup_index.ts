@@ -1,0 +1,61 @@
+/** Cgroups by id: what names a process that is gone when its session is read. */
+import { listKernelFolder } from "../../ffi/kernel_file.ts";
+import { type CgroupNames, parseCgroups } from "./cgroup.ts";
+import { readProc } from "./procfs.ts";
+
+const MOST_KNOWN = 16_384;
+const MOST_SCANNING = 0.05; // of the time, while cgroups come and go
+const NOTHING: CgroupNames = { containerId: undefined, podUid: undefined, service: undefined };
+
+/** The names of cgroups (v2), learnt from processes that live and from the cgroup file system. */
+export class CgroupIndex {
+  readonly #known = new Map<bigint, CgroupNames>();
+  #scanned = -Infinity;
+  #scanMs = 0; // how long it took
+
+  /** Takes note of what a living process in cgroup `id` told. */
+  learn(id: bigint, names: CgroupNames): void {
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    this.#known.set(id, names);
+  }
+
+  /** The names of cgroup `id`, its folder's inode; undefined if it is unknown. */
+  find(id: bigint): CgroupNames | undefined {
+    const known = this.#known.get(id);
+    const began = performance.now();
+    if (known !== undefined || began - this.#scanned < this.#scanMs / MOST_SCANNING) return known;
+    const root = cgroupMountPoint();
+    if (root !== undefined) this.#scan(root, "/");
+    this.#scanned = performance.now();
+    this.#scanMs = this.#scanned - began;
+    if (!this.#known.has(id)) this.learn(id, NOTHING); // it has gone
+    return this.#known.get(id);
+  }
+
+  #scan(root: string, path: string): void {
+    try {
+      for (const { name, inode, isDirectory } of listKernelFolder(root + path)) {
+        if (name === ".") {
+          if (!this.#known.has(inode)) this.learn(inode, parseCgroups(`0::${path}`));
+        } else if (isDirectory && name !== "..") {
+          this.#scan(root, path === "/" ? `/${name}` : `${path}/${name}`);
+        }
+      }
+    } catch {
+      // removed meanwhile
+    }
+  }
+}
+
+/** Where the cgroup v2 hierarchy is mounted: proc_pid_mountinfo(5), fields 5 and behind the dash. */
+export function cgroupMountPoint(): string | undefined {
+  return /^\d+ \d+ \S+ \S+ (\S+) .* - cgroup2 /m.exec(readProc("self/mountinfo") ?? "")?.[1];
+}
+
+/**
+ * The id of the cgroup at `folder`, which is its inode.
+ * @throws {SystemError} if there is no such folder
+ */
+export function cgroupIdOf(folder: string): bigint {
+  return listKernelFolder(folder).find(({ name }) => name === ".")?.inode ?? 0n;
+}

@@ -1,0 +1,44 @@
+/** The errors that end the program with a message for its user and no stack trace. */
+
+/** A wrong flag, config or path. Exit status 2. The message may hold several lines. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** The kernel or the host makes it impossible to run. Exit status 1. The message may hold several lines. */
+export class HostError extends Error {
+  override readonly name = "HostError";
+}
+
+const COLOUR = new RegExp("\u001b\\[[0-9;]*m", "g"); // SGR, ECMA-48
+
+/**
+ * What was thrown, in words, without the colours that Deno's loader puts into them: code of others may
+ * throw anything, also what is no text.
+ */
+export function messageOf(thrown: unknown): string {
+  try {
+    const text = thrown instanceof Error ? thrown.message || thrown.name : thrown;
+    return String(text).replaceAll(COLOUR, "");
+  } catch {
+    return "something that is neither an error nor text";
+  }
+}
+
+/** Why Deno could not get a package of npm; undefined if that is not what was thrown. */
+export function npmFailure(
+  thrown: unknown,
+): { readonly name: string; readonly reason: string } | undefined {
+  const [, name, reason] =
+    /^Failed caching npm package '(.+)'\n *0: (.+?)\.?$/m.exec(messageOf(thrown)) ?? [];
+  return name === undefined || reason === undefined ? undefined : { name, reason };
+}
+
+/** What to say of an import of ours that failed because Deno could not get a package of npm. */
+export function missingPackage(thrown: unknown): string | undefined {
+  const failure = npmFailure(thrown);
+  if (failure === undefined) return undefined;
+  const folder = decodeURIComponent(new URL("../..", import.meta.url).pathname);
+  return `cannot load npm:${failure.name}: ${failure.reason}; to download what runs use: ` +
+    `cd ${folder} && deno install --frozen --entrypoint mod.ts`;
+}

@@ -1,0 +1,59 @@
+/** What a queue says to the user, rate-limited. */
+import { Limiter, NOTICE_INTERVAL_MS } from "../messages/limiter.ts";
+import type { Warn } from "../messages/log.ts";
+import { countSessions, showDuration } from "../messages/words.ts";
+
+/** The messages of one queue. */
+export class QueueNotices {
+  readonly #warn: Warn;
+  readonly #drop = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #advice = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #wait = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #part = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #loss = new Limiter(NOTICE_INTERVAL_MS);
+
+  constructor(id: string, warn: Warn) {
+    this.#warn = (message, fields) => warn(`${id}: ${message}`, fields);
+  }
+
+  /** @param place where sessions wait meanwhile */
+  retrying(reason: string, place: string): void {
+    this.#warn(`${reason}; trying again, ${place}`);
+  }
+
+  /** @param ms that the destination asks to be left alone, which is longer than the settings have it */
+  askedToWait(ms: number): void {
+    if (this.#wait.allows()) this.#warn(`the server asks for ${showDuration(ms)} without a try`);
+  }
+
+  recovered(): void {
+    this.#warn("delivering again");
+  }
+
+  /** @param reason why a session was delivered in part */
+  unfinished(reason: string): void {
+    if (this.#part.allows()) this.#warn(`${reason}; the rest of a session will follow`);
+  }
+
+  /** Passes on what a destination says that took everything. */
+  advice(message: string): void {
+    if (this.#advice.allows()) this.#warn(`the server says: ${message}`);
+  }
+
+  /** @param sessions all that were lost for the destination's sake, at this place */
+  lost(sessions: number, reason: string, place: "not_delivered" | "rejected"): void {
+    if (!this.#loss.allows()) return;
+    this.#warn(`lost ${countSessions(sessions)} until now: ${reason}`, { sessions, place });
+  }
+
+  /** @param sessions all that were lost for want of room */
+  dropped(sessions: number): void {
+    if (!this.#drop.allows()) return;
+    const place = "queue_full";
+    this.#warn(`lost ${countSessions(sessions)} until now: its queue is full`, { sessions, place });
+  }
+
+  cannotShutDown(error: unknown): void {
+    this.#warn(`cannot shut down: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

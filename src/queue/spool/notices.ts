@@ -1,0 +1,88 @@
+/**
+ * What a spool says to the user, no more often than once a minute of each kind, and once for each
+ * segment that is damaged.
+ */
+import { UsageError } from "../../messages/errors.ts";
+import { Limiter, NOTICE_INTERVAL_MS } from "../../messages/limiter.ts";
+import { isSystemError, systemReason } from "../../messages/system_error.ts";
+
+/** The messages of one spool. What is no error of the operating system is thrown on. */
+export class SpoolNotices {
+  readonly #path: string;
+  readonly #warn: (message: string) => void;
+  readonly #fault = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #cleaning = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #damage = new Limiter(NOTICE_INTERVAL_MS);
+  #isFaultTold = false;
+  // of the segment that is read
+  #places = 0;
+  #damagedBytes = 0;
+  #isAllTold = true;
+
+  /** @param path of the spool */
+  constructor(path: string, warn: (message: string) => void) {
+    this.#path = path;
+    this.#warn = warn;
+  }
+
+  /** Sessions cannot be written. */
+  fault(error: unknown): void {
+    const reason = reasonOf(error);
+    if (this.#isFaultTold || !this.#fault.allows()) return;
+    this.#isFaultTold = true;
+    this.#warn(
+      `cannot write to ${this.#path}: ${reason}; until it can be written again, sessions are kept ` +
+        "in memory as far as sending_queue.queue_size allows",
+    );
+  }
+
+  /** They can be written. */
+  recovered(): void {
+    if (!this.#isFaultTold) return;
+    this.#isFaultTold = false;
+    this.#warn(`${this.#path} can be written again`);
+  }
+
+  /** What is done cannot be removed, or noted as done. */
+  cannotClean(error: unknown): void {
+    const reason = reasonOf(error);
+    if (!this.#cleaning.allows()) return;
+    this.#warn(
+      `cannot write to ${this.#path}: ${reason}; what was delivered may be delivered again after a ` +
+        "restart",
+    );
+  }
+
+  /** `bytes` in the file at `path`, which is read, are no whole frame. */
+  damaged(path: string, offset: number, bytes: number): void {
+    this.#places++;
+    this.#damagedBytes += bytes;
+    if (!this.#damage.allows()) {
+      this.#isAllTold = false;
+      return;
+    }
+    this.#warn(`${path}: ${bytes} bytes at ${offset} are damaged; what is whole is delivered`);
+  }
+
+  /** No more is read of the file at `path`: tells all of its damage, unless each place was told. */
+  ended(path: string): void {
+    if (!this.#isAllTold) {
+      const places = this.#places === 1 ? "one place" : `${this.#places} places`;
+      this.#warn(`${path}: ${this.#damagedBytes} bytes in ${places} are damaged`);
+    }
+    this.#places = this.#damagedBytes = 0;
+    this.#isAllTold = true;
+  }
+
+  cannotRead(path: string, error: unknown): void {
+    const reason = reasonOf(error);
+    if (this.#damage.allows()) this.#warn(`cannot read ${path}: ${reason}`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof UsageError) return error.message;
+  if (error instanceof Deno.errors.NotFound) return "it was removed";
+  if (isSystemError(error)) return systemReason(error);
+  throw error;
+}

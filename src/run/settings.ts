@@ -1,0 +1,263 @@
+/** What a run does: the flags, the config and the environment put together. */
+import type { Attributes } from "@opentelemetry/api";
+import type { CaptureOptions } from "../capture/capture_options.ts";
+import {
+  CAPTURE,
+  DROP_PRIVILEGES,
+  RESOURCE,
+  SAMPLING,
+  SHUTDOWN_TIMEOUT,
+  TRACE,
+} from "../config/defaults.ts";
+import type { Environment } from "../config/expand.ts";
+import type { Config, ConfiguredExporter } from "../config/load.ts";
+import type { LoopbackPort } from "../config/loopback_port.ts";
+import { quote } from "../messages/quote.ts";
+import { parseResourceAttributes } from "./resource_attributes.ts";
+import { UsageError } from "../messages/errors.ts";
+import type { ExporterType } from "../exporter.ts";
+import type { RunFlags } from "./flags.ts";
+import type { ParentSettings } from "../span/parent.ts";
+import type { ResourceSettings } from "../span/resource.ts";
+
+/** What a run does. */
+export interface RunSettings {
+  readonly capture: Required<Omit<CaptureOptions, "signal">>;
+  /** The attributes are the config's, the environment's below them. */
+  readonly resource: ResourceSettings;
+  readonly trace: ParentSettings & {
+    /** Secret of the site's id hash; empty for the fixed one. */
+    readonly key: string;
+  };
+  /** Whether to give up what is not needed once tracing has begun. */
+  readonly dropPrivileges: boolean;
+  readonly exporters: readonly ConfiguredExporter[];
+  /** Milliseconds that exporters have at the end for what waits. */
+  readonly shutdownTimeout: number;
+  /** Undefined where nothing is told of the run's health, unless asked for by SIGUSR1. */
+  readonly telemetry: TelemetrySettings | undefined;
+  /** What the user should be told before the start. */
+  readonly warnings: readonly string[];
+}
+
+/** Where the metrics of the run's health go: one of these, or both. */
+export interface TelemetrySettings {
+  readonly otlp: {
+    /** The one whose receiver gets them. */
+    readonly exporter: ConfiguredExporter;
+    /** Milliseconds. */
+    readonly interval: number;
+  } | undefined;
+  readonly prometheus: LoopbackPort | undefined;
+}
+
+/** The config file of a run: that of `--config`, else of TCPSPAN_CONFIG, else none. */
+export function configFile(flags: RunFlags, env: Environment): string | undefined {
+  return flags.config ?? variable(env, "TCPSPAN_CONFIG");
+}
+
+/**
+ * Puts together what a run does. Flags win over the config, and the config over the environment.
+ * @param config undefined where the run has no config file
+ * @param exporterTypes with one named `stdout`, and those that OTEL_TRACES_EXPORTER can select
+ * @throws {UsageError} if the parts do not go together
+ */
+export function effectiveSettings(
+  flags: RunFlags,
+  config: Config | undefined,
+  { env, exporterTypes }: {
+    readonly env: Environment;
+    readonly exporterTypes: readonly ExporterType<unknown>[];
+  },
+): RunSettings {
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(message);
+  const selected = config?.exporters ?? selectExporters(env, exporterTypes, warn);
+  const trace = config?.trace ?? TRACE;
+  return {
+    capture: {
+      ...captureSettings(flags, config?.capture ?? CAPTURE),
+      sampling: samplingSettings(config?.sampling ?? SAMPLING, trace.key),
+    },
+    resource: resourceSettings(config?.resource ?? RESOURCE, env, warn),
+    trace,
+    dropPrivileges: config?.drop_privileges ?? DROP_PRIVILEGES,
+    exporters: withoutDisabled(withFormat(selected, flags), env, warn),
+    shutdownTimeout: config?.shutdown_timeout ?? SHUTDOWN_TIMEOUT,
+    telemetry: telemetrySettings(config, env, warn),
+    warnings,
+  };
+}
+
+function captureSettings(
+  flags: RunFlags,
+  capture: Config["capture"],
+): Omit<RunSettings["capture"], "sampling"> {
+  return {
+    pids: flags.pids ?? capture.pids,
+    localPorts: flags.localPorts ?? capture.local_ports,
+    remotePorts: flags.remotePorts ?? capture.remote_ports,
+    families: flags.family === undefined ? capture.families : [flags.family],
+    includeCidrs: capture.include_cidrs,
+    excludeCidrs: capture.exclude_cidrs,
+    excludeExecutables: capture.exclude_executables,
+    excludeCgroups: capture.exclude_cgroups,
+    minBytes: capture.min_bytes,
+    minDuration: capture.min_duration,
+    maxSessionsPerSecond: capture.max_sessions_per_second,
+    ringBuffer: capture.ring_buffer,
+    existing: capture.existing,
+    interim: capture.interim === "off" ? undefined : capture.interim,
+    reportOpenOnExit: capture.report_open_on_exit,
+    ownTraffic: capture.own_traffic,
+    pin: capture.pin === "off" ? undefined : capture.pin,
+  };
+}
+
+/** Undefined where all are kept: then spans say nothing of sampling. */
+function samplingSettings(
+  { ratio, keep_errors }: Config["sampling"],
+  key: string,
+): RunSettings["capture"]["sampling"] {
+  return ratio === 1 ? undefined : { ratio, keepErrors: keep_errors, key };
+}
+
+function resourceSettings(
+  resource: Config["resource"],
+  env: Environment,
+  warn: (message: string) => void,
+): ResourceSettings {
+  const attributes: Attributes = {};
+  const listed = variable(env, "OTEL_RESOURCE_ATTRIBUTES");
+  if (listed !== undefined) {
+    const parsed = parseResourceAttributes(listed);
+    if (parsed === undefined) {
+      warn(
+        "ignoring OTEL_RESOURCE_ATTRIBUTES: found something else than key=value,key=value: " +
+          "expected commas, equals and percent signs within them as %2C, %3D and %25",
+      );
+    }
+    Object.assign(attributes, parsed);
+  }
+  const name = variable(env, "OTEL_SERVICE_NAME");
+  if (name !== undefined) attributes["service.name"] = name;
+  if (attributes["service.name"] !== undefined && !("service.name" in resource.attributes)) {
+    const source = name === undefined ? "OTEL_RESOURCE_ATTRIBUTES" : "OTEL_SERVICE_NAME";
+    warn(
+      `${source} names every process's spans ${quote(String(attributes["service.name"]))}: ` +
+        "every node of a service map becomes one",
+    );
+  }
+  return {
+    attributes: { ...attributes, ...resource.attributes },
+    commandLine: resource.command_line,
+    fromProcessEnv: resource.from_process_env,
+  };
+}
+
+/** Values of OTEL_TRACES_EXPORTER, and the exporter types that they stand for. */
+const SELECTABLE = new Map([["otlp", "otlp"], ["console", "stdout"]]);
+
+/** The exporters of a run without a config. */
+function selectExporters(
+  env: Environment,
+  types: readonly ExporterType<unknown>[],
+  warn: (message: string) => void,
+): ConfiguredExporter[] {
+  const listed = variable(env, "OTEL_TRACES_EXPORTER");
+  if (listed === undefined) return [withDefaults("stdout", types)];
+  const names = new Set(
+    listed.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== ""),
+  );
+  const wrong = (found: string) =>
+    new UsageError(
+      `cannot use OTEL_TRACES_EXPORTER: found ${found}: expected otlp, console, or none alone`,
+    );
+  if (names.size === 0) throw wrong(quote(listed));
+  if (names.has("none")) {
+    if (names.size > 1) throw wrong(quote(listed));
+    warn("OTEL_TRACES_EXPORTER is none: sessions are traced and go nowhere");
+    return [];
+  }
+  return [...names].map((name) => {
+    const type = SELECTABLE.get(name);
+    if (type === undefined) throw wrong(quote(name));
+    return withDefaults(type, types);
+  });
+}
+
+function withDefaults(name: string, types: readonly ExporterType<unknown>[]): ConfiguredExporter {
+  const type = types.find(({ type }) => type === name);
+  if (type?.defaults === undefined) throw new Error(`no exporter type has defaults for ${name}`);
+  return { id: name, type, settings: type.defaults };
+}
+
+/** The exporters with the flags -T -t -w -s put over the settings of stdout. */
+function withFormat(
+  exporters: readonly ConfiguredExporter[],
+  flags: RunFlags,
+): readonly ConfiguredExporter[] {
+  const { format, time, timestamp } = flags;
+  const over = {
+    ...(format === undefined ? {} : { format }),
+    ...(time === undefined ? {} : { time }),
+    ...(timestamp === undefined ? {} : { timestamp }),
+  };
+  if (Object.keys(over).length === 0) return exporters;
+  if (!exporters.some(({ type }) => type.type === "stdout")) {
+    const given = [time && "-T", timestamp && "-t", format && (format === "wide" ? "-w" : "-s")];
+    throw new UsageError(
+      `cannot use ${given.filter((flag) => flag !== undefined).join(" ")}: ` +
+        "found no stdout exporter: expected one, whose format these flags set",
+    );
+  }
+  return exporters.map((exporter) =>
+    exporter.type.type !== "stdout" ? exporter : {
+      ...exporter,
+      settings: Object.assign({}, exporter.settings, over),
+    }
+  );
+}
+
+function telemetrySettings(
+  config: Config | undefined,
+  env: Environment,
+  warn: (message: string) => void,
+): TelemetrySettings | undefined {
+  const { otlp, prometheus } = config?.telemetry ?? {};
+  if (otlp === undefined && prometheus === undefined) return undefined;
+  if (isDisabled(env)) {
+    warn("OTEL_SDK_DISABLED is true: telemetry is off");
+    return undefined;
+  }
+  const exporter = config?.exporters.find((exporter) =>
+    exporter.type.openMetrics !== undefined && (otlp?.exporter ?? exporter.id) === exporter.id
+  );
+  return {
+    otlp: otlp && exporter && { exporter, interval: otlp.interval },
+    prometheus: prometheus?.listen,
+  };
+}
+
+function withoutDisabled(
+  exporters: readonly ConfiguredExporter[],
+  env: Environment,
+  warn: (message: string) => void,
+): readonly ConfiguredExporter[] {
+  if (!isDisabled(env)) return exporters;
+  const disabled = exporters.filter(({ type }) => type.sendsSpans);
+  if (disabled.length > 0) {
+    const ids = disabled.map(({ id }) => id).join(", ");
+    warn(`OTEL_SDK_DISABLED is true: these exporters are off: ${ids}`);
+  }
+  return exporters.filter(({ type }) => !type.sendsSpans);
+}
+
+function isDisabled(env: Environment): boolean {
+  return variable(env, "OTEL_SDK_DISABLED")?.toLowerCase() === "true";
+}
+
+/** A variable's value; an empty one counts as unset, as OpenTelemetry has it. */
+function variable(env: Environment, name: string): string | undefined {
+  return env(name)?.trim() || undefined;
+}

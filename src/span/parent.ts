@@ -1,0 +1,37 @@
+/** Whether a server's span names the client's as its parent. */
+import type { SessionBatch } from "../session/batch.ts";
+import { Networks } from "../net/cidr.ts";
+import { HostAddresses } from "./host_addresses.ts";
+import type { Session } from "../session/session.ts";
+
+/** `trace.parent` and `trace.peers` of the config. */
+export interface ParentSettings {
+  /** `auto`: where somebody exports the client's span: on this host, or one of `peers`. */
+  readonly parent: "auto" | "always" | "never";
+  /** Networks whose hosts run tcpspan too. */
+  readonly peers: readonly string[];
+}
+
+/** A parent that nobody exports is a warning in trace viewers, so it is named only where one will. */
+export class ParentRule {
+  readonly #parent: ParentSettings["parent"];
+  readonly #peers: Networks;
+  readonly #host = new HostAddresses();
+
+  constructor(settings: ParentSettings) {
+    this.#parent = settings.parent;
+    this.#peers = new Networks(settings.peers);
+  }
+
+  /** Takes note of the local addresses in `batch`: they are this host's. */
+  observe(batch: SessionBatch): void {
+    if (this.#parent === "auto") this.#host.observe(batch);
+  }
+
+  /** Whether the span of `session`, a server's, has a parent. */
+  hasParent(session: Session): boolean {
+    if (this.#parent !== "auto") return this.#parent === "always";
+    if (this.#host.hasPeer(session)) return true;
+    return !this.#peers.empty && this.#peers.has(session.peerAddress, session.family);
+  }
+}

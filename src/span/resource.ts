@@ -1,0 +1,172 @@
+/** The resource of a span: the process that was observed, and its host. */
+import type { Attributes } from "@opentelemetry/api";
+import { type Resource, resourceFromAttributes } from "@opentelemetry/resources";
+import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions";
+import {
+  ATTR_CONTAINER_ID,
+  ATTR_HOST_ID,
+  ATTR_HOST_NAME,
+  ATTR_K8S_POD_UID,
+  ATTR_OS_TYPE,
+  ATTR_PROCESS_COMMAND_LINE,
+  ATTR_PROCESS_CREATION_TIME,
+  ATTR_PROCESS_EXECUTABLE_NAME,
+  ATTR_PROCESS_EXECUTABLE_PATH,
+  ATTR_PROCESS_OWNER,
+  ATTR_PROCESS_PID,
+} from "@opentelemetry/semantic-conventions/incubating";
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { type CgroupNames, parseCgroup2, parseCgroups } from "../host/cgroup.ts";
+import { CgroupIndex } from "../host/cgroup_index.ts";
+import { ProcessTable } from "./process_table.ts";
+import { isSameProcess, readProc, readProcEnv, readProcLink } from "../host/procfs.ts";
+import { TEXT_LENGTH } from "../session/record_layout.ts";
+import { formatRfc3339 } from "../bytes/rfc3339.ts";
+import type { Session } from "../session/session.ts";
+
+/** What a resource is made from, beside the process. */
+export interface ResourceSettings {
+  /** Attributes of every resource; they win over what was found. */
+  readonly attributes: Attributes;
+  /** Whether to tell `process.command_line`, which may hold secrets. */
+  readonly commandLine: boolean;
+  /** Whether to take service.name from the observed process's own OTEL_SERVICE_NAME. */
+  readonly fromProcessEnv: boolean;
+}
+
+// Characters of what processes choose without a limit: each of their spans has it, and it is kept.
+const LONGEST_NAME = 255;
+const LONGEST_COMMAND_LINE = 4096;
+
+const CAPACITY = 16_384; // processes remembered, about 1 kB each
+
+/**
+ * One resource object per process: serializers group spans by the object. What the kernel recorded
+ * is enough to name a process that is gone; /proc adds to it while it lives.
+ */
+export class ProcessResources {
+  readonly #settings: ResourceSettings;
+  readonly #host: Attributes;
+  readonly #hostId: string;
+  readonly #processes = new ProcessTable<Resource>(CAPACITY);
+  readonly #users = new Map<number, string>();
+  readonly #cgroups = new CgroupIndex();
+  #unknown: Resource | undefined;
+
+  constructor(settings: ResourceSettings) {
+    this.#settings = settings;
+    this.#host = hostAttributes();
+    this.#hostId = String(this.#host[ATTR_HOST_ID] ?? "");
+  }
+
+  /** The resource of the process that owns `session`. */
+  of(session: Session): Resource {
+    if (session.ownerSource === "unknown") {
+      return this.#unknown ??= this.#resource({ [ATTR_SERVICE_NAME]: "unknown_service" });
+    }
+    return this.#processes.get(session) ??
+      this.#processes.add(session, this.#describe(session, session.pid));
+  }
+
+  #describe(session: Session, pid: number | undefined): Resource {
+    const alive = pid !== undefined && isSameProcess(pid, session.processStartBootNs);
+    const cgroup = this.#cgroupOf(session, alive ? readProc(`${pid}/cgroup`) : undefined);
+    const path = alive ? executablePath(pid, session.executable) : undefined;
+    const executable = session.executable || path?.replace(/.*\//, "") || "";
+    const created = session.processStartUnixNs;
+    const runsStill = pid !== undefined && path !== undefined;
+    const commandLine = runsStill && this.#settings.commandLine
+      ? cut(readProc(`${pid}/cmdline`, LONGEST_COMMAND_LINE), LONGEST_COMMAND_LINE)
+        ?.replaceAll("\0", " ").trim()
+      : undefined;
+    const ownName = runsStill && this.#settings.fromProcessEnv
+      ? cut(readProcEnv(pid, "OTEL_SERVICE_NAME"), LONGEST_NAME)
+      : undefined;
+    return this.#resource({
+      [ATTR_SERVICE_NAME]: ownName ?? cgroup?.service ??
+        (executable || session.comm || "unknown_service"),
+      [ATTR_SERVICE_INSTANCE_ID]: pid === undefined
+        ? undefined
+        : uuidV5(`${this.#hostId}/${pid}/${session.processStartBootNs}`),
+      [ATTR_PROCESS_PID]: pid,
+      [ATTR_PROCESS_EXECUTABLE_NAME]: executable || undefined,
+      [ATTR_PROCESS_EXECUTABLE_PATH]: path,
+      [ATTR_PROCESS_CREATION_TIME]: created === undefined ? undefined : formatRfc3339(created, 3),
+      [ATTR_PROCESS_OWNER]: session.uid === undefined ? undefined : this.#userName(session.uid),
+      [ATTR_PROCESS_COMMAND_LINE]: commandLine,
+      [ATTR_CONTAINER_ID]: cgroup?.containerId,
+      [ATTR_K8S_POD_UID]: cgroup?.podUid,
+    });
+  }
+
+  /** @param text of the living process's `/proc/PID/cgroup` */
+  #cgroupOf(session: Session, text: string | undefined): CgroupNames | undefined {
+    if (text === undefined) return this.#cgroups.find(session.cgroupId);
+    const names = parseCgroups(text);
+    this.#cgroups.learn(session.cgroupId, parseCgroup2(text));
+    return names;
+  }
+
+  #resource(attributes: Attributes): Resource {
+    const found = Object.entries(attributes).filter(([, value]) => value !== undefined);
+    return resourceFromAttributes({
+      ...Object.fromEntries(found),
+      ...this.#host,
+      ...this.#settings.attributes,
+    });
+  }
+
+  /** Name of a user, its number where it has none. */
+  #userName(uid: number): string {
+    if (!this.#users.has(uid)) {
+      for (const line of (readFile("/etc/passwd") ?? "").split("\n")) {
+        const [name, , id] = line.split(":");
+        if (name !== undefined && id !== undefined) this.#users.set(Number(id), name);
+      }
+      if (!this.#users.has(uid)) this.#users.set(uid, String(uid));
+    }
+    return this.#users.get(uid) ?? String(uid);
+  }
+}
+
+/** What every resource says of this host. */
+export function hostAttributes(): Attributes {
+  const id = readFile("/etc/machine-id")?.trim() ?? "";
+  return {
+    [ATTR_HOST_NAME]: Deno.hostname(),
+    ...(id === "" ? {} : { [ATTR_HOST_ID]: id }),
+    [ATTR_OS_TYPE]: "linux",
+  };
+}
+
+/** Undefined where the process has executed something else since the kernel named it `name`. */
+function executablePath(pid: number, name: string): string | undefined {
+  const path = readProcLink(`${pid}/exe`)?.replace(/ \(deleted\)$/, "");
+  const found = path?.replace(/.*\//, "") ?? "";
+  const isCut = Buffer.byteLength(name) >= TEXT_LENGTH.exe - 1;
+  return name === "" || found === name || (isCut && found.startsWith(name)) ? path : undefined;
+}
+
+/** The first `most` UTF-16 code units, without half a character at the end. */
+function cut(text: string | undefined, most: number): string | undefined {
+  return text?.slice(0, most).replace(/[\ud800-\udbff]$/, "");
+}
+
+function readFile(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+const NAMESPACE = Uint8Array.fromHex("4d6b0e5d8f7c5a0c9a4e6d0f3e2b7c11"); // tcpspan's own
+
+/** RFC 9562, section 5.5. */
+function uuidV5(name: string): string {
+  const hash = createHash("sha1").update(NAMESPACE).update(name).digest();
+  hash[6] = (hash[6] ?? 0) & 0x0f | 0x50;
+  hash[8] = (hash[8] ?? 0) & 0x3f | 0x80;
+  return hash.toString("hex", 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
