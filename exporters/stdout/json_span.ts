@@ -15,7 +15,7 @@ import type {
   SpanHead,
   SpanSink,
 } from "../../src/span/span_sink.ts";
-import { SPAN_NAME } from "../../src/span/span.ts";
+import { SPAN_NAME } from "../../src/span/every_span.ts";
 import { UnixTime } from "../../src/bytes/unix_time.ts";
 import { hasZone, withZone } from "../../src/span/zone.ts";
 import { writePlainComm } from "./columns.ts";

@@ -1,6 +1,9 @@
 /** What a capture is told. */
 import type { SamplingOptions } from "../ids/sampling.ts";
 
+/** Bytes of the ring where `ringBuffer` is not given. */
+export const DEFAULT_RING_BUFFER = 16 * 2 ** 20;
+
 /** What to capture. An empty list lets everything through. */
 export interface CaptureOptions {
   /** Process ids of owners, in this process's pid namespace; at most 64. */

@@ -2,12 +2,11 @@
 import { LibbpfError } from "../../ffi/libbpf.ts";
 import { SystemError } from "../../ffi/libc.ts";
 import { Ring } from "../../ffi/ring.ts";
-import { CAPTURE } from "../config/defaults.ts";
 import { HostError } from "../messages/errors.ts";
-import { requireHost } from "../host/requirements.ts";
+import { requireHost } from "./requirements.ts";
 import { hostError } from "../host/host_error.ts";
 import { OBJECT_FILE } from "../host/object_file.ts";
-import type { CaptureOptions } from "./capture_options.ts";
+import { type CaptureOptions, DEFAULT_RING_BUFFER } from "./capture_options.ts";
 import { activeGeneration, KernelProgram } from "./kernel_program.ts";
 import { KernelSettings } from "./kernel_settings.ts";
 import type { OldRing } from "./pin/old_ring.ts";
@@ -96,7 +95,7 @@ export class Kernel implements Disposable {
     settings: KernelSettings,
     options: CaptureOptions,
   ): void {
-    const ringSize = options.ringBuffer ?? CAPTURE.ring_buffer;
+    const ringSize = options.ringBuffer ?? DEFAULT_RING_BUFFER;
     const before = this.#program;
     before?.saveSkippedRuns();
     const shared = before?.shared(ringSize) ?? this.#pin?.shared(ringSize);

@@ -5,7 +5,7 @@ import { LibbpfError, RefusedProgram } from "../../ffi/libbpf.ts";
 import { SystemError } from "../../ffi/libc.ts";
 import { Mapping } from "../../ffi/mapping.ts";
 import type { Walk } from "../../ffi/walk.ts";
-import { HOOKS, presentHooks } from "../host/requirements.ts";
+import { HOOKS, presentHooks } from "./hooks.ts";
 import { BSS, BSS_DESCRIPTION, LIMIT, RECORD_DESCRIPTION } from "../session/record_layout.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import type { ExcludedCgroups } from "./excluded_cgroups.ts";

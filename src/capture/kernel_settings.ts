@@ -1,7 +1,6 @@
 /** What the kernel program is told of a capture's options. */
 import type { BpfObject } from "../../ffi/bpf_object.ts";
-import type { CaptureOptions } from "./capture_options.ts";
-import { CAPTURE } from "../config/defaults.ts";
+import { type CaptureOptions, DEFAULT_RING_BUFFER } from "./capture_options.ts";
 import { ExcludedCgroups } from "./excluded_cgroups.ts";
 import { namespaceOf } from "../host/procfs.ts";
 import { LIMIT, NETWORK_KEY, NETWORKS, RODATA, TEXT_LENGTH } from "../session/record_layout.ts";
@@ -31,7 +30,7 @@ export class KernelSettings {
 
   /** Writes what the verifier sees, and makes room for the rest. @throws {RangeError} */
   writeBeforeLoad(object: BpfObject, generation: bigint): void {
-    const { ringBuffer = CAPTURE.ring_buffer, excludeExecutables = [], excludeCgroups = [] } =
+    const { ringBuffer = DEFAULT_RING_BUFFER, excludeExecutables = [], excludeCgroups = [] } =
       this.#options;
     const resize = (map: string, entries: number) =>
       object.setMaxEntries(map, Math.max(1, entries));

@@ -3,6 +3,8 @@
  * its defaults from here, so that a run without a config need not load it.
  */
 
+import { DEFAULT_RING_BUFFER } from "../capture/capture_options.ts";
+
 /** `shutdown_timeout`, milliseconds. */
 export const SHUTDOWN_TIMEOUT = 5000;
 
@@ -19,7 +21,7 @@ export const CAPTURE = {
   min_bytes: 0,
   min_duration: 0, // milliseconds
   max_sessions_per_second: 0,
-  ring_buffer: 16 * 2 ** 20, // bytes
+  ring_buffer: DEFAULT_RING_BUFFER, // bytes
   existing: true,
   interim: "off" as const,
   report_open_on_exit: false,

@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import type { SessionBatch } from "../session/batch.ts";
 import { missingCapabilities } from "../host/capabilities.ts";
 import type { Environment } from "../config/expand.ts";
-import { checkHost } from "../host/requirements.ts";
+import { checkHost } from "../capture/requirements.ts";
 import { checkBpfFileSystem } from "../host/bpf_file_system.ts";
 import { checkCgroup2 } from "../host/cgroup2.ts";
 import type { HostCheck } from "../host/check.ts";

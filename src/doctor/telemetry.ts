@@ -3,7 +3,8 @@ import { unlessAborted } from "../abort.ts";
 import type { HostCheck } from "../host/check.ts";
 import { deadline, failureOf, LIMIT_MS } from "./failure.ts";
 import { Metrics, type MetricsContext } from "../run/metrics.ts";
-import type { RunSettings, TelemetrySettings } from "../run/settings.ts";
+import type { RunSettings } from "../run/settings.ts";
+import type { TelemetrySettings } from "../telemetry/settings.ts";
 
 /** Opens what `telemetry` asks for, and closes it again; nothing where it asks for nothing. */
 export async function tryTelemetry(

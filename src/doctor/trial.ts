@@ -7,7 +7,7 @@ import type { Omission } from "../capture/omission.ts";
 import type { CaptureOptions } from "../capture/capture_options.ts";
 import { ITERATORS } from "../capture/iterators.ts";
 import { HostError, messageOf } from "../messages/errors.ts";
-import { HOOKS } from "../host/requirements.ts";
+import { HOOKS } from "../capture/hooks.ts";
 import type { HostCheck } from "../host/check.ts";
 import { deadline, failureOf } from "./failure.ts";
 import { OwnSession } from "./own_session.ts";

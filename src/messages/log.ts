@@ -1,5 +1,4 @@
 /** What the program says to its user: on stderr, since stdout carries data alone. */
-import type { Health } from "../telemetry/health.ts";
 import { printableJson, printableLine } from "./printable.ts";
 import { withoutSecrets } from "./secrets.ts";
 
@@ -17,8 +16,6 @@ export interface LogFields {
   readonly sessions?: number;
   /** Where they were lost. */
   readonly place?: string;
-  /** How tcpspan itself is doing. */
-  readonly health?: Health;
 }
 
 /** Takes a message to the user; the fields of its source need not be among its own. */
@@ -77,11 +74,15 @@ export class Logger {
    * @param message what it is; @param lines the parts, for people; @param fields the same, for
    * machines
    */
-  report(message: string, lines: readonly string[], fields: LogFields): void {
+  report(
+    message: string,
+    lines: readonly string[],
+    fields: Readonly<Record<string, unknown>>,
+  ): void {
     this.#log("info", this.format === "text" ? [message, ...lines] : message, fields);
   }
 
-  #log(level: LogLevel, message: string | readonly string[], fields?: LogFields): void {
+  #log(level: LogLevel, message: string | readonly string[], fields?: object): void {
     const lines = typeof message === "string" ? [message] : message;
     if (this.format === "text") {
       this.write(`tcpspan: ${lines.map(printableLine).join("\n")}\n`);

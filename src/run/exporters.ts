@@ -11,6 +11,7 @@ import type { ExporterQueue } from "../queue/queue.ts";
 import type { RunSettings } from "./settings.ts";
 import type { SpanMapper } from "../span/span.ts";
 import type { Changes, RunningExporter } from "./changes.ts";
+import { addTallies } from "./tallies.ts";
 
 /** What all exporters of a run are given. */
 export type SharedContext = Pick<ExporterContext, "baseDirectory" | "env" | "stop">;
@@ -274,24 +275,4 @@ export class Exporters {
 
 function find<One extends RunningExporter>(all: readonly One[], id: string): One | undefined {
   return all.find(({ configured }) => configured.id === id);
-}
-
-/** Adds up what two queues of one exporter counted; their sizes are those of the newer one. */
-function addTallies(newer: Tally, older: Tally | undefined): Tally {
-  const { id, length, capacity, inFlight, diskBytes, diskLimit } = newer;
-  const counters = { ...newer.counters };
-  if (older !== undefined) {
-    for (const name of Object.keys(counters) as (keyof typeof counters)[]) {
-      counters[name] += older.counters[name];
-    }
-  }
-  return {
-    id,
-    counters,
-    length: length + (older?.length ?? 0),
-    capacity,
-    inFlight: inFlight + (older?.inFlight ?? 0),
-    diskBytes: diskBytes + (older?.diskBytes ?? 0),
-    diskLimit,
-  };
 }

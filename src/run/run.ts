@@ -4,7 +4,7 @@ import { onAbort, unlessAborted } from "../abort.ts";
 import { DAC_READ_SEARCH, missingCapabilities, SYS_PTRACE } from "../host/capabilities.ts";
 import { Capture } from "../capture/capture.ts";
 import type { Environment } from "../config/expand.ts";
-import { requireHost } from "../host/requirements.ts";
+import { requireHost } from "../capture/requirements.ts";
 import { readMounts } from "../host/mounts.ts";
 import { WITHOUT_PROC } from "../host/process_visibility.ts";
 import { log } from "../messages/log.ts";

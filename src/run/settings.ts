@@ -11,11 +11,11 @@ import {
 } from "../config/defaults.ts";
 import type { Environment } from "../config/expand.ts";
 import type { Config, ConfiguredExporter } from "../config/load.ts";
-import type { LoopbackPort } from "../config/loopback_port.ts";
 import { quote } from "../messages/quote.ts";
 import { parseResourceAttributes } from "./resource_attributes.ts";
 import { UsageError } from "../messages/errors.ts";
 import type { ExporterType } from "../exporter.ts";
+import type { TelemetrySettings } from "../telemetry/settings.ts";
 import type { RunFlags } from "./flags.ts";
 import type { ParentSettings } from "../span/parent.ts";
 import type { ResourceSettings } from "../span/resource.ts";
@@ -38,17 +38,6 @@ export interface RunSettings {
   readonly telemetry: TelemetrySettings | undefined;
   /** What the user should be told before the start. */
   readonly warnings: readonly string[];
-}
-
-/** Where the metrics of the run's health go: one of these, or both. */
-export interface TelemetrySettings {
-  readonly otlp: {
-    /** The one whose receiver gets them. */
-    readonly exporter: ConfiguredExporter;
-    /** Milliseconds. */
-    readonly interval: number;
-  } | undefined;
-  readonly prometheus: LoopbackPort | undefined;
 }
 
 /** The config file of a run: that of `--config`, else of TCPSPAN_CONFIG, else none. */

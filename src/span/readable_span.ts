@@ -12,7 +12,7 @@ import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace";
 import type { End, Session } from "../session/session.ts";
 import type { AttributeKey, FixedAttributes, FixedText, SpanHead, SpanSink } from "./span_sink.ts";
-import { SCOPE, SPAN_NAME, TRACE_FLAGS } from "./span.ts";
+import { SCOPE, SPAN_NAME, TRACE_FLAGS } from "./every_span.ts";
 import type { UnixTime } from "../bytes/unix_time.ts";
 import { withZone } from "./zone.ts";
 

@@ -1,5 +1,5 @@
 /** The OpenTelemetry span of a session end, as docs/span.md describes it. */
-import { SpanKind, TraceFlags } from "@opentelemetry/api";
+import { SpanKind } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import {
@@ -35,24 +35,9 @@ import {
   type SpanSink,
   type SpanSource,
 } from "./span_sink.ts";
+import { Timeline } from "./timeline.ts";
 import type { SampledTraceStates } from "./trace_states.ts";
 import { UnixTime } from "../bytes/unix_time.ts";
-import { VERSION } from "../version.ts";
-
-/** What the name of every span begins with. */
-export const SPAN_NAME = "tcp";
-
-/** The instrumentation scope of every span. The schema is that of the conventions used. */
-export const SCOPE = {
-  name: "tcpspan",
-  version: VERSION,
-  schemaUrl: "https://opentelemetry.io/schemas/1.45.0",
-} as const;
-
-const RANDOM = 2; // W3C Trace Context level 2: the last 56 bits of the trace id are random
-
-/** The trace flags of every span: ids are hashes. */
-export const TRACE_FLAGS = TraceFlags.SAMPLED | RANDOM;
 
 const LOCAL_ADDRESS = new AttributeKey(ATTR_NETWORK_LOCAL_ADDRESS);
 const LOCAL_PORT = new AttributeKey(ATTR_NETWORK_LOCAL_PORT);
@@ -85,11 +70,6 @@ const OWNER_SOURCE = fixedByValue("tcpspan.owner.source", OWNER_SOURCES);
 const START_OBSERVED = new FixedAttributes({ "tcpspan.start.observed": true });
 const START_NOT_OBSERVED = new FixedAttributes({ "tcpspan.start.observed": false });
 const INTERIM = new FixedAttributes({ "tcpspan.interim": true });
-
-const ESTABLISHED = new FixedText("tcpspan.established");
-const FIN_SENT = new FixedText("tcpspan.fin.sent");
-const FIN_RECEIVED = new FixedText("tcpspan.fin.received");
-const RESET_RECEIVED = new FixedText("tcpspan.reset.received");
 
 /** Describes sessions as spans. */
 export class SpanMapper implements SpanSource {
@@ -152,7 +132,7 @@ export class SpanMapper implements SpanSource {
     session.readEnd(head.end);
     sink.begin(head);
     describeAttributes(session, ending, sink);
-    this.#timeline.fill(session, ending, head.end);
+    this.#timeline.fill(session, ending?.reason, head.end);
     this.#timeline.describe(sink);
     sink.end(ending?.message);
   }
@@ -279,50 +259,4 @@ function describeCounters(session: Session, sink: SpanSink): void {
   if (smoothedRttUs !== undefined) sink.integer(SMOOTHED_RTT, smoothedRttUs);
   if (minRttUs !== undefined) sink.integer(MIN_RTT, minRttUs);
   if (handshakeUs !== undefined) sink.integer(HANDSHAKE, handshakeUs);
-}
-
-/** A session's events, in the order of their times. */
-class Timeline {
-  readonly #names: FixedText[] = [];
-  readonly #times: UnixTime[] = [];
-  #length = 0;
-  readonly #time = new UnixTime();
-
-  fill(session: Session, ending: DescribedEnding | undefined, end: UnixTime): void {
-    this.#length = 0;
-    const time = this.#time;
-    if (session.readEstablished(time)) this.#add(ESTABLISHED, time);
-    if (session.readFinSent(time)) this.#add(FIN_SENT, time);
-    if (session.readFinReceived(time)) {
-      this.#add(FIN_RECEIVED, time);
-    } else if (session.lastState === "fin_wait2" && session.has(FLAG.SOCK_DONE)) {
-      // the FIN that ends an active closer's session changes its state to CLOSE, nothing before
-      this.#add(FIN_RECEIVED, end);
-    }
-    if (ending?.reason === "reset") this.#add(RESET_RECEIVED, end);
-  }
-
-  describe(sink: SpanSink): void {
-    for (let i = 0; i < this.#length; i++) {
-      const name = this.#names[i];
-      const time = this.#times[i];
-      if (name !== undefined && time !== undefined) sink.event(name, time);
-    }
-  }
-
-  /** Behind those that are not later. */
-  #add(name: FixedText, time: UnixTime): void {
-    let i = this.#length++;
-    const own = this.#times[i] ?? new UnixTime();
-    own.copy(time);
-    for (; i > 0; i--) {
-      const before = this.#times[i - 1];
-      const beforeName = this.#names[i - 1];
-      if (before === undefined || beforeName === undefined || !own.isBefore(before)) break;
-      this.#times[i] = before;
-      this.#names[i] = beforeName;
-    }
-    this.#times[i] = own;
-    this.#names[i] = name;
-  }
 }

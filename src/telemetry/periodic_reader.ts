@@ -9,7 +9,7 @@ import {
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { ExportOutcome, MetricExporter, MetricExporterContext } from "../exporter.ts";
 import { log } from "../messages/log.ts";
-import type { TelemetrySettings } from "../run/settings.ts";
+import type { TelemetrySettings } from "./settings.ts";
 
 /** What sends metrics. */
 export interface PeriodicReader {

@@ -6,13 +6,13 @@ import { isDeepStrictEqual } from "node:util";
 import { unlessAborted } from "../abort.ts";
 import type { Environment } from "../config/expand.ts";
 import { log } from "../messages/log.ts";
-import type { TelemetrySettings } from "../run/settings.ts";
 import { VERSION } from "../version.ts";
 import type { Health } from "./health.ts";
 import { addInstruments } from "./instruments.ts";
 import { openPeriodicReader } from "./periodic_reader.ts";
 import { PrometheusPage } from "./prometheus_page.ts";
 import { ownResource } from "./resource.ts";
+import type { TelemetrySettings } from "./settings.ts";
 
 /** What {@linkcode Telemetry.open} is given beside the settings. */
 export interface TelemetryContext {

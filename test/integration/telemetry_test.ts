@@ -5,7 +5,7 @@ import { otlpExporter } from "../../exporters/otlp/otlp.ts";
 import { otlpSettings } from "../../exporters/otlp/settings.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 import { log } from "../../src/messages/log.ts";
-import type { TelemetrySettings } from "../../src/run/settings.ts";
+import type { TelemetrySettings } from "../../src/telemetry/settings.ts";
 import { LOSS_PLACES } from "../../src/telemetry/losses.ts";
 import { Telemetry } from "../../src/telemetry/telemetry.ts";
 import { startCollector } from "../backends/collector.ts";

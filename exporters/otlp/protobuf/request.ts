@@ -4,7 +4,7 @@ import type { SessionBatch } from "../../../src/session/batch.ts";
 import { GrowingBuffer } from "../../../src/bytes/growing_buffer.ts";
 import type { Session } from "../../../src/session/session.ts";
 import type { SpanSource } from "../../../src/span/span_sink.ts";
-import { SCOPE } from "../../../src/span/span.ts";
+import { SCOPE } from "../../../src/span/every_span.ts";
 import { concat, delimited, varintSize } from "./fields.ts";
 import { encodeResource } from "./resource.ts";
 import { SPAN_LIMIT, SpanWriter } from "./span_writer.ts";

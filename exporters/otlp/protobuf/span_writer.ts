@@ -11,7 +11,7 @@ import type {
   SpanHead,
   SpanSink,
 } from "../../../src/span/span_sink.ts";
-import { SPAN_NAME, TRACE_FLAGS } from "../../../src/span/span.ts";
+import { SPAN_NAME, TRACE_FLAGS } from "../../../src/span/every_span.ts";
 import type { UnixTime } from "../../../src/bytes/unix_time.ts";
 import { hasZone, withZone } from "../../../src/span/zone.ts";
 import { concat, delimited, keyValue, VALUE_TAG } from "./fields.ts";

@@ -2,7 +2,7 @@
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
 import { endingOf } from "../../../src/session/ending.ts";
-import { presentHooks } from "../../../src/host/requirements.ts";
+import { presentHooks } from "../../../src/capture/hooks.ts";
 import { hasPort } from "../../kernel/harness.ts";
 import type { Check } from "./check.ts";
 import { freePort, Netcat } from "./netcat.ts";

@@ -1,5 +1,4 @@
-/** What this host has to offer for capture, and what to do where it lacks something. */
-import { Btf } from "../../ffi/btf.ts";
+/** What capture needs of this host, and what to do where it lacks something. */
 import { descriptorLimit, spareDescriptors } from "../../ffi/descriptors.ts";
 import { listKernelFolder } from "../../ffi/kernel_file.ts";
 import { libbpfVersion } from "../../ffi/libbpf.ts";
@@ -8,35 +7,21 @@ import {
   missingToLoad,
   USEFUL,
   type UsefulCapability,
-} from "./capabilities.ts";
+} from "../host/capabilities.ts";
 import { HostError, messageOf } from "../messages/errors.ts";
-import type { HostCheck } from "./check.ts";
-import { withAdvice } from "./host_error.ts";
-import { checkJit, readJit } from "./jit.ts";
-import { checkKernel, kernelRelease } from "./kernel_release.ts";
-import { checkLockdown, readLockdown } from "./lockdown.ts";
-import { checkObjectFile } from "./object_file.ts";
-import { checkOpenFiles, NEEDED_DESCRIPTORS } from "./open_files.ts";
-import { KERNEL_WITH_BTF } from "./refusal.ts";
+import type { HostCheck } from "../host/check.ts";
+import { withAdvice } from "../host/host_error.ts";
+import { checkJit, readJit } from "../host/jit.ts";
+import { checkKernel, kernelRelease } from "../host/kernel_release.ts";
+import { checkLockdown, readLockdown } from "../host/lockdown.ts";
+import { checkObjectFile } from "../host/object_file.ts";
+import { checkOpenFiles, NEEDED_DESCRIPTORS } from "../host/open_files.ts";
+import { KERNEL_WITH_BTF } from "../host/refusal.ts";
+import { type Hook, HOOKS, presentHooks } from "./hooks.ts";
+import { isOptional } from "./omission.ts";
 
 const BTF_FOLDER = "/sys/kernel/btf";
 const BTF = `${BTF_FOLDER}/vmlinux`;
-
-/** A tracepoint and the program of bpf/tcpspan.bpf.c that attaches to it. */
-export interface Hook {
-  readonly program: string;
-  readonly tracepoint: string;
-  /** Without it capture works with less. */
-  readonly optional: boolean;
-}
-
-/** All hooks of the kernel program. */
-export const HOOKS: readonly Hook[] = [
-  { program: "set_state", tracepoint: "inet_sock_set_state", optional: false },
-  { program: "destroy_sock", tracepoint: "tcp_destroy_sock", optional: true },
-  { program: "receive", tracepoint: "tcp_rcv_space_adjust", optional: true },
-  { program: "send", tracepoint: "sock_send_length", optional: true },
-];
 
 /** Looks at everything that capture needs, in the order in which it needs it. */
 export function checkHost(): HostCheck[] {
@@ -59,7 +44,7 @@ export function checkHost(): HostCheck[] {
   const btf = checkBtf();
   if (btf.result !== "ok") return [...basics, btf];
   const present = presentHooks();
-  const required = HOOKS.filter(({ optional }) => !optional); // capture says what it goes without
+  const required = HOOKS.filter(({ program }) => !isOptional(program)); // capture says what it goes without
   return [...basics, btf, ...required.map((hook) => checkHook(hook, present.includes(hook)))];
 }
 
@@ -70,17 +55,6 @@ export function requireHost(): void {
   const { name, found, advice } = missing;
   const what = `cannot trace here: ${name}: ${found}`;
   throw new HostError(withAdvice(what, advice?.split("\n") ?? []));
-}
-
-let present: readonly Hook[] | undefined;
-
-/** The hooks that the running kernel has. Reading its type information takes a while: done once. */
-export function presentHooks(): readonly Hook[] {
-  if (present === undefined) {
-    using btf = Btf.kernel();
-    present = HOOKS.filter(({ tracepoint }) => btf.hasTracepoint(tracepoint));
-  }
-  return present;
 }
 
 function checkPrivileges(): HostCheck {

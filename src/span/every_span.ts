@@ -1,0 +1,18 @@
+/** What all spans have in common. */
+import { TraceFlags } from "@opentelemetry/api";
+import { VERSION } from "../version.ts";
+
+/** What the name of every span begins with. */
+export const SPAN_NAME = "tcp";
+
+/** The instrumentation scope of every span. The schema is that of the conventions used. */
+export const SCOPE = {
+  name: "tcpspan",
+  version: VERSION,
+  schemaUrl: "https://opentelemetry.io/schemas/1.45.0",
+} as const;
+
+const RANDOM = 2; // W3C Trace Context level 2: the last 56 bits of the trace id are random
+
+/** The trace flags of every span: ids are hashes. */
+export const TRACE_FLAGS = TraceFlags.SAMPLED | RANDOM;
