@@ -11,7 +11,7 @@ import { IdHasher } from "../src/ids/ids.ts";
 import { ParentRule } from "../src/span/parent.ts";
 import { PortRange } from "../src/host/client_ports.ts";
 import { ProcessResources } from "../src/span/resource.ts";
-import { SpanMapper } from "../src/span/span.ts";
+import { SpanMapper } from "../src/span/span_mapper.ts";
 import { encoderBatches } from "./encoder_sessions.ts";
 import { type Figure, measureWays, printFigures, printMachine } from "./micro.ts";
 

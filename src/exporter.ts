@@ -4,10 +4,8 @@
  */
 import type * as z from "zod";
 import type { SessionBatch } from "./session/batch.ts";
-import type { Session } from "./session/session.ts";
 import type { SpanSource } from "./span/span_sink.ts";
 import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 
 /** How one export ended, in the terms of the OTLP specification. */
 export type ExportOutcome =
@@ -94,14 +92,6 @@ export interface RetrySettings {
   readonly maxElapsedTime: number;
 }
 
-/** Sessions as spans. */
-export interface Spans {
-  /** The session as an OpenTelemetry span. */
-  readonly toSpan: (session: Session) => ReadableSpan;
-  /** The same spans, for who writes them without an object for each. */
-  readonly source: SpanSource;
-}
-
 /** What exporters are given to work with. */
 export interface ExporterContext {
   /** The exporter's id in the config: `type` or `type/name`. */
@@ -111,7 +101,7 @@ export interface ExporterContext {
   /** Reads an environment variable; an empty one counts as unset, as OpenTelemetry has it. */
   readonly env: (name: string) => string | undefined;
   /** Loads what makes spans: one and the same for all exporters that ask. */
-  readonly openSpans: () => Promise<Spans>;
+  readonly openSpans: () => Promise<SpanSource>;
   /** Whether the run is under way, and its config was read again: what it wrote is not emptied. */
   readonly reloading: boolean;
   /** Tells the user something; the exporter's id is put in front. */
@@ -132,6 +122,9 @@ export interface MetricExporter {
 /** What a {@linkcode MetricExporter} is given to work with. */
 export type MetricExporterContext = Pick<ExporterContext, "id" | "baseDirectory" | "env" | "warn">;
 
+/** Flags of the command line that say how sessions are written. */
+export type FormatFlag = "format" | "time" | "timestamp";
+
 /**
  * A kind of exporter: its settings, and how to open one. Libraries are imported where they are
  * needed: a run loads nothing of the types that it does not use, and no schema without a config.
@@ -143,10 +136,24 @@ export interface ExporterType<Settings> {
   readonly summary: string;
   /** Whether it sends spans, so that OTEL_SDK_DISABLED switches it off. */
   readonly sendsSpans: boolean;
-  /** The settings of an exporter that OTEL_TRACES_EXPORTER selects, or nothing at all. */
+  /** The settings of an exporter that no config names. */
   readonly defaults?: Settings;
+  /** Value of OTEL_TRACES_EXPORTER that selects it, with its defaults. */
+  readonly environmentName?: string;
+  /** Flags that win over its settings of the same names. */
+  readonly flags?: readonly FormatFlag[];
+  /** Descriptor that it writes to: once nobody reads there any more, the run ends. */
+  readonly output?: number;
+  /** What selects it in place of the id's type: its settings have a key of this name. */
+  readonly selectingKey?: {
+    readonly name: string;
+    /** What the key does, behind its name: `that names a package`. */
+    readonly meaning: string;
+  };
   /** Loads the schema of the settings under the exporter's id in the config file. */
   loadSchema(): Promise<z.ZodType<Settings>>;
+  /** Loads the lines of `config example` that show its settings, below `exporters:`. */
+  loadExample(): Promise<string>;
   /** The queue in front of it. */
   queue(settings: Settings): QueueSettings;
   /**

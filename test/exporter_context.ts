@@ -1,19 +1,19 @@
 /** What exporters are given, for tests of one exporter alone. */
-import type { ExporterContext, Spans } from "../src/exporter.ts";
+import type { ExporterContext } from "../src/exporter.ts";
 import { IdHasher } from "../src/ids/ids.ts";
 import { ParentRule } from "../src/span/parent.ts";
 import { PortRange } from "../src/host/client_ports.ts";
 import { ProcessResources } from "../src/span/resource.ts";
 import type { SamplingOptions } from "../src/ids/sampling.ts";
 import { SampledTraceStates } from "../src/span/trace_states.ts";
-import { SpanMapper } from "../src/span/span.ts";
-import type { SpanSource } from "../src/span/span_sink.ts";
+import { SpanMapper } from "../src/span/span_mapper.ts";
+import type { SpanSource, ToSpan } from "../src/span/span_sink.ts";
 import { toTestSpan } from "./otlp_spans.ts";
 
 /** A context that makes test spans and keeps the warnings. */
 export interface TestContext extends ExporterContext {
   readonly warnings: string[];
-  readonly toSpan: Spans["toSpan"];
+  readonly toSpan: ToSpan;
 }
 
 /** The spans that the program makes, with every kind of value in their resources. */
@@ -50,7 +50,12 @@ export function makeContext(
     env: () => undefined,
     toSpan,
     reloading: false,
-    openSpans: () => Promise.resolve({ toSpan, source }),
+    openSpans: () =>
+      Promise.resolve({
+        toSpan,
+        describe: (session, sink) => source.describe(session, sink),
+        resourceOf: (session) => source.resourceOf(session),
+      }),
     warn: (message) => warnings.push(message),
     stop: () => {},
     warnings,

@@ -6,7 +6,8 @@ import { promisify } from "node:util";
 import { gzip, zstdCompress } from "node:zlib";
 import type { SessionBatch } from "../../src/session/batch.ts";
 import { UsageError } from "../../src/messages/errors.ts";
-import type { Exporter, ExporterContext, ExportOutcome, Spans } from "../../src/exporter.ts";
+import type { ToSpan } from "../../src/span/span_sink.ts";
+import type { Exporter, ExporterContext, ExportOutcome } from "../../src/exporter.ts";
 import { isSystemError } from "../../src/messages/system_error.ts";
 import { encodeLines } from "./lines.ts";
 import { openReason, writeReason } from "./reason.ts";
@@ -87,7 +88,7 @@ class FileExporter implements Exporter {
     private readonly file: RotatingFile,
     private readonly maxBytes: number,
     private readonly encode: Encoder,
-    private readonly toSpan: Spans["toSpan"],
+    private readonly toSpan: ToSpan,
   ) {}
 
   lookAnew(): void {

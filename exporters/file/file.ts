@@ -9,6 +9,7 @@ export const fileExporter: ExporterType<FileSettings> = {
   summary: "OTLP JSON lines in a file, with rotation",
   sendsSpans: false,
   loadSchema: async () => (await import("./settings.ts")).fileSettings,
+  loadExample: async () => (await import("./example.ts")).EXAMPLE,
   // one consumer, as writes must not mix; retries, as a full disk has room again some time
   queue: ({ sending_queue, retry_on_failure }) =>
     queueSettings(sending_queue, retry_on_failure, { batchSize: 4096, linger: 200 }),

@@ -4,7 +4,7 @@ import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { Buffer, isAscii } from "node:buffer";
 import type { SessionBatch } from "../../src/session/batch.ts";
-import type { Spans } from "../../src/exporter.ts";
+import type { ToSpan } from "../../src/span/span_sink.ts";
 import { printableJson } from "../../src/messages/printable.ts";
 
 /** Bytes that a line stays under, its end included: the Collector's file receiver reads no more. */
@@ -19,7 +19,7 @@ const SESSIONS_PER_LINE = 256;
  */
 export function* encodeLines(
   batch: SessionBatch,
-  toSpan: Spans["toSpan"],
+  toSpan: ToSpan,
 ): Generator<Uint8Array<ArrayBuffer>> {
   for (let start = 0; start < batch.length; start += SESSIONS_PER_LINE) {
     const end = Math.min(start + SESSIONS_PER_LINE, batch.length);

@@ -2,7 +2,8 @@
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import type { SessionBatch } from "../../src/session/batch.ts";
-import type { Exporter, ExporterContext, ExportOutcome, Spans } from "../../src/exporter.ts";
+import type { SpanSource } from "../../src/span/span_sink.ts";
+import type { Exporter, ExporterContext, ExportOutcome } from "../../src/exporter.ts";
 import { surviveFaults } from "./faults.ts";
 import { firstLine, loadSpanExporter } from "./load.ts";
 import type { ModuleSettings } from "./settings.ts";
@@ -22,7 +23,7 @@ export async function openModule(
 }
 
 /** What a {@linkcode ModuleExporter} works with. */
-export type ModuleContext = Pick<ExporterContext, "warn"> & Pick<Spans, "toSpan">;
+export type ModuleContext = Pick<ExporterContext, "warn"> & Pick<SpanSource, "toSpan">;
 
 /** A SpanExporter as an {@linkcode Exporter}: whatever it does, the program goes on. */
 export class ModuleExporter implements Exporter {

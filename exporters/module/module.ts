@@ -8,7 +8,9 @@ export const moduleExporter: ExporterType<ModuleSettings> = {
   type: "module",
   summary: "any SpanExporter of OpenTelemetry JS, imported from npm or a file",
   sendsSpans: true,
+  selectingKey: { name: "module", meaning: "that names a package" },
   loadSchema: async () => (await import("./settings.ts")).moduleSettings,
+  loadExample: async () => (await import("./example.ts")).EXAMPLE,
   // one consumer, as the specification has it: export is never called concurrently; batches of what
   // OpenTelemetry's own batch processor hands over at most; and a SpanExporter retries by itself
   queue: ({ sending_queue }) =>

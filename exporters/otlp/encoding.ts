@@ -7,8 +7,7 @@ import {
 } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { SessionBatch } from "../../src/session/batch.ts";
-import type { Spans } from "../../src/exporter.ts";
-import type { SpanSource } from "../../src/span/span_sink.ts";
+import type { SpanSource, ToSpan } from "../../src/span/span_sink.ts";
 import { members } from "./members.ts";
 import { TraceRequestEncoder } from "./protobuf/request.ts";
 
@@ -39,7 +38,7 @@ export function protobufEncoding(spans: SpanSource): OtlpEncoding {
 }
 
 /** JSON, by the official serializer. */
-export function jsonEncoding(toSpan: Spans["toSpan"]): OtlpEncoding {
+export function jsonEncoding(toSpan: ToSpan): OtlpEncoding {
   return {
     encode: (batch) => {
       const body = JsonTraceSerializer.serializeRequest(Array.from(batch, toSpan));

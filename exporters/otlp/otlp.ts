@@ -31,7 +31,9 @@ export const otlpExporter: ExporterType<OtlpSettings> = {
   summary: "spans to Jaeger, a Collector, or any other OTLP receiver",
   sendsSpans: true,
   defaults: DEFAULTS,
+  environmentName: "otlp",
   loadSchema: async () => (await import("./settings.ts")).otlpSettings,
+  loadExample: async () => (await import("./example.ts")).EXAMPLE,
   queue: ({ sending_queue, retry_on_failure }) =>
     queueSettings(sending_queue, retry_on_failure, { batchSize: 4096, linger: 200 }),
   open: (settings, context) => naming(context.id, open(settings, context)),
@@ -49,17 +51,18 @@ async function naming<Opened>(id: string, opening: Promise<Opened>): Promise<Ope
 }
 
 async function open(settings: OtlpSettings, context: ExporterContext): Promise<Exporter> {
-  const [{ protocol, ...way }, { OtlpExporter }, { jsonEncoding, protobufEncoding }] = await Promise
-    .all([
-      openWay(settings, context, "traces"),
-      import("./exporter.ts"),
-      import("./encoding.ts"),
-    ]);
-  const { toSpan, source } = await context.openSpans();
+  const [{ protocol, ...sender }, { OtlpExporter }, { jsonEncoding, protobufEncoding }] =
+    await Promise
+      .all([
+        openSender(settings, context, "traces"),
+        import("./exporter.ts"),
+        import("./encoding.ts"),
+      ]);
+  const spans = await context.openSpans();
   return new OtlpExporter({
-    encoding: protocol === "http/json" ? jsonEncoding(toSpan) : protobufEncoding(source),
+    encoding: protocol === "http/json" ? jsonEncoding(spans.toSpan) : protobufEncoding(spans),
     maxBytes: MAX_BYTES[protocol],
-    ...way,
+    ...sender,
   });
 }
 
@@ -67,16 +70,16 @@ async function openMetrics(
   settings: OtlpSettings,
   context: MetricExporterContext,
 ): Promise<MetricExporter> {
-  const [{ protocol, ...way }, { OtlpMetricExporter }] = await Promise.all([
-    openWay(settings, context, "metrics"),
+  const [{ protocol, ...sender }, { OtlpMetricExporter }] = await Promise.all([
+    openSender(settings, context, "metrics"),
     import("./metrics.ts"),
   ]);
   const format = protocol === "http/json" ? "json" : "protobuf";
-  return new OtlpMetricExporter({ format, ...way });
+  return new OtlpMetricExporter({ format, ...sender });
 }
 
-/** How one signal gets to its destination. */
-interface Way {
+/** What sends one signal to its destination. */
+interface Sender {
   readonly protocol: ResolvedOtlp["protocol"];
   readonly transport: OtlpTransport;
   readonly reasons: Reasons;
@@ -85,11 +88,11 @@ interface Way {
   readonly isStale: () => Promise<boolean>;
 }
 
-async function openWay(
+async function openSender(
   settings: OtlpSettings,
   { env, warn, baseDirectory }: MetricExporterContext,
   signal: Signal,
-): Promise<Way> {
+): Promise<Sender> {
   const { resolveOtlp } = await import("./environment.ts");
   const { protocol, url, headers, compression, timeout, tls } = resolveOtlp(
     settings,

@@ -4,7 +4,7 @@ import { messageOf, UsageError } from "../../src/messages/errors.ts";
 import type { Exporter, ExporterContext, ExporterType, ExportOutcome } from "../../src/exporter.ts";
 import { SENDING_QUEUE } from "../../src/queue/defaults.ts";
 import { queueSettings } from "../../src/queue/settings.ts";
-import { writeToStdout } from "./standard_output.ts";
+import { STDOUT, writeToStdout } from "./standard_output.ts";
 import { CsvFormat } from "./csv.ts";
 import { DEFAULTS } from "./defaults.ts";
 import type { StdoutFormat } from "./format.ts";
@@ -21,7 +21,11 @@ export const stdoutExporter: ExporterType<StdoutSettings> = {
   summary: "tcplife's table, CSV, or JSON lines on standard output",
   sendsSpans: false,
   defaults: DEFAULTS,
+  environmentName: "console",
+  flags: ["format", "time", "timestamp"],
+  output: STDOUT,
   loadSchema: async () => (await import("./settings.ts")).stdoutSettings,
+  loadExample: async () => (await import("./example.ts")).EXAMPLE,
   queue: () => queueSettings(SENDING_QUEUE, undefined, { batchSize: 4096, linger: 0 }),
   open: async (settings, context) =>
     new StdoutExporter({
@@ -43,7 +47,7 @@ async function openFormat(
       return new CsvFormat({ time, timestamp });
     case "json": {
       const { JsonFormat } = await import("./json.ts");
-      return new JsonFormat((await context.openSpans()).source);
+      return new JsonFormat(await context.openSpans());
     }
   }
 }

@@ -70,8 +70,8 @@ async function dispatch(
       return 0;
     }
     case "config example": {
-      const { EXAMPLE } = await import("../config/example.ts");
-      print(EXAMPLE);
+      const { loadExample } = await import("../config/example.ts");
+      print(await loadExample(exporterTypes));
       return 0;
     }
     case "run":
@@ -126,10 +126,11 @@ async function runDoctor(
 
 /** Rows as the table of a run has them. */
 async function printRows(batch: SessionBatch, exporterTypes: ExporterTypes): Promise<void> {
-  const table = exporterTypes.find(({ type }) => type === "stdout");
+  const [table] = exporterTypes;
   const { signal } = new AbortController();
-  const exporter = await table?.open(table.defaults, {
-    id: "stdout",
+  if (table === undefined) return;
+  const exporter = await table.open(table.defaults, {
+    id: table.type,
     baseDirectory: Deno.cwd(),
     env,
     openSpans: () => Promise.reject(new Error("a table needs no spans")),
@@ -137,9 +138,9 @@ async function printRows(batch: SessionBatch, exporterTypes: ExporterTypes): Pro
     warn: (message) => log.warn(message),
     stop: () => {},
   });
-  await exporter?.start?.(signal);
-  await exporter?.export(batch, signal);
-  await exporter?.shutdown();
+  await exporter.start?.(signal);
+  await exporter.export(batch, signal);
+  await exporter.shutdown();
 }
 
 async function runUnpin(path: string | undefined, exporterTypes: ExporterTypes): Promise<void> {

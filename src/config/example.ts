@@ -1,5 +1,7 @@
-/** A config file with every key, explained, the values being the defaults where there are any. */
-export const EXAMPLE = `\
+/** A config file to start from. */
+import type { ExporterType } from "../exporter.ts";
+
+const HEAD = `\
 # A config file of tcpspan: sudo deno run -A mod.ts --config tcpspan.yaml
 #
 # Durations are 500ms, 30s, 1h30m; sizes 256KiB, 16MiB. In values, \${env:NAME} and
@@ -62,57 +64,10 @@ telemetry:
 
 # Where sessions go: ids are type or type/name, in any number.
 exporters:
-  # Rows on standard output.
-  stdout:
-    format: table               # table | wide | csv | json
-    time: false                 # as -T
-    timestamp: false            # as -t
-
-  # OTLP: Jaeger, an OpenTelemetry Collector, or any other receiver. Endpoint,
-  # protocol, headers, compression, timeout and tls come from OTEL_EXPORTER_OTLP_*
-  # where they are left out.
-  otlp/jaeger:
-    endpoint: http://localhost:4318     # /v1/traces is added; traces_endpoint is used as it is
-    protocol: http/protobuf     # http/protobuf | http/json | grpc
-    headers:
-      authorization: "Bearer \${env:TOKEN:-}"
-    compression: none           # none | gzip | zstd
-    timeout: 10s
-    tls:
-      # ca_file: /etc/tcpspan/ca.pem
-      # cert_file: /etc/tcpspan/client.pem
-      # key_file: /etc/tcpspan/client.key
-      insecure_skip_verify: false
-    sending_queue:
-      enabled: true
-      queue_size: 100000        # sessions in memory
-      num_consumers: 4          # exports at a time
-      when_full: drop_newest    # drop_newest | drop_oldest
-      # storage: /var/lib/tcpspan       # what memory has no room for, or is left at the end
-      persistent: false         # true: all goes to the storage first, so that a crash loses none
-      max_bytes: 1GiB           # of this exporter's part of the storage
-    retry_on_failure:
-      enabled: true
-      initial_interval: 1s
-      max_interval: 30s
-      max_elapsed_time: 0s      # 0s: try until it is taken
-
-  # OTLP JSON lines, as the Collector's file exporter writes them.
-  file:
-    path: /var/log/tcpspan/spans.jsonl
-    append: true
-    rotation:
-      max_megabytes: 100        # 0: never
-      max_backups: 5            # 0: all
-      max_days: 7               # 0: without end
-    compression: none           # none | gzip | zstd
-    # sending_queue as otlp's, but for num_consumers; retry_on_failure as otlp's
-
-  # Any other id: a SpanExporter of OpenTelemetry JS.
-  zipkin:
-    module: npm:@opentelemetry/exporter-zipkin@3.1.0
-    export: ZipkinExporter
-    options:
-      url: http://localhost:9411/api/v2/spans
-    # sending_queue as otlp's, but for num_consumers; what the module itself gives up on is lost
 `;
+
+/** A config file with every key, explained, the values being the defaults where there are any. */
+export async function loadExample(types: readonly ExporterType<unknown>[]): Promise<string> {
+  const examples = await Promise.all(types.map((type) => type.loadExample()));
+  return HEAD + examples.join("\n");
+}

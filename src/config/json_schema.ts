@@ -29,27 +29,31 @@ export function configJsonSchema(schemas: ExporterSchemas): JsonSchema {
   };
 }
 
-/** Ids select types by what is in front of `/`, but a `module` key makes any id a module. */
+/** Ids select types by what is in front of `/`, unless the settings have the key of a type. */
 function exportersSchema(schemas: ExporterSchemas): JsonSchema {
-  const [, module] = schemas.entries().find(([{ type }]) => type === "module") ?? [];
-  const modules = module === undefined ? false : toJsonSchema(module);
-  const patterns = [...schemas].filter(([, schema]) => schema !== module).map((
-    [{ type, summary }, schema],
-  ) => {
+  const byId: [pattern: string, summary: string, settings: JsonSchema][] = [];
+  const byKey: [key: string, settings: JsonSchema][] = [];
+  for (const [{ type, summary, selectingKey }, schema] of schemas) {
     const settings = toJsonSchema(schema);
-    return [`^${type}(/\\S+)?$`, {
-      description: summary,
-      if: { type: "object", properties: { module: true }, required: ["module"] },
-      then: modules,
-      else: settings["required"] === undefined ? orNull(settings) : settings,
-    }] as const;
-  });
+    if (selectingKey !== undefined) byKey.push([selectingKey.name, settings]);
+    else byId.push([`^${type}(/\\S+)?$`, summary, settings]);
+  }
+  const unlessKey = (settings: JsonSchema) =>
+    byKey.reduce<JsonSchema>((otherwise, [key, settings]) => ({
+      if: { type: "object", properties: { [key]: true }, required: [key] },
+      then: settings,
+      else: otherwise,
+    }), settings["required"] === undefined ? orNull(settings) : settings);
   return {
     description: "Where sessions go. Ids are type or type/name.",
     type: "object",
     minProperties: 1,
-    patternProperties: Object.fromEntries(patterns),
-    additionalProperties: modules,
+    patternProperties: Object.fromEntries(
+      byId.map((
+        [pattern, summary, settings],
+      ) => [pattern, { description: summary, ...unlessKey(settings) }]),
+    ),
+    additionalProperties: byKey.length === 0 ? false : { anyOf: byKey.map(([, schema]) => schema) },
   };
 }
 

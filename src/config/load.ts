@@ -29,7 +29,7 @@ export interface Config extends Omit<z.output<typeof configSchema>, "exporters">
   readonly exporters: readonly ConfiguredExporter[];
 }
 
-/** The types that exporter ids select from, with one named `module`, and their settings' schemas. */
+/** The types that exporters in a config select from, and their settings' schemas. */
 export type ExporterSchemas = ReadonlyMap<ExporterType<unknown>, z.ZodType>;
 
 /** Loads the schema of every type. */
@@ -135,7 +135,7 @@ function check(document: ConfigDocument, schemas: ExporterSchemas): Config | und
   const found = isMapping(document.value) ? document.value["exporters"] : undefined;
   const exporters = isMapping(found) ? checkExporters(document, found, schemas) : [];
   if (top?.telemetry.otlp !== undefined) {
-    checkMetricExporter(document, top.telemetry.otlp.exporter, exporters);
+    checkMetricExporter(document, top.telemetry.otlp.exporter, exporters, schemas);
   }
   return top === undefined ? undefined : { ...top, exporters };
 }
@@ -151,7 +151,9 @@ function checkExporters(
     document.problems.push({
       offset: document.keyOffset(path),
       path,
-      text: "no exporter: expected at least one, such as stdout or otlp",
+      text: `no exporter: expected at least one, such as ${
+        namesOf(schemas.keys()).slice(0, 2).join(" or ")
+      }`,
     });
   }
   const exporters: ConfiguredExporter[] = [];
@@ -169,13 +171,15 @@ function checkMetricExporter(
   document: ConfigDocument,
   id: string | undefined,
   exporters: readonly ConfiguredExporter[],
+  schemas: ExporterSchemas,
 ): void {
-  const able = exporters.filter(({ type }) => type.openMetrics !== undefined)
-    .map(({ id }) => id);
+  const able = exporters.filter(({ type }) => takesMetrics(type)).map(({ id }) => id);
   if (id === undefined ? able.length === 1 : able.includes(id)) return;
   const section = ["telemetry", "otlp"];
   const path = id === undefined ? section : [...section, "exporter"];
-  const known = able.length === 0 ? "an otlp exporter, and found none" : able.join(" or ");
+  const known = able.length === 0
+    ? `an ${namesOf(schemas.keys().filter(takesMetrics)).join(" or ")} exporter, and found none`
+    : able.join(" or ");
   document.problems.push({
     offset: id === undefined ? document.keyOffset(path) : document.offset(path),
     path,
@@ -199,19 +203,35 @@ function exporterType(
     document.problems.push({ offset, path, text: "no exporter id: expected type or type/name" });
     return undefined;
   }
-  if (isMapping(settings) && "module" in settings) {
-    return schemas.entries().find(([{ type }]) => type === "module");
-  }
+  const selected = isMapping(settings)
+    ? schemas.entries().find(([{ selectingKey }]) =>
+      selectingKey !== undefined && selectingKey.name in settings
+    )
+    : undefined;
+  if (selected !== undefined) return selected;
   const known = schemas.entries().find(([{ type }]) => type === name);
   if (known !== undefined) return known;
-  const names = [...schemas.keys()].map(({ type }) => type).filter((type) => type !== "module");
+  const names = namesOf(schemas.keys());
+  const keys = schemas.keys().flatMap(({ selectingKey }) =>
+    selectingKey === undefined ? [] : [`, or a ${selectingKey.name} key ${selectingKey.meaning}`]
+  );
   document.problems.push({
     offset,
     path,
-    text: `unknown exporter type ${quote(name)}: expected ${names.join(", ")}, ` +
-      `or a module key that names a package${didYouMean(name, names)}`,
+    text: `unknown exporter type ${quote(name)}: expected ${names.join(", ")}` +
+      `${[...keys].join("")}${didYouMean(name, names)}`,
   });
   return undefined;
+}
+
+/** Names of the types that ids select. */
+function namesOf(types: Iterable<ExporterType<unknown>>): string[] {
+  return [...types].filter(({ selectingKey }) => selectingKey === undefined)
+    .map(({ type }) => type);
+}
+
+function takesMetrics({ openMetrics }: ExporterType<unknown>): boolean {
+  return openMetrics !== undefined;
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {

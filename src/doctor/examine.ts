@@ -51,17 +51,13 @@ export async function examine(
   const { items: tried, loads, session } = trial;
   const known = required.filter(({ name }) => !tried.some((item) => item.name === name));
   const host = [...known, ...checkSurroundings(settings, loads), ...tried];
-  const exporters = settings.exporters.filter(({ type }) => type.type !== "stdout"); // as this writes
+  const exporters = settings.exporters.filter(({ type }) => type.output === undefined); // as this writes there
   const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
   const destinations = await tryExporters(exporters, {
     baseDirectory,
     env,
     warn,
-    openSpans: async () => {
-      const { makeSpanMapper } = await import("../run/span_mapper.ts");
-      const mapper = makeSpanMapper(settings);
-      return { toSpan: (session) => mapper.toSpan(session), source: mapper };
-    },
+    openSpans: async () => (await import("../run/open_spans.ts")).openSpans(settings),
   });
   const telemetry = await tryTelemetry(settings, { baseDirectory, env });
   const items = [...host, ...destinations, ...telemetry];

@@ -1,17 +1,17 @@
 /** The exporters of a run: opened, replaced while it goes on, closed. */
 import { unlessAborted } from "../abort.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
-import type { Exporter, ExporterContext, QueueSettings, Spans } from "../exporter.ts";
+import type { Exporter, ExporterContext, QueueSettings } from "../exporter.ts";
 import { messageOf, UsageError } from "../messages/errors.ts";
 import { log, type Warn } from "../messages/log.ts";
 import { closeAll } from "./pipeline.ts";
-import type { Tally } from "../telemetry/health.ts";
+import type { QueueStats } from "../telemetry/health.ts";
 import { openQueue } from "../queue/open.ts";
 import type { ExporterQueue } from "../queue/queue.ts";
 import type { RunSettings } from "./settings.ts";
-import type { SpanMapper } from "../span/span.ts";
+import type { SpanMapper } from "../span/span_mapper.ts";
 import type { Changes, RunningExporter } from "./changes.ts";
-import { addTallies } from "./tallies.ts";
+import { addStats } from "./queue_stats.ts";
 
 /** What all exporters of a run are given. */
 export type SharedContext = Pick<ExporterContext, "baseDirectory" | "env" | "stop">;
@@ -30,19 +30,18 @@ interface Opened extends Running {
 export interface OpenedExporters {
   readonly settings: RunSettings;
   readonly opened: readonly Opened[];
-  readonly spans: SpanMaker;
+  readonly spans: LazyMapper;
 }
 
 /** What makes spans by the settings of a run: loaded once an exporter asks. */
-class SpanMaker {
+class LazyMapper {
   mapper: SpanMapper | undefined;
 
   constructor(private readonly settings: RunSettings) {}
 
-  async open(): Promise<Spans> {
-    const { makeSpanMapper } = await import("./span_mapper.ts");
-    const mapper = this.mapper ??= makeSpanMapper(this.settings);
-    return { toSpan: (session) => mapper.toSpan(session), source: mapper };
+  async open(): Promise<SpanMapper> {
+    const { openSpans } = await import("./open_spans.ts");
+    return this.mapper ??= openSpans(this.settings);
   }
 }
 
@@ -52,20 +51,20 @@ export class Exporters {
   readonly #leave: AbortSignal;
   #running: readonly Running[] = [];
   #queues: readonly ExporterQueue[] = [];
-  #spans: SpanMaker;
+  #spans: LazyMapper;
   /** Queues that get no more sessions, while they drain. */
   readonly #draining = new Map<ExporterQueue, Promise<void>>();
   /** Ends of exporters that were replaced. */
   readonly #ending = new Set<Promise<void>>();
   /** Of the queues that have drained, by id: an id may have had several. */
-  readonly #past = new Map<string, Tally>();
+  readonly #past = new Map<string, QueueStats>();
 
   /**
    * @param settings those that the run begins with
    * @param leave aborts when nothing is to be waited for any more
    */
   constructor(settings: RunSettings, context: SharedContext, leave: AbortSignal) {
-    this.#spans = new SpanMaker(settings);
+    this.#spans = new LazyMapper(settings);
     this.#context = context;
     this.#leave = leave;
   }
@@ -85,14 +84,14 @@ export class Exporters {
   }
 
   /** What became of the sessions until now, by exporter, also of those that were removed. */
-  get tallies(): readonly Tally[] {
-    const tallies = new Map<string, Tally>();
+  get stats(): readonly QueueStats[] {
+    const stats = new Map<string, QueueStats>();
     const all = [...this.#queues, ...this.#draining.keys(), ...this.#past.values()];
     for (const tally of all) {
-      const newer = tallies.get(tally.id);
-      tallies.set(tally.id, newer === undefined ? tally : addTallies(newer, tally));
+      const newer = stats.get(tally.id);
+      stats.set(tally.id, newer === undefined ? tally : addStats(newer, tally));
     }
-    return [...tallies.values()];
+    return [...stats.values()];
   }
 
   /**
@@ -102,7 +101,7 @@ export class Exporters {
    * @throws {UsageError} if one cannot be opened
    */
   async open(settings: RunSettings, changes?: Changes): Promise<OpenedExporters> {
-    const spans = changes?.spans ? new SpanMaker(settings) : this.#spans;
+    const spans = changes?.spans ? new LazyMapper(settings) : this.#spans;
     const opened: Opened[] = [];
     try {
       for (const configured of settings.exporters) {
@@ -192,7 +191,7 @@ export class Exporters {
 
   async #open(
     configured: ConfiguredExporter,
-    spans: SpanMaker,
+    spans: LazyMapper,
     reloading: boolean,
   ): Promise<Opened> {
     const { id, type, settings } = configured;
@@ -264,7 +263,7 @@ export class Exporters {
 
   /** Keeps what became of the sessions of a queue that is closed. */
   #remember(queue: ExporterQueue): void {
-    this.#past.set(queue.id, addTallies(queue, this.#past.get(queue.id)));
+    this.#past.set(queue.id, addStats(queue, this.#past.get(queue.id)));
   }
 
   #await(end: Promise<void>): void {

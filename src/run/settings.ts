@@ -14,7 +14,7 @@ import type { Config, ConfiguredExporter } from "../config/load.ts";
 import { quote } from "../messages/quote.ts";
 import { parseResourceAttributes } from "./resource_attributes.ts";
 import { UsageError } from "../messages/errors.ts";
-import type { ExporterType } from "../exporter.ts";
+import type { ExporterType, FormatFlag } from "../exporter.ts";
 import type { TelemetrySettings } from "../telemetry/settings.ts";
 import type { RunFlags } from "./flags.ts";
 import type { ParentSettings } from "../span/parent.ts";
@@ -48,7 +48,7 @@ export function configFile(flags: RunFlags, env: Environment): string | undefine
 /**
  * Puts together what a run does. Flags win over the config, and the config over the environment.
  * @param config undefined where the run has no config file
- * @param exporterTypes with one named `stdout`, and those that OTEL_TRACES_EXPORTER can select
+ * @param exporterTypes the first one is that of a run that nothing names an exporter for
  * @throws {UsageError} if the parts do not go together
  */
 export function effectiveSettings(
@@ -71,7 +71,7 @@ export function effectiveSettings(
     resource: resourceSettings(config?.resource ?? RESOURCE, env, warn),
     trace,
     dropPrivileges: config?.drop_privileges ?? DROP_PRIVILEGES,
-    exporters: withoutDisabled(withFormat(selected, flags), env, warn),
+    exporters: withoutDisabled(withFormat(selected, exporterTypes, flags), env, warn),
     shutdownTimeout: config?.shutdown_timeout ?? SHUTDOWN_TIMEOUT,
     telemetry: telemetrySettings(config, env, warn),
     warnings,
@@ -144,9 +144,6 @@ function resourceSettings(
   };
 }
 
-/** Values of OTEL_TRACES_EXPORTER, and the exporter types that they stand for. */
-const SELECTABLE = new Map([["otlp", "otlp"], ["console", "stdout"]]);
-
 /** The exporters of a run without a config. */
 function selectExporters(
   env: Environment,
@@ -154,13 +151,15 @@ function selectExporters(
   warn: (message: string) => void,
 ): ConfiguredExporter[] {
   const listed = variable(env, "OTEL_TRACES_EXPORTER");
-  if (listed === undefined) return [withDefaults("stdout", types)];
+  if (listed === undefined) return types.slice(0, 1).map(withDefaults);
+  const selectable = types.flatMap(({ environmentName }) => environmentName ?? []).sort().reverse();
   const names = new Set(
     listed.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== ""),
   );
   const wrong = (found: string) =>
     new UsageError(
-      `cannot use OTEL_TRACES_EXPORTER: found ${found}: expected otlp, console, or none alone`,
+      `cannot use OTEL_TRACES_EXPORTER: found ${found}: ` +
+        `expected ${selectable.join(", ")}, or none alone`,
     );
   if (names.size === 0) throw wrong(quote(listed));
   if (names.has("none")) {
@@ -169,42 +168,41 @@ function selectExporters(
     return [];
   }
   return [...names].map((name) => {
-    const type = SELECTABLE.get(name);
+    const type = types.find(({ environmentName }) => environmentName === name);
     if (type === undefined) throw wrong(quote(name));
-    return withDefaults(type, types);
+    return withDefaults(type);
   });
 }
 
-function withDefaults(name: string, types: readonly ExporterType<unknown>[]): ConfiguredExporter {
-  const type = types.find(({ type }) => type === name);
-  if (type?.defaults === undefined) throw new Error(`no exporter type has defaults for ${name}`);
-  return { id: name, type, settings: type.defaults };
+function withDefaults(type: ExporterType<unknown>): ConfiguredExporter {
+  if (type.defaults === undefined) throw new Error(`exporter type ${type.type} has no defaults`);
+  return { id: type.type, type, settings: type.defaults };
 }
 
-/** The exporters with the flags -T -t -w -s put over the settings of stdout. */
+/** The exporters, with the flags -T -t -w -s put over the settings of those that take them. */
 function withFormat(
   exporters: readonly ConfiguredExporter[],
+  types: readonly ExporterType<unknown>[],
   flags: RunFlags,
 ): readonly ConfiguredExporter[] {
   const { format, time, timestamp } = flags;
-  const over = {
-    ...(format === undefined ? {} : { format }),
-    ...(time === undefined ? {} : { time }),
-    ...(timestamp === undefined ? {} : { timestamp }),
-  };
-  if (Object.keys(over).length === 0) return exporters;
-  if (!exporters.some(({ type }) => type.type === "stdout")) {
-    const given = [time && "-T", timestamp && "-t", format && (format === "wide" ? "-w" : "-s")];
+  const given = Object.entries({ format, time, timestamp } satisfies Record<FormatFlag, unknown>)
+    .filter(([, value]) => value !== undefined);
+  if (given.length === 0) return exporters;
+  const takesFlags = ({ flags = [] }: ExporterType<unknown>) =>
+    given.every(([flag]) => flags.some((own) => own === flag));
+  if (!exporters.some(({ type }) => takesFlags(type))) {
+    const names = [time && "-T", timestamp && "-t", format && (format === "wide" ? "-w" : "-s")];
+    const able = types.filter(takesFlags).map(({ type }) => type).join(" or ");
     throw new UsageError(
-      `cannot use ${given.filter((flag) => flag !== undefined).join(" ")}: ` +
-        "found no stdout exporter: expected one, whose format these flags set",
+      `cannot use ${names.filter((flag) => flag !== undefined).join(" ")}: ` +
+        `found no ${able} exporter: expected one, whose format these flags set`,
     );
   }
   return exporters.map((exporter) =>
-    exporter.type.type !== "stdout" ? exporter : {
-      ...exporter,
-      settings: Object.assign({}, exporter.settings, over),
-    }
+    takesFlags(exporter.type)
+      ? { ...exporter, settings: Object.assign({}, exporter.settings, Object.fromEntries(given)) }
+      : exporter
   );
 }
 

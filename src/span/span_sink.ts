@@ -2,6 +2,7 @@
 import type { Attributes, SpanKind, TraceState as ApiTraceState } from "@opentelemetry/api";
 import { TraceState } from "@opentelemetry/core";
 import type { Resource } from "@opentelemetry/resources";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { Id } from "../ids/ids.ts";
 import type { End, Session } from "../session/session.ts";
 import type { UnixTime } from "../bytes/unix_time.ts";
@@ -77,10 +78,15 @@ export interface SpanSink {
   end(error: FixedText | undefined): void;
 }
 
+/** Makes a span of a session, which may be moved on afterwards. */
+export type ToSpan = (session: Session) => ReadableSpan;
+
 /** Describes sessions as spans. */
 export interface SpanSource {
   /** Describes the span of `session` to `sink`. */
   describe(session: Session, sink: SpanSink): void;
   /** The resource of that span: one object per process. */
   resourceOf(session: Session): Resource;
+  /** The span as an object, for what takes OpenTelemetry's own. */
+  readonly toSpan: ToSpan;
 }

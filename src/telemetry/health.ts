@@ -68,7 +68,7 @@ export interface CaptureSource {
 }
 
 /** What became of the sessions that were to go to one exporter. */
-export type Tally = Pick<
+export type QueueStats = Pick<
   ExporterQueue,
   "id" | "counters" | "length" | "capacity" | "inFlight" | "diskBytes" | "diskLimit"
 >;
@@ -85,7 +85,7 @@ export class HealthMonitor implements Disposable {
 
   constructor(
     private readonly capture: CaptureSource,
-    private readonly exporters: { readonly tallies: readonly Tally[] },
+    private readonly exporters: { readonly stats: readonly QueueStats[] },
   ) {}
 
   /** Sees each batch as it arrives. */
@@ -107,7 +107,7 @@ export class HealthMonitor implements Disposable {
       ring: capture.ring,
       lagSeconds: this.#lag.value,
       memory: Deno.memoryUsage().rss,
-      exporters: this.exporters.tallies.map(exporterHealth),
+      exporters: this.exporters.stats.map(exporterHealth),
     };
   }
 
@@ -116,16 +116,16 @@ export class HealthMonitor implements Disposable {
   }
 }
 
-function exporterHealth(tally: Tally): ExporterHealth {
+function exporterHealth(stats: QueueStats): ExporterHealth {
   const { restored, exported, rejected, failed, dropped, corrupt, corruptBytes, retries } =
-    tally.counters;
+    stats.counters;
   return {
-    id: tally.id,
-    queued: tally.length,
-    capacity: tally.capacity,
-    inFlight: tally.inFlight,
-    diskBytes: tally.diskBytes,
-    diskLimit: tally.diskLimit,
+    id: stats.id,
+    queued: stats.length,
+    capacity: stats.capacity,
+    inFlight: stats.inFlight,
+    diskBytes: stats.diskBytes,
+    diskLimit: stats.diskLimit,
     restored,
     exported,
     rejected,

@@ -1,11 +1,12 @@
 import { exporterTypes } from "../../exporters/registry.ts";
-import { EXAMPLE } from "../../src/config/example.ts";
+import { loadExample } from "../../src/config/example.ts";
 import { loadConfig, loadSchemas } from "../../src/config/load.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 import { assertSafeLine } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 
 const schemas = await loadSchemas(exporterTypes);
+const EXAMPLE = await loadExample(exporterTypes);
 const file = await Deno.makeTempFile({ prefix: "tcpspan-fuzz-" });
 const env = (name: string) => name === "X" ? "1" : undefined;
 

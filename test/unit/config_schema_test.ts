@@ -2,10 +2,11 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { exporterTypes } from "../../exporters/registry.ts";
-import { EXAMPLE } from "../../src/config/example.ts";
+import { loadExample } from "../../src/config/example.ts";
 import { configJsonSchema, type JsonSchema } from "../../src/config/json_schema.ts";
 import { loadSchemas } from "../../src/config/load.ts";
 
+const EXAMPLE = await loadExample(exporterTypes);
 const schema = configJsonSchema(await loadSchemas(exporterTypes));
 const validate = new Ajv2020({ strictTypes: false, allErrors: true }).compile(schema);
 

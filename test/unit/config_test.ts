@@ -3,7 +3,7 @@ import fc from "fast-check";
 import * as z from "zod";
 import { exporterTypes } from "../../exporters/registry.ts";
 import { duration } from "../../src/config/duration.ts";
-import { EXAMPLE } from "../../src/config/example.ts";
+import { loadExample } from "../../src/config/example.ts";
 import { MAX_DURATION } from "../../src/config/limits.ts";
 import {
   type Config,
@@ -18,6 +18,7 @@ import { size } from "../../src/config/size.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 
 const schemas = await loadSchemas(exporterTypes);
+const EXAMPLE = await loadExample(exporterTypes);
 
 const VARIABLES: Readonly<Record<string, string>> = {
   PORT: "8080",
@@ -991,6 +992,7 @@ Deno.test("parseConfig() knows an exporter type by its settings alone", () => {
     summary: "",
     sendsSpans: false,
     loadSchema: () => assert.fail(),
+    loadExample: () => assert.fail(),
     queue: () => assert.fail(),
     open: () => assert.fail(),
   };

@@ -22,6 +22,7 @@ function makeType(taken: { batches: number }): ExporterType<string> {
     summary: "",
     sendsSpans: false,
     loadSchema: () => Promise.resolve(z.string()),
+    loadExample: () => Promise.resolve(""),
     queue: (folder) => ({
       queueSize: 10,
       whenFull: "drop_newest",
@@ -51,7 +52,7 @@ async function start(folder: string) {
     exporters.open(next, compareSettings(now, exporters.running, next, NOTHING_STALE));
   exporters.use(await exporters.open(now));
   exporters.queues[0]?.push(sessions(1, 100));
-  await until(() => exporters.tallies[0]?.counters.exported === 20);
+  await until(() => exporters.stats[0]?.counters.exported === 20);
   await sleep(0); // until these are no longer under way
   return {
     taken,
@@ -63,10 +64,10 @@ async function start(folder: string) {
     },
     /** Of `a`, in which nothing is unaccounted for. */
     get sums() {
-      const [tally] = exporters.tallies;
-      assert.ok(tally !== undefined);
-      const { accepted, restored, exported, failed, dropped, corrupt } = tally.counters;
-      const waiting = tally.length + tally.inFlight;
+      const [stats] = exporters.stats;
+      assert.ok(stats !== undefined);
+      const { accepted, restored, exported, failed, dropped, corrupt } = stats.counters;
+      const waiting = stats.length + stats.inFlight;
       assert.equal(accepted + restored, exported + failed + dropped + corrupt + waiting);
       return { accepted, restored, exported, waiting };
     },
@@ -82,11 +83,11 @@ Deno.test("what a removed exporter left on disk counts once when it comes back",
   await run.reload({});
   run.taken.batches = Infinity;
   await run.reload({ a: "first" });
-  await until(() => run.exporters.tallies[0]?.counters.exported === 100);
+  await until(() => run.exporters.stats[0]?.counters.exported === 100);
   await sleep(0); // until it is no longer under way
   assert.deepEqual(run.sums, { accepted: 100, restored: 0, exported: 100, waiting: 0 });
   await run.exporters.close(1000);
-  assert.equal(run.exporters.tallies[0]?.diskBytes, 0);
+  assert.equal(run.exporters.stats[0]?.diskBytes, 0);
 });
 
 Deno.test("what it left on disk goes on to be told when it comes back in another place", async () => {

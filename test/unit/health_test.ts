@@ -27,7 +27,7 @@ function makeCapture(): { -readonly [Key in keyof CaptureSource]: CaptureSource[
   };
 }
 
-const NONE = { tallies: [] };
+const NONE = { stats: [] };
 
 /** A queue in front of an exporter that answers in turn. */
 function makeQueue(...answers: (ExportOutcome | "never")[]): ExporterQueue {
@@ -60,7 +60,7 @@ Deno.test("HealthMonitor reads what the capture counts", () => {
 
 Deno.test("HealthMonitor counts the sessions that pass, and reads each queue", async () => {
   const queue = makeQueue({ status: "retryable", reason: "busy" }, { status: "success" }, "never");
-  const health = new HealthMonitor(makeCapture(), { tallies: [queue] });
+  const health = new HealthMonitor(makeCapture(), { stats: [queue] });
   const batch = makeBatch({}, {});
   queue.push(batch);
   health.observe(batch);
@@ -97,7 +97,7 @@ Deno.test("HealthMonitor passes on what a queue on disk counts beside", () => {
     diskLimit: 14,
     counters: { ...counters, restored: 8, rejected: 9, corrupt: 10, corruptBytes: 13 },
   };
-  assert.deepEqual(new HealthMonitor(makeCapture(), { tallies: [queue] }).read().exporters, [{
+  assert.deepEqual(new HealthMonitor(makeCapture(), { stats: [queue] }).read().exporters, [{
     id: "otlp",
     queued: 5,
     capacity: 6,

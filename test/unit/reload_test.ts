@@ -18,6 +18,7 @@ class CountingType implements ExporterType<unknown> {
   opened = 0;
   shutDown = 0;
   loadSchema = () => Promise.resolve(z.unknown());
+  loadExample = () => Promise.resolve("");
   queueSize = 1;
   shutdown = () => Promise.resolve();
   queue = (): QueueSettings => ({
@@ -150,7 +151,7 @@ Deno.test("an exporter that comes back larger has its new size, also while the o
   const { type, settings, exporters, reloader, reload } = await start(() => Promise.resolve());
   const go = Promise.withResolvers<void>();
   type.shutdown = () => go.promise;
-  const sizes = () => exporters.tallies.map(({ id, capacity }) => [id, capacity]);
+  const sizes = () => exporters.stats.map(({ id, capacity }) => [id, capacity]);
   reload(settings(["b"], 1));
   await reloader.end();
   type.queueSize = 2;
@@ -164,7 +165,7 @@ Deno.test("an exporter that comes back larger has its new size, also while the o
 });
 
 class StdoutType extends CountingType {
-  override readonly type = "stdout";
+  readonly output = 1;
   broken = false;
   override open = (): Promise<Exporter> =>
     Promise.resolve({

@@ -10,7 +10,7 @@ import { FLAG, OWNER, ROLE } from "../../src/session/record_layout.ts";
 import { ProcessResources } from "../../src/span/resource.ts";
 import type { SamplingOptions } from "../../src/ids/sampling.ts";
 import { SampledTraceStates } from "../../src/span/trace_states.ts";
-import { SpanMapper } from "../../src/span/span.ts";
+import { SpanMapper } from "../../src/span/span_mapper.ts";
 import { VERSION } from "../../src/version.ts";
 import { END_UNIX_NS, makeSession, type RecordFields } from "../fixtures.ts";
 

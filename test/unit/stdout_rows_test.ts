@@ -17,7 +17,7 @@ import { FLAG, RECORD } from "../../src/session/record_layout.ts";
 import { ProcessResources } from "../../src/span/resource.ts";
 import { formatRfc3339 } from "../../src/bytes/rfc3339.ts";
 import { type Session, TCP_STATES } from "../../src/session/session.ts";
-import { SpanMapper } from "../../src/span/span.ts";
+import { SpanMapper } from "../../src/span/span_mapper.ts";
 import { makeBatch, type RecordFields } from "../fixtures.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });

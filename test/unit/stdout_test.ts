@@ -739,6 +739,7 @@ function sourceOf(
   };
   return {
     resourceOf: () => span.resource,
+    toSpan: () => span,
     describe(session, sink) {
       sink.begin({ ...head, ...own(session) });
       sink.fixed(new FixedAttributes(attributes));

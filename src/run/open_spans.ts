@@ -4,11 +4,11 @@ import { ParentRule } from "../span/parent.ts";
 import { PortRange } from "../host/client_ports.ts";
 import { ProcessResources } from "../span/resource.ts";
 import type { RunSettings } from "./settings.ts";
-import { SpanMapper } from "../span/span.ts";
+import { SpanMapper } from "../span/span_mapper.ts";
 import { SampledTraceStates } from "../span/trace_states.ts";
 
 /** The mapper of a run. */
-export function makeSpanMapper(
+export function openSpans(
   { capture: { sampling }, resource, trace }: RunSettings,
 ): SpanMapper {
   return new SpanMapper(

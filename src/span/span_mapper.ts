@@ -104,12 +104,11 @@ export class SpanMapper implements SpanSource {
     this.#parents.observe(batch);
   }
 
-  /** The span of `session`, which may be moved on afterwards. */
-  toSpan(session: Session): ReadableSpan {
+  readonly toSpan = (session: Session): ReadableSpan => {
     const builder = new ReadableSpanBuilder();
     this.describe(session, builder);
     return builder.build(this.resourceOf(session));
-  }
+  };
 
   resourceOf(session: Session): Resource {
     return this.#resources.of(session);

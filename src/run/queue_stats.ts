@@ -1,8 +1,8 @@
 /** What queues of one exporter counted, one after the other. */
-import type { Tally } from "../telemetry/health.ts";
+import type { QueueStats } from "../telemetry/health.ts";
 
 /** Adds up what two queues of one exporter counted; their sizes are those of the newer one. */
-export function addTallies(newer: Tally, older: Tally | undefined): Tally {
+export function addStats(newer: QueueStats, older: QueueStats | undefined): QueueStats {
   const { id, length, capacity, inFlight, diskBytes, diskLimit } = newer;
   const counters = { ...newer.counters };
   if (older !== undefined) {

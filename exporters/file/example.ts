@@ -1,0 +1,13 @@
+/** What the example of a config file shows of file. */
+export const EXAMPLE = `\
+  # OTLP JSON lines, as the Collector's file exporter writes them.
+  file:
+    path: /var/log/tcpspan/spans.jsonl
+    append: true
+    rotation:
+      max_megabytes: 100        # 0: never
+      max_backups: 5            # 0: all
+      max_days: 7               # 0: without end
+    compression: none           # none | gzip | zstd
+    # sending_queue as otlp's, but for num_consumers; retry_on_failure as otlp's
+`;

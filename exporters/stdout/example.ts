@@ -1,0 +1,8 @@
+/** What the example of a config file shows of stdout. */
+export const EXAMPLE = `\
+  # Rows on standard output.
+  stdout:
+    format: table               # table | wide | csv | json
+    time: false                 # as -T
+    timestamp: false            # as -t
+`;
