@@ -1,5 +1,5 @@
 /** The columns TIME and TIME(s). */
-import { Run } from "../../src/bytes/constant_bytes.ts";
+import { ConstantBytes } from "../../src/bytes/constant_bytes.ts";
 import { writeDigits, writeInteger, writeText } from "../../src/bytes/digits.ts";
 import { RECORD } from "../../src/session/record_layout.ts";
 import type { Session } from "../../src/session/session.ts";
@@ -18,7 +18,7 @@ const encoder = new TextEncoder();
 export class TimeOfDay {
   readonly #end = new UnixTime();
   #second: number | undefined;
-  #text = new Run(new Uint8Array());
+  #text = new ConstantBytes(new Uint8Array());
 
   /** Writes HH:MM:SS; up to byte 40, what follows is overwritten. @returns where it ends */
   write(session: Session, target: DataView, at: number): number {
@@ -27,7 +27,7 @@ export class TimeOfDay {
     if (seconds !== this.#second) {
       this.#second = seconds;
       const text = new Date(seconds * 1000).toTimeString().slice(0, 8);
-      this.#text = new Run(encoder.encode(text));
+      this.#text = new ConstantBytes(encoder.encode(text));
     }
     return this.#text.copyTo(target, at);
   }

@@ -1,7 +1,7 @@
 /** Spans as lines of JSON. */
 import { type Attributes, SpanKind } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
-import { Run } from "../../src/bytes/constant_bytes.ts";
+import { ConstantBytes } from "../../src/bytes/constant_bytes.ts";
 import { writeInteger, writeText } from "../../src/bytes/digits.ts";
 import { GrowingBuffer } from "../../src/bytes/growing_buffer.ts";
 import type { Id } from "../../src/ids/ids.ts";
@@ -53,7 +53,7 @@ const PARENT_SPAN_ID = run('","parent_span_id":"');
 const TRACE_STATE = '","trace_state":"';
 const NAME = run(`","name":"${SPAN_NAME}`);
 const NAME_WITH_PORT = run(`","name":"${SPAN_NAME} `);
-const KIND: Readonly<Record<SpanKind, Run>> = {
+const KIND: Readonly<Record<SpanKind, ConstantBytes>> = {
   [SpanKind.INTERNAL]: kindRun("INTERNAL"),
   [SpanKind.SERVER]: kindRun("SERVER"),
   [SpanKind.CLIENT]: kindRun("CLIENT"),
@@ -89,7 +89,7 @@ export class JsonSpanWriter implements SpanSink {
   #partsEnd = 0;
   #attributesEnd = 0;
   #inAttributes = false;
-  readonly #runs: (Run | undefined)[] = []; // by the index of the part
+  readonly #runs: (ConstantBytes | undefined)[] = []; // by the index of the part
   readonly #names = new Set<string>(); // of the attributes that spans have had
   readonly #resources = new WeakMap<Resource, EncodedResource>();
   #resource: Resource | undefined;
@@ -217,7 +217,7 @@ export class JsonSpanWriter implements SpanSink {
   }
 
   /** Makes room for a part that begins with `run`. */
-  #reserve(run: Run): DataView<ArrayBuffer> {
+  #reserve(run: ConstantBytes): DataView<ArrayBuffer> {
     return this.#parts.reserve(this.#partsEnd, run.length + VALUE_LIMIT);
   }
 
@@ -257,26 +257,26 @@ export class JsonSpanWriter implements SpanSink {
   }
 
   /** @param quote what the value begins with */
-  #keepKey({ index, name }: AttributeKey, quote: string): Run {
+  #keepKey({ index, name }: AttributeKey, quote: string): ConstantBytes {
     this.#names.add(name);
     return this.#keep(index, `,${toJson(name)}:${quote}`);
   }
 
-  #keepFixed({ index, attributes }: FixedAttributes): Run {
+  #keepFixed({ index, attributes }: FixedAttributes): ConstantBytes {
     for (const name of Object.keys(attributes)) this.#names.add(name);
     return this.#keep(index, membersOf(attributes));
   }
 
-  #keep(index: number, text: string): Run {
+  #keep(index: number, text: string): ConstantBytes {
     return this.#runs[index] = run(text);
   }
 }
 
-function run(text: string): Run {
-  return new Run(encoder.encode(text));
+function run(text: string): ConstantBytes {
+  return new ConstantBytes(encoder.encode(text));
 }
 
-function kindRun(kind: keyof typeof SpanKind): Run {
+function kindRun(kind: keyof typeof SpanKind): ConstantBytes {
   return run(`","kind":"${kind}","status":"`);
 }
 

@@ -4,10 +4,10 @@ const WORD = 8;
 const AT_ONCE = 5; // words, enough for most attributes
 
 /**
- * A run of constant bytes that is copied eight at a time, which for a few dozen of them is several
+ * Constant bytes that are copied eight at a time, which for a few dozen of them is several
  * times as fast as byte for byte, and twice as fast as `TypedArray.set`.
  */
-export class Run {
+export class ConstantBytes {
   readonly length: number;
   readonly #words: Float64Array;
 

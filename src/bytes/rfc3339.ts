@@ -1,5 +1,5 @@
 /** RFC 3339 text of a time in UTC. */
-import { Run } from "./constant_bytes.ts";
+import { ConstantBytes } from "./constant_bytes.ts";
 import { writeDigits, writeText } from "./digits.ts";
 import type { UnixTime } from "./unix_time.ts";
 
@@ -24,7 +24,7 @@ const encoder = new TextEncoder();
 /** Writes what `formatRfc3339` makes of times, all nine digits, without a string for each. */
 export class Rfc3339Writer {
   #day: number | undefined;
-  #date = new Run(new Uint8Array());
+  #date = new ConstantBytes(new Uint8Array());
 
   /** Up to byte 40, what follows is overwritten. @returns where it ends */
   write(time: UnixTime, target: DataView, at: number): number {
@@ -34,7 +34,7 @@ export class Rfc3339Writer {
     if (day !== this.#day) {
       this.#day = day;
       const date = new Date(day * DAY_S * 1000).toISOString().slice(0, 11);
-      this.#date = new Run(encoder.encode(date));
+      this.#date = new ConstantBytes(encoder.encode(date));
     }
     const second = seconds - day * DAY_S;
     const minute = second / 60 | 0;

@@ -74,7 +74,7 @@ export class KernelProgram implements Disposable {
       for (const [map, fd] of shared ?? []) object.reuseMap(map, fd);
     }));
     settings.writeAfterLoad(object);
-    describe(object);
+    writeDescription(object);
     this.excludedCgroups = excludeCgroups(object, capture.excludeCgroups ?? []);
     if (!this.excludedCgroups.canExclude) {
       this.goWithout("exclude_cgroups", "no hierarchy of cgroups v2 is mounted");
@@ -238,7 +238,7 @@ function isShortage({ errno }: LibbpfError | SystemError): boolean {
 }
 
 /** Leaves word of how records and counters lie. */
-function describe(object: BpfObject): void {
+function writeDescription(object: BpfObject): void {
   const value = new Uint8Array(LIMIT.description);
   new TextEncoder().encodeInto(`${RECORD_DESCRIPTION}\n${BSS_DESCRIPTION}`, value);
   object.updateMap("description", new Uint8Array(4), value);

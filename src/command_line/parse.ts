@@ -5,6 +5,7 @@ import { didYouMean } from "../messages/nearest.ts";
 import { quote } from "../messages/quote.ts";
 import { UsageError } from "../messages/errors.ts";
 import type { RunFlags } from "../run/flags.ts";
+import { HELP } from "./help.ts";
 import { printable } from "../messages/printable.ts";
 
 /** What the command line asks for. */
@@ -192,7 +193,7 @@ function exclusive(one: string, other: string): UsageError {
 }
 
 /** Numbers behind commas, added to those of the same flag before. */
-function numbers(
+function numberList(
   flag: string,
   largest: number,
   expected: string,
@@ -211,13 +212,13 @@ function numbers(
 }
 
 function pids(text: string, previous: readonly number[] | undefined): readonly number[] {
-  const all = numbers("-p", LARGEST_PID, "process ids")(text, previous);
+  const all = numberList("-p", LARGEST_PID, "process ids")(text, previous);
   if (all.length <= MOST_PIDS) return all;
   throw new UsageError(`-p: found ${all.length} process ids: expected at most ${MOST_PIDS}`);
 }
 
 function ports(flag: string) {
-  return numbers(flag, LARGEST_PORT, "ports");
+  return numberList(flag, LARGEST_PORT, "ports");
 }
 
 function path(text: string): string {
@@ -250,40 +251,3 @@ function reword(message: string): string {
     .replace(/\.$/, "");
   return text.endsWith("?") ? text : `${text}; see --help`;
 }
-
-const HELP = `
-Config:
-  tcpspan.yaml names exporters: stdout, otlp, file, or any OpenTelemetry JS
-  SpanExporter. With a config, exactly the exporters that it names are used.
-    exporters:
-      otlp:
-        endpoint: http://localhost:4318
-
-Environment (sudo drops variables: write sudo VAR=… deno run …):
-  TCPSPAN_CONFIG            config file where there is no --config
-  OTEL_TRACES_EXPORTER      without a config: otlp, console, none, or a list
-  OTEL_EXPORTER_OTLP_*      endpoint, headers and so on of otlp, where the
-                            config leaves them open
-  OTEL_RESOURCE_ATTRIBUTES  put on every span
-  OTEL_SERVICE_NAME         names every process's spans
-  OTEL_SDK_DISABLED         true: exporters that send spans are off
-
-Signals:
-  SIGINT, SIGTERM           deliver what waits, then stop; once again: stop at
-                            once
-  SIGHUP                    read the config again
-  SIGUSR1                   tells on stderr how tcpspan is doing: what was
-                            captured, lost, queued and delivered
-
-Examples:
-  sudo deno run -A mod.ts                         a table of sessions
-  sudo deno run -A mod.ts -T -L 443               of port 443, with the time
-  sudo deno run -A mod.ts -s --duration 60        CSV, for a minute
-  sudo deno run -A mod.ts --config tcpspan.yaml   to the config's exporters
-  deno run -A mod.ts config example               a config to start from
-
-Exit status:
-  0  a clean stop: SIGINT, SIGTERM, --duration, standard output or
-     the terminal closed
-  1  the kernel or the host makes it impossible to run
-  2  a wrong flag or config`;

@@ -14,7 +14,7 @@ export function checkValue<Output>(
   value: unknown,
   base: Path,
 ): Output | undefined {
-  let result = schema.safeParse(value, { error: describe });
+  let result = schema.safeParse(value, { error: describeExpected });
   if (!result.success) {
     let changed = false;
     for (const issue of result.error.issues) {
@@ -24,7 +24,7 @@ export function checkValue<Output>(
       replace(value, path, text);
       changed = true;
     }
-    if (changed) result = schema.safeParse(value, { error: describe });
+    if (changed) result = schema.safeParse(value, { error: describeExpected });
   }
   if (result.success) return result.data;
   for (const issue of result.error.issues) {
@@ -67,7 +67,7 @@ function problemsOf(
 }
 
 /** What is expected, where the schema does not say it itself; a line a key for unknown keys. */
-function describe(issue: z.core.$ZodRawIssue): string | undefined {
+function describeExpected(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "unrecognized_keys": {
       const known = issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : [];

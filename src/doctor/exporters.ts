@@ -46,7 +46,7 @@ async function tryExporter(
     const exporter = await type.open(settings, own);
     try {
       const nothing = new SessionBatch(new Uint8Array());
-      return { name, ...describe(id, await exporter.export(nothing, end)) };
+      return { name, ...resultOf(id, await exporter.export(nothing, end)) };
     } finally {
       await exporter.shutdown();
     }
@@ -58,7 +58,7 @@ async function tryExporter(
   }
 }
 
-function describe(id: string, outcome: ExportOutcome): Omit<HostCheck, "name"> {
+function resultOf(id: string, outcome: ExportOutcome): Omit<HostCheck, "name"> {
   switch (outcome.status) {
     case "success":
       return { result: "ok", found: outcome.message ?? "ready" };

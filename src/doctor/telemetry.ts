@@ -18,13 +18,13 @@ export async function tryTelemetry(
   };
   try {
     await unlessAborted(attempt(), deadline(LIMIT_MS));
-    return [{ name, result: "ok", found: describe(settings.telemetry) }];
+    return [{ name, result: "ok", found: notAsked(settings.telemetry) }];
   } catch (error) {
     return [failureOf(name, error)];
   }
 }
 
-function describe({ otlp, prometheus }: TelemetrySettings): string {
+function notAsked({ otlp, prometheus }: TelemetrySettings): string {
   return [
     prometheus && `the page can have port ${prometheus.port} of ${prometheus.host}`,
     otlp && `the receiver of ${otlp.exporter.id} was not asked to take metrics`,

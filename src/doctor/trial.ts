@@ -47,13 +47,13 @@ function partsOf({ omissions }: Capture): HostCheck[] {
     const omission = omissions.find(({ key }) => key === program);
     return omission === undefined
       ? { name, result: "ok", found: "attached" }
-      : { name, ...describe(omission) };
+      : { name, ...resultOf(omission) };
   });
   const rest = omissions.filter(({ key }) => !HOOKS.some(({ program }) => program === key))
     .filter(({ key }) => key !== "namespaces" || mayEnter) // the capability's item says it
     .map((omission): HostCheck => ({
       name: omission.part.replace(/^the /, ""),
-      ...describe(omission),
+      ...resultOf(omission),
     }));
   const iterators: readonly string[] = Object.values(ITERATORS).flatMap(Object.values);
   if (omissions.some(({ key }) => iterators.includes(key))) return [...hooks, ...rest];
@@ -64,7 +64,7 @@ function partsOf({ omissions }: Capture): HostCheck[] {
   ];
 }
 
-function describe({ reason, loss }: Omission): Pick<HostCheck, "result" | "found" | "advice"> {
+function resultOf({ reason, loss }: Omission): Pick<HostCheck, "result" | "found" | "advice"> {
   return { result: "without", found: reason, advice: loss };
 }
 

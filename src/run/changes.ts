@@ -11,7 +11,7 @@ export interface RunningExporter {
 }
 
 /** What becomes of an exporter. `reopened`: with the same settings, as spans or certificates changed. */
-export type Fate = "kept" | "added" | "changed" | "reopened" | "removed";
+export type ExporterChange = "kept" | "added" | "changed" | "reopened" | "removed";
 
 /** How new settings differ from those of a run. */
 export interface Changes {
@@ -23,7 +23,7 @@ export interface Changes {
   /** Parts of the config outside of capture and exporters that differ, under their keys there. */
   readonly sections: readonly string[];
   /** By the exporters' ids. */
-  readonly exporters: ReadonlyMap<string, Fate>;
+  readonly exporters: ReadonlyMap<string, ExporterChange>;
 }
 
 /** What a run that goes on cannot change, under its key in the config. */
@@ -71,12 +71,12 @@ export function compareSettings(
   ];
   const spans = sections.includes("resource") || sections.includes("trace") ||
     differs(({ capture }) => capture.sampling);
-  const exporters = new Map<string, Fate>();
+  const exporters = new Map<string, ExporterChange>();
   for (const configured of next.exporters) {
     const before = running.find((exporter) => exporter.configured.id === configured.id);
     exporters.set(
       configured.id,
-      fateOf(before, configured, spans, stale.exporters.has(configured.id)),
+      changeOf(before, configured, spans, stale.exporters.has(configured.id)),
     );
   }
   for (const { configured: { id } } of running) {
@@ -95,19 +95,21 @@ export function compareSettings(
 /** In words for the user: `otlp/a changed, file removed, capture unchanged`. */
 export function describeChanges({ capture, telemetry, sections, exporters }: Changes): string {
   return [
-    ...[...exporters].filter(([, fate]) => fate !== "kept").map(([id, fate]) => `${id} ${fate}`),
+    ...[...exporters].filter(([, change]) => change !== "kept").map(([id, change]) =>
+      `${id} ${change}`
+    ),
     ...(telemetry && !sections.includes("telemetry") ? ["telemetry reopened"] : []),
     ...sections.map((section) => `${section} changed`),
     `capture ${capture ? "changed" : "unchanged"}`,
   ].join(", ");
 }
 
-function fateOf(
+function changeOf(
   before: RunningExporter | undefined,
   { type, settings }: ConfiguredExporter,
   spans: boolean,
   isStale: boolean,
-): Fate {
+): ExporterChange {
   if (before === undefined) return "added";
   const same = before.configured.type === type &&
     isDeepStrictEqual(before.configured.settings, settings);

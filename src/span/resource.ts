@@ -66,10 +66,10 @@ export class ProcessResources {
       return this.#unknown ??= this.#resource({ [ATTR_SERVICE_NAME]: "unknown_service" });
     }
     return this.#processes.get(session) ??
-      this.#processes.add(session, this.#describe(session, session.pid));
+      this.#processes.add(session, this.#ofProcess(session, session.pid));
   }
 
-  #describe(session: Session, pid: number | undefined): Resource {
+  #ofProcess(session: Session, pid: number | undefined): Resource {
     const alive = pid !== undefined && isSameProcess(pid, session.processStartBootNs);
     const cgroup = this.#cgroupOf(session, alive ? readProc(`${pid}/cgroup`) : undefined);
     const path = alive ? executablePath(pid, session.executable) : undefined;

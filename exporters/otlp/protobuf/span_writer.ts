@@ -1,6 +1,6 @@
 /** Spans in binary protobuf: `message Span` of opentelemetry-proto's trace.proto. */
 import { type Attributes, SpanStatusCode } from "@opentelemetry/api";
-import { Run } from "../../../src/bytes/constant_bytes.ts";
+import { ConstantBytes } from "../../../src/bytes/constant_bytes.ts";
 import type { Id } from "../../../src/ids/ids.ts";
 import type { End, Session } from "../../../src/session/session.ts";
 import type {
@@ -26,11 +26,11 @@ const INT64_END = 2 ** 63;
 const FLAGS_HAS_IS_REMOTE = 0x100;
 const FLAGS_IS_REMOTE = 0x200;
 
-const NAME = new Run(delimited(5, SPAN_NAME));
-const NAME_WITH_PORT = new Run(delimited(5, `${SPAN_NAME} `));
+const NAME = new ConstantBytes(delimited(5, SPAN_NAME));
+const NAME_WITH_PORT = new ConstantBytes(delimited(5, `${SPAN_NAME} `));
 const FLAGS_TAG = Uint8Array.of(0x85, 0x01); // field 16, fixed32
 // counts of what was dropped, which the official serializer writes though they are 0
-const NO_DROPPED_ATTRIBUTES = new Run(Uint8Array.of(10 << 3, 0));
+const NO_DROPPED_ATTRIBUTES = new ConstantBytes(Uint8Array.of(10 << 3, 0));
 const NO_OTHER_DROPPED = Uint8Array.of(12 << 3, 0, 14 << 3, 0);
 const STATUS_UNSET = endRun(undefined);
 
@@ -44,7 +44,7 @@ export class SpanWriter implements SpanSink {
   /** Where the next byte goes. */
   at = 0;
   #target: DataView = new DataView(new ArrayBuffer(0));
-  readonly #runs: (Run | undefined)[] = []; // by the index of the part
+  readonly #runs: (ConstantBytes | undefined)[] = []; // by the index of the part
   #begun = 0;
   #flags = 0;
   #inAttributes = false;
@@ -152,7 +152,7 @@ export class SpanWriter implements SpanSink {
 
   /** @returns where it ends */
   #writeTraceState({ index, text }: FixedTraceState, at: number): number {
-    const run = this.#runs[index] ?? this.#keep(index, new Run(delimited(3, text)));
+    const run = this.#runs[index] ?? this.#keep(index, new ConstantBytes(delimited(3, text)));
     return run.copyTo(this.#target, at);
   }
 
@@ -163,7 +163,7 @@ export class SpanWriter implements SpanSink {
     this.at = NO_DROPPED_ATTRIBUTES.copyTo(this.#target, this.at);
   }
 
-  #keep(index: number, run: Run): Run {
+  #keep(index: number, run: ConstantBytes): ConstantBytes {
     this.#runs[index] = run;
     return run;
   }
@@ -192,8 +192,8 @@ export class SpanWriter implements SpanSink {
   }
 }
 
-function fixedRun(attributes: Readonly<Attributes>): Run {
-  return new Run(concat(
+function fixedRun(attributes: Readonly<Attributes>): ConstantBytes {
+  return new ConstantBytes(concat(
     ...Object.entries(attributes).map(([key, value]) =>
       keyValue(
         ATTRIBUTES,
@@ -207,27 +207,29 @@ function fixedRun(attributes: Readonly<Attributes>): Run {
 }
 
 /** An attribute up to its integer, lengths left open. */
-function integerPrefix(key: string): Run {
-  return new Run(keyValue(ATTRIBUTES, key, Uint8Array.of(VALUE_TAG.int)));
+function integerPrefix(key: string): ConstantBytes {
+  return new ConstantBytes(keyValue(ATTRIBUTES, key, Uint8Array.of(VALUE_TAG.int)));
 }
 
 /** An attribute up to its text, lengths left open. */
-function textPrefix(key: string): Run {
-  return new Run(keyValue(ATTRIBUTES, key, delimited(1, "")));
+function textPrefix(key: string): ConstantBytes {
+  return new ConstantBytes(keyValue(ATTRIBUTES, key, delimited(1, "")));
 }
 
 /** An event whose time, the first field, is left open. */
-function eventRun(name: string): Run {
+function eventRun(name: string): ConstantBytes {
   const time = Uint8Array.of(1 << 3 | 1, 0, 0, 0, 0, 0, 0, 0, 0);
-  return new Run(delimited(11, concat(time, delimited(2, name), Uint8Array.of(4 << 3, 0))));
+  return new ConstantBytes(
+    delimited(11, concat(time, delimited(2, name), Uint8Array.of(4 << 3, 0))),
+  );
 }
 
 /** What follows the events, up to the flags. */
-function endRun(error: string | undefined): Run {
+function endRun(error: string | undefined): ConstantBytes {
   const message = error === undefined ? new Uint8Array() : delimited(2, error);
   const code = error === undefined ? SpanStatusCode.UNSET : SpanStatusCode.ERROR;
   const status = delimited(15, concat(message, Uint8Array.of(3 << 3, code)));
-  return new Run(concat(NO_OTHER_DROPPED, status, FLAGS_TAG));
+  return new ConstantBytes(concat(NO_OTHER_DROPPED, status, FLAGS_TAG));
 }
 
 function writeId(field: number, id: Id, target: DataView, at: number): number {
