@@ -1,22 +1,22 @@
 /** Sessions as they end: the kernel program at work, and its ring read. */
 import { bootTimeNs, ClockStepEvent } from "../../ffi/clock.ts";
-import { SystemError } from "../../ffi/libc.ts";
 import { type Interest, Poller } from "../../ffi/poller.ts";
-import type { Walk } from "../../ffi/walk.ts";
-import { RECORD_HEADER, type Ring } from "../../ffi/ring.ts";
+import type { Ring } from "../../ffi/ring.ts";
 import type { SessionBatch } from "../session/batch.ts";
 import { HostError } from "../messages/errors.ts";
 import { Limiter } from "../messages/limiter.ts";
-import { BSS, RECORD, TALLY } from "../session/record_layout.ts";
+import { BSS } from "../session/record_layout.ts";
 import type { RecordTranslation } from "../session/record_translation.ts";
+import { countUnseen } from "./balance.ts";
 import type { CaptureOptions } from "./capture_options.ts";
 import { Kernel } from "./kernel.ts";
 import type { Omission } from "./omission.ts";
 import { Pace } from "./pace.ts";
+import { ReleaseTimer } from "./release_timer.ts";
 import { RingReader } from "./ring_reader.ts";
+import { Rounds } from "./rounds.ts";
 import { Selection } from "./selection.ts";
 import { EVER, type WaitingReports } from "./waiting_reports.ts";
-import { walksElsewhere, walksHere } from "./walks.ts";
 import { WallClock } from "./wall_clock.ts";
 
 /**
@@ -47,10 +47,7 @@ export interface CaptureLosses {
   readonly skippedRuns: number;
 }
 
-const MOST_AT_ONCE = 512; // records that a walk makes before the ring is read
-const WALK_PAUSE_MS = 5; // between them, so that exporters keep pace
 const MOST_INTERVAL_MS = 2 ** 31 - 1; // of setInterval
-const STRIDE = RECORD_HEADER + RECORD.size; // of a record in the ring
 // A report that waits for its socket's close is handed over after as long: the process may hang.
 const MOST_WAIT_MS = 1000;
 const LEAST_WAIT_NS = 900_000_000n; // of those that are taken then
@@ -93,8 +90,11 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   #unseenAtMost = false;
   #sampledOutBefore: number; // by earlier selections, less what an earlier run counted
   #releaseDue = false;
-  #releaseAgain = false;
-  #releaseTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #releaseTimer = new ReleaseTimer(MOST_WAIT_MS, () => {
+    this.#releaseDue = true;
+    this.#wake();
+  });
+  readonly #rounds: Rounds;
   #interimDue = false;
   #reconfigurations: Reconfiguration[] = [];
   #wakeSleeper: () => void = () => {};
@@ -130,7 +130,12 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.#reader = new RingReader({
       clock,
       selection: new Selection(options),
-      onAnnounced: () => this.#releaseLater(),
+      onAnnounced: () => this.#releaseTimer.announce(),
+    });
+    this.#rounds = new Rounds({
+      kernel,
+      read: () => this.#read(),
+      mayGoOn: () => !this.#disposed && !this.#hurried,
     });
     this.#sampledOutBefore = -Number(kernel.program.get(BSS.sampled_out));
     this.#poller = this.#watch();
@@ -139,9 +144,9 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     options.signal?.addEventListener("abort", stop);
     this.#resources.defer(() => options.signal?.removeEventListener("abort", stop));
     if (options.signal?.aborted) this.stop();
-    this.#resources.defer(() => clearTimeout(this.#releaseTimer));
+    this.#resources.use(this.#releaseTimer);
     this.#resources.defer(() => this.#timers.dispose());
-    if (kernel.isPinned) this.#releaseLater(); // reports may have been announced to an earlier run
+    if (kernel.isPinned) this.#releaseTimer.announce(); // reports may have been announced to an earlier run
   }
 
   /**
@@ -238,8 +243,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       }
       if (this.#interimDue) {
         this.#interimDue = false;
-        this.#kernel.program.set(BSS.round_began_ns, bootTimeNs());
-        yield* this.#reportOpen();
+        yield* this.#rounds.report();
         if (this.#disposed) return;
       }
       const { ring } = this.#kernel;
@@ -265,7 +269,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       yield* this.#read(ring.position + ring.waiting);
       return;
     }
-    if (this.#reportOpenOnExit && !this.#hurried) yield* this.#lastRound();
+    if (this.#reportOpenOnExit && !this.#hurried) yield* this.#rounds.reportAll();
     if (this.#disposed) return;
     await this.#balance();
     if (this.#disposed) return;
@@ -277,35 +281,17 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     yield* this.#take(program.waitingReports, EVER); // nothing has time to wait
   }
 
-  /** Finds out how many of the sessions begun until now have vanished: neither ended nor open. */
+  /** Finds out how many of the sessions begun until now have vanished. */
   async #balance(): Promise<void> {
     const { program } = this.#kernel;
     if (!program.has("count_files") || !program.has("count_sockets")) return;
     program.set(BSS.count_until, bootTimeNs());
     await settled();
     if (this.#disposed) return;
-    try {
-      for (const walk of walksHere(program, "count")) walk.finish();
-      const others = walksElsewhere(program, "count");
-      let next: IteratorResult<Walk, boolean> | undefined;
-      while (this.#missing() > 0 && !this.#hurried && !(next = others.next()).done) {
-        next.value.finish();
-      }
-      this.#unseen = Math.max(0, this.#missing());
-      this.#unseenAtMost = next?.value !== true;
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error; // the rest of the end matters more
-    }
-  }
-
-  /** Sessions begun, less those that ended or were found open. */
-  #missing(): number {
-    const { program } = this.#kernel;
-    let missing = -program.get(BSS.still_open);
-    for (let i = 0; i < TALLY.count; i++) {
-      missing += BigInt.asIntN(64, program.get(BSS.tallies + i * TALLY.size + TALLY.open));
-    }
-    return Number(missing);
+    const unseen = countUnseen(program, () => !this.#hurried);
+    if (unseen === undefined) return;
+    this.#unseen = unseen.sessions;
+    this.#unseenAtMost = unseen.isBound;
   }
 
   /**
@@ -358,67 +344,6 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       else batch[Symbol.dispose]();
       if (this.#disposed) return; // it is not given up: a pinned map keeps it
     }
-  }
-
-  /** Reports what is open when it begins, wherever it is. */
-  async *#lastRound(): AsyncGenerator<SessionBatch, void, void> {
-    const { program } = this.#kernel;
-    program.set(BSS.round_began_ns, bootTimeNs());
-    program.set(BSS.last_round, 1n);
-    // sockets that come and go make a walk pass some over: until there is nothing new
-    while (this.#mayWalk && (yield* this.#reportOpen()));
-    if (!this.#mayWalk) return;
-    for (const walk of walksElsewhere(program, "report")) {
-      yield* this.#drain(walk);
-      if (!this.#mayWalk) return;
-    }
-  }
-
-  get #mayWalk(): boolean {
-    return !this.#disposed && !this.#hurried;
-  }
-
-  /** Reports sessions that are open and due. @returns whether there were some */
-  async *#reportOpen(): AsyncGenerator<SessionBatch, boolean, void> {
-    let found = false;
-    for (const walk of walksHere(this.#kernel.program, "report")) {
-      found = (yield* this.#drain(walk)) || found;
-      if (!this.#mayWalk) break;
-    }
-    return found;
-  }
-
-  /**
-   * Has a walk fill the ring, and reads it in between, so that it never overflows.
-   * @returns whether its program made a record
-   */
-  async *#drain(walk: Walk): AsyncGenerator<SessionBatch, boolean, void> {
-    using _owned = walk;
-    const most = Math.min(MOST_AT_ONCE, Math.floor(this.#kernel.ring.size / 2 / STRIDE));
-    let found = false;
-    yield* this.#read(); // room for what it makes
-    while (this.#mayWalk && walk.next(most) > 0) {
-      found = true;
-      yield* this.#read();
-      await new Promise((resolve) => setTimeout(resolve, WALK_PAUSE_MS));
-    }
-    return found;
-  }
-
-  /** Sees to it that reports that wait for their sockets' close are handed over in time. */
-  #releaseLater(): void {
-    if (this.#releaseTimer !== undefined) {
-      this.#releaseAgain = true;
-      return;
-    }
-    this.#releaseTimer = setTimeout(() => {
-      this.#releaseTimer = undefined;
-      this.#releaseDue = true;
-      this.#wake();
-      if (!this.#releaseAgain) return;
-      this.#releaseAgain = false; // those announced since have not waited long enough
-      this.#releaseLater();
-    }, MOST_WAIT_MS);
   }
 
   /** Takes over options, but for what the kernel has to know. */
