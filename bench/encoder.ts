@@ -3,8 +3,8 @@
  * the official serializer, on one core and the same sessions in turn; a figure is the median of
  * the rounds.
  */
-import type { ReadableSpan } from "@opentelemetry/sdk-trace";
-import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
+import type { ReadableSpan } from "../npm/opentelemetry/sdk_trace.ts";
+import { ProtobufTraceSerializer } from "../npm/opentelemetry/otlp_transformer.ts";
 import { TraceRequestEncoder } from "../exporters/otlp/protobuf/request.ts";
 import type { SessionBatch } from "../src/session/batch.ts";
 import { IdHasher } from "../src/ids/ids.ts";

@@ -2,10 +2,10 @@
  * What an exporter is. A new one is a folder in `exporters/` that makes an {@linkcode ExporterType}
  * and a line in `exporters/registry.ts`.
  */
-import type * as z from "zod";
+import type * as z from "../vendor/zod.js";
 import type { SessionBatch } from "./session/batch.ts";
 import type { SpanSource } from "./span/span_sink.ts";
-import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
+import type { ResourceMetrics } from "../npm/opentelemetry/sdk_metrics.ts";
 
 /** How one export ended, in the terms of the OTLP specification. */
 export type ExportOutcome =

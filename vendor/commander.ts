@@ -1,2 +1,2 @@
 /** What the program uses of commander. */
-export { Command, CommanderError } from "commander";
+export { Command, CommanderError } from "npm:commander@15.1.0";

@@ -11,12 +11,13 @@ import { fileURLToPath } from "node:url";
 const PACKAGES = ["commander", "yaml", "zod"];
 
 async function bundle(name: string): Promise<string> {
-  await import(name); // for Deno to download it
-  const folder = packageFolder(name);
+  const specifier = await specifierOf(name);
+  await import(specifier); // for Deno to download it
+  const folder = packageFolder(specifier);
   const { outputFiles: [output] } = await build({
     entryPoints: [pathOf(`${name}.ts`)],
     absWorkingDir: folder, // paths in the output are relative to it
-    alias: { [name]: folder },
+    alias: { [specifier]: folder },
     bundle: true,
     format: "esm",
     platform: "browser", // yaml's modules for Node are CommonJS, which starts more slowly
@@ -38,9 +39,16 @@ async function bundle(name: string): Promise<string> {
   ].join("\n");
 }
 
+/** What `NAME.ts` imports: `npm:`, the package, and its version. */
+async function specifierOf(name: string): Promise<string> {
+  const [, specifier] = (await Deno.readTextFile(pathOf(`${name}.ts`))).match(/"(npm:.*)"/) ?? [];
+  if (specifier === undefined) throw new Error(`vendor/${name}.ts names no package of npm`);
+  return specifier;
+}
+
 /** Where Deno keeps a package: the folder that is named after its version. */
-function packageFolder(name: string): string {
-  const path = fileURLToPath(import.meta.resolve(name));
+function packageFolder(specifier: string): string {
+  const path = fileURLToPath(import.meta.resolve(specifier));
   const [folder] = path.match(/^.*\/\d+\.\d+\.\d+(?=\/)/) ?? [];
   if (folder === undefined) throw new Error(`${path} is no file of a package`);
   return folder;

@@ -15,4 +15,4 @@ export {
   visit,
   type YAMLError,
   type YAMLMap,
-} from "yaml";
+} from "npm:yaml@2.9.1";

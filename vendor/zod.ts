@@ -20,4 +20,4 @@ export {
   ZodObject,
   ZodString,
   ZodType,
-} from "zod";
+} from "npm:zod@4.6.7";

@@ -1,7 +1,7 @@
 /** Sessions as lines of OTLP JSON, one TracesData a line, as the Collector's file exporter writes. */
-import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
-import type { Resource } from "@opentelemetry/resources";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import { JsonTraceSerializer } from "../../npm/opentelemetry/otlp_transformer.ts";
+import type { Resource } from "../../npm/opentelemetry/resources.ts";
+import type { ReadableSpan } from "../../npm/opentelemetry/sdk_trace.ts";
 import { Buffer, isAscii } from "node:buffer";
 import type { SessionBatch } from "../../src/session/batch.ts";
 import type { ToSpan } from "../../src/span/span_sink.ts";

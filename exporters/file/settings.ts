@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 import { integer } from "../../src/config/integer.ts";
 import { section } from "../../src/config/section.ts";
 import { retryOnFailure, sendingQueue } from "../../src/queue/schema.ts";

@@ -1,6 +1,6 @@
 /** A SpanExporter of OpenTelemetry JS at work. */
-import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
-import type { SpanExporter } from "@opentelemetry/sdk-trace";
+import { type ExportResult, ExportResultCode } from "../../npm/opentelemetry/core.ts";
+import type { SpanExporter } from "../../npm/opentelemetry/sdk_trace.ts";
 import type { SessionBatch } from "../../src/session/batch.ts";
 import type { SpanSource } from "../../src/span/span_sink.ts";
 import type { Exporter, ExporterContext, ExportOutcome } from "../../src/exporter.ts";

@@ -1,5 +1,5 @@
 /** Finds the SpanExporter class that a config names, and makes one of its objects. */
-import type { SpanExporter } from "@opentelemetry/sdk-trace";
+import type { SpanExporter } from "../../npm/opentelemetry/sdk_trace.ts";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { nearest } from "../../src/messages/nearest.ts";

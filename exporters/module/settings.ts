@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 import { orEmpty } from "../../src/config/section.ts";
 import { sendingQueue } from "../../src/queue/schema.ts";
 

@@ -1,6 +1,6 @@
 /** Spans as exporters of others can bear them. */
-import type { HrTime } from "@opentelemetry/api";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import type { HrTime } from "../../npm/opentelemetry/api.ts";
+import type { ReadableSpan } from "../../npm/opentelemetry/sdk_trace.ts";
 
 const NS_PER_S = 1_000_000_000;
 

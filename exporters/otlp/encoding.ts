@@ -4,8 +4,8 @@ import {
   type ISerializer,
   JsonTraceSerializer,
   ProtobufTraceSerializer,
-} from "@opentelemetry/otlp-transformer";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+} from "../../npm/opentelemetry/otlp_transformer.ts";
+import type { ReadableSpan } from "../../npm/opentelemetry/sdk_trace.ts";
 import type { SessionBatch } from "../../src/session/batch.ts";
 import type { SpanSource, ToSpan } from "../../src/span/span_sink.ts";
 import { members } from "./members.ts";

@@ -1,6 +1,6 @@
 /** Settings of the otlp exporter from the config, the environment and the defaults, in that order. */
 import { resolve } from "node:path";
-import { parseKeyPairsIntoRecord } from "@opentelemetry/core";
+import { parseKeyPairsIntoRecord } from "../../npm/opentelemetry/core.ts";
 import { MAX_DURATION } from "../../src/config/limits.ts";
 import { quote } from "../../src/messages/quote.ts";
 import { UsageError } from "../../src/messages/errors.ts";

@@ -1,5 +1,5 @@
 /** Encodes batches and hands them to a transport. */
-import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
+import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import type { SessionBatch } from "../../src/session/batch.ts";
 import type { Exporter, ExportOutcome } from "../../src/exporter.ts";
 import type { OtlpEncoding } from "./encoding.ts";

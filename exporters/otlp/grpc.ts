@@ -2,8 +2,8 @@
 import { Buffer } from "node:buffer";
 import { isIP } from "node:net";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
-import * as grpc from "@grpc/grpc-js";
-import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
+import * as grpc from "../../npm/grpc_js.ts";
+import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 import { showDuration } from "../../src/messages/words.ts";
 import type { Signal } from "./environment.ts";

@@ -2,7 +2,7 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import * as zlib from "node:zlib";
-import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
+import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import { showDuration } from "../../src/messages/words.ts";
 import { classify, type HttpAnswer } from "./http_answer.ts";
 import { Reasons } from "./reason.ts";

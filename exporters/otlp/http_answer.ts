@@ -1,6 +1,6 @@
 /** What an answer over HTTP means, by the OTLP specification. */
 import { STATUS_CODES } from "node:http";
-import type { ExportResponse } from "@opentelemetry/otlp-exporter-base";
+import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import { MAX_DURATION } from "../../src/config/limits.ts";
 import type { Reasons } from "./reason.ts";
 import { members } from "./members.ts";

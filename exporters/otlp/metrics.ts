@@ -4,8 +4,8 @@ import {
   type ISerializer,
   JsonMetricsSerializer,
   ProtobufMetricsSerializer,
-} from "@opentelemetry/otlp-transformer";
-import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
+} from "../../npm/opentelemetry/otlp_transformer.ts";
+import type { ResourceMetrics } from "../../npm/opentelemetry/sdk_metrics.ts";
 import type { ExportOutcome, MetricExporter } from "../../src/exporter.ts";
 import { members } from "./members.ts";
 import type { Reasons } from "./reason.ts";

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 import { duration } from "../../src/config/duration.ts";
 import { section } from "../../src/config/section.ts";
 import { retryOnFailure, sendingQueueWith } from "../../src/queue/schema.ts";

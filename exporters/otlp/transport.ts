@@ -1,5 +1,8 @@
 /** What the OTLP transports have in common: how they are set up, and what they answer. */
-import type { ExportResponse, IExporterTransport } from "@opentelemetry/otlp-exporter-base";
+import type {
+  ExportResponse,
+  IExporterTransport,
+} from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import { VERSION } from "../../src/version.ts";
 import type { TlsFiles } from "./tls.ts";
 

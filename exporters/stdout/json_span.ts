@@ -1,6 +1,6 @@
 /** Spans as lines of JSON. */
-import { type Attributes, SpanKind } from "@opentelemetry/api";
-import type { Resource } from "@opentelemetry/resources";
+import { type Attributes, SpanKind } from "../../npm/opentelemetry/api.ts";
+import type { Resource } from "../../npm/opentelemetry/resources.ts";
 import { ConstantBytes } from "../../src/bytes/constant_bytes.ts";
 import { writeInteger, writeText } from "../../src/bytes/digits.ts";
 import { GrowingBuffer } from "../../src/bytes/growing_buffer.ts";

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 import { DEFAULTS } from "./defaults.ts";
 
 const expected = "true or false";

@@ -1,5 +1,5 @@
 /** The command line. */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError } from "../../vendor/commander.js";
 import { LARGEST_PID, LARGEST_PORT, MAX_DURATION, MOST_PIDS } from "../config/limits.ts";
 import { didYouMean } from "../messages/nearest.ts";
 import { quote } from "../messages/quote.ts";

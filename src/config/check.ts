@@ -1,5 +1,5 @@
 /** Checks values of a config file against a schema, and words what is wrong with them. */
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 import type { ConfigDocument } from "./document.ts";
 import { didYouMean } from "../messages/nearest.ts";
 import { type Path, type Problem, showPath, showValue } from "./problem.ts";

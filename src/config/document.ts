@@ -1,6 +1,14 @@
 /** The text of a config file as plain values, each with its place in the text. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
-import type { Alias, Document, Node, Pair, Scalar, YAMLError, YAMLMap } from "yaml";
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+} from "../../vendor/yaml.js";
+import type { Alias, Document, Node, Pair, Scalar, YAMLError, YAMLMap } from "../../vendor/yaml.js";
 import { type Environment, expand, retype } from "./expand.ts";
 import { isSecretKey } from "./secret_values.ts";
 import { quote } from "../messages/quote.ts";

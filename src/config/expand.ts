@@ -1,5 +1,5 @@
 /** `${env:NAME}`, `${env:NAME:-default}` and `$$` in values of the config file. */
-import { isScalar, parseDocument } from "yaml";
+import { isScalar, parseDocument } from "../../vendor/yaml.js";
 import { quote } from "../messages/quote.ts";
 
 /** Reads an environment variable; an empty one counts as unset, as OpenTelemetry has it. */

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 
 /**
  * A config value that is a whole number within bounds.

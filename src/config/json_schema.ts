@@ -1,5 +1,5 @@
 /** The config file's JSON Schema, for editors. */
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 import type { ExporterSchemas } from "./load.ts";
 import { configSchema } from "./schema.ts";
 

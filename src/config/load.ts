@@ -1,5 +1,5 @@
 /** Reading a config file: all of its problems at once, each with its place. */
-import type * as z from "zod";
+import type * as z from "../../vendor/zod.js";
 import { messageOf, UsageError } from "../messages/errors.ts";
 import type { ExporterType } from "../exporter.ts";
 import { checkValue } from "./check.ts";

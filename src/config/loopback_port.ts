@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 import { LARGEST_PORT } from "./limits.ts";
 
 /** Where a server listens, for this host alone. */

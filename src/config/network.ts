@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 import { isCidr } from "../net/cidr.ts";
 
 const EXPECTED = "a network such as 10.0.0.0/8 or 2001:db8::/32, or one address";

@@ -2,7 +2,7 @@
  * The config file's schema, but for the exporters' settings, which each exporter type brings. Its
  * error texts say what is expected; `load.ts` puts in front where it is and what was found.
  */
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 import { isAbsolute } from "node:path";
 import { TEXT_LENGTH } from "../session/record_layout.ts";
 import {

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 
 /**
  * A mapping in the config file with these keys and no others. A section with nothing in it (`tls:`

@@ -1,5 +1,5 @@
 /** `sending_queue` and `retry_on_failure`, as the Collector names them. */
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 import { duration } from "../config/duration.ts";
 import { integer } from "../config/integer.ts";
 import { orEmpty, section } from "../config/section.ts";

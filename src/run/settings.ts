@@ -1,5 +1,5 @@
 /** What a run does: the flags, the config and the environment put together. */
-import type { Attributes } from "@opentelemetry/api";
+import type { Attributes } from "../../npm/opentelemetry/api.ts";
 import type { CaptureOptions } from "../capture/capture_options.ts";
 import {
   CAPTURE,
@@ -20,9 +20,17 @@ import type { RunFlags } from "./flags.ts";
 import type { ParentSettings } from "../span/parent.ts";
 import type { ResourceSettings } from "../span/resource.ts";
 
+/** Options that have a value for `off`, which is undefined. */
+type MayBeOff = "interim" | "pin" | "sampling";
+
+/** What a run captures, with nothing left out. */
+type CompleteCaptureOptions =
+  & Required<Omit<CaptureOptions, "signal" | MayBeOff>>
+  & { readonly [Name in MayBeOff]: CaptureOptions[Name] };
+
 /** What a run does. */
 export interface RunSettings {
-  readonly capture: Required<Omit<CaptureOptions, "signal">>;
+  readonly capture: CompleteCaptureOptions;
   /** The attributes are the config's, the environment's below them. */
   readonly resource: ResourceSettings;
   readonly trace: ParentSettings & {

@@ -1,5 +1,5 @@
 /** What all spans have in common. */
-import { TraceFlags } from "@opentelemetry/api";
+import { TraceFlags } from "../../npm/opentelemetry/api.ts";
 import { VERSION } from "../version.ts";
 
 /** What the name of every span begins with. */

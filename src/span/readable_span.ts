@@ -7,9 +7,9 @@ import {
   type SpanStatus,
   SpanStatusCode,
   TraceFlags,
-} from "@opentelemetry/api";
-import type { Resource } from "@opentelemetry/resources";
-import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace";
+} from "../../npm/opentelemetry/api.ts";
+import type { Resource } from "../../npm/opentelemetry/resources.ts";
+import type { ReadableSpan, TimedEvent } from "../../npm/opentelemetry/sdk_trace.ts";
 import type { End, Session } from "../session/session.ts";
 import type { AttributeKey, FixedAttributes, FixedText, SpanHead, SpanSink } from "./span_sink.ts";
 import { SCOPE, SPAN_NAME, TRACE_FLAGS } from "./every_span.ts";

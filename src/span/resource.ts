@@ -1,7 +1,6 @@
 /** The resource of a span: the process that was observed, and its host. */
-import type { Attributes } from "@opentelemetry/api";
-import { type Resource, resourceFromAttributes } from "@opentelemetry/resources";
-import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions";
+import type { Attributes } from "../../npm/opentelemetry/api.ts";
+import { type Resource, resourceFromAttributes } from "../../npm/opentelemetry/resources.ts";
 import {
   ATTR_CONTAINER_ID,
   ATTR_HOST_ID,
@@ -14,7 +13,9 @@ import {
   ATTR_PROCESS_EXECUTABLE_PATH,
   ATTR_PROCESS_OWNER,
   ATTR_PROCESS_PID,
-} from "@opentelemetry/semantic-conventions/incubating";
+  ATTR_SERVICE_INSTANCE_ID,
+  ATTR_SERVICE_NAME,
+} from "../../npm/opentelemetry/semantic_conventions.ts";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { type CgroupNames, parseCgroup2, parseCgroups } from "../host/cgroup.ts";

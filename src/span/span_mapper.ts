@@ -1,7 +1,7 @@
 /** The OpenTelemetry span of a session end, as docs/span.md describes it. */
-import { SpanKind } from "@opentelemetry/api";
-import type { Resource } from "@opentelemetry/resources";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import { SpanKind } from "../../npm/opentelemetry/api.ts";
+import type { Resource } from "../../npm/opentelemetry/resources.ts";
+import type { ReadableSpan } from "../../npm/opentelemetry/sdk_trace.ts";
 import {
   ATTR_CLIENT_ADDRESS,
   ATTR_CLIENT_PORT,
@@ -14,9 +14,9 @@ import {
   ATTR_NETWORK_TYPE,
   ATTR_SERVER_ADDRESS,
   ATTR_SERVER_PORT,
+  ATTR_THREAD_NAME,
   NETWORK_TRANSPORT_VALUE_TCP,
-} from "@opentelemetry/semantic-conventions";
-import { ATTR_THREAD_NAME } from "@opentelemetry/semantic-conventions/incubating";
+} from "../../npm/opentelemetry/semantic_conventions.ts";
 import type { SessionBatch } from "../session/batch.ts";
 import { type Ending, endingOf } from "../session/ending.ts";
 import { Id, type IdHasher, type Ids } from "../ids/ids.ts";

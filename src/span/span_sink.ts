@@ -1,8 +1,12 @@
 /** What a session's span is described to, and the parts that descriptions are made of. */
-import type { Attributes, SpanKind, TraceState as ApiTraceState } from "@opentelemetry/api";
-import { TraceState } from "@opentelemetry/core";
-import type { Resource } from "@opentelemetry/resources";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import type {
+  Attributes,
+  SpanKind,
+  TraceState as ApiTraceState,
+} from "../../npm/opentelemetry/api.ts";
+import { TraceState } from "../../npm/opentelemetry/core.ts";
+import type { Resource } from "../../npm/opentelemetry/resources.ts";
+import type { ReadableSpan } from "../../npm/opentelemetry/sdk_trace.ts";
 import type { Id } from "../ids/ids.ts";
 import type { End, Session } from "../session/session.ts";
 import type { UnixTime } from "../bytes/unix_time.ts";

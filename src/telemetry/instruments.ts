@@ -1,7 +1,7 @@
 /** Health as metrics: OpenTelemetry's own names where they fit, `tcpspan.*` for the rest. */
-import type { Attributes, Meter, Observable } from "@opentelemetry/api";
-import { ATTR_ERROR_TYPE } from "@opentelemetry/semantic-conventions";
+import type { Attributes, Meter, Observable } from "../../npm/opentelemetry/api.ts";
 import {
+  ATTR_ERROR_TYPE,
   ATTR_OTEL_COMPONENT_NAME,
   ATTR_OTEL_COMPONENT_TYPE,
   METRIC_OTEL_SDK_EXPORTER_SPAN_EXPORTED,
@@ -10,7 +10,7 @@ import {
   METRIC_OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE,
   METRIC_PROCESS_MEMORY_USAGE,
   METRIC_PROCESS_UPTIME,
-} from "@opentelemetry/semantic-conventions/incubating";
+} from "../../npm/opentelemetry/semantic_conventions.ts";
 import type { Health } from "./health.ts";
 import { lossesOf } from "./losses.ts";
 

@@ -5,8 +5,8 @@ import {
   PeriodicExportingMetricReader,
   type PushMetricExporter,
   type ResourceMetrics,
-} from "@opentelemetry/sdk-metrics";
-import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
+} from "../../npm/opentelemetry/sdk_metrics.ts";
+import { type ExportResult, ExportResultCode } from "../../npm/opentelemetry/core.ts";
 import type { ExportOutcome, MetricExporter, MetricExporterContext } from "../exporter.ts";
 import { log } from "../messages/log.ts";
 import type { TelemetrySettings } from "./settings.ts";

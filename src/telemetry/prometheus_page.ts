@@ -1,6 +1,6 @@
 /** The page that Prometheus reads, on a port of this host alone. */
 import * as http from "node:http";
-import type { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
+import type { PrometheusExporter } from "../../npm/opentelemetry/exporter_prometheus.ts";
 import type { LoopbackPort } from "../config/loopback_port.ts";
 import { UsageError } from "../messages/errors.ts";
 

@@ -1,12 +1,13 @@
 /** The resource of tcpspan's own metrics. */
-import type { Attributes } from "@opentelemetry/api";
-import { type Resource, resourceFromAttributes } from "@opentelemetry/resources";
+import type { Attributes } from "../../npm/opentelemetry/api.ts";
+import { type Resource, resourceFromAttributes } from "../../npm/opentelemetry/resources.ts";
 import {
+  ATTR_HOST_ID,
+  ATTR_HOST_NAME,
   ATTR_SERVICE_INSTANCE_ID,
   ATTR_SERVICE_NAME,
   ATTR_SERVICE_VERSION,
-} from "@opentelemetry/semantic-conventions";
-import { ATTR_HOST_ID, ATTR_HOST_NAME } from "@opentelemetry/semantic-conventions/incubating";
+} from "../../npm/opentelemetry/semantic_conventions.ts";
 import { hostAttributes } from "../span/resource.ts";
 import { VERSION } from "../version.ts";
 

@@ -1,7 +1,7 @@
 /** Health as metrics: sent over OTLP, and shown on a page for Prometheus. */
-import type { Attributes } from "@opentelemetry/api";
-import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
-import { MeterProvider, type MetricReader } from "@opentelemetry/sdk-metrics";
+import type { Attributes } from "../../npm/opentelemetry/api.ts";
+import { PrometheusExporter } from "../../npm/opentelemetry/exporter_prometheus.ts";
+import { MeterProvider, type MetricReader } from "../../npm/opentelemetry/sdk_metrics.ts";
 import { isDeepStrictEqual } from "node:util";
 import { unlessAborted } from "../abort.ts";
 import type { Environment } from "../config/expand.ts";

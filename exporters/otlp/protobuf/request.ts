@@ -1,5 +1,5 @@
 /** Batches in binary protobuf: `ExportTraceServiceRequest`. */
-import type { Resource } from "@opentelemetry/resources";
+import type { Resource } from "../../../npm/opentelemetry/resources.ts";
 import type { SessionBatch } from "../../../src/session/batch.ts";
 import { GrowingBuffer } from "../../../src/bytes/growing_buffer.ts";
 import type { Session } from "../../../src/session/session.ts";

@@ -1,8 +1,8 @@
 /** Resources in binary protobuf. */
-import { SpanKind, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
-import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
-import type { Resource } from "@opentelemetry/resources";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import { SpanKind, SpanStatusCode, TraceFlags } from "../../../npm/opentelemetry/api.ts";
+import { ProtobufTraceSerializer } from "../../../npm/opentelemetry/otlp_transformer.ts";
+import type { Resource } from "../../../npm/opentelemetry/resources.ts";
+import type { ReadableSpan } from "../../../npm/opentelemetry/sdk_trace.ts";
 
 /**
  * `ResourceSpans.resource`, its tag and length included, as the official serializer writes it: it

@@ -1,5 +1,5 @@
 /** Spans in binary protobuf: `message Span` of opentelemetry-proto's trace.proto. */
-import { type Attributes, SpanStatusCode } from "@opentelemetry/api";
+import { type Attributes, SpanStatusCode } from "../../../npm/opentelemetry/api.ts";
 import { ConstantBytes } from "../../../src/bytes/constant_bytes.ts";
 import type { Id } from "../../../src/ids/ids.ts";
 import type { End, Session } from "../../../src/session/session.ts";

@@ -1,0 +1,2 @@
+/** OpenTelemetry's terms: attributes, kinds, statuses. */
+export * from "npm:@opentelemetry/api@1.10.0";

@@ -1,0 +1,2 @@
+/** Resources of spans and metrics. */
+export * from "npm:@opentelemetry/resources@3.1.0";
