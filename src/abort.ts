@@ -1,4 +1,5 @@
 /** Work that a signal cuts short. */
+import { type Clock, systemClock } from "./clock.ts";
 
 /** What `work` gives, or the signal's reason as soon as it aborts, whatever the work does then. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -21,15 +22,15 @@ export function onAbort(signal: AbortSignal, then: () => void): Disposable {
 }
 
 /** Resolves after `ms` milliseconds, or when `signal` aborts. */
-export function delay(ms: number, signal: AbortSignal): Promise<void> {
+export function delay(ms: number, signal: AbortSignal, clock: Clock = systemClock): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     const done = () => {
-      clearTimeout(timer);
+      timer[Symbol.dispose]();
       signal.removeEventListener("abort", done);
       resolve();
     };
-    const timer = setTimeout(done, ms);
+    const timer = clock.setTimeout(done, ms);
     signal.addEventListener("abort", done);
   });
 }

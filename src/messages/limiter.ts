@@ -1,14 +1,15 @@
 /** Messages that would repeat. */
+import { type Clock, systemClock } from "../clock.ts";
 
 /** Lets one message through in each interval. */
 export class Limiter {
   #last = -Infinity;
 
-  constructor(private readonly intervalMs: number) {}
+  constructor(private readonly intervalMs: number, private readonly clock: Clock = systemClock) {}
 
   /** Whether it is time for a message; if so, the interval begins anew. */
   allows(): boolean {
-    const now = performance.now();
+    const now = this.clock.now();
     if (now - this.#last < this.intervalMs) return false;
     this.#last = now;
     return true;
