@@ -2,11 +2,13 @@
 import { join } from "node:path";
 import { UsageError } from "../../messages/errors.ts";
 import { isSystemError, systemReason } from "../../messages/system_error.ts";
+import { Cursor } from "./cursor.ts";
 
 const MODE = 0o700;
 const OTHERS_MAY_WRITE = 0o022;
 const STICKY = 0o1000;
 const LOCK = "lock";
+const CURSOR = "delivered";
 const SEGMENT = /^(\d{16})\.seg$/;
 const LARGEST_NUMBER = 9e15; // exact as a number
 
@@ -18,6 +20,7 @@ function segmentName(number: number): string {
 /** Its parts: `lock`, `delivered` (see cursor.ts), and segments. */
 export class SpoolFolder implements Disposable {
   readonly path: string;
+  readonly cursor: Cursor;
   #lock: Deno.FsFile;
   #next = 1;
 
@@ -29,6 +32,7 @@ export class SpoolFolder implements Disposable {
    */
   constructor(storage: string, exporter: string) {
     this.path = pathOf(storage, exporter);
+    this.cursor = new Cursor(join(this.path, CURSOR));
     try {
       makeFolder(storage);
       this.#lock = this.#enter();
@@ -51,11 +55,6 @@ export class SpoolFolder implements Disposable {
     }
   }
 
-  /** Where the cursor is. */
-  get cursor(): string {
-    return join(this.path, "delivered");
-  }
-
   /** Where the next segment goes: behind all others. */
   nextSegment(): string {
     return join(this.path, segmentName(this.#next++));
@@ -70,7 +69,7 @@ export class SpoolFolder implements Disposable {
       const isOurs = number <= LARGEST_NUMBER;
       if (isOurs) this.#next = Math.max(this.#next, number + 1);
       if (isOurs && isFile) segments.push(join(this.path, name));
-      else if (name !== LOCK && name !== "delivered") others.push(join(this.path, name));
+      else if (name !== LOCK && name !== CURSOR) others.push(join(this.path, name));
     }
     return { segments: segments.sort(), others: others.sort() };
   }
@@ -84,9 +83,11 @@ export class SpoolFolder implements Disposable {
     const lock = this.#enter();
     this.#lock.close();
     this.#lock = lock;
+    this.cursor[Symbol.dispose](); // its file went with the folder
   }
 
   [Symbol.dispose](): void {
+    this.cursor[Symbol.dispose]();
     this.#lock.close(); // which unlocks it
   }
 

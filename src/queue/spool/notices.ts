@@ -2,6 +2,7 @@
  * What a spool says to the user, no more often than once a minute of each kind, and once for each
  * segment that is damaged.
  */
+import type { Clock } from "../../clock.ts";
 import { UsageError } from "../../messages/errors.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "../../messages/limiter.ts";
 import { isSystemError, systemReason } from "../../messages/system_error.ts";
@@ -10,9 +11,9 @@ import { isSystemError, systemReason } from "../../messages/system_error.ts";
 export class SpoolNotices {
   readonly #path: string;
   readonly #warn: (message: string) => void;
-  readonly #fault = new Limiter(NOTICE_INTERVAL_MS);
-  readonly #cleaning = new Limiter(NOTICE_INTERVAL_MS);
-  readonly #damage = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #fault: Limiter;
+  readonly #cleaning: Limiter;
+  readonly #damage: Limiter;
   #isFaultTold = false;
   // of the segment that is read
   #places = 0;
@@ -20,9 +21,12 @@ export class SpoolNotices {
   #isAllTold = true;
 
   /** @param path of the spool */
-  constructor(path: string, warn: (message: string) => void) {
+  constructor(path: string, warn: (message: string) => void, clock: Clock) {
     this.#path = path;
     this.#warn = warn;
+    this.#fault = new Limiter(NOTICE_INTERVAL_MS, clock);
+    this.#cleaning = new Limiter(NOTICE_INTERVAL_MS, clock);
+    this.#damage = new Limiter(NOTICE_INTERVAL_MS, clock);
   }
 
   /** Sessions cannot be written. */

@@ -28,10 +28,10 @@ export class Segment implements FrameSource {
   waiting = 0;
   /** Sessions in it that were taken, and left for the next run. */
   left = 0;
+  /** Batches under way that have sessions of it. */
+  underWay = 0;
   /** Whether all of it was taken. */
   isTaken = false;
-  /** Whether a write failed of which the start is still there: nothing may come behind it. */
-  isTorn = false;
   readonly #inode: number | null;
   #file: Deno.FsFile | undefined;
 
@@ -99,7 +99,7 @@ export class Segment implements FrameSource {
       try {
         file.truncateSync(this.size);
       } catch {
-        this.isTorn = true;
+        // the next frame is written over what is there of this one, and a start cuts it off
       }
       throw error;
     }
