@@ -1,12 +1,14 @@
 /** Waits between the tries of one export. */
+import type { Clock } from "../clock.ts";
 import type { RetrySettings } from "../exporter.ts";
 
 /** Exponential backoff with jitter. */
 export class Backoff {
-  readonly #began = performance.now();
+  readonly #began: number;
   #interval: number;
 
-  constructor(private readonly settings: RetrySettings | undefined) {
+  constructor(private readonly settings: RetrySettings | undefined, private readonly clock: Clock) {
+    this.#began = clock.now();
     this.#interval = settings?.initialInterval ?? 0;
   }
 
@@ -17,7 +19,7 @@ export class Backoff {
     const jittered = Math.min(this.#interval * (0.5 + Math.random()), maxInterval);
     this.#interval = Math.min(this.#interval * 1.5, maxInterval);
     const wait = Math.max(jittered, atLeast);
-    const elapsed = performance.now() - this.#began;
+    const elapsed = this.clock.now() - this.#began;
     return maxElapsedTime > 0 && elapsed + wait > maxElapsedTime ? undefined : wait;
   }
 }

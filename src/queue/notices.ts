@@ -1,4 +1,6 @@
 /** What a queue says to the user, rate-limited. */
+import type { Clock } from "../clock.ts";
+import { messageOf } from "../messages/errors.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "../messages/limiter.ts";
 import type { Warn } from "../messages/log.ts";
 import { countSessions, showDuration } from "../messages/words.ts";
@@ -6,14 +8,20 @@ import { countSessions, showDuration } from "../messages/words.ts";
 /** The messages of one queue. */
 export class QueueNotices {
   readonly #warn: Warn;
-  readonly #drop = new Limiter(NOTICE_INTERVAL_MS);
-  readonly #advice = new Limiter(NOTICE_INTERVAL_MS);
-  readonly #wait = new Limiter(NOTICE_INTERVAL_MS);
-  readonly #part = new Limiter(NOTICE_INTERVAL_MS);
-  readonly #loss = new Limiter(NOTICE_INTERVAL_MS);
+  readonly #drop: Limiter;
+  readonly #advice: Limiter;
+  readonly #wait: Limiter;
+  readonly #part: Limiter;
+  readonly #loss: Limiter;
 
-  constructor(id: string, warn: Warn) {
+  /** @param id the exporter's */
+  constructor(id: string, warn: Warn, clock: Clock) {
     this.#warn = (message, fields) => warn(`${id}: ${message}`, fields);
+    this.#drop = new Limiter(NOTICE_INTERVAL_MS, clock);
+    this.#advice = new Limiter(NOTICE_INTERVAL_MS, clock);
+    this.#wait = new Limiter(NOTICE_INTERVAL_MS, clock);
+    this.#part = new Limiter(NOTICE_INTERVAL_MS, clock);
+    this.#loss = new Limiter(NOTICE_INTERVAL_MS, clock);
   }
 
   /** @param place where sessions wait meanwhile */
@@ -54,6 +62,6 @@ export class QueueNotices {
   }
 
   cannotShutDown(error: unknown): void {
-    this.#warn(`cannot shut down: ${error instanceof Error ? error.message : String(error)}`);
+    this.#warn(`cannot shut down: ${messageOf(error)}`);
   }
 }

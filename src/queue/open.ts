@@ -1,7 +1,9 @@
 /** Queues as they are configured: in memory, or with a place on disk. */
 import { resolve } from "node:path";
 import { newCounters } from "./counters.ts";
-import { batchMemory, ExporterQueue, type OpenStorage } from "./queue.ts";
+import { ExporterQueue, type OpenStorage } from "./queue.ts";
+import { batchMemory } from "./store.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../messages/errors.ts";
 import type { Exporter, QueueSettings, StorageSettings } from "../exporter.ts";
 import type { Warn } from "../messages/log.ts";
@@ -20,6 +22,7 @@ export interface OpenQueueOptions {
   readonly inform: Warn;
   /** Folder that a relative `storage` is relative to. */
   readonly baseDirectory: string;
+  readonly clock?: Clock;
 }
 
 /**
@@ -27,10 +30,10 @@ export interface OpenQueueOptions {
  * @throws {UsageError} if its place on disk cannot be used; the exporter is shut down then
  */
 export async function openQueue(options: OpenQueueOptions): Promise<ExporterQueue> {
-  const { id, exporter, settings, warn } = options;
+  const { id, exporter, settings, warn, clock } = options;
   try {
     const storage = settings.storage && await openStorage(settings.storage, options);
-    return new ExporterQueue(id, exporter, settings, warn, storage);
+    return new ExporterQueue(id, exporter, settings, warn, storage, clock);
   } catch (error) {
     await exporter.shutdown();
     throw error;
@@ -39,7 +42,7 @@ export async function openQueue(options: OpenQueueOptions): Promise<ExporterQueu
 
 async function openStorage(
   { folder, maxBytes }: StorageSettings,
-  { id, settings, baseDirectory, warn, inform }: OpenQueueOptions,
+  { id, settings, baseDirectory, warn, inform, clock = systemClock }: OpenQueueOptions,
 ): Promise<OpenStorage> {
   const { SpoolFolder } = await import("./spool/folder.ts");
   const { Spool } = await import("./spool/spool.ts");
@@ -52,6 +55,7 @@ async function openStorage(
       memory,
       counters,
       warn: (message) => warn(`${id}: ${message}`),
+      clock,
     });
     if (counters.restored > 0) {
       const { restored } = counters;

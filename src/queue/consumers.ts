@@ -1,0 +1,107 @@
+/** The consumers of a queue: each has one batch delivered after the other. */
+import type { Clock } from "../clock.ts";
+import type { QueueSettings } from "../exporter.ts";
+import type { Delivery } from "./delivery.ts";
+import type { SessionStore } from "./store.ts";
+
+/** What {@linkcode Consumers} work with. */
+export interface ConsumersOptions {
+  readonly settings: QueueSettings;
+  readonly store: SessionStore;
+  readonly delivery: Delivery;
+  readonly clock: Clock;
+}
+
+/** As many as the settings name. One that has nothing to do waits until it is woken. */
+export class Consumers {
+  readonly #store: SessionStore;
+  readonly #delivery: Delivery;
+  readonly #clock: Clock;
+  readonly #running = new Map<number, Promise<void>>();
+  readonly #idle: (() => void)[] = []; // each wakes one
+  #settings: QueueSettings;
+  #endLinger: (() => void) | undefined; // of the one that waits for a batch to fill up
+  #isStopping = false;
+
+  constructor({ settings, store, delivery, clock }: ConsumersOptions) {
+    this.#settings = settings;
+    this.#store = store;
+    this.#delivery = delivery;
+    this.#clock = clock;
+    this.#start();
+  }
+
+  /** Wakes one of them if it is time to take a batch: sessions have come. */
+  wake(): void {
+    if (this.#endLinger === undefined) this.#idle.shift()?.();
+    else if (this.#store.length >= this.#enough) this.#endLinger();
+  }
+
+  /** More or fewer of them, each from its next batch on. */
+  useSettings(settings: QueueSettings): void {
+    this.#settings = settings;
+    this.#wakeAll();
+    this.#start();
+  }
+
+  /** Has them take what waits, and no more. Resolves when all have ended. */
+  async end(): Promise<void> {
+    this.#isStopping = true;
+    this.#wakeAll();
+    await Promise.all(this.#running.values());
+  }
+
+  #start(): void {
+    for (let i = 0; i < this.#settings.consumers; i++) {
+      if (!this.#running.has(i)) this.#running.set(i, this.#run(i));
+    }
+  }
+
+  #wakeAll(): void {
+    this.#endLinger?.();
+    for (const wake of this.#idle.splice(0)) wake();
+  }
+
+  async #run(index: number): Promise<void> {
+    while (!this.#delivery.isLeaving && index < this.#settings.consumers) {
+      if (this.#store.length === 0 || this.#endLinger !== undefined) {
+        if (this.#isStopping) break;
+        await new Promise<void>((resolve) => this.#idle.push(resolve));
+        continue;
+      }
+      if (this.#store.length < this.#enough) await this.#linger();
+      const taken = this.#store.take();
+      if (this.#store.length > 0) this.#idle.shift()?.();
+      if (taken === undefined) continue;
+      await this.#delivery.deliver(taken);
+      // a disk full of sessions must not keep the ring waiting, whose reader has its turn here
+      if (taken.onDisk !== undefined) await othersTurn();
+    }
+    this.#idle.shift()?.(); // its call may have been meant for another
+    this.#running.delete(index);
+  }
+
+  /** Sessions for which no others are waited for: a batch, or half of what memory holds. */
+  get #enough(): number {
+    const { batchSize, queueSize, linger } = this.#settings;
+    return linger === 0 || this.#isStopping ? 0 : Math.min(batchSize, queueSize / 2);
+  }
+
+  /** Waits for more sessions: until there are enough, until the time is over, or until the end. */
+  #linger(): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        timer[Symbol.dispose]();
+        this.#endLinger = undefined;
+        resolve();
+      };
+      const timer = this.#clock.setTimeout(end, this.#settings.linger);
+      this.#endLinger = end;
+    });
+  }
+}
+
+/** Resolves when other work that is due has been done. */
+function othersTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

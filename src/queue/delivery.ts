@@ -1,0 +1,134 @@
+/** Delivers a batch: from when it is taken until it is delivered, lost or left for the next run. */
+import { delay } from "../abort.ts";
+import type { Clock } from "../clock.ts";
+import type { QueueSettings } from "../exporter.ts";
+import type { SessionBatch } from "../session/batch.ts";
+import { Backoff } from "./backoff.ts";
+import type { QueueCounters } from "./counters.ts";
+import type { Destination } from "./destination.ts";
+import type { QueueNotices } from "./notices.ts";
+import type { Outcomes } from "./outcome.ts";
+import type { SessionStore, TakenBatch } from "./store.ts";
+
+/** What a {@linkcode Delivery} works with. */
+export interface DeliveryOptions {
+  readonly destination: Destination;
+  readonly settings: QueueSettings;
+  readonly store: SessionStore;
+  readonly outcomes: Outcomes;
+  /** `retries` is added to. */
+  readonly counters: QueueCounters;
+  readonly notices: QueueNotices;
+  readonly clock: Clock;
+}
+
+/** Several batches may be under way at once; each is tried again by itself. */
+export class Delivery {
+  readonly #store: SessionStore;
+  readonly #outcomes: Outcomes;
+  readonly #counters: QueueCounters;
+  readonly #notices: QueueNotices;
+  readonly #clock: Clock;
+  readonly #abort = new AbortController(); // cuts short the exports
+  #wait = new AbortController(); // cuts short the waits between tries, not the exports
+  #destination: Destination;
+  #settings: QueueSettings;
+  #inFlight = 0;
+  #isStopping = false;
+  #isLeaving = false;
+
+  constructor(options: DeliveryOptions) {
+    this.#destination = options.destination;
+    this.#settings = options.settings;
+    this.#store = options.store;
+    this.#outcomes = options.outcomes;
+    this.#counters = options.counters;
+    this.#notices = options.notices;
+    this.#clock = options.clock;
+  }
+
+  /** Where sessions go now. */
+  get destination(): Destination {
+    return this.#destination;
+  }
+
+  /** Sessions in exports that are under way, or wait for their next try. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Whether nothing is to be taken any more, as what is left stays on disk. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  /** Resolves once nothing more is to be done with the batch, whose place and memory are given up. */
+  async deliver(taken: TakenBatch): Promise<void> {
+    const { batch } = taken;
+    this.#inFlight += batch.length;
+    if (await this.#tryUntilDone(batch)) this.#store.done(taken);
+    else {
+      this.#isLeaving = true; // and the others with it
+      this.#store.leave(taken);
+    }
+    this.#inFlight -= batch.length;
+  }
+
+  /** Each batch has its next try there, under these settings, and at once where it waits for one. */
+  replace(destination: Destination, settings: QueueSettings): void {
+    this.#destination = destination;
+    this.#settings = settings;
+    this.#wait.abort();
+    this.#wait = new AbortController();
+  }
+
+  /**
+   * Gives what waits for its next try that one now, as a last one.
+   * @param isLeaving whether it is left on disk instead
+   */
+  stop(isLeaving: boolean): void {
+    this.#isStopping = true;
+    this.#isLeaving = isLeaving;
+    this.#wait.abort();
+  }
+
+  /** Ends the exports under way, and those that come. */
+  abort(reason: Error): void {
+    this.#abort.abort(reason);
+  }
+
+  /** @returns whether nothing more is to be done; else `batch` is to be left on disk */
+  async #tryUntilDone(batch: SessionBatch): Promise<boolean> {
+    let settings = this.#settings;
+    let backoff = new Backoff(settings.retry, this.#clock);
+    for (;; this.#counters.retries++) {
+      const destination = this.#destination;
+      const outcome = await destination.export(batch, this.#abort.signal);
+      if (outcome.status === "success") {
+        this.#outcomes.succeeded(outcome, batch.length);
+        return true;
+      }
+      if (this.#abort.signal.aborted && this.#store.isOnDisk) return false;
+      if (outcome.status === "failure") {
+        this.#outcomes.failed(outcome, batch.length);
+        return true;
+      }
+      if (settings !== this.#settings) {
+        settings = this.#settings;
+        backoff = new Backoff(settings.retry, this.#clock);
+      }
+      if (destination !== this.#destination) continue;
+      const wait = backoff.next(outcome.retryAfterMs);
+      if (wait !== undefined && this.#isStopping && this.#store.isOnDisk) return false;
+      // a dead destination does not hold up the end; one that names a time has that time
+      if (wait === undefined || this.#isStopping && outcome.retryAfterMs === undefined) {
+        this.#outcomes.lost(batch.length, outcome.reason);
+        return true;
+      }
+      this.#outcomes.retrying(outcome.reason, this.#store.place);
+      if (wait > (settings.retry?.maxInterval ?? wait)) this.#notices.askedToWait(wait);
+      await delay(wait, this.#isStopping ? this.#abort.signal : this.#wait.signal, this.#clock);
+      if (this.#isLeaving) return false;
+    }
+  }
+}

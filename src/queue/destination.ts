@@ -1,0 +1,36 @@
+/** An exporter as a queue uses it. */
+import { unlessAborted } from "../abort.ts";
+import type { Exporter, ExportOutcome } from "../exporter.ts";
+import { messageOf } from "../messages/errors.ts";
+import type { SessionBatch } from "../session/batch.ts";
+
+/** Knows which exports of its exporter are under way, so that it is shut down after the last one. */
+export class Destination {
+  #underWay = 0;
+  #ended: (() => void) | undefined; // waits for the last export
+
+  constructor(readonly exporter: Exporter) {}
+
+  /** Exports a batch; `signal` cuts that short, whatever the exporter does. Never rejects. */
+  async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
+    this.#underWay++;
+    try {
+      signal.throwIfAborted();
+      return await unlessAborted(this.exporter.export(batch, signal), signal);
+    } catch (error) {
+      return { status: "failure", reason: messageOf(error) };
+    } finally {
+      if (--this.#underWay === 0) this.#ended?.();
+    }
+  }
+
+  /**
+   * Shuts the exporter down, once its exports have ended. To be called once, with no export after it.
+   * @param signal cuts that short
+   * @throws what the exporter throws, and the signal's reason
+   */
+  async shutDown(signal: AbortSignal): Promise<void> {
+    if (this.#underWay > 0) await new Promise<void>((resolve) => this.#ended = resolve);
+    await unlessAborted(this.exporter.shutdown(), signal);
+  }
+}

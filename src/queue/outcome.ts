@@ -1,0 +1,90 @@
+/** What the outcome of an export does to the counters, and what the user hears of it. */
+import type { ExportOutcome } from "../exporter.ts";
+import type { QueueCounters } from "./counters.ts";
+import type { QueueNotices } from "./notices.ts";
+
+type Success = Extract<ExportOutcome, { status: "success" }>;
+type Failure = Extract<ExportOutcome, { status: "failure" }>;
+
+/** Counts and reports how the exports of a queue end. */
+export class Outcomes {
+  readonly #counters: QueueCounters;
+  readonly #notices: QueueNotices;
+  #unfinished: string[] = []; // why, of each session that an export which failed took in part
+  #isFailing = false;
+
+  constructor(counters: QueueCounters, notices: QueueNotices) {
+    this.#counters = counters;
+    this.#notices = notices;
+  }
+
+  /** Whether the destination has not taken anything since it was busy. */
+  get isFailing(): boolean {
+    return this.#isFailing;
+  }
+
+  /** Sessions that were taken in part, and the rest of which will follow. */
+  get unfinished(): number {
+    return this.#unfinished.length;
+  }
+
+  /** An export of `sessions` was taken. */
+  succeeded({ rejected = 0, message }: Success, sessions: number): void {
+    const lost = Math.min(rejected, sessions);
+    this.#counters.exported += sessions - lost;
+    if (this.#isFailing) this.#notices.recovered();
+    this.#isFailing = false;
+    if (lost > 0) {
+      this.#counters.failed += lost;
+      this.#counters.rejected += lost;
+      const reason = `rejected: ${message ?? "no reason given"}`;
+      this.#notices.lost(this.#counters.rejected, reason, "rejected");
+    } else if (message !== undefined) this.#notices.advice(message);
+  }
+
+  /** An export of `sessions` was refused, and some of them were taken all the same. */
+  failed({ reason, delivered = 0, unfinished }: Failure, sessions: number): void {
+    const taken = Math.min(delivered, sessions);
+    this.#counters.exported += taken;
+    let lost = sessions - taken;
+    if (unfinished !== undefined && lost > 0) {
+      lost--;
+      this.#follow(unfinished, reason);
+    }
+    if (lost > 0) this.lost(lost, reason);
+  }
+
+  /** An export is to be tried again. @param place where sessions wait meanwhile */
+  retrying(reason: string, place: string): void {
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    this.#notices.retrying(reason, place);
+  }
+
+  /** `sessions` were given up on. */
+  lost(sessions: number, reason: string): void {
+    this.#counters.failed += sessions;
+    const { failed, rejected } = this.#counters;
+    this.#notices.lost(failed - rejected, reason, "not_delivered");
+  }
+
+  /** The exporter is another one, of which nothing is known. */
+  forget(): void {
+    this.#isFailing = false;
+  }
+
+  /** No rest of a session will follow. */
+  close(): void {
+    for (const reason of this.#unfinished.splice(0)) this.lost(1, reason);
+  }
+
+  /** Counts a session as delivered once `unfinished` resolves. */
+  #follow(unfinished: Promise<void>, reason: string): void {
+    this.#unfinished.push(reason);
+    this.#notices.unfinished(reason);
+    unfinished.then(() => {
+      if (this.#unfinished.shift() === undefined) return; // too late: counted as lost
+      this.#counters.exported++;
+    });
+  }
+}
