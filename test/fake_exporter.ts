@@ -1,5 +1,6 @@
 /** An exporter for the tests of its queue. */
 import assert from "node:assert/strict";
+import { type Clock, systemClock } from "../src/clock.ts";
 import type { SessionBatch } from "../src/session/batch.ts";
 import type { Exporter, ExportOutcome } from "../src/exporter.ts";
 
@@ -14,6 +15,7 @@ export class FakeExporter implements Exporter {
   readonly exports: number[][] = [];
   /** Of those exports that were answered with success. */
   readonly delivered: number[] = [];
+  /** When each export began. */
   readonly times: number[] = [];
   underWay = 0;
   mostUnderWay = 0;
@@ -24,12 +26,13 @@ export class FakeExporter implements Exporter {
       attempt: number,
       signal: AbortSignal,
     ) => ExportOutcome | Promise<ExportOutcome>,
+    private readonly clock: Clock = systemClock,
   ) {}
 
   async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
     assert.equal(this.shutdowns, 0, "exported after shutdown");
     const pids = [...batch].map(({ pid }) => pid ?? 0);
-    this.times.push(performance.now());
+    this.times.push(this.clock.now());
     this.exports.push(pids);
     this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
     try {

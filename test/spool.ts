@@ -1,5 +1,6 @@
 /** A spool at work in a folder of the test's, and the folder after a crash. */
 import { basename, join } from "node:path";
+import { type Clock, systemClock } from "../src/clock.ts";
 import type { SessionBatch } from "../src/session/batch.ts";
 import { BatchMemory } from "../src/queue/batch_memory.ts";
 import { newCounters, type QueueCounters } from "../src/queue/counters.ts";
@@ -18,10 +19,17 @@ export interface OpenedSpool extends AsyncDisposable {
   readonly warnings: readonly string[];
 }
 
+/** How a spool is opened. */
+export interface OpenSpoolOptions {
+  readonly maxBytes?: number;
+  readonly batchSize?: number;
+  readonly clock?: Clock;
+}
+
 /** Opens the spool of `EXPORTER` below `storage`. Segments of a small one hold 11 sessions. */
 export function openSpool(
   storage: string,
-  { maxBytes = 8 * 4096, batchSize = 100 } = {},
+  { maxBytes = 8 * 4096, batchSize = 100, clock = systemClock }: OpenSpoolOptions = {},
 ): OpenedSpool {
   const counters = newCounters();
   const warnings: string[] = [];
@@ -31,6 +39,7 @@ export function openSpool(
     memory: new BatchMemory(batchSize, 2),
     counters,
     warn: (message) => warnings.push(message.replaceAll(join(storage, FOLDER), "SPOOL")),
+    clock,
   });
   return { spool, counters, warnings, [Symbol.asyncDispose]: () => spool.close() };
 }
@@ -40,8 +49,8 @@ export function sessions(first: number, count: number): SessionBatch {
   return makeBatch(...Array.from({ length: count }, (_, i) => ({ owner_pid: first + i })));
 }
 
-/** `count` numbers from `first` on. */
-export function numbers(first: number, count: number): number[] {
+/** `count` pids from `first` on: those of `sessions(first, count)`. */
+export function pidRange(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => first + i);
 }
 
@@ -84,7 +93,7 @@ export function segments(storage: string): string[] {
 }
 
 /** Names of all that is in the spool below `storage`, but for its lock. */
-export function names(storage: string): string[] {
+export function fileNames(storage: string): string[] {
   return [...Deno.readDirSync(join(storage, FOLDER))].map(({ name }) => basename(name))
     .filter((name) => name !== "lock").sort();
 }

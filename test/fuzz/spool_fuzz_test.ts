@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { drain, FOLDER, openSpool } from "../spool.ts";
-import { makeTempFolder } from "../temp_folder.ts";
+import { makeMemoryFolder } from "../temp_folder.ts";
 
 const RUNS = Number(Deno.env.get("FUZZ_RUNS") ?? 200);
 const SEEDS = fileURLToPath(new URL("./seeds/spool/", import.meta.url));
@@ -81,7 +81,7 @@ function mutate(seed: Seed, splices: readonly Splice[]) {
 
 /** What a spool of such files delivers. */
 async function deliver(files: Readonly<Record<string, Uint8Array>>): Promise<number[]> {
-  await using folder = await makeTempFolder();
+  await using folder = await makeMemoryFolder();
   Deno.mkdirSync(join(folder.path, FOLDER), { mode: 0o700 });
   for (const [name, bytes] of Object.entries(files)) {
     Deno.writeFileSync(join(folder.path, FOLDER, name), bytes);

@@ -4,32 +4,30 @@ import { join } from "node:path";
 import {
   crash,
   drain,
+  fileNames,
   FOLDER,
-  names,
-  numbers,
   openSpool,
+  pidRange,
   segments,
   sessions,
   takeOne,
 } from "../spool.ts";
+import { ManualClock } from "../manual_clock.ts";
 import { makeReadOnly, mountSmallDisk } from "../small_disk.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 
-const PAUSE_MS = 1050; // after which a disk that failed is tried again
+const PAUSE_MS = 1000; // after which a disk that failed is tried again
 
 const KEPT = "until it can be written again, sessions are kept in memory as far as " +
   "sending_queue.queue_size allows";
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 Deno.test("a full disk: what was taken is kept whole, and it goes on when there is room", async () => {
   await using folder = await makeTempFolder();
   await using _disk = await mountSmallDisk(folder.path, 256 * 1024);
   const ballast = join(folder.path, "ballast");
   Deno.writeFileSync(ballast, new Uint8Array(150 * 1024));
-  await using open = openSpool(folder.path, { maxBytes: 2 ** 20 });
+  const clock = new ManualClock();
+  await using open = openSpool(folder.path, { maxBytes: 2 ** 20, clock });
   const { spool } = open;
   let next = 1;
   while (!spool.isFaulty) {
@@ -43,33 +41,35 @@ Deno.test("a full disk: what was taken is kept whole, and it goes on when there 
     await using other = await makeTempFolder();
     crash(folder.path, other.path);
     await using after = openSpool(other.path);
-    assert.deepEqual(drain(after.spool), numbers(1, next - 1));
+    assert.deepEqual(drain(after.spool), pidRange(1, next - 1));
     assert.deepEqual(after.warnings, []); // of a torn end, say
   }
   Deno.removeSync(ballast);
+  await clock.advance(PAUSE_MS - 1);
   assert.equal(spool.append(sessions(next, 20), "drop_newest"), 0); // not so soon
-  await sleep(PAUSE_MS);
+  await clock.advance(1);
   assert.equal(spool.append(sessions(next, 20), "drop_newest"), 20);
   assert.equal(open.warnings[1], "SPOOL can be written again");
-  assert.deepEqual(drain(spool), numbers(1, next + 19));
+  assert.deepEqual(drain(spool), pidRange(1, next + 19));
   assert.deepEqual([open.counters.corrupt, open.counters.corruptBytes], [0, 0]);
 });
 
 Deno.test("a disk that stays full is tried once a second, and gets no more files", async () => {
   await using folder = await makeTempFolder();
   await using _disk = await mountSmallDisk(folder.path, 64 * 1024);
-  await using open = openSpool(folder.path, { maxBytes: 2 ** 20 });
+  const clock = new ManualClock();
+  await using open = openSpool(folder.path, { maxBytes: 2 ** 20, clock });
   open.spool.append(sessions(1, 5), "drop_newest");
   Deno.writeFileSync(join(folder.path, "ballast"), new Uint8Array(60 * 1024 - 8192));
   let next = 6;
   for (let tries = 0; tries < 3; tries++) {
     next += open.spool.append(sessions(next, 100), "drop_newest");
     assert.equal(open.spool.isFaulty, true);
-    await sleep(PAUSE_MS);
+    await clock.advance(PAUSE_MS);
   }
   assert.equal(segments(folder.path).length, 1);
   assert.equal(open.warnings.length, 1);
-  assert.deepEqual(drain(open.spool), numbers(1, next - 1));
+  assert.deepEqual(drain(open.spool), pidRange(1, next - 1));
 });
 
 Deno.test("a disk that is read-only: what waits is delivered, and again after a restart", async () => {
@@ -81,7 +81,7 @@ Deno.test("a disk that is read-only: what waits is delivered, and again after a 
     await using _readOnly = await makeReadOnly(folder.path);
     assert.equal(spool.append(sessions(31, 30), "drop_newest"), 3); // into the file that is open
     assert.equal(spool.isFaulty, true);
-    assert.deepEqual(drain(spool), numbers(1, 33));
+    assert.deepEqual(drain(spool), pidRange(1, 33));
     await spool.close();
   }
   assert.deepEqual(open.warnings, [
@@ -90,7 +90,7 @@ Deno.test("a disk that is read-only: what waits is delivered, and again after a 
     "after a restart",
   ]);
   await using after = openSpool(folder.path);
-  assert.deepEqual(drain(after.spool), numbers(1, 33));
+  assert.deepEqual(drain(after.spool), pidRange(1, 33));
 });
 
 Deno.test("what could not be removed is, once the disk can be written", async () => {
@@ -99,17 +99,18 @@ Deno.test("what could not be removed is, once the disk can be written", async ()
   spool.append(sessions(1, 30), "drop_newest");
   {
     await using _readOnly = await makeReadOnly(folder.path);
-    assert.deepEqual(drain(spool), numbers(1, 30));
+    assert.deepEqual(drain(spool), pidRange(1, 30));
   }
   await spool.close();
-  assert.deepEqual(names(folder.path), []);
+  assert.deepEqual(fileNames(folder.path), []);
 });
 
 for (const removed of ["storage", "folder", "segment"] as const) {
   Deno.test(`a ${removed} that is removed is made again, and what is in open files delivered`, async () => {
     await using folder = await makeTempFolder();
     const storage = join(folder.path, "storage");
-    await using open = openSpool(storage);
+    const clock = new ManualClock();
+    await using open = openSpool(storage, { clock });
     const { spool } = open;
     spool.append(sessions(1, 5), "drop_newest");
     const path = {
@@ -118,50 +119,52 @@ for (const removed of ["storage", "folder", "segment"] as const) {
       segment: segments(storage)[0] ?? "",
     }[removed];
     Deno.removeSync(path, { recursive: true });
-    await sleep(PAUSE_MS);
+    await clock.advance(PAUSE_MS);
     assert.equal(spool.append(sessions(6, 5), "drop_newest"), 0);
     assert.deepEqual(open.warnings, [`cannot write to SPOOL: it was removed; ${KEPT}`]);
-    await sleep(PAUSE_MS);
+    await clock.advance(PAUSE_MS);
     assert.equal(spool.append(sessions(6, 5), "drop_newest"), 5);
     assert.equal(open.warnings[1], "SPOOL can be written again");
     assert.equal(segments(storage).length, 1);
     assert.throws(() => openSpool(storage), { name: "UsageError" }); // it is locked again
-    assert.deepEqual(drain(spool), numbers(1, 10));
+    assert.deepEqual(drain(spool), pidRange(1, 10));
   });
 }
 
 Deno.test("in a folder that was made again, what is delivered is noted", async () => {
   await using folder = await makeTempFolder();
   await using other = await makeTempFolder();
-  await using open = openSpool(folder.path, { batchSize: 5 });
+  const clock = new ManualClock();
+  await using open = openSpool(folder.path, { batchSize: 5, clock });
   const { spool } = open;
   spool.append(sessions(1, 10), "drop_newest");
   spool.done(takeOne(spool));
   Deno.removeSync(join(folder.path, FOLDER), { recursive: true });
-  await sleep(PAUSE_MS);
+  await clock.advance(PAUSE_MS);
   spool.append(sessions(11, 10), "drop_newest");
-  await sleep(PAUSE_MS);
+  await clock.advance(PAUSE_MS);
   assert.equal(spool.append(sessions(11, 10), "drop_newest"), 10);
   spool.done(takeOne(spool));
   spool.done(takeOne(spool));
   crash(folder.path, other.path);
   await using after = openSpool(other.path);
-  assert.deepEqual(drain(after.spool), numbers(16, 5));
+  assert.deepEqual(drain(after.spool), pidRange(16, 5));
 });
 
 Deno.test("a folder that somebody else has taken meanwhile is not used by two", async () => {
   await using folder = await makeTempFolder();
-  const first = openSpool(folder.path);
+  const clock = new ManualClock();
+  const first = openSpool(folder.path, { clock });
   first.spool.append(sessions(1, 5), "drop_newest");
   Deno.removeSync(join(folder.path, FOLDER), { recursive: true });
   const second = openSpool(folder.path);
-  await sleep(PAUSE_MS);
+  await clock.advance(PAUSE_MS);
   assert.equal(first.spool.append(sessions(6, 5), "drop_newest"), 0);
   second.spool.append(sessions(11, 5), "drop_newest");
-  assert.deepEqual(drain(first.spool), numbers(1, 5));
+  assert.deepEqual(drain(first.spool), pidRange(1, 5));
   await first.spool.close();
   assert.equal(segments(folder.path).length, 1); // the second's, of the name that the first's had
-  assert.deepEqual(drain(second.spool), numbers(11, 5));
+  assert.deepEqual(drain(second.spool), pidRange(11, 5));
   await second.spool.close();
 });
 

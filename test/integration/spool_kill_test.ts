@@ -1,7 +1,7 @@
 /** SIGKILL at moments that nobody chose. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { drain, numbers, openSpool } from "../spool.ts";
+import { drain, openSpool, pidRange } from "../spool.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 
 const ROUNDS = 15;
@@ -31,7 +31,7 @@ Deno.test("killed again and again, a persistent queue loses nothing that was pus
     for (const line of await pushUntilKilled(folder.path, 1 + round * 1_000_000)) {
       const [what, ...words] = line.split(" ");
       const [first = 0, count = 0] = words.map(Number);
-      if (what === "pushed") pushed.push(...numbers(first, count));
+      if (what === "pushed") pushed.push(...pidRange(first, count));
       if (what === "delivered") words.map(Number).forEach(deliver);
       if (what === "warning") assert.doesNotMatch(line, /damaged|left alone|lost|cannot/);
     }

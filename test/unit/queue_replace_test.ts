@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import type { Exporter, QueueSettings } from "../../src/exporter.ts";
 import { ExporterQueue } from "../../src/queue/queue.ts";
-import { BUSY, FakeExporter, sleep, SUCCESS, until, within } from "../fake_exporter.ts";
-import { numbers, sessions } from "../spool.ts";
+import { BUSY, FakeExporter, SUCCESS, until, within } from "../fake_exporter.ts";
+import { ManualClock, settled } from "../manual_clock.ts";
+import { pidRange, sessions } from "../spool.ts";
 
 const SETTINGS: QueueSettings = {
   queueSize: 1000,
@@ -16,10 +17,11 @@ const SETTINGS: QueueSettings = {
 
 function queueFor(exporter: Exporter, settings: Partial<QueueSettings> = {}) {
   const warnings: string[] = [];
-  const queue = new ExporterQueue("fake/1", exporter, { ...SETTINGS, ...settings }, (message) => {
-    warnings.push(message);
-  });
-  return { queue, warnings };
+  const clock = new ManualClock();
+  const all = { ...SETTINGS, ...settings };
+  const warn = (message: string) => void warnings.push(message);
+  const queue = new ExporterQueue("fake/1", exporter, all, warn, undefined, clock);
+  return { queue, clock, warnings };
 }
 
 Deno.test("what waits for a retry goes to the new exporter at once, and the rest with it", async () => {
@@ -32,8 +34,8 @@ Deno.test("what waits for a retry goes to the new exporter at once, and the rest
   assert.equal(queue.exporter, alive);
   assert.equal(dead.shutdowns, 1);
   await until(() => alive.delivered.length === 35);
-  assert.deepEqual(alive.delivered, numbers(1, 35));
-  assert.deepEqual(dead.exports, [numbers(1, 10)]);
+  assert.deepEqual(alive.delivered, pidRange(1, 35));
+  assert.deepEqual(dead.exports, [pidRange(1, 10)]);
   await queue.close(1000);
   assert.deepEqual([alive.shutdowns, dead.shutdowns], [1, 1]);
   assert.deepEqual(warnings, ["fake/1: busy; trying again, up to 1000 sessions are kept"]);
@@ -49,13 +51,13 @@ Deno.test("the exporter before ends what it has under way, and is shut down then
   let replaced = false;
   const replacing = queue.replace(after, SETTINGS).then(() => replaced = true);
   queue.push(sessions(11, 5));
-  await sleep(20);
+  await settled();
   assert.deepEqual([replaced, before.shutdowns], [false, 0]);
   answer.resolve(BUSY); // whose next try is the new exporter's
   await within(5000, replacing);
   assert.equal(before.shutdowns, 1);
   await until(() => after.delivered.length === 15);
-  assert.deepEqual([before.delivered, after.exports], [[], [numbers(1, 10), numbers(11, 5)]]);
+  assert.deepEqual([before.delivered, after.exports], [[], [pidRange(1, 10), pidRange(11, 5)]]);
   await queue.close(1000);
 });
 
@@ -79,10 +81,10 @@ Deno.test("more and fewer consumers, from the next batch on", async () => {
   const other = new FakeExporter(() => answer.promise.then(() => SUCCESS));
   const { queue } = queueFor(exporter);
   queue.push(sessions(1, 100));
-  await sleep(5);
+  await settled();
   assert.equal(exporter.underWay, 1);
   const replacing = queue.replace(other, { ...SETTINGS, consumers: 4 });
-  await sleep(5);
+  await settled();
   assert.deepEqual([exporter.underWay, other.underWay], [1, 3]);
   const last = new FakeExporter(() => SUCCESS);
   const again = queue.replace(last, { ...SETTINGS, consumers: 2 });
@@ -105,7 +107,7 @@ Deno.test("batches of another size: what waits is kept, and handed over by the n
   await queue.replace(after, { ...SETTINGS, batchSize: 4 });
   queue.push(sessions(36, 5));
   await queue.close(1000);
-  assert.deepEqual(after.delivered, numbers(1, 40));
+  assert.deepEqual(after.delivered, pidRange(1, 40));
   const [first = 0, ...others] = after.exports.map(({ length }) => length);
   assert.equal(first, 10); // was taken before
   assert.ok(others.every((length) => length <= 4), String(others));
@@ -126,13 +128,16 @@ Deno.test("a smaller queue keeps what it has, and takes more when there is room"
 Deno.test("new retry settings hold for a batch that is tried already", async () => {
   const before = new FakeExporter(() => BUSY);
   const after = new FakeExporter(() => BUSY);
-  const { queue } = queueFor(before);
+  const { queue, clock } = queueFor(before);
   queue.push(sessions(1, 1));
   await until(() => before.exports.length === 1);
-  const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 500 };
+  const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 20 };
   await queue.replace(after, { ...SETTINGS, retry });
-  await until(() => queue.counters.failed === 1);
-  assert.ok(after.exports.length > 3);
+  await clock.advance(19);
+  assert.equal(queue.counters.failed, 0);
+  await clock.advance(1);
+  assert.equal(queue.counters.failed, 1);
+  assert.ok(after.exports.length > 19);
   await queue.close(0);
 });
 
@@ -152,7 +157,7 @@ Deno.test("a linger does not hold up the new exporter", async () => {
   const after = new FakeExporter(() => SUCCESS);
   const { queue } = queueFor(before, { linger: 60_000 });
   queue.push(sessions(1, 1));
-  await sleep(5);
+  await settled();
   await queue.replace(after, SETTINGS);
   await until(() => after.delivered.length === 1);
   await queue.close(1000);
@@ -175,11 +180,12 @@ Deno.test("another place on disk is no matter of a replacement", async () => {
 Deno.test("close() ends within its time where the exporter that was replaced hangs", async () => {
   const before = new FakeExporter(() => new Promise(() => {}));
   const after = new FakeExporter(() => SUCCESS);
-  const { queue } = queueFor(before);
+  const { queue, clock } = queueFor(before);
   queue.push(sessions(1, 1));
-  await sleep(5);
+  await settled();
   const replacing = queue.replace(after, SETTINGS);
   before.shutdown = () => new Promise(() => {});
-  await within(5000, queue.close(50));
+  await clock.run(queue.close(50));
+  assert.equal(clock.now(), 50);
   await within(5000, replacing);
 });

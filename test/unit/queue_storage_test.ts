@@ -2,19 +2,21 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 import type { Exporter, ExportOutcome, QueueSettings } from "../../src/exporter.ts";
 import type { QueueCounters } from "../../src/queue/counters.ts";
 import { openQueue } from "../../src/queue/open.ts";
 import type { ExporterQueue } from "../../src/queue/queue.ts";
-import { BUSY, FakeExporter, sleep, SUCCESS, until, within } from "../fake_exporter.ts";
+import { BUSY, FakeExporter, SUCCESS, until } from "../fake_exporter.ts";
+import { ManualClock, settled } from "../manual_clock.ts";
 import {
   crash,
   drain,
   EXPORTER,
   FOLDER,
-  numbers,
   openSpool,
+  pidRange,
   segments,
   sessions,
 } from "../spool.ts";
@@ -31,11 +33,28 @@ const SETTINGS: QueueSettings = {
   retry: { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 },
 };
 
+const LOOK_MS = 1000; // between looks for a spool's file, and before a disk that failed is tried again
+
 const DISK_LATER = { folder: ".", persistent: false, maxBytes: MIB };
 const DISK_FIRST = { folder: ".", persistent: true, maxBytes: MIB };
 
-/** The queue of `EXPORTER` below `folder`, and what it says. */
-async function open(folder: string, exporter: Exporter, settings: Partial<QueueSettings>) {
+/** The queue of `EXPORTER` below `folder`, its clock, and what it says. */
+async function open(
+  folder: string,
+  exporter: Exporter,
+  settings: Partial<QueueSettings>,
+) {
+  const clock = new ManualClock();
+  return { ...await openWith(clock, folder, exporter, settings), clock };
+}
+
+/** The same with another clock. */
+async function openWith(
+  clock: Clock,
+  folder: string,
+  exporter: Exporter,
+  settings: Partial<QueueSettings>,
+) {
   const warnings: string[] = [];
   const information: string[] = [];
   const shown = (message: string) => message.replaceAll(join(folder, FOLDER), "SPOOL");
@@ -46,6 +65,7 @@ async function open(folder: string, exporter: Exporter, settings: Partial<QueueS
     baseDirectory: folder,
     warn: (message) => warnings.push(shown(message)),
     inform: (message) => information.push(shown(message)),
+    clock,
   });
   return { queue, warnings, information };
 }
@@ -81,13 +101,13 @@ Deno.test("memory first: what it has no room for waits on disk, and all is deliv
   check(queue);
   go.resolve();
   await until(() => queue.counters.exported === 530);
-  assert.deepEqual(exporter.delivered.toSorted((a, b) => a - b), numbers(1, 530));
+  assert.deepEqual(exporter.delivered.toSorted((a, b) => a - b), pidRange(1, 530));
   // by turns, each in its order
   assert.deepEqual(exporter.delivered.slice(0, 40), [
-    ...numbers(1, 10),
-    ...numbers(31, 10),
-    ...numbers(11, 10),
-    ...numbers(41, 10),
+    ...pidRange(1, 10),
+    ...pidRange(31, 10),
+    ...pidRange(11, 10),
+    ...pidRange(41, 10),
   ]);
   await queue.close(1000);
   check(queue);
@@ -103,7 +123,7 @@ Deno.test("persistent: a session is on disk when push() returns, until it was de
   for (const state of ["pushed", "under way", "delivered"]) {
     await using other = await makeTempFolder();
     crash(folder.path, other.path);
-    assert.deepEqual(await left(other.path), state === "delivered" ? [] : numbers(1, 50), state);
+    assert.deepEqual(await left(other.path), state === "delivered" ? [] : pidRange(1, 50), state);
     if (state === "pushed") await until(() => queue.inFlight === 30);
     else {
       go.resolve();
@@ -138,9 +158,10 @@ for (const [name, outcome] of GIVEN_UP) {
 Deno.test("persistent: what is tried again until maxElapsedTime gives its place up", async () => {
   await using folder = await makeTempFolder();
   const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 20 };
-  const { queue } = await open(folder.path, busy(), { storage: DISK_FIRST, retry });
+  const { queue, clock } = await open(folder.path, busy(), { storage: DISK_FIRST, retry });
   queue.push(sessions(1, 10));
-  await until(() => queue.counters.failed === 10);
+  await clock.advance(20);
+  assert.equal(queue.counters.failed, 10);
   await queue.close(1000);
   assert.deepEqual(segments(folder.path), []);
 });
@@ -154,10 +175,9 @@ for (const storage of [DISK_LATER, DISK_FIRST]) {
     const before = await open(folder.path, dead, { storage, consumers: 2 });
     before.queue.push(sessions(1, 100));
     await until(() => before.queue.inFlight === 20);
-    await sleep(5);
-    const began = performance.now();
+    await settled();
     await before.queue.close(60_000);
-    assert.ok(performance.now() - began < 5000);
+    assert.equal(before.clock.now(), 0);
     assert.deepEqual([before.queue.length, before.queue.inFlight], [100, 0]);
     assert.equal(dead.exports.length, 2); // there was no other try
     check(before.queue);
@@ -172,7 +192,7 @@ for (const storage of [DISK_LATER, DISK_FIRST]) {
     const after = await open(folder.path, exporter, { storage });
     assert.equal(after.queue.counters.restored, 100);
     await after.queue.close(5000);
-    assert.deepEqual(exporter.delivered.toSorted((a, b) => a - b), numbers(1, 100));
+    assert.deepEqual(exporter.delivered.toSorted((a, b) => a - b), pidRange(1, 100));
     check(after.queue);
     assert.deepEqual(after.warnings, []);
     assert.deepEqual(after.information, [
@@ -207,13 +227,14 @@ for (const storage of [DISK_LATER, DISK_FIRST]) {
       await using folder = await makeTempFolder();
       const exporter = new FakeExporter(answer);
       exporter.shutdown = () => Promise.resolve();
-      const { queue } = await open(folder.path, exporter, { storage });
+      const { queue, clock } = await open(folder.path, exporter, { storage });
       queue.push(sessions(1, 35));
       await until(() => queue.inFlight === 10);
-      await within(5000, queue.close(50));
+      await clock.run(queue.close(50));
+      assert.equal(clock.now(), 50);
       assert.deepEqual([queue.length, queue.counters.failed], [35, 0]);
       check(queue);
-      assert.deepEqual((await left(folder.path)).toSorted((a, b) => a - b), numbers(1, 35));
+      assert.deepEqual((await left(folder.path)).toSorted((a, b) => a - b), pidRange(1, 35));
     }
   });
 
@@ -225,7 +246,7 @@ for (const storage of [DISK_LATER, DISK_FIRST]) {
         queue.push(sessions(first, 100));
         check(queue);
         assert.ok(queue.diskBytes <= MIB);
-        await sleep(0);
+        await settled();
       }
       const { dropped } = queue.counters;
       assert.ok(dropped > 1000 && dropped < 2500, `${dropped}`);
@@ -245,14 +266,14 @@ Deno.test("persistent: drop_oldest keeps for the next run what several exports h
   const { queue } = await open(folder.path, busy(), { ...settings, batchSize: 100 });
   for (let first = 1; first <= 5000; first += 100) {
     queue.push(sessions(first, 100));
-    await sleep(0);
+    await settled();
   }
   assert.equal(queue.inFlight, 400);
   await queue.close(1000);
   check(queue);
   const found = await left(folder.path);
   assert.equal(found.length, queue.length);
-  assert.deepEqual(found.slice(0, 400), numbers(1, 400));
+  assert.deepEqual(found.slice(0, 400), pidRange(1, 400));
 });
 
 Deno.test("close() gives an export under way to a dead destination a last second", async () => {
@@ -260,13 +281,18 @@ Deno.test("close() gives an export under way to a dead destination a last second
   const exporter = new FakeExporter((attempt) => attempt === 1 ? BUSY : new Promise(() => {}));
   exporter.shutdown = () => Promise.resolve();
   const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 0 };
-  const { queue, warnings } = await open(folder.path, exporter, { storage: DISK_FIRST, retry });
+  const { queue, clock, warnings } = await open(folder.path, exporter, {
+    storage: DISK_FIRST,
+    retry,
+  });
   queue.push(sessions(1, 5));
-  await until(() => exporter.underWay === 1 && exporter.exports.length === 2);
-  const began = performance.now();
-  await queue.close(60_000);
-  const took = performance.now() - began;
-  assert.ok(took >= 950 && took < 10_000, `${took} ms`);
+  await clock.advance(1);
+  assert.deepEqual([exporter.underWay, exporter.exports.length], [1, 2]);
+  const closed = queue.close(60_000);
+  await clock.advance(999);
+  assert.equal(exporter.underWay, 1);
+  await clock.advance(1);
+  await closed;
   assert.equal(queue.length, 5);
   assert.equal(warnings.length, 1); // of the retry, and none of the exporter's shutdown
 });
@@ -274,25 +300,25 @@ Deno.test("close() gives an export under way to a dead destination a last second
 Deno.test("sessions are kept in memory while the disk can't be written, and go there afterwards", async () => {
   await using folder = await makeTempFolder();
   const storage = { ...DISK_FIRST, folder: "storage" };
-  const { queue } = await open(folder.path, busy(), { storage });
+  const { queue, clock } = await open(folder.path, busy(), { storage });
   const path = join(folder.path, "storage");
   queue.push(sessions(1, 5));
   await until(() => queue.inFlight === 5);
   Deno.removeSync(path, { recursive: true });
   Deno.writeTextFileSync(path, "no folder");
-  await sleep(1050); // the queue looks for its file once a second
+  await clock.advance(LOOK_MS);
   queue.push(sessions(6, 15));
   queue.push(sessions(21, 15)); // 5 of which fit into memory
   assert.deepEqual([queue.length, queue.counters.dropped], [20, 10]);
   check(queue);
   Deno.removeSync(path);
-  await sleep(1050); // and tries the disk again as often
+  await clock.advance(LOOK_MS);
   queue.push(sessions(36, 5));
   assert.deepEqual([queue.length, queue.counters.dropped], [25, 10]);
   await using other = await makeTempFolder();
   crash(path, other.path);
   const onDisk = (await left(other.path)).toSorted((a, b) => a - b);
-  assert.deepEqual(onDisk, [...numbers(6, 20), ...numbers(36, 5)]);
+  assert.deepEqual(onDisk, [...pidRange(6, 20), ...pidRange(36, 5)]);
   await queue.close(100);
   check(queue);
 });
@@ -300,13 +326,13 @@ Deno.test("sessions are kept in memory while the disk can't be written, and go t
 Deno.test("where the disk can't be written, drop_oldest drops what is oldest in memory", async () => {
   await using folder = await makeTempFolder();
   const settings = { storage: DISK_FIRST, whenFull: "drop_oldest" } as const;
-  const { queue } = await open(folder.path, busy(), settings);
+  const { queue, clock } = await open(folder.path, busy(), settings);
   queue.push(sessions(1, 5));
   await until(() => queue.inFlight === 5);
   const path = join(folder.path, FOLDER);
   Deno.removeSync(path, { recursive: true });
   Deno.writeTextFileSync(path, "no folder");
-  await sleep(1050);
+  await clock.advance(LOOK_MS);
   for (const first of [6, 16, 26]) queue.push(sessions(first, 10));
   assert.deepEqual([queue.length, queue.counters.dropped], [20, 10]);
   await queue.close(100);
@@ -321,7 +347,7 @@ Deno.test("at the end nothing is written to a file that was removed a moment ago
   Deno.removeSync(join(folder.path, FOLDER), { recursive: true });
   await queue.close(100);
   check(queue);
-  assert.deepEqual(await left(folder.path), numbers(1, 20));
+  assert.deepEqual(await left(folder.path), pidRange(1, 20));
   assert.deepEqual([queue.length, queue.counters.corrupt], [20, 80]);
 });
 
@@ -340,18 +366,24 @@ for (
       let isUp = false;
       const exporter = new FakeExporter(() => isUp ? SUCCESS : BUSY);
       const retry = { initialInterval: 1, maxInterval: 10, maxElapsedTime: 0 };
-      const { queue, warnings } = await open(folder.path, exporter, { storage: DISK_FIRST, retry });
+      const { queue, clock, warnings } = await open(folder.path, exporter, {
+        storage: DISK_FIRST,
+        retry,
+      });
       queue.push(sessions(1, 200));
       await until(() => queue.inFlight === 10);
       take(join(folder.path, FOLDER));
-      await sleep(1050); // the queue looks for its file once a second
+      await clock.advance(LOOK_MS);
       queue.push(sessions(201, 50)); // into memory and, a second later, a new folder
-      await sleep(1050);
+      await clock.advance(LOOK_MS);
       queue.push(sessions(251, 50));
       check(queue);
       const { dropped } = queue.counters;
       isUp = isBack;
-      if (isBack) await until(() => queue.length + queue.inFlight === 0);
+      if (isBack) {
+        await clock.advance(10);
+        await until(() => queue.length + queue.inFlight === 0);
+      }
       await queue.close(1000);
       check(queue);
       assert.equal(queue.counters.corrupt, isBack ? 0 : 200);
@@ -367,33 +399,33 @@ for (
 
 Deno.test("close() tries a disk that failed a moment ago once more", async () => {
   await using folder = await makeTempFolder();
-  const { queue } = await open(folder.path, busy(), { storage: DISK_FIRST });
+  const { queue, clock } = await open(folder.path, busy(), { storage: DISK_FIRST });
   queue.push(sessions(1, 5));
   await until(() => queue.inFlight === 5);
   const path = join(folder.path, FOLDER);
   Deno.removeSync(path, { recursive: true });
   Deno.writeTextFileSync(path, "no folder");
-  await sleep(1050);
+  await clock.advance(LOOK_MS);
   queue.push(sessions(6, 15));
   Deno.removeSync(path);
   await queue.close(100);
   assert.deepEqual([queue.counters.dropped, queue.counters.corrupt], [0, 5]);
   check(queue);
-  assert.deepEqual(await left(folder.path), numbers(6, 15)); // the others went with their file
+  assert.deepEqual(await left(folder.path), pidRange(6, 15)); // the others went with their file
 });
 
 Deno.test("close() tries a disk once more that fails at the first of what memory has", async () => {
   await using folder = await makeTempFolder();
-  const { queue } = await open(folder.path, busy(), { storage: DISK_LATER, consumers: 2 });
+  const { queue, clock } = await open(folder.path, busy(), { storage: DISK_LATER, consumers: 2 });
   queue.push(sessions(1, 20));
   await until(() => queue.inFlight === 20);
   queue.push(sessions(21, 25)); // 20 of which fit into memory
   Deno.removeSync(join(folder.path, FOLDER), { recursive: true });
-  await sleep(1050); // that its file is gone is seen then
+  await clock.advance(LOOK_MS); // that its file is gone is seen then
   await queue.close(100);
   assert.equal(queue.counters.dropped, 0);
   check(queue);
-  assert.deepEqual((await left(folder.path)).toSorted((a, b) => a - b), numbers(1, 40));
+  assert.deepEqual((await left(folder.path)).toSorted((a, b) => a - b), pidRange(1, 40));
 });
 
 Deno.test("while a disk full of sessions is delivered, others have their turn", async () => {
@@ -453,7 +485,7 @@ Deno.test("a queue on disk goes on with another exporter, but in no other place"
   assert.equal(queue.canTake(settings), true);
   await queue.replace(after, settings);
   await until(() => queue.counters.exported === 50);
-  assert.deepEqual(after.delivered.toSorted((a, b) => a - b), numbers(1, 50));
+  assert.deepEqual(after.delivered.toSorted((a, b) => a - b), pidRange(1, 50));
   await queue.close(1000);
   assert.deepEqual(segments(folder.path), []);
 });
@@ -495,12 +527,12 @@ Deno.test("over restarts each session is delivered, failed or counted as dropped
       let folder = stack.use(await makeTempFolder()).path;
       for (const { pushes, outcomes, settings, crashes } of runs) {
         const exporter = new FakeExporter((n) => outcomes[n % outcomes.length] ?? SUCCESS);
-        const { queue } = await open(folder, exporter, { ...settings, retry });
+        const { queue } = await openWith(systemClock, folder, exporter, { ...settings, retry });
         for (const count of pushes) {
           queue.push(sessions(pushed + 1, count));
           pushed += count;
           check(queue);
-          if (count % 3 === 0) await sleep(0);
+          if (count % 3 === 0) await settled();
         }
         const next = stack.use(await makeTempFolder()).path;
         if (crashes) {

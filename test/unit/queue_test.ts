@@ -4,8 +4,9 @@ import type { Exporter, ExportOutcome, QueueSettings } from "../../src/exporter.
 import type { LogFields, Warn } from "../../src/messages/log.ts";
 import { newCounters, type QueueCounters } from "../../src/queue/counters.ts";
 import { ExporterQueue } from "../../src/queue/queue.ts";
-import { BUSY, FakeExporter, sleep, SUCCESS, within } from "../fake_exporter.ts";
-import { numbers, sessions } from "../spool.ts";
+import { BUSY, FakeExporter, SUCCESS, until, within } from "../fake_exporter.ts";
+import { ManualClock, settled } from "../manual_clock.ts";
+import { pidRange, sessions } from "../spool.ts";
 
 const SETTINGS: QueueSettings = {
   queueSize: 1000,
@@ -16,16 +17,21 @@ const SETTINGS: QueueSettings = {
   retry: { initialInterval: 1, maxInterval: 4, maxElapsedTime: 0 },
 };
 
-/** A queue in front of `exporter`, the messages that it gave, and what they are about. */
-function queueFor(exporter: Exporter, settings: Partial<QueueSettings> = {}) {
+/** A queue in front of `exporter`, its clock, the messages that it gave, and what they are about. */
+function queueFor(
+  exporter: Exporter,
+  settings: Partial<QueueSettings> = {},
+  clock = new ManualClock(),
+) {
   const warnings: string[] = [];
   const fields: (LogFields | undefined)[] = [];
   const warn: Warn = (message, about) => {
     warnings.push(message);
     fields.push(about);
   };
-  const queue = new ExporterQueue("fake/1", exporter, { ...SETTINGS, ...settings }, warn);
-  return { queue, warnings, fields };
+  const all = { ...SETTINGS, ...settings };
+  const queue = new ExporterQueue("fake/1", exporter, all, warn, undefined, clock);
+  return { queue, clock, warnings, fields };
 }
 
 /** Counters that are 0 but for those given. */
@@ -52,7 +58,7 @@ Deno.test("ExporterQueue delivers without being closed", async () => {
     return SUCCESS;
   });
   const { queue } = queueFor(exporter);
-  await sleep(1); // its consumer waits
+  await settled(); // its consumer waits
   queue.push(sessions(1, 1));
   await within(1000, done.promise);
   await queue.close(1000);
@@ -64,20 +70,19 @@ Deno.test("an export holds batchSize sessions at most", async () => {
   queue.push(sessions(1, 10));
   queue.push(sessions(11, 1));
   await queue.close(1000);
-  assert.deepEqual(exporter.exports, [numbers(1, 4), numbers(5, 4), numbers(9, 3)]);
+  assert.deepEqual(exporter.exports, [pidRange(1, 4), pidRange(5, 4), pidRange(9, 3)]);
 });
 
 Deno.test("a small batch waits `linger` milliseconds for others", async () => {
   const exporter = new FakeExporter(() => SUCCESS);
-  const { queue } = queueFor(exporter, { linger: 50 });
-  await sleep(1);
-  const pushed = performance.now();
+  const { queue, clock } = queueFor(exporter, { linger: 50 });
+  await settled();
   queue.push(sessions(1, 1));
-  await sleep(10);
+  await clock.advance(49);
   queue.push(sessions(2, 1));
-  await sleep(80);
+  assert.deepEqual(exporter.exports, []);
+  await clock.advance(1);
   assert.deepEqual(exporter.exports, [[1, 2]]);
-  assert.ok((exporter.times[0] ?? 0) - pushed >= 45);
   await queue.close(1000);
 });
 
@@ -85,7 +90,7 @@ Deno.test("close() does not wait for a linger", async () => {
   const exporter = new FakeExporter(() => SUCCESS);
   const { queue } = queueFor(exporter, { linger: 60_000 });
   queue.push(sessions(1, 1));
-  await sleep(1);
+  await settled();
   await within(1000, queue.close(60_000));
   assert.deepEqual(exporter.delivered, [1]);
 });
@@ -95,7 +100,7 @@ Deno.test("push() drops what does not fit, counts it, and says so once", async (
   const exporter = new FakeExporter(() => go.promise.then(() => SUCCESS));
   const { queue, warnings } = queueFor(exporter, { queueSize: 10, batchSize: 10 });
   queue.push(sessions(1, 2));
-  await sleep(1); // now under way, no longer in the queue
+  await settled(); // now under way, no longer in the queue
   queue.push(sessions(3, 7));
   queue.push(sessions(10, 7)); // 3 fit
   queue.push(sessions(17, 5)); // none
@@ -103,7 +108,7 @@ Deno.test("push() drops what does not fit, counts it, and says so once", async (
   assert.equal(queue.counters.dropped, 9);
   go.resolve();
   await queue.close(1000);
-  assert.deepEqual(exporter.delivered, numbers(1, 12)); // the first ones
+  assert.deepEqual(exporter.delivered, pidRange(1, 12)); // the first ones
   assert.equal(queue.counters.exported, 12);
   assert.deepEqual(warnings, ["fake/1: lost 4 sessions until now: its queue is full"]);
 });
@@ -114,7 +119,7 @@ Deno.test("drop_oldest drops what has waited longest, by batches, and keeps the 
   const settings = { queueSize: 10, batchSize: 4, whenFull: "drop_oldest" } as const;
   const { queue, warnings } = queueFor(exporter, settings);
   queue.push(sessions(1, 2));
-  await sleep(1); // now under way
+  await settled(); // now under way
   queue.push(sessions(3, 9)); // in batches of 4, 4 and 1
   queue.push(sessions(12, 3)); // room for which is the first batch's
   assert.deepEqual([queue.length, queue.inFlight], [8, 2]);
@@ -122,7 +127,7 @@ Deno.test("drop_oldest drops what has waited longest, by batches, and keeps the 
   assert.equal(queue.length, 10);
   go.resolve();
   await queue.close(1000);
-  assert.deepEqual(exporter.delivered, [1, 2, ...numbers(30, 10)]);
+  assert.deepEqual(exporter.delivered, [1, 2, ...pidRange(30, 10)]);
   assert.deepEqual(queue.counters, counters({ accepted: 39, exported: 12, dropped: 27 }));
   assert.deepEqual(warnings, ["fake/1: lost 4 sessions until now: its queue is full"]);
 });
@@ -131,27 +136,33 @@ Deno.test("`consumers` exports are under way at once, and no more", async () => 
   const go = Promise.withResolvers<void>();
   const exporter = new FakeExporter(() => go.promise.then(() => SUCCESS));
   const { queue } = queueFor(exporter, { consumers: 3, batchSize: 1 });
-  await sleep(1);
+  await settled();
   for (let i = 1; i <= 6; i++) queue.push(sessions(i, 1));
-  await sleep(10);
+  await settled();
   assert.equal(exporter.underWay, 3);
   go.resolve();
   await queue.close(1000);
   assert.equal(exporter.mostUnderWay, 3);
-  assert.deepEqual(exporter.delivered.sort(), numbers(1, 6));
+  assert.deepEqual(exporter.delivered.sort(), pidRange(1, 6));
 });
 
 Deno.test("an export that can be retried is, with growing waits, and the user hears of it once", async () => {
-  const exporter = new FakeExporter((attempt) => attempt <= 4 ? BUSY : SUCCESS);
+  const clock = new ManualClock();
+  const exporter = new FakeExporter((attempt) => attempt <= 4 ? BUSY : SUCCESS, clock);
   const retry = { initialInterval: 20, maxInterval: 1000, maxElapsedTime: 0 };
-  const { queue, warnings } = queueFor(exporter, { retry });
+  const { queue, warnings } = queueFor(exporter, { retry }, clock);
   queue.push(sessions(1, 2));
-  while (queue.counters.exported === 0) await sleep(5);
+  await clock.advance(1000);
   assert.deepEqual(exporter.exports, Array.from({ length: 5 }, () => [1, 2]));
   assert.deepEqual(queue.counters, counters({ accepted: 2, exported: 2, retries: 4 }));
-  // exponential backoff with jitter of half the interval either way; timers are a little early
+  // exponential backoff with jitter of half the interval either way
   const waits = exporter.times.slice(1).map((time, i) => time - (exporter.times[i] ?? 0));
-  waits.forEach((wait, i) => assert.ok(wait >= 20 * 1.5 ** i * 0.5 - 2, `wait ${i}: ${wait} ms`));
+  waits.forEach((wait, i) => {
+    const interval = 20 * 1.5 ** i;
+    const rounding = 1e-6;
+    assert.ok(wait >= interval * 0.5 - rounding, `wait ${i}: ${wait} ms`);
+    assert.ok(wait <= interval * 1.5 + rounding, `wait ${i}: ${wait} ms`);
+  });
   assert.deepEqual(warnings, [
     "fake/1: busy; trying again, up to 1000 sessions are kept",
     "fake/1: delivering again",
@@ -163,11 +174,12 @@ Deno.test("a retry waits as long as the server asked for", async () => {
   const later: ExportOutcome = { status: "retryable", reason: "busy", retryAfterMs: 120 };
   const exporter = new FakeExporter((attempt) => attempt === 1 ? later : SUCCESS);
   const retry = { initialInterval: 10, maxInterval: 10, maxElapsedTime: 0 };
-  const { queue, warnings } = queueFor(exporter, { retry });
+  const { queue, warnings, clock } = queueFor(exporter, { retry });
   queue.push(sessions(1, 1));
-  while (queue.counters.exported === 0) await sleep(5);
-  const [first = 0, second = 0] = exporter.times;
-  assert.ok(second - first >= 115, `waited ${second - first} ms`);
+  await clock.advance(119);
+  assert.equal(exporter.exports.length, 1);
+  await clock.advance(1);
+  assert.deepEqual(exporter.delivered, [1]);
   assert.equal(warnings[1], "fake/1: the server asks for 120ms without a try");
   await queue.close(1000);
 });
@@ -175,12 +187,12 @@ Deno.test("a retry waits as long as the server asked for", async () => {
 Deno.test("retries end after maxElapsedTime, and the sessions count as failed", async () => {
   const exporter = new FakeExporter(() => BUSY);
   const retry = { initialInterval: 10, maxInterval: 10, maxElapsedTime: 60 };
-  const { queue, warnings } = queueFor(exporter, { retry });
+  const { queue, warnings, clock } = queueFor(exporter, { retry });
   queue.push(sessions(1, 3));
-  const began = performance.now();
-  while (queue.counters.failed === 0) await sleep(5);
-  assert.ok(performance.now() - began < 500);
-  assert.ok(exporter.exports.length > 2);
+  await clock.advance(50); // after which there is time for another one
+  assert.equal(queue.counters.failed, 0);
+  await clock.advance(10);
+  assert.ok(exporter.exports.length > 5);
   assert.equal(queue.counters.failed, 3);
   assert.equal(warnings.at(-1), "fake/1: lost 3 sessions until now: busy");
   await queue.close(1000);
@@ -259,7 +271,7 @@ Deno.test("a session taken in part is in flight until all of it is taken, then d
   );
   const { queue } = queueFor(exporter);
   queue.push(sessions(1, 5));
-  await sleep(1);
+  await settled();
   assert.deepEqual(queue.counters, counters({ accepted: 5, exported: 1, failed: 3 }));
   assert.equal(queue.inFlight, 1);
   resolve();
@@ -288,11 +300,18 @@ Deno.test("a session taken in part is lost at the end, once, whatever comes late
 
 Deno.test("losses are told at most once a minute, and counted all the time", async () => {
   const exporter = new FakeExporter(() => ({ status: "failure", reason: "no" }));
-  const { queue, warnings } = queueFor(exporter, { batchSize: 1 });
+  const { queue, warnings, clock } = queueFor(exporter, { batchSize: 1 });
   queue.push(sessions(1, 50));
-  await queue.close(1000);
-  assert.equal(queue.counters.failed, 50);
+  await clock.advance(59_999);
+  queue.push(sessions(51, 1));
+  await settled();
+  assert.equal(queue.counters.failed, 51);
   assert.deepEqual(warnings, ["fake/1: lost 1 session until now: no"]);
+  await clock.advance(1);
+  queue.push(sessions(52, 9));
+  await queue.close(1000);
+  assert.equal(queue.counters.failed, 60);
+  assert.deepEqual(warnings.slice(1), ["fake/1: lost 52 sessions until now: no"]);
 });
 
 Deno.test("close() tells of an exporter that can't shut down", async () => {
@@ -308,7 +327,7 @@ Deno.test("close() gives what waits for a retry one more try at once", async () 
   const retry = { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 };
   const { queue } = queueFor(exporter, { retry });
   queue.push(sessions(1, 1));
-  await sleep(5);
+  await settled();
   await within(1000, queue.close(60_000));
   assert.deepEqual(exporter.delivered, [1]);
 });
@@ -327,10 +346,11 @@ const DEAD: Record<string, (signal: AbortSignal) => ExportOutcome | Promise<Expo
 for (const [name, answer] of Object.entries(DEAD)) {
   Deno.test(`close() ends within its time where the exporter ${name}`, async () => {
     const exporter = new FakeExporter((_, signal) => answer(signal));
-    const { queue } = queueFor(exporter, { batchSize: 10 });
+    const { queue, clock } = queueFor(exporter, { batchSize: 10 });
     queue.push(sessions(1, 35));
-    await sleep(5);
-    await within(1000, queue.close(50));
+    await settled();
+    await clock.run(queue.close(50));
+    assert.ok(clock.now() <= 50);
     const { accepted, exported, failed } = queue.counters;
     assert.deepEqual({ accepted, exported, failed }, { accepted: 35, exported: 0, failed: 35 });
   });
@@ -339,9 +359,10 @@ for (const [name, answer] of Object.entries(DEAD)) {
 Deno.test("close() ends within its time where the exporter's shutdown hangs", async () => {
   const exporter = new FakeExporter(() => SUCCESS);
   exporter.shutdown = () => new Promise(() => {});
-  const { queue } = queueFor(exporter);
+  const { queue, clock } = queueFor(exporter);
   queue.push(sessions(1, 1));
-  await within(1000, queue.close(50));
+  await clock.run(queue.close(50));
+  assert.equal(clock.now(), 50);
   assert.deepEqual(exporter.delivered, [1]);
 });
 
@@ -349,9 +370,9 @@ Deno.test("close() again leaves less time, and never more", async () => {
   const exporter = new FakeExporter(() => new Promise(() => {}));
   const { queue } = queueFor(exporter, { batchSize: 10 });
   queue.push(sessions(1, 35));
-  await sleep(5);
+  await settled();
   const closed = queue.close(60_000);
-  await sleep(5);
+  await settled();
   assert.equal(queue.counters.failed, 0);
   await within(1000, queue.close(0));
   await within(1000, queue.close(60_000));
@@ -370,13 +391,14 @@ Deno.test("a step of the wall clock neither delays nor hastens the next try, nor
         Date.now = () => dateNow() + step;
         return BUSY;
       });
-      const retry = { initialInterval: 100, maxInterval: 100, maxElapsedTime: 60_000 };
-      const { queue } = queueFor(exporter, { retry });
+      const retry = { initialInterval: 40, maxInterval: 40, maxElapsedTime: 60_000 };
+      const settings = { ...SETTINGS, retry };
+      const queue = new ExporterQueue("fake/1", exporter, settings, () => {}); // with the real clock
       queue.push(sessions(1, 1));
-      await sleep(300);
+      await until(() => exporter.exports.length === 2);
       assert.deepEqual(exporter.delivered, [1]);
       const [first = 0, second = 0] = exporter.times;
-      assert.ok(second - first >= 45 && second - first < 250, `${second - first} ms`);
+      assert.ok(second - first >= 18 && second - first < 2000, `${second - first} ms`);
       await queue.close(1000);
     }
   } finally {
@@ -389,15 +411,15 @@ Deno.test("replace() gives what waits to the new exporter, and shuts the old one
   const retry = { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 };
   const { queue } = queueFor(dead, { retry, batchSize: 2 });
   queue.push(sessions(1, 5));
-  await sleep(5); // one batch waits for its next try, the others for it
+  await settled(); // one batch waits for its next try, the others for it
   const alive = new FakeExporter(() => SUCCESS);
   await within(1000, queue.replace(alive, { ...SETTINGS, batchSize: 3 }));
   assert.equal(dead.shutdowns, 1);
-  await sleep(20);
-  assert.deepEqual(alive.delivered, numbers(1, 5), "without the wait for the next try");
+  await settled();
+  assert.deepEqual(alive.delivered, pidRange(1, 5), "without the wait for the next try");
   queue.push(sessions(6, 4));
   await queue.close(1000);
-  assert.deepEqual(alive.delivered, numbers(1, 9));
+  assert.deepEqual(alive.delivered, pidRange(1, 9));
   assert.equal(dead.exports.length, 1);
   assert.equal(alive.shutdowns, 1);
   const { accepted, exported, failed } = queue.counters;
@@ -409,11 +431,11 @@ Deno.test("replace() lets the exports under way end before it shuts their export
   const slow = new FakeExporter(() => answer.promise);
   const { queue } = queueFor(slow);
   queue.push(sessions(1, 1));
-  await sleep(5);
+  await settled();
   const next = new FakeExporter(() => SUCCESS);
   let replaced = false;
   const replacing = queue.replace(next, SETTINGS).then(() => replaced = true);
-  await sleep(20);
+  await settled();
   assert.deepEqual([replaced, slow.shutdowns], [false, 0]);
   answer.resolve(SUCCESS);
   await within(1000, replacing);
@@ -425,12 +447,16 @@ Deno.test("replace() lets the exports under way end before it shuts their export
 Deno.test("replace() brings as many consumers as the new settings name", async () => {
   for (const [before, after] of [[1, 4], [4, 2]] as const) {
     const exporter = new FakeExporter(() => SUCCESS);
-    const { queue } = queueFor(exporter, { consumers: before, batchSize: 1 });
-    await sleep(1);
-    const slow: FakeExporter = new FakeExporter(() => sleep(10).then(() => SUCCESS));
+    const { queue, clock } = queueFor(exporter, { consumers: before, batchSize: 1 });
+    await settled();
+    const slow: FakeExporter = new FakeExporter(() => {
+      const { promise, resolve } = Promise.withResolvers<ExportOutcome>();
+      clock.setTimeout(() => resolve(SUCCESS), 10);
+      return promise;
+    });
     await queue.replace(slow, { ...SETTINGS, consumers: after, batchSize: 1 });
     queue.push(sessions(1, 20));
-    await queue.close(5000);
+    await clock.run(queue.close(5000));
     assert.equal(slow.mostUnderWay, after);
     assert.equal(slow.delivered.length, 20);
   }
@@ -438,13 +464,13 @@ Deno.test("replace() brings as many consumers as the new settings name", async (
 
 Deno.test("replace() by a smaller queue drops what comes, not what waits", async () => {
   const dead = new FakeExporter(() => new Promise(() => {}));
-  const { queue } = queueFor(dead, { batchSize: 1 });
+  const { queue, clock } = queueFor(dead, { batchSize: 1 });
   queue.push(sessions(1, 10));
-  await sleep(5);
+  await settled();
   void queue.replace(dead, { ...SETTINGS, queueSize: 5 });
   queue.push(sessions(11, 1));
   assert.equal(queue.counters.dropped, 1);
-  await queue.close(10);
+  await clock.run(queue.close(10));
 });
 
 Deno.test("close() of an idle queue shuts the exporter down", async () => {
@@ -475,14 +501,14 @@ Deno.test("nothing is lost or doubled: each session is delivered, failed or drop
         const exporter = new FakeExporter((attempt) =>
           outcomes[attempt % outcomes.length] ?? SUCCESS
         );
-        const { queue } = queueFor(exporter, settings);
+        const { queue, clock } = queueFor(exporter, settings);
         let pushed = 0;
         for (const count of pushes) {
           queue.push(sessions(pushed + 1, count));
           pushed += count;
-          if (count % 3 === 0) await sleep(0);
+          if (count % 3 === 0) await clock.advance(count % 2);
         }
-        await queue.close(1000);
+        await clock.run(queue.close(1000));
         const { accepted, exported, dropped, failed } = queue.counters;
         assert.equal(accepted, pushed);
         assert.equal(exported + failed + dropped, accepted);
@@ -501,9 +527,10 @@ Deno.test("nothing is lost or doubled: each session is delivered, failed or drop
 Deno.test("close() waits for the time that a busy destination names, within its own", async () => {
   const answers: ExportOutcome[] = [{ ...BUSY, retryAfterMs: 50 }, SUCCESS];
   const exporter = new FakeExporter((attempt) => answers[attempt - 1] ?? SUCCESS);
-  const { queue } = queueFor(exporter);
+  const { queue, clock } = queueFor(exporter);
   queue.push(sessions(1, 2));
-  await queue.close(1000);
+  await clock.run(queue.close(1000));
+  assert.equal(clock.now(), 50);
   assert.deepEqual(exporter.delivered, [1, 2]);
   assert.equal(queue.counters.failed, 0);
 });
@@ -521,9 +548,9 @@ Deno.test("a queue that fills up does not wait for its linger to end", async () 
   const { queue } = queueFor(exporter, { queueSize: 10, batchSize: 100, linger: 60_000 });
   for (let first = 1; first <= 30; first += 3) {
     queue.push(sessions(first, 3));
-    await sleep(5);
+    await settled();
   }
   await queue.close(1000);
-  assert.deepEqual(exporter.delivered, numbers(1, 30));
+  assert.deepEqual(exporter.delivered, pidRange(1, 30));
   assert.equal(queue.counters.dropped, 0);
 });

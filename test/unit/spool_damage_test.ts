@@ -11,21 +11,21 @@ import {
   crash,
   drain,
   FOLDER,
-  numbers,
   openSpool,
+  pidRange,
   pids,
   segments,
   sessions,
   takeOne,
 } from "../spool.ts";
-import { makeTempFolder, type TempFolder } from "../temp_folder.ts";
+import { makeMemoryFolder, type TempFolder } from "../temp_folder.ts";
 
 const FRAMES = [2, 3, 2]; // sessions in each
 
 /** A segment of `FRAMES`, as a process leaves it that is killed, or that ends. */
 async function segmentOf(end: "crash" | "close"): Promise<Uint8Array<ArrayBuffer>> {
-  await using folder = await makeTempFolder();
-  await using other = await makeTempFolder();
+  await using folder = await makeMemoryFolder();
+  await using other = await makeMemoryFolder();
   const open = openSpool(folder.path);
   let first = 1;
   for (const count of FRAMES) {
@@ -49,7 +49,7 @@ const STARTS = FRAMES.reduce(
 
 /** A folder with a spool of these segments. */
 async function spoolOf(...files: readonly Uint8Array[]): Promise<TempFolder> {
-  const folder = await makeTempFolder();
+  const folder = await makeMemoryFolder();
   Deno.mkdirSync(join(folder.path, FOLDER), { mode: 0o700 });
   files.forEach((bytes, i) => Deno.writeFileSync(segmentPath(folder, i + 1), bytes));
   return folder;
@@ -73,7 +73,7 @@ async function deliver(...files: readonly Uint8Array[]) {
   return { found, corrupt, corruptBytes, warnings: open.warnings, left };
 }
 
-const ALL = numbers(1, 7);
+const ALL = pidRange(1, 7);
 
 Deno.test("a segment that is whole is delivered, sealed or not", async () => {
   for (const segment of [TORN, SEALED]) {
@@ -93,7 +93,7 @@ Deno.test("torn at any byte of its last frame: the rest is delivered, the cut to
   assert.equal(end, TORN.length);
   for (let size = start + 1; size < end; size++) {
     const { found, corrupt, corruptBytes, warnings } = await deliver(TORN.subarray(0, size));
-    assert.deepEqual(found, numbers(1, 5), `${size} bytes`);
+    assert.deepEqual(found, pidRange(1, 5), `${size} bytes`);
     assert.deepEqual([corrupt, corruptBytes], [0, size - start]);
     assert.deepEqual(warnings, [
       `SPOOL/0000000000000001.seg: cut ${size - start} bytes off its end, which were not wholly ` +
@@ -107,7 +107,7 @@ Deno.test("a last frame with a wrong record, and one that was hardly begun: the 
   const bytes = Buffer.concat([TORN, TORN.subarray(start, start + 9)]);
   bytes[start + 50] = 0xee;
   const { found, corrupt, corruptBytes, warnings } = await deliver(bytes);
-  assert.deepEqual([found, corrupt, corruptBytes], [numbers(1, 5), 2, bytes.length - start]);
+  assert.deepEqual([found, corrupt, corruptBytes], [pidRange(1, 5), 2, bytes.length - start]);
   assert.deepEqual(warnings, [
     `SPOOL/0000000000000001.seg: ${
       592 + 9
@@ -123,6 +123,26 @@ Deno.test("the cut is made in the file, so that it is told once", async () => {
     assert.equal(open.warnings.length, told);
     await open.spool.close();
   }
+});
+
+Deno.test("what a failed write has left of a frame is written over by the next ones", async () => {
+  await using folder = await makeMemoryFolder();
+  await using open = openSpool(folder.path);
+  open.spool.append(sessions(1, 2), "drop_newest");
+  const [, start = 0, end = 0] = STARTS; // of a frame of three
+  Deno.writeFileSync(segmentPath(folder, 1), TORN.subarray(start, end - 1), { append: true });
+  for (let pid = 3; pid <= 8; pid++) {
+    open.spool.append(sessions(pid, 1), "drop_newest");
+    await using other = await makeMemoryFolder();
+    crash(folder.path, other.path);
+    await using after = openSpool(other.path);
+    assert.deepEqual(drain(after.spool), pidRange(1, pid));
+    assert.equal(after.counters.corrupt, 0);
+    // 879 bytes were left, and a frame of one session has 304
+    assert.equal(after.counters.corruptBytes, Math.max(0, 879 - (pid - 2) * 304));
+  }
+  assert.deepEqual(drain(open.spool), pidRange(1, 8));
+  assert.deepEqual(open.warnings, []);
 });
 
 Deno.test("an empty segment, as a kill amid its beginning leaves it, is removed", async () => {
@@ -152,7 +172,7 @@ function* bytesOf(segment: Uint8Array): Generator<number> {
 for (const [name, segment] of [["sealed", SEALED], ["not sealed", TORN]] as const) {
   Deno.test(`one flipped bit in a segment, ${name}: one frame is lost at most, and it is told`, async () => {
     let next = 1;
-    const frames = FRAMES.map((count) => numbers((next += count) - count, count));
+    const frames = FRAMES.map((count) => pidRange((next += count) - count, count));
     for (const at of bytesOf(segment)) {
       const bytes = Uint8Array.from(segment);
       bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8));
@@ -174,7 +194,7 @@ for (const [name, segment] of [["sealed", SEALED], ["not sealed", TORN]] as cons
 
 /** A segment of one frame with the sessions from `first` on. */
 async function segmentFrom(first: number, count: number): Promise<Uint8Array<ArrayBuffer>> {
-  await using folder = await makeTempFolder();
+  await using folder = await makeMemoryFolder();
   const open = openSpool(folder.path);
   open.spool.append(sessions(first, count), "drop_newest");
   await open.spool.close();
@@ -185,12 +205,12 @@ Deno.test("segments under each other's names are delivered, in the order of the 
   const [first, second, third] = await Promise.all([1, 6, 11].map((n) => segmentFrom(n, 5)));
   assert.ok(first !== undefined && second !== undefined && third !== undefined);
   const { found, warnings } = await deliver(third, first, second);
-  assert.deepEqual(found, [...numbers(11, 5), ...numbers(1, 10)]);
+  assert.deepEqual(found, [...pidRange(11, 5), ...pidRange(1, 10)]);
   assert.deepEqual(warnings, []);
 });
 
 Deno.test("segments that change names are delivered from where the first was done", async () => {
-  await using folder = await makeTempFolder();
+  await using folder = await makeMemoryFolder();
   const before = openSpool(folder.path, { batchSize: 4 });
   before.spool.append(sessions(1, 30), "drop_newest"); // 11 in a segment
   const taken = before.spool.take();
@@ -200,7 +220,7 @@ Deno.test("segments that change names are delivered from where the first was don
   Deno.renameSync(segmentPath(folder, 1), segmentPath(folder, 9));
   Deno.renameSync(segmentPath(folder, 2), segmentPath(folder, 1));
   await using after = openSpool(folder.path);
-  assert.deepEqual(drain(after.spool), [...numbers(12, 19), ...numbers(5, 7)]);
+  assert.deepEqual(drain(after.spool), [...pidRange(12, 19), ...pidRange(5, 7)]);
 });
 
 Deno.test("a segment that is there twice is delivered twice", async () => {
@@ -255,7 +275,7 @@ Deno.test("files of others in the folder are left alone, and told", async () => 
   );
   assert.deepEqual(drain(open.spool), ALL);
   assert.equal(open.spool.append(sessions(1, 40), "drop_newest"), 40); // past the folder's name
-  assert.deepEqual(drain(open.spool), numbers(1, 40));
+  assert.deepEqual(drain(open.spool), pidRange(1, 40));
   await open.spool.close();
   const left = [...Deno.readDirSync(join(folder.path, FOLDER))].map(({ name }) => name);
   for (const name of others) assert.ok(left.includes(name), name);
@@ -350,18 +370,18 @@ Deno.test("a segment in which nothing is whole is gone when that has shown", asy
 });
 
 Deno.test("a file that is removed while it waits is lost, counted and told", async () => {
-  await using folder = await makeTempFolder();
+  await using folder = await makeMemoryFolder();
   await using open = openSpool(folder.path);
   open.spool.append(sessions(1, 40), "drop_newest"); // 11 in a segment
   Deno.removeSync(segmentPath(folder, 2));
-  assert.deepEqual(drain(open.spool), [...numbers(1, 11), ...numbers(23, 18)]);
+  assert.deepEqual(drain(open.spool), [...pidRange(1, 11), ...pidRange(23, 18)]);
   assert.equal(open.counters.corrupt, 11);
   assert.equal(open.spool.length, 0);
   assert.deepEqual(open.warnings, ["cannot read SPOOL/0000000000000002.seg: it was removed"]);
 });
 
 Deno.test("what is left in a file that was removed is lost at the end, counted and told", async () => {
-  await using folder = await makeTempFolder();
+  await using folder = await makeMemoryFolder();
   const { spool, counters, warnings } = openSpool(folder.path, { batchSize: 5 });
   spool.append(sessions(1, 40), "drop_newest"); // 11 in a segment
   spool.done(takeOne(spool));
@@ -373,11 +393,11 @@ Deno.test("what is left in a file that was removed is lost at the end, counted a
   assert.deepEqual(warnings, ["cannot read SPOOL/0000000000000001.seg: it was removed"]);
   await using after = openSpool(folder.path);
   assert.equal(after.spool.length, 18);
-  assert.deepEqual(drain(after.spool), [...numbers(12, 11), ...numbers(34, 7)]);
+  assert.deepEqual(drain(after.spool), [...pidRange(12, 11), ...pidRange(34, 7)]);
 });
 
 Deno.test("a file that is another by the end has lost what was left in the one before", async () => {
-  await using folder = await makeTempFolder();
+  await using folder = await makeMemoryFolder();
   const { spool, counters } = openSpool(folder.path);
   spool.append(sessions(1, 5), "drop_newest");
   const path = segmentPath(folder, 1);
@@ -389,18 +409,18 @@ Deno.test("a file that is another by the end has lost what was left in the one b
 });
 
 Deno.test("bits that flip in a file while it waits cost its frame, counted and told", async () => {
-  await using folder = await makeTempFolder();
+  await using folder = await makeMemoryFolder();
   await using open = openSpool(folder.path);
   open.spool.append(sessions(1, 5), "drop_newest");
   open.spool.append(sessions(6, 5), "drop_newest");
   using file = Deno.openSync(segmentPath(folder, 1), { write: true });
   file.seekSync(HEADER_SIZE + FRAME_HEADER + 50, Deno.SeekMode.Start);
   file.writeSync(new Uint8Array(1).fill(0xee));
-  assert.deepEqual(drain(open.spool), numbers(6, 5));
+  assert.deepEqual(drain(open.spool), pidRange(6, 5));
   assert.deepEqual([open.counters.corrupt, open.spool.length], [5, 0]);
   assert.deepEqual(open.warnings, [
     `SPOOL/0000000000000001.seg: 1456 bytes at ${HEADER_SIZE} are damaged; what is whole is delivered`,
   ]);
   open.spool.append(sessions(11, 3), "drop_newest");
-  assert.deepEqual(drain(open.spool), numbers(11, 3));
+  assert.deepEqual(drain(open.spool), pidRange(11, 3));
 });

@@ -6,14 +6,14 @@ import type { Taken } from "../../src/queue/spool/spool.ts";
 import {
   crash,
   drain,
-  numbers,
   type OpenedSpool,
   openSpool,
+  pidRange,
   pids,
   segments,
   sessions,
 } from "../spool.ts";
-import { makeTempFolder, type TempFolder } from "../temp_folder.ts";
+import { makeMemoryFolder, type TempFolder } from "../temp_folder.ts";
 
 type Step =
   | { readonly do: "append"; readonly count: number }
@@ -53,7 +53,7 @@ class Scene {
   ) {}
 
   async begin(): Promise<void> {
-    const folder = await makeTempFolder();
+    const folder = await makeMemoryFolder();
     this.#folders.push(folder);
     this.#open = openSpool(folder.path, this.options);
   }
@@ -67,7 +67,7 @@ class Scene {
     switch (step.do) {
       case "append": {
         const count = this.#spool.append(sessions(this.#next, step.count), this.whenFull);
-        for (const pid of numbers(this.#next, count)) {
+        for (const pid of pidRange(this.#next, count)) {
           this.appended.add(pid);
           this.#waiting.add(pid);
         }
@@ -110,7 +110,7 @@ class Scene {
 
   async #restart(how: "close" | "crash"): Promise<void> {
     const before = this.#open;
-    const folder = await makeTempFolder();
+    const folder = await makeMemoryFolder();
     if (how === "crash") crash(this.#folders.at(-1)?.path ?? "", folder.path);
     const underWay = this.#taken.splice(0);
     if (how === "close") { for (const taken of underWay) before?.spool.leave(taken); }
@@ -134,7 +134,7 @@ class Scene {
 
   /** What a run that begins with `storage` finds. */
   async #look(storage: string): Promise<Set<number>> {
-    await using folder = await makeTempFolder();
+    await using folder = await makeMemoryFolder();
     crash(storage, folder.path);
     await using open = openSpool(folder.path, this.options);
     return new Set(drain(open.spool));
@@ -192,7 +192,7 @@ Deno.test("whichever files are taken away, what is told as kept at the end is wh
       fc.array(loss, { maxLength: 40, size: "max" }),
       fc.integer({ min: 1, max: 30 }),
       async (steps, batchSize) => {
-        await using folder = await makeTempFolder();
+        await using folder = await makeMemoryFolder();
         const { spool, counters } = openSpool(folder.path, { batchSize });
         const taken: Taken[] = [];
         let accepted = 0;

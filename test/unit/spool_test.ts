@@ -6,10 +6,10 @@ import {
   crash,
   drain,
   EXPORTER,
+  fileNames,
   FOLDER,
-  names,
-  numbers,
   openSpool,
+  pidRange,
   pids,
   segments,
   sessions,
@@ -32,7 +32,7 @@ Deno.test("what was appended is taken in its order, in batches, over segments", 
     batches.push(pids(taken.batch));
     spool.done(taken);
   }
-  assert.deepEqual(batches.flat(), numbers(1, 1090));
+  assert.deepEqual(batches.flat(), pidRange(1, 1090));
   assert.deepEqual(batches.slice(0, -1).map(({ length }) => length), Array(27).fill(40));
   assert.equal(spool.length, 0);
   assert.deepEqual(open.warnings, []);
@@ -46,7 +46,7 @@ Deno.test("a spool whose sessions are all done leaves no segment", async () => {
   drain(spool);
   assert.equal(segments(folder.path).length, 1); // the one that is written
   await spool.close();
-  assert.deepEqual(names(folder.path), ["delivered"]);
+  assert.deepEqual(fileNames(folder.path), ["delivered"]);
   assert.equal(spool.bytes, 0);
 });
 
@@ -74,7 +74,7 @@ Deno.test("what was left is there after a close, and after a crash, and is count
     await before.spool.close();
     await using after = openSpool(end === "crash" ? other.path : folder.path);
     assert.deepEqual([after.spool.length, after.counters.restored], [25, 25], end);
-    assert.deepEqual(drain(after.spool), numbers(1, 25));
+    assert.deepEqual(drain(after.spool), pidRange(1, 25));
     assert.deepEqual(after.warnings, []);
   }
 });
@@ -88,7 +88,7 @@ Deno.test("what is done is not taken again after a crash, to the session", async
     crash(folder.path, other.path);
     await using after = openSpool(other.path);
     assert.equal(after.spool.length, 40 - done);
-    assert.deepEqual(drain(after.spool), numbers(1 + done, 40 - done));
+    assert.deepEqual(drain(after.spool), pidRange(1 + done, 40 - done));
     open.spool.done(takeOne(open.spool));
   }
 });
@@ -104,10 +104,10 @@ Deno.test("done out of order: what is not done is taken again, with what came be
   open.spool.done(third);
   crash(folder.path, other.path);
   await using after = openSpool(other.path);
-  assert.deepEqual(drain(after.spool), numbers(11, 30));
+  assert.deepEqual(drain(after.spool), pidRange(11, 30));
   open.spool.done(second);
   assert.deepEqual(segments(folder.path).length, 2); // the fourth batch is in the third segment's end
-  assert.deepEqual(drain(open.spool), numbers(31, 10));
+  assert.deepEqual(drain(open.spool), pidRange(31, 10));
 });
 
 Deno.test("what was taken and left is there for the next run", async () => {
@@ -119,7 +119,7 @@ Deno.test("what was taken and left is there for the next run", async () => {
   assert.equal(before.spool.length, 20);
   await before.spool.close();
   await using after = openSpool(folder.path);
-  assert.deepEqual(drain(after.spool), numbers(11, 20));
+  assert.deepEqual(drain(after.spool), pidRange(11, 20));
 });
 
 Deno.test("a cursor that is lost, torn, or another spool's, costs duplicates and loses nothing", async () => {
@@ -143,7 +143,7 @@ Deno.test("a cursor that is lost, torn, or another spool's, costs duplicates and
     spoil(join(folder.path, FOLDER, "delivered"));
     await using after = openSpool(folder.path);
     assert.equal(after.spool.length, 10);
-    assert.deepEqual(drain(after.spool), numbers(1, 10));
+    assert.deepEqual(drain(after.spool), pidRange(1, 10));
   }
 });
 
@@ -155,7 +155,7 @@ Deno.test("a full spool takes what fits, and then nothing: drop_newest", async (
   assert.ok(open.spool.bytes <= 8 * 4096);
   assert.equal(open.spool.append(sessions(1, 1), "drop_newest"), 0);
   assert.equal(open.spool.isFaulty, false);
-  assert.deepEqual(drain(open.spool), numbers(1, taken));
+  assert.deepEqual(drain(open.spool), pidRange(1, taken));
   assert.equal(open.spool.append(sessions(1, 50), "drop_newest"), 50); // there is room again
   assert.equal(open.counters.dropped, 0); // the queue counts what was not taken
 });
@@ -170,7 +170,7 @@ Deno.test("a full spool gives up its oldest segments: drop_oldest", async () => 
   const { dropped } = open.counters;
   assert.equal(open.spool.length, 1000 - dropped);
   assert.ok(open.spool.length > 40);
-  assert.deepEqual(drain(open.spool), numbers(1 + dropped, 1000 - dropped));
+  assert.deepEqual(drain(open.spool), pidRange(1 + dropped, 1000 - dropped));
 });
 
 Deno.test("drop_oldest counts no session that was taken", async () => {
@@ -185,12 +185,12 @@ Deno.test("drop_oldest counts no session that was taken", async () => {
     assert.equal(spool.append(sessions(51, 100), "drop_oldest"), 100);
     const rest = drain(spool);
     assert.equal(4 + counters.dropped + rest.length, 150);
-    const kept = isDone ? [] : numbers(5, 7); // its segment's others
+    const kept = isDone ? [] : pidRange(5, 7); // its segment's others
     const newest = rest.length - kept.length;
-    assert.deepEqual(rest, [...kept, ...numbers(151 - newest, newest)]);
+    assert.deepEqual(rest, [...kept, ...pidRange(151 - newest, newest)]);
     if (!isDone) spool.done(taken);
     spool.append(sessions(151, 5), "drop_oldest");
-    assert.deepEqual(drain(spool), numbers(151, 5));
+    assert.deepEqual(drain(spool), pidRange(151, 5));
   }
 });
 
@@ -209,7 +209,7 @@ Deno.test("drop_oldest keeps what is under way, for the next run", async () => {
   await spool.close();
   await using after = openSpool(folder.path, { batchSize: 1000 });
   const found = pids(takeOne(after.spool).batch);
-  assert.deepEqual(found.slice(0, 45), numbers(1, 45)); // the second can't be told from the others
+  assert.deepEqual(found.slice(0, 45), pidRange(1, 45)); // the second can't be told from the others
   assert.equal(found.length, spool.length + 15);
   assert.equal(found.at(-1), 160);
 });
@@ -219,7 +219,7 @@ Deno.test("a spool all of which is under way takes no more: drop_oldest", async 
   await using open = openSpool(folder.path, { batchSize: 1 });
   const { spool, counters } = open;
   const size = spool.append(sessions(1, 200), "drop_newest");
-  const underWay = numbers(1, size).map(() => takeOne(spool));
+  const underWay = pidRange(1, size).map(() => takeOne(spool));
   assert.equal(spool.append(sessions(201, 20), "drop_oldest"), 0);
   assert.equal(counters.dropped, 0); // the queue counts what was not taken
   for (const taken of underWay) spool.done(taken);
@@ -238,20 +238,20 @@ Deno.test("what is not done for long keeps its own segments alone", async () => 
     assert.equal(spool.append(sessions(first, 20), "drop_newest"), 20);
     delivered.push(...drain(spool));
   }
-  assert.deepEqual(delivered, numbers(5, 1996));
+  assert.deepEqual(delivered, pidRange(5, 1996));
   spool.append(sessions(2001, 20), "drop_newest");
   crash(folder.path, other.path);
   await using after = openSpool(other.path);
-  const again = numbers(5, 7); // done, in the same segment
+  const again = pidRange(5, 7); // done, in the same segment
   const found = drain(after.spool);
   assert.deepEqual(found.slice(0, 11), [1, 2, 3, 4, ...again]);
-  assert.deepEqual(found.slice(-20), numbers(2001, 20));
+  assert.deepEqual(found.slice(-20), pidRange(2001, 20));
   assert.ok(found.length <= 11 + 10 + 20, `${found.length}`); // and of the one that was read
   spool.done(stuck);
   await using last = await makeTempFolder();
   crash(folder.path, last.path);
   await using end = openSpool(last.path);
-  assert.deepEqual(drain(end.spool), numbers(2001, 20)); // to the session
+  assert.deepEqual(drain(end.spool), pidRange(2001, 20)); // to the session
   drain(spool);
 });
 
@@ -262,7 +262,7 @@ Deno.test("a spool that is larger than it may be now is delivered, and takes not
   await before.spool.close();
   await using after = openSpool(folder.path);
   assert.equal(after.spool.append(sessions(1, 1), "drop_newest"), 0);
-  assert.deepEqual(drain(after.spool), numbers(1, 1000));
+  assert.deepEqual(drain(after.spool), pidRange(1, 1000));
   assert.equal(after.spool.append(sessions(1, 1), "drop_newest"), 1);
 });
 
@@ -304,7 +304,7 @@ Deno.test("SpoolFolder.probe() leaves nothing, and a spool that is there as it i
   SpoolFolder.probe(storage, EXPORTER);
   assert.deepEqual(entries(join(storage, FOLDER)), before);
   await using after = openSpool(storage);
-  assert.deepEqual(drain(after.spool), numbers(1, 3));
+  assert.deepEqual(drain(after.spool), pidRange(1, 3));
 });
 
 for (
