@@ -2,9 +2,8 @@
 import { Btf } from "./btf.ts";
 import { libbpf, LibbpfError, libbpfFailure, LibbpfMessages, RefusedProgram } from "./libbpf.ts";
 import { errorText, lastErrno, SystemError, toCString } from "./libc.ts";
+import { removeEntry } from "./map.ts";
 import { Walk } from "./walk.ts";
-
-const ENOENT = 2;
 
 // offset in struct bpf_prog_info, include/uapi/linux/bpf.h
 const PROG_INFO = { size: 232, recursionMisses: 208 } as const;
@@ -126,10 +125,7 @@ export class BpfObject implements Disposable {
 
   /** Takes an entry out of a loaded map, where it is in there. */
   deleteFromMap(map: string, key: Uint8Array<ArrayBuffer>): void {
-    const code = libbpf().bpf_map_delete_elem(this.mapFd(map), key);
-    if (code < 0 && code !== -ENOENT) {
-      throw new SystemError(`cannot take from the map ${map}`, -code);
-    }
+    removeEntry(`cannot take from the map ${map}`, this.mapFd(map), key);
   }
 
   /** Runs of a program that were skipped because it was running on that CPU already (Linux 5.12+). */

@@ -1,13 +1,12 @@
 /** The kernel's clocks, and steps of the wall clock. */
+import { constants } from "node:os";
 import { readKernelFile } from "./kernel_file.ts";
 import { check, libc, SystemError } from "./libc.ts";
+import { O_CLOEXEC, O_NONBLOCK } from "./open_flags.ts";
 
-const ENOENT = 2;
 const CLOCK_REALTIME = 0;
 const CLOCK_BOOTTIME = 7;
 const CLOCK_TAI = 11;
-const TFD_CLOEXEC = 0o2000000;
-const TFD_NONBLOCK = 0o4000;
 const TFD_TIMER_ABSTIME = 1;
 const TFD_TIMER_CANCEL_ON_SET = 2;
 
@@ -47,7 +46,7 @@ function readOffsets(): string {
   try {
     return readKernelFile("/proc/self/timens_offsets");
   } catch (error) {
-    if (error instanceof SystemError && error.errno === ENOENT) return ""; // no time namespaces
+    if (error instanceof SystemError && error.errno === constants.errno.ENOENT) return ""; // no time namespaces
     throw error;
   }
 }
@@ -82,7 +81,7 @@ export class ClockStepEvent implements Disposable {
   readonly fd: number;
 
   constructor() {
-    const flags = TFD_CLOEXEC | TFD_NONBLOCK;
+    const flags = O_CLOEXEC | O_NONBLOCK;
     this.fd = check("cannot make a timerfd", libc().timerfd_create(CLOCK_REALTIME, flags));
     const farAway = new BigInt64Array([0n, 0n, 2n ** 33n, 0n]); // struct itimerspec, in 272 years
     check(

@@ -1,10 +1,10 @@
 /** How many descriptors this process may have. */
+import { constants } from "node:os";
 import { check, libc, SystemError } from "./libc.ts";
+import { O_CLOEXEC } from "./open_flags.ts";
 
-const EFD_CLOEXEC = 0o2000000;
+const { EMFILE, ENFILE } = constants.errno;
 const SC_OPEN_MAX = 4;
-const EMFILE = 24;
-const ENFILE = 23;
 
 /** The number of descriptors that a process may have (`ulimit -n`). */
 export function descriptorLimit(): number {
@@ -19,7 +19,7 @@ export function spareDescriptors(most: number): number {
   const opened: number[] = [];
   try {
     while (opened.length < most) {
-      opened.push(check("cannot make an eventfd", libc().eventfd(0, EFD_CLOEXEC)));
+      opened.push(check("cannot make an eventfd", libc().eventfd(0, O_CLOEXEC)));
     }
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;

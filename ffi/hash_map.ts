@@ -1,15 +1,11 @@
 /** A BPF hash map, read in batches. */
+import { constants } from "node:os";
 import { libbpf } from "./libbpf.ts";
 import { SystemError } from "./libc.ts";
-import { mapInfo } from "./pinned.ts";
+import { lookUp, mapInfo, patiently, removeEntry } from "./map.ts";
 
-const ENOENT = 2;
-const EBUSY = 16;
-const ENOSPC = 28;
-const EDEADLK = 35;
-const ETIMEDOUT = 110;
+const { ENOENT, ENOSPC } = constants.errno;
 const AT_ONCE = 512; // entries
-const MOST_TRIES = 1000;
 const BPF_NOEXIST = 1n;
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -62,10 +58,7 @@ export class HashMap {
   /** The value of a key; undefined if it is not there. @throws {SystemError} */
   get(key: Bytes): Bytes | undefined {
     const value = new Uint8Array(this.valueSize);
-    const code = patiently(() => libbpf().bpf_map_lookup_elem(this.#fd, key, value));
-    if (code === -ENOENT) return undefined;
-    if (code < 0) throw new SystemError("cannot read a map", -code);
-    return value;
+    return lookUp(this.#fd, key, value) ? value : undefined;
   }
 
   /** Puts an entry in. @returns false if it is there, or there is no room or memory for it */
@@ -75,20 +68,6 @@ export class HashMap {
 
   /** Takes an entry out. @returns whether it was there. @throws {SystemError} */
   delete(key: Bytes): boolean {
-    const code = patiently(() => libbpf().bpf_map_delete_elem(this.#fd, key));
-    if (code < 0 && code !== -ENOENT) throw new SystemError("cannot take from a map", -code);
-    return code >= 0;
+    return removeEntry("cannot take from a map", this.#fd, key);
   }
-}
-
-/**
- * Calls again while a program holds the lock of the same part of the map: kernel/bpf/hashtab.c,
- * htab_lock_bucket(), answers EBUSY, since 6.15 EDEADLK or ETIMEDOUT.
- */
-function patiently(call: () => number): number {
-  let code = call();
-  for (let i = 0; i < MOST_TRIES && [-EBUSY, -EDEADLK, -ETIMEDOUT].includes(code); i++) {
-    code = call();
-  }
-  return code;
 }

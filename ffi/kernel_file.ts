@@ -3,8 +3,8 @@
  * `--allow-all`, not even with `--allow-read`; libc does.
  */
 import { check, libc, toCString } from "./libc.ts";
+import { openFile } from "./open_file.ts";
 
-const O_RDONLY_CLOEXEC = 0o2000000;
 const CHUNK = 16 * 1024;
 const DT_DIR = 4;
 // struct linux_dirent64: u64 d_ino, s64 d_off, unsigned short d_reclen, unsigned char d_type, name
@@ -28,7 +28,7 @@ export interface FolderEntry {
  * @throws {SystemError}
  */
 export function readKernelFile(path: string, most = Infinity): string {
-  using file = open(path);
+  using file = openFile(path);
   const parts: Uint8Array[] = [];
   for (let total = 0; total < most;) {
     const length = check(`cannot read ${path}`, libc().read(file.fd, chunk, BigInt(CHUNK)));
@@ -49,7 +49,7 @@ export function readKernelLink(path: string): string {
 
 /** What is in a folder. @throws {SystemError} */
 export function listKernelFolder(path: string): FolderEntry[] {
-  using folder = open(path);
+  using folder = openFile(path);
   const view = new DataView(chunk.buffer);
   const entries: FolderEntry[] = [];
   for (;;) {
@@ -65,9 +65,4 @@ export function listKernelFolder(path: string): FolderEntry[] {
       });
     }
   }
-}
-
-function open(path: string): { readonly fd: number } & Disposable {
-  const fd = check(`cannot open ${path}`, libc().open(toCString(path), O_RDONLY_CLOEXEC));
-  return { fd, [Symbol.dispose]: () => void libc().close(fd) };
 }

@@ -1,7 +1,7 @@
 /** Calls made in another network namespace. */
-import { check, libc, toCString } from "./libc.ts";
+import { check, libc } from "./libc.ts";
+import { openFile } from "./open_file.ts";
 
-const O_RDONLY_CLOEXEC = 0o2000000;
 const CLONE_NEWNET = 0x40000000;
 
 /**
@@ -29,9 +29,4 @@ function goBack(fd: number): void {
 
 function enter(fd: number): void {
   check("cannot enter a network namespace", libc().setns(fd, CLONE_NEWNET));
-}
-
-function openFile(path: string): { readonly fd: number } & Disposable {
-  const fd = check(`cannot open ${path}`, libc().open(toCString(path), O_RDONLY_CLOEXEC));
-  return { fd, [Symbol.dispose]: () => void libc().close(fd) };
 }

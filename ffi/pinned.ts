@@ -1,13 +1,12 @@
 /** Maps and links that stay in the kernel, by paths in a BPF file system (bpffs). */
+import { constants } from "node:os";
 import { libbpf } from "./libbpf.ts";
 import { check, lastErrno, libc, SystemError, toCString } from "./libc.ts";
+import { openFile } from "./open_file.ts";
+import { O_DIRECTORY } from "./open_flags.ts";
 
-const ENOENT = 2;
-const EWOULDBLOCK = 11;
+const { ENOENT, EWOULDBLOCK } = constants.errno;
 const F_OK = 0;
-const O_CLOEXEC = 0o2000000;
-// x86-64's is O_DIRECT on arm64: arch/arm64/include/uapi/asm/fcntl.h
-const O_DIRECTORY = Deno.build.arch === "aarch64" ? 0o040000 : 0o200000;
 const LOCK_EX_NB = 2 | 4;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -17,6 +16,7 @@ const S_IFDIR = 0o040000;
 const STATX = { size: 256, mask: 0x0b, uid: 20, mode: 28 } as const;
 const BPF_FS_MAGIC = 0xcafe4a11; // include/uapi/linux/magic.h
 const STATFS_SIZE = 120; // of struct statfs, whose first member is the type
+const BPF_MAP_TYPE_ARRAY = 2; // include/uapi/linux/bpf.h
 
 /** Whether `path`, which has to exist, lies in a BPF file system. */
 export function isBpfFileSystem(path: string): boolean {
@@ -69,10 +69,10 @@ export function removePin(path: string): void {
  * undefined if another one has it. @throws {SystemError} if it cannot be opened
  */
 export function lockFolder(path: string): Disposable | undefined {
-  const fd = check(`cannot open ${path}`, libc().open(toCString(path), O_DIRECTORY | O_CLOEXEC));
-  if (libc().flock(fd, LOCK_EX_NB) === 0) return { [Symbol.dispose]: () => void libc().close(fd) };
+  const folder = openFile(path, O_DIRECTORY);
+  if (libc().flock(folder.fd, LOCK_EX_NB) === 0) return folder;
   const errno = lastErrno();
-  libc().close(fd);
+  folder[Symbol.dispose]();
   if (errno === EWOULDBLOCK) return undefined;
   throw new SystemError(`cannot lock ${path}`, errno);
 }
@@ -109,40 +109,4 @@ export class Pinned implements Disposable {
   [Symbol.dispose](): void {
     libc().close(this.fd);
   }
-}
-
-// struct bpf_map_info, include/uapi/linux/bpf.h
-const MAP_INFO = { size: 24, type: 0, valueSize: 12, maxEntries: 16 } as const;
-const BPF_MAP_TYPE_HASH = 1;
-const BPF_MAP_TYPE_ARRAY = 2;
-
-/** What a map is. */
-export interface MapInfo {
-  readonly isHash: boolean;
-  /** Bytes of a value. */
-  readonly valueSize: number;
-  /** How many values there are at most; of a ring its bytes. */
-  readonly maxEntries: number;
-}
-
-/** @throws {SystemError} */
-export function mapInfo(fd: number): MapInfo {
-  const info = new DataView(new ArrayBuffer(MAP_INFO.size));
-  const code = libbpf().bpf_obj_get_info_by_fd(fd, info.buffer, new Uint32Array([MAP_INFO.size]));
-  if (code < 0) throw new SystemError("cannot look at a map", -code);
-  return {
-    isHash: info.getUint32(MAP_INFO.type, true) === BPF_MAP_TYPE_HASH,
-    valueSize: info.getUint32(MAP_INFO.valueSize, true),
-    maxEntries: info.getUint32(MAP_INFO.maxEntries, true),
-  };
-}
-
-/** Reads a value of a map. The lengths of key and value have to be the map's. */
-export function lookUp(
-  fd: number,
-  key: Uint8Array<ArrayBuffer>,
-  value: Uint8Array<ArrayBuffer>,
-): void {
-  const code = libbpf().bpf_map_lookup_elem(fd, key, value);
-  if (code < 0) throw new SystemError("cannot read a map", -code);
 }

@@ -1,12 +1,11 @@
 /** One wait over several descriptors, off the main thread. */
 import { check, libc } from "./libc.ts";
+import { O_CLOEXEC, O_NONBLOCK } from "./open_flags.ts";
 
 const POLLIN = 0x001;
 const POLLERR = 0x008;
 const POLLHUP = 0x010;
 const POLLNVAL = 0x020;
-const EFD_CLOEXEC = 0o2000000;
-const EFD_NONBLOCK = 0o4000;
 const POLLFD_SIZE = 8; // struct pollfd: int fd, short events, short revents
 
 /** What to wait for on a descriptor. */
@@ -28,7 +27,7 @@ export class Poller implements AsyncDisposable {
   #closed = false;
 
   constructor(interests: readonly Interest[]) {
-    this.#wakeFd = check("cannot make an eventfd", libc().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    this.#wakeFd = check("cannot make an eventfd", libc().eventfd(0, O_CLOEXEC | O_NONBLOCK));
     this.#count = interests.length + 1;
     this.#fds = new DataView(new ArrayBuffer(this.#count * POLLFD_SIZE));
     const all: Interest[] = [...interests, { fd: this.#wakeFd, until: "readable" }];

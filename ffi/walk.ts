@@ -1,8 +1,8 @@
 /** One walk of an iterator program over what it iterates. */
+import { constants } from "node:os";
 import { libbpf } from "./libbpf.ts";
 import { check, lastErrno, libc, SystemError } from "./libc.ts";
 
-const EAGAIN = 11;
 const CHUNK = 4096; // bytes
 
 /** bpf_iter_create(2)'s descriptor: each read runs the program on more objects. */
@@ -28,7 +28,8 @@ export class Walk implements Disposable {
       const written = Number(libc().read(this.#fd, buffer, BigInt(most)));
       if (written >= 0) return written;
       // a million objects without output (bpf_seq_read): there are more
-      if (lastErrno() !== EAGAIN) throw new SystemError("cannot walk sockets", lastErrno());
+      const errno = lastErrno();
+      if (errno !== constants.errno.EAGAIN) throw new SystemError("cannot walk sockets", errno);
     }
   }
 

@@ -2,11 +2,10 @@
  * Writes that tell what they wrote. Deno's own, to stdout, keep a part of the bytes in a buffer; and
  * where a disk or a pipe gets full midway they fail, without saying how many were written.
  */
-import { cString, lastErrno, libc } from "./libc.ts";
+import { constants } from "node:os";
+import { errorText, lastErrno, libc } from "./libc.ts";
 
-const EAGAIN = 11;
-const EPIPE = 32;
-const ECONNRESET = 104;
+const { EAGAIN, ECONNRESET, EPIPE } = constants.errno;
 
 const PIPE_BUF = 4096;
 const POLLOUT = 0x004;
@@ -39,7 +38,7 @@ function isWritable(fd: number): boolean {
 }
 
 function errorOf(errno: number): Error {
-  const message = `${cString(libc().strerror(errno))} (os error ${errno})`;
+  const message = `${errorText(errno)} (os error ${errno})`;
   switch (errno) {
     case EAGAIN:
       return new Deno.errors.WouldBlock(message);

@@ -1,4 +1,5 @@
 /** The kernel program of one generation: loaded, attached, and what it counts. */
+import { constants } from "node:os";
 import { BpfObject } from "../../ffi/bpf_object.ts";
 import { bootTimeNs } from "../../ffi/clock.ts";
 import { LibbpfError, RefusedProgram } from "../../ffi/libbpf.ts";
@@ -20,9 +21,7 @@ import {
 } from "./omission.ts";
 import { WaitingReports } from "./waiting_reports.ts";
 
-const ENOMEM = 12;
-const ENFILE = 23;
-const EMFILE = 24;
+const { EMFILE, ENFILE, ENOMEM } = constants.errno;
 
 /** Maps in which programs of one generation leave to the next what they know of sockets. */
 export const STATE_MAPS = ["sockets", "waiting", "own_sessions", ".bss"] as const;

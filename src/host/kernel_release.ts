@@ -1,4 +1,5 @@
 /** Which kernel runs, and whether it is new enough. */
+import { constants } from "node:os";
 import { readKernelFile } from "../../ffi/kernel_file.ts";
 import { SystemError } from "../../ffi/libc.ts";
 import { unameRelease } from "../../ffi/uname.ts";
@@ -8,7 +9,6 @@ import type { HostCheck } from "./check.ts";
 export type KernelVersion = readonly [major: number, minor: number];
 
 const FLOOR: KernelVersion = [5, 11];
-const ENOENT = 2;
 
 /**
  * The running kernel's release, as `6.1.0-18-amd64`.
@@ -18,7 +18,9 @@ export function kernelRelease(): string {
   try {
     return readKernelFile("/proc/sys/kernel/osrelease").trim();
   } catch (error) {
-    if (error instanceof SystemError && error.errno === ENOENT) return unameRelease();
+    if (error instanceof SystemError && error.errno === constants.errno.ENOENT) {
+      return unameRelease();
+    }
     throw error;
   }
 }

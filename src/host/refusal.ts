@@ -1,4 +1,5 @@
 /** What a refusal of the kernel means on this host, and what to do about it. */
+import { constants } from "node:os";
 import type { Capability } from "./capabilities.ts";
 import { LESS_LOCKDOWN, LOCKDOWN, type Lockdown } from "./lockdown.ts";
 import { MORE_OPEN_FILES } from "./open_files.ts";
@@ -24,18 +25,19 @@ export interface RefusedHost {
   readonly lockdown: Lockdown | undefined;
 }
 
-// include/uapi/asm-generic/errno-base.h, errno.h
-const EPERM = 1;
-const ENOENT = 2;
-const ESRCH = 3;
-const E2BIG = 7;
-const ENOMEM = 12;
-const EACCES = 13;
-const EINVAL = 22;
-const ENFILE = 23;
-const EMFILE = 24;
-const ENOSPC = 28;
-const ENOSYS = 38;
+const {
+  E2BIG,
+  EACCES,
+  EINVAL,
+  EMFILE,
+  ENFILE,
+  ENOENT,
+  ENOMEM,
+  ENOSPC,
+  ENOSYS,
+  EPERM,
+  ESRCH,
+} = constants.errno;
 
 /** @returns what to do, each way on a line; nothing where nothing is known */
 export function explainRefusal(refusal: Refusal, host: RefusedHost): readonly string[] {

@@ -1,11 +1,11 @@
 /** A seccomp filter on this process, as container runtimes put there: seccomp(2). */
-import { mapInfo } from "../../ffi/pinned.ts";
+import { constants } from "node:os";
 import { SystemError } from "../../ffi/libc.ts";
+import { mapInfo } from "../../ffi/map.ts";
 import { readProc } from "./procfs.ts";
 import type { HostCheck } from "./check.ts";
 
-const EPERM = 1;
-const ENOSYS = 38;
+const { ENOSYS, EPERM } = constants.errno;
 
 /** Whether a filter decides on system calls. @param status text of /proc/self/status */
 function isFiltered(status: string): boolean {

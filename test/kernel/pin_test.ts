@@ -1,7 +1,8 @@
 /** Programs and ring that stay in the kernel while no tracer runs. */
 import { strict as assert } from "node:assert";
 import { HashMap } from "../../ffi/hash_map.ts";
-import { lookUp, mapInfo, pin, Pinned } from "../../ffi/pinned.ts";
+import { lookUp, mapInfo } from "../../ffi/map.ts";
+import { pin, Pinned } from "../../ffi/pinned.ts";
 import { libbpf } from "../../ffi/libbpf.ts";
 import { capture } from "../../src/capture/capture.ts";
 import type { CaptureOptions } from "../../src/capture/capture_options.ts";

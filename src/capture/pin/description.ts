@@ -1,7 +1,8 @@
 /** How records and variables of a pinned program lie, as it left word of it. */
 import { join } from "node:path";
+import { lookUp, mapInfo } from "../../../ffi/map.ts";
 import { Mapping } from "../../../ffi/mapping.ts";
-import { lookUp, mapInfo, Pinned } from "../../../ffi/pinned.ts";
+import { Pinned } from "../../../ffi/pinned.ts";
 import { HostError } from "../../messages/errors.ts";
 import { RecordTranslation } from "../../session/record_translation.ts";
 

@@ -1,6 +1,7 @@
 /** Rings that are left to be read when another program has taken over. */
 import { join } from "node:path";
-import { mapInfo, Pinned, removePin } from "../../../ffi/pinned.ts";
+import { mapInfo } from "../../../ffi/map.ts";
+import { Pinned, removePin } from "../../../ffi/pinned.ts";
 import { Ring } from "../../../ffi/ring.ts";
 import { Walk } from "../../../ffi/walk.ts";
 import type { BSS } from "../../session/record_layout.ts";
