@@ -14,9 +14,17 @@ ZIG_LOCAL_CACHE_DIR=$(mktemp -d)
 export ZIG_LOCAL_CACHE_DIR ZIG_GLOBAL_CACHE_DIR="$ZIG_LOCAL_CACHE_DIR"
 trap 'rm -rf "$ZIG_LOCAL_CACHE_DIR"' EXIT
 
+flags="-target bpfel-freestanding-none -mcpu=v3 -O2 -nostdinc \
+	-Wall -Wextra -Werror -Wno-unused-parameter"
+
+# Each header compiles alone: it includes what it uses.
+for header in *.h; do
+	echo "#include \"$header\"" >"$ZIG_LOCAL_CACHE_DIR/$header.c"
+done
+"$zig" clang $flags -fsyntax-only -I. "$ZIG_LOCAL_CACHE_DIR"/*.h.c
+
 # Unwind tables, address significance and sanitizers mean nothing to the kernel.
-"$zig" cc -target bpfel-freestanding-none -mcpu=v3 -O2 -g \
-	-Wall -Wextra -Werror -Wno-unused-parameter \
+"$zig" cc $flags -g \
 	-fno-unwind-tables -fno-asynchronous-unwind-tables -fno-addrsig -fno-sanitize=all \
-	-fdebug-compilation-dir=. -nostdinc -c tcpspan.bpf.c -o "$1"
+	-fdebug-compilation-dir=. -c tcpspan.bpf.c -o "$1"
 llvm-strip -g "$1"

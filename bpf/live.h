@@ -3,6 +3,11 @@
 #ifndef TCPSPAN_LIVE_H
 #define TCPSPAN_LIVE_H
 
+#include "kernel.h"
+#include "helpers.h"
+#include "record.h"
+#include "settings.h"
+
 /* Kept small: a clone that fails makes the kernel drop the connection. */
 struct live {
 	__u64 start_ns;

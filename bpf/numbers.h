@@ -3,6 +3,10 @@
 #ifndef TCPSPAN_NUMBERS_H
 #define TCPSPAN_NUMBERS_H
 
+#include "kernel.h"
+#include "helpers.h"
+#include "record.h"
+
 /* What initial sequence numbers are told from, all of one moment. */
 struct numbers {
 	__u64 bytes_acked;
@@ -17,6 +21,12 @@ static __always_inline void read_numbers(struct numbers *numbers, const struct t
 	numbers->bytes_received = tp->bytes_received;
 	numbers->snd_una = tp->snd_una;
 	numbers->rcv_nxt = tp->rcv_nxt;
+}
+
+static __always_inline bool are_equal(const struct numbers *a, const struct numbers *b)
+{
+	return a->snd_una == b->snd_una && a->rcv_nxt == b->rcv_nxt &&
+	       a->bytes_acked == b->bytes_acked && a->bytes_received == b->bytes_received;
 }
 
 /* That of this end of an established session. bytes_acked counts an active end's SYN. */

@@ -6,6 +6,13 @@
 #ifndef TCPSPAN_OWN_H
 #define TCPSPAN_OWN_H
 
+#include "kernel.h"
+#include "helpers.h"
+#include "record.h"
+#include "settings.h"
+#include "live.h"
+#include "numbers.h"
+
 #define MAX_OWN_SESSIONS 4096
 
 /* Initial sequence numbers of the active and of the passive end. */

@@ -3,6 +3,11 @@
 #ifndef TCPSPAN_OWNER_H
 #define TCPSPAN_OWNER_H
 
+#include "kernel.h"
+#include "helpers.h"
+#include "record.h"
+#include "settings.h"
+
 /*
  * The process id in the tracer's pid namespace, 0 for a process outside of it.
  * (bpf_get_ns_current_pid_tgid fails for processes in child namespaces.)

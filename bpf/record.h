@@ -9,6 +9,8 @@
 #ifndef TCPSPAN_RECORD_H
 #define TCPSPAN_RECORD_H
 
+#include "kernel.h"
+
 #define COMM_LEN 16 /* TASK_COMM_LEN */
 #define EXE_LEN 64
 
@@ -60,8 +62,8 @@ struct owner {
 };
 
 struct record {
-	__s64 wall_offset_ns;     /* CLOCK_REALTIME - CLOCK_BOOTTIME at the end; user space makes it so
-				   * of CLOCK_TAI - CLOCK_BOOTTIME, or of 0 before Linux 6.1 */
+	__s64 wall_offset_ns;     /* CLOCK_REALTIME - CLOCK_BOOTTIME at the end; user space makes
+				   * it so of CLOCK_TAI - CLOCK_BOOTTIME, or 0 before Linux 6.1 */
 	__u64 start_ns;           /* SYN_SENT, or SYN_RECV of an accepted socket */
 	__u64 established_ns;
 	__u64 fin_sent_ns;
@@ -84,7 +86,7 @@ struct record {
 	__u32 handshake_rtt_us;   /* passive end: round trip of the SYN-ACK; 0: no sample */
 	__u32 flags;              /* enum record_flags */
 	__u32 interim;            /* 0: it ended; else the how manieth report of it while open */
-	__u32 ifindex;            /* interface that it is bound to: the zone of link-local addresses */
+	__u32 ifindex;            /* interface it is bound to: the zone of link-local addresses */
 	__u16 family;             /* AF_INET or AF_INET6, of the packets */
 	__u16 local_port;
 	__u16 peer_port;

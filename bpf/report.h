@@ -3,6 +3,16 @@
 #ifndef TCPSPAN_REPORT_H
 #define TCPSPAN_REPORT_H
 
+#include "kernel.h"
+#include "helpers.h"
+#include "record.h"
+#include "settings.h"
+#include "live.h"
+#include "numbers.h"
+#include "owner.h"
+#include "own.h"
+#include "sampling.h"
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096); /* bytes; set before load */
@@ -133,11 +143,21 @@ static __always_inline bool wants_address(const struct sock *sk, const struct tc
 {
 	__u16 peer_port = from_network16(sk->__sk_common.skc_dport);
 
-	return (!filter_family || packet_family(sk) == filter_family) &&
-	       (!filter_local_ports || wants_port(local_ports, local_port(tp))) &&
-	       (!filter_peer_ports || wants_port(peer_ports, peer_port)) &&
-	       (!exclude_networks || !has_peer_in(NETWORKS_EXCLUDED, sk)) &&
-	       (!include_networks || has_peer_in(NETWORKS_INCLUDED, sk));
+	if (filter_family && packet_family(sk) != filter_family)
+		return false;
+	if (filter_local_ports && !wants_port(local_ports, local_port(tp)))
+		return false;
+	if (filter_peer_ports && !wants_port(peer_ports, peer_port))
+		return false;
+	if (exclude_networks && has_peer_in(NETWORKS_EXCLUDED, sk))
+		return false;
+	return !include_networks || has_peer_in(NETWORKS_INCLUDED, sk);
+}
+
+/* The peer's FIN, in order: tcp_fin(). */
+static __always_inline bool has_received_fin(const struct sock *sk)
+{
+	return sk->__sk_common.skc_flags & (1UL << SOCK_DONE);
 }
 
 /* Session.txBytes and rxBytes: the kernel's counters count SYN and FINs. */
@@ -151,7 +171,7 @@ static __always_inline __u64 payload_of(const struct live *live, const struct so
 		other++;
 	if (has_queued_fin(state) && tp->snd_una == tp->write_seq)
 		other++;
-	if (sk->__sk_common.skc_flags & (1UL << SOCK_DONE))
+	if (has_received_fin(sk))
 		other++;
 	return bytes > other ? bytes - other : 0;
 }
@@ -176,7 +196,7 @@ static __always_inline __u32 socket_flags(const struct tcp_sock *tp, const struc
 	unsigned long sock_flags = sk->__sk_common.skc_flags;
 	__u32 flags = 0;
 
-	if (sock_flags & (1UL << SOCK_DONE))
+	if (has_received_fin(sk))
 		flags |= FLAG_SOCK_DONE;
 	if ((sock_flags & (1UL << SOCK_LINGER)) && sk->sk_lingertime == 0)
 		flags |= FLAG_LINGER_ZERO;
@@ -199,7 +219,7 @@ static __always_inline bool is_all_read(const struct sock *sk, __u8 last_state)
 	if (!sk->sk_socket)
 		return true;
 	return sk->sk_shutdown == SHUTDOWN_MASK && sk->sk_lock.owned && !sk->sk_err &&
-	       !(fin_done && (sk->__sk_common.skc_flags & (1UL << SOCK_DONE)));
+	       !(fin_done && has_received_fin(sk));
 }
 
 static __always_inline void fill(struct record *record, struct sock *sk, const struct tcp_sock *tp,
@@ -274,12 +294,13 @@ static __always_inline bool announce(const struct record *held)
 static __always_inline bool should_wait(const struct sock *sk, const struct tcp_sock *tp,
 					const struct live *live, __u32 flags)
 {
-	__u32 fin = (sk->__sk_common.skc_flags & (1UL << SOCK_DONE)) != 0;
+	__u32 fin = has_received_fin(sk);
 
 	if (!sk->sk_socket || (flags & FLAG_BACKSTOP))
 		return false;
-	return live->owner.source < OWNER_FD_TABLE ||
-	       (!(flags & FLAG_ALL_READ) && (__u32)(tp->rcv_nxt - tp->copied_seq) > fin);
+	if (live->owner.source < OWNER_FD_TABLE)
+		return true;
+	return !(flags & FLAG_ALL_READ) && (__u32)(tp->rcv_nxt - tp->copied_seq) > fin;
 }
 
 /*

@@ -7,6 +7,13 @@
 #ifndef TCPSPAN_SAMPLING_H
 #define TCPSPAN_SAMPLING_H
 
+#include "kernel.h"
+#include "helpers.h"
+#include "record.h"
+#include "settings.h"
+#include "live.h"
+#include "numbers.h"
+
 static __always_inline __u64 rotate(__u64 word, int bits)
 {
 	return word << bits | word >> (64 - bits);
@@ -70,6 +77,14 @@ static __always_inline bool is_established(const struct live *live, const struct
 	return state && state <= TCP_NEW_SYN_RECV;
 }
 
+/* Session.joinable, of an established session: its initial sequence numbers are known for sure. */
+static __always_inline bool is_joinable(const struct live *live, const struct tcp_sock *tp,
+					__u8 role)
+{
+	return (role == ROLE_ACTIVE || role == ROLE_PASSIVE) && !(live->flags & FLAG_RESTORED) &&
+	       !READ_BITFIELD(tp, repair);
+}
+
 /*
  * W3C Trace Context level 2: the last 56 bits of the trace id, which are random.
  * The id's bytes are the hash's, and as a number they are in network order.
@@ -82,8 +97,7 @@ static __always_inline __u64 randomness(struct sock *sk, const struct tcp_sock *
 	__u8 role = role_of(live, tp, state);
 	__u64 high;
 
-	if (established && (role == ROLE_ACTIVE || role == ROLE_PASSIVE) &&
-	    !(live->flags & FLAG_RESTORED) && !READ_BITFIELD(tp, repair)) {
+	if (established && is_joinable(live, tp, role)) {
 		__u32 local = local_initial(numbers, role);
 		__u32 peer = peer_initial(numbers);
 		__u64 least = local < peer ? local : peer;

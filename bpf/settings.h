@@ -3,6 +3,9 @@
 #ifndef TCPSPAN_SETTINGS_H
 #define TCPSPAN_SETTINGS_H
 
+#include "kernel.h"
+#include "helpers.h"
+
 extern int LINUX_KERNEL_VERSION __kconfig; /* filled in by libbpf */
 
 /* The verifier removes what is unset. */
@@ -45,7 +48,7 @@ __u64 sampled_out = 0; /* sessions, or reports of open ones */
 __u64 over_cap = 0;    /* the same, beyond most_per_second */
 __u64 second_began = 0; /* of the second that most_per_second counts in */
 __u64 in_second = 0;
-__u64 round_began_ns = 0; /* set by user space: when the present round of reports of open sessions did */
+__u64 round_began_ns = 0; /* set by user space: of the present round of reports of open sessions */
 __u64 last_round = 0;     /* set by user space: 1 once that round is the last */
 
 /* Each CPU counts in a cache line of its own; CPUs beyond the last share them. */

@@ -10,6 +10,17 @@
 #ifndef TCPSPAN_WALKS_H
 #define TCPSPAN_WALKS_H
 
+#include "kernel.h"
+#include "helpers.h"
+#include "record.h"
+#include "settings.h"
+#include "live.h"
+#include "numbers.h"
+#include "owner.h"
+#include "own.h"
+#include "sampling.h"
+#include "report.h"
+
 /* The socket behind a descriptor; NULL if it is none of TCP. */
 static __always_inline struct sock *socket_of(struct bpf_iter__task_file *ctx)
 {
@@ -104,12 +115,24 @@ static __always_inline bool read_settled_numbers(struct numbers *numbers, const 
 		read_numbers(numbers, tp);
 		barrier();
 		read_numbers(&again, tp);
-		if (numbers->snd_una == again.snd_una && numbers->rcv_nxt == again.rcv_nxt &&
-		    numbers->bytes_acked == again.bytes_acked &&
-		    numbers->bytes_received == again.bytes_received)
+		if (are_equal(numbers, &again))
 			return true;
 	}
 	return false;
+}
+
+/* Whether no counter has moved since the record was filled. */
+static __always_inline bool has_counters_of(const struct record *record, const struct tcp_sock *tp)
+{
+	return record->snd_una == tp->snd_una && record->bytes_acked == tp->bytes_acked &&
+	       record->rcv_nxt == tp->rcv_nxt && record->bytes_received == tp->bytes_received;
+}
+
+/* Whether the counters fit the record's role; at the last try what is there has to do. */
+static __always_inline bool has_role_of(const struct record *record, const struct tcp_sock *tp,
+					__u8 state, bool is_last_try)
+{
+	return record->role == infer_role(tp, state) || is_last_try;
 }
 
 /*
@@ -173,11 +196,8 @@ static __always_inline void report_open(struct sock *sk, struct tcp_sock *tp, st
 		state = sk->__sk_common.skc_state;
 		fill(record, sk, tp, live, state, flags);
 		barrier();
-		consistent = record->snd_una == tp->snd_una && record->bytes_acked == tp->bytes_acked &&
-			     record->rcv_nxt == tp->rcv_nxt &&
-			     record->bytes_received == tp->bytes_received &&
-			     state == sk->__sk_common.skc_state &&
-			     (record->role == infer_role(tp, state) || i == MOST_TRIES - 1);
+		consistent = has_counters_of(record, tp) && state == sk->__sk_common.skc_state &&
+			     has_role_of(record, tp, state, i == MOST_TRIES - 1);
 	}
 	if (state == TCP_CLOSE || state == TCP_LISTEN) /* its end tells */
 		consistent = false;
