@@ -1,4 +1,5 @@
 import * as z from "../../vendor/zod.js";
+import { filePath } from "../../src/config/file_path.ts";
 import { integer } from "../../src/config/integer.ts";
 import { section } from "../../src/config/section.ts";
 import { retryOnFailure, sendingQueue } from "../../src/queue/schema.ts";
@@ -7,9 +8,8 @@ const LARGEST = 1_000_000;
 
 /** `exporters.file`: OTLP JSON lines, as the Collector's file exporter writes them. */
 export const fileSettings = z.strictObject({
-  path: z.string("the path of a file").min(1, "the path of a file")
-    .describe("The file to write; its folder must exist."),
-  append: z.boolean("true or false").default(true)
+  path: filePath().describe("The file to write; its folder must exist."),
+  append: z.boolean().default(true)
     .describe("Go on with a file that exists, rather than empty it."),
   rotation: section({
     max_megabytes: integer(0, LARGEST, "megabytes").default(100)
@@ -19,7 +19,7 @@ export const fileSettings = z.strictObject({
     max_days: integer(0, LARGEST, "a number of days").default(7)
       .describe("Days that a file put aside is kept; 0: without end."),
   }).describe("When a file is put aside, and which are kept."),
-  compression: z.enum(["none", "gzip", "zstd"], "none, gzip or zstd").default("none")
+  compression: z.enum(["none", "gzip", "zstd"]).default("none")
     .describe("How the file is compressed."),
   sending_queue: sendingQueue,
   retry_on_failure: retryOnFailure,

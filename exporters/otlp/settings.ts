@@ -1,5 +1,6 @@
 import * as z from "../../vendor/zod.js";
 import { duration } from "../../src/config/duration.ts";
+import { filePath } from "../../src/config/file_path.ts";
 import { section } from "../../src/config/section.ts";
 import { retryOnFailure, sendingQueueWith } from "../../src/queue/schema.ts";
 import { DEFAULTS } from "./defaults.ts";
@@ -14,8 +15,7 @@ function endpoint() {
 }
 
 function file(description: string) {
-  return z.string("the path of a file").min(1, "the path of a file").optional()
-    .describe(description);
+  return filePath().optional().describe(description);
 }
 
 /** Values of `protocol`. */
@@ -46,15 +46,15 @@ export const otlpSettings = z.strictObject({
   endpoint: endpoint()
     .describe("Base URL, to which /v1/traces is added; for grpc also host:port."),
   traces_endpoint: endpoint().describe("URL used as it is; wins over endpoint."),
-  protocol: z.enum(PROTOCOLS, "http/protobuf, http/json or grpc").optional()
+  protocol: z.enum(PROTOCOLS).optional()
     .describe("How spans are sent; http/protobuf unless OTEL_EXPORTER_OTLP_PROTOCOL says more."),
   headers: z.record(
     z.string().regex(HEADER_NAME, "letters, digits and hyphens"),
-    z.string("text").regex(HEADER_VALUE, "text without line breaks"),
+    z.string().regex(HEADER_VALUE, "text without line breaks"),
     "a mapping of header names to values",
   ).nullish().transform((headers) => headers ?? undefined).optional()
     .describe("Sent with each export."),
-  compression: z.enum(COMPRESSIONS, "none, gzip or zstd").optional()
+  compression: z.enum(COMPRESSIONS).optional()
     .describe("How exports are compressed; none by default, and no zstd with grpc."),
   timeout: duration().refine((ms) => ms > 0, "a duration above zero").optional()
     .describe("How long one try may last; 10s by default."),
@@ -62,7 +62,7 @@ export const otlpSettings = z.strictObject({
     ca_file: file("Certificates that the server's is checked against, in PEM form."),
     cert_file: file("The client's own certificate, in PEM form."),
     key_file: file("The key of the client's certificate, in PEM form."),
-    insecure_skip_verify: z.boolean("true or false").default(DEFAULTS.tls.insecure_skip_verify)
+    insecure_skip_verify: z.boolean().default(DEFAULTS.tls.insecure_skip_verify)
       .describe("Accept any certificate of the server."),
   }).describe("Certificates for https."),
   sending_queue: sendingQueueWith(DEFAULTS.sending_queue.num_consumers),

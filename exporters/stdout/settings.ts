@@ -1,16 +1,14 @@
 import * as z from "../../vendor/zod.js";
 import { DEFAULTS } from "./defaults.ts";
 
-const expected = "true or false";
-
 /** `exporters.stdout`: rows for people, tcplife's scripts, or JSON readers. */
 export const stdoutSettings = z.strictObject({
-  format: z.enum(["table", "wide", "csv", "json"], "table, wide, csv or json")
+  format: z.enum(["table", "wide", "csv", "json"])
     .default(DEFAULTS.format)
     .describe("table is tcplife's, wide as with -w, csv as with -s, json one object a line."),
-  time: z.boolean(expected).default(DEFAULTS.time)
+  time: z.boolean().default(DEFAULTS.time)
     .describe("The time of day before each row, as -T."),
-  timestamp: z.boolean(expected).default(DEFAULTS.timestamp)
+  timestamp: z.boolean().default(DEFAULTS.timestamp)
     .describe("Seconds since the first row before each row, as -t."),
 }).describe("Rows on standard output.");
 

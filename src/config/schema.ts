@@ -83,7 +83,7 @@ export const captureSchema = section({
   remote_ports: ports(CAPTURE.remote_ports)
     .describe("Only sessions with one of these remote ports; empty for all."),
   families: list(
-    z.enum(["ipv4", "ipv6"], "ipv4 or ipv6"),
+    z.enum(["ipv4", "ipv6"]),
     "a list of ipv4 and ipv6",
   ).min(1, "at least one of ipv4 and ipv6").transform(unique).prefault(CAPTURE.families)
     .describe("Address families; an IPv4 peer of a dual-stack socket is ipv4."),
@@ -108,16 +108,16 @@ export const captureSchema = section({
     .describe("A cap, over which sessions are dropped and counted; 0 for none."),
   ring_buffer: ringBuffer.prefault(`${CAPTURE.ring_buffer / 2 ** 20}MiB`)
     .describe("Buffer between kernel and program: a power of two from 256KiB to 1GiB."),
-  existing: z.boolean("true or false").default(CAPTURE.existing)
+  existing: z.boolean().default(CAPTURE.existing)
     .describe("Also sessions that were open before the start."),
   interim: z.union([
     z.literal(["off", false]).transform((): "off" => "off"),
     duration().refine((ms) => ms >= SHORTEST_INTERIM_MS, INTERIM),
   ], INTERIM).prefault(CAPTURE.interim)
     .describe("Reports sessions that last as long, again and again: off, or a duration."),
-  report_open_on_exit: z.boolean("true or false").default(CAPTURE.report_open_on_exit)
+  report_open_on_exit: z.boolean().default(CAPTURE.report_open_on_exit)
     .describe("Reports the sessions that are still open when tcpspan stops."),
-  own_traffic: z.boolean("true or false").default(CAPTURE.own_traffic)
+  own_traffic: z.boolean().default(CAPTURE.own_traffic)
     .describe("Also tcpspan's own sessions, such as those in which it exports."),
   pin: z.union([
     z.literal(["off", false]).transform((): "off" => "off"),
@@ -134,7 +134,7 @@ const RATIO = "a number above 0 and at most 1, such as 0.1";
 export const samplingSchema = section({
   ratio: z.number(RATIO).gt(0, RATIO).max(1, RATIO).default(SAMPLING.ratio)
     .describe("Part of the sessions that is kept, the same at both ends and on all hosts."),
-  keep_errors: z.boolean("true or false").default(SAMPLING.keep_errors)
+  keep_errors: z.boolean().default(SAMPLING.keep_errors)
     .describe("Keep all sessions that failed."),
 }).describe("Which sessions are kept, by their trace ids.");
 
@@ -155,21 +155,21 @@ export const resourceSchema = section({
     attribute,
     "a mapping of attribute names to values",
   )).describe("Put on every span; wins over OTEL_RESOURCE_ATTRIBUTES."),
-  command_line: z.boolean("true or false").default(RESOURCE.command_line)
+  command_line: z.boolean().default(RESOURCE.command_line)
     .describe("Report process.command_line, which may hold secrets."),
-  from_process_env: z.boolean("true or false").default(RESOURCE.from_process_env)
+  from_process_env: z.boolean().default(RESOURCE.from_process_env)
     .describe("Take service.name from the observed process's own OTEL_SERVICE_NAME."),
 }).describe("What describes the observed processes.");
 
 /** `trace`: how the two ends of a session find each other. */
 export const traceSchema = section({
-  parent: z.enum(["auto", "always", "never"], "auto, always or never").default(TRACE.parent)
+  parent: z.enum(["auto", "always", "never"]).default(TRACE.parent)
     .describe(
       "Whether the server's span is a child of the client's: auto is where the peer is on this " +
         "host or in `peers`.",
     ),
   peers: networks(TRACE.peers).describe("Networks whose hosts run tcpspan too."),
-  key: z.string("text").default(TRACE.key)
+  key: z.string().default(TRACE.key)
     .describe("Secret that keys the trace ids; all hosts of a site use the same."),
 }).describe("How the two ends of a session find each other.");
 
@@ -197,7 +197,7 @@ export const configSchema = z.strictObject({
   trace: traceSchema,
   shutdown_timeout: duration().prefault(`${SHUTDOWN_TIMEOUT}ms`)
     .describe("How long exporters may take at the end to deliver what waits."),
-  drop_privileges: z.boolean("true or false").default(DROP_PRIVILEGES)
+  drop_privileges: z.boolean().default(DROP_PRIVILEGES)
     .describe(
       "Once tracing has begun, give up for good to load kernel programs, to start programs, and " +
         "more: see docs/security.md.",

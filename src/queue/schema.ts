@@ -9,20 +9,19 @@ import { RETRY_ON_FAILURE as RETRY, SENDING_QUEUE as QUEUE } from "./defaults.ts
 
 const LEAST_BYTES = 2 ** 16;
 const STORAGE = "the path of a folder";
-const TEXT = "true or false";
 
 /** Keys that every queue has. */
 const keys = {
-  enabled: z.boolean(TEXT).default(QUEUE.enabled)
+  enabled: z.boolean().default(QUEUE.enabled)
     .describe("false: hold one batch at most, so that a slow destination loses sessions."),
   queue_size: integer(1, 100_000_000, "a number of sessions").default(QUEUE.queue_size)
     .describe("Sessions held in memory at most."),
-  when_full: z.enum(["drop_newest", "drop_oldest"], "drop_newest or drop_oldest")
+  when_full: z.enum(["drop_newest", "drop_oldest"])
     .default(QUEUE.when_full)
     .describe("Which sessions are dropped, and counted, when there is no room."),
   storage: z.string(STORAGE).min(1, STORAGE).optional()
     .describe("Folder for sessions that memory has no room for, or that are left at the end."),
-  persistent: z.boolean(TEXT).default(QUEUE.persistent)
+  persistent: z.boolean().default(QUEUE.persistent)
     .describe("Every session goes to the storage first, so that a crash loses none."),
   max_bytes: size((bytes) => bytes >= LEAST_BYTES, "a size of at least 64KiB, such as 1GiB")
     .prefault(showBytes(QUEUE.max_bytes))
@@ -82,7 +81,7 @@ function seconds(ms: number): string {
 
 /** `retry_on_failure`: tries after one that may succeed later. */
 export const retryOnFailure = section({
-  enabled: z.boolean(TEXT).default(RETRY.enabled).describe("Try again."),
+  enabled: z.boolean().default(RETRY.enabled).describe("Try again."),
   initial_interval: interval(RETRY.initial_interval).describe("Wait before the second try."),
   max_interval: interval(RETRY.max_interval).describe("Longest wait between two tries."),
   max_elapsed_time: duration().prefault(seconds(RETRY.max_elapsed_time))
