@@ -66,7 +66,7 @@ export class OtlpExporter implements Exporter {
     if (two.status === "retryable") return two;
     if (one.status === "failure" && two.status === "failure") return one;
     const rejected = rejectedOf(one, first) + rejectedOf(two, second);
-    const message = messageOf(one) ?? messageOf(two);
+    const message = detailOf(one) ?? detailOf(two);
     return {
       status: "success",
       ...(rejected === 0 ? {} : { rejected }),
@@ -107,6 +107,6 @@ function rejectedOf(outcome: ExportOutcome, batch: SessionBatch): number {
   return outcome.status === "success" ? outcome.rejected ?? 0 : batch.length;
 }
 
-function messageOf(outcome: ExportOutcome): string | undefined {
+function detailOf(outcome: ExportOutcome): string | undefined {
   return outcome.status === "success" ? outcome.message : outcome.reason;
 }

@@ -7,7 +7,7 @@ import {
 } from "../../npm/opentelemetry/otlp_transformer.ts";
 import type { ResourceMetrics } from "../../npm/opentelemetry/sdk_metrics.ts";
 import type { ExportOutcome, MetricExporter } from "../../src/exporter.ts";
-import { members } from "./members.ts";
+import { readPartialSuccess } from "./partial_success.ts";
 import type { Reasons } from "./reason.ts";
 import type { OtlpTransport } from "./transport.ts";
 
@@ -61,26 +61,18 @@ export class OtlpMetricExporter implements MetricExporter {
     return Promise.resolve();
   }
 
-  /** The metrics have been taken, whatever the answer's body holds: what can't be read says nothing. */
   #success(answer: Uint8Array | undefined): ExportOutcome {
     if (answer === undefined) return { status: "success" };
-    let response: unknown;
-    try {
-      response = this.#serializer.deserializeResponse(answer);
-    } catch {
-      return { status: "success" };
-    }
-    const { rejectedDataPoints, errorMessage } = members(members(response).partialSuccess);
-    const rejected = Number(rejectedDataPoints ?? 0); // in JSON a 64-bit integer may be a string
-    const message = this.#options.reasons.told(
-      typeof errorMessage === "string" ? errorMessage : "",
-    );
-    if (!(rejected > 0)) {
+    const partial = readPartialSuccess(this.#serializer, answer, "rejectedDataPoints");
+    const message = this.#options.reasons.told(partial.message);
+    if (partial.rejected === 0) {
       return message === "" ? { status: "success" } : { status: "success", message };
     }
     return {
       status: "success",
-      message: `the server rejected ${rejected} data points: ${message || "no reason given"}`,
+      message: `the server rejected ${partial.rejected} data points: ${
+        message || "no reason given"
+      }`,
     };
   }
 }
