@@ -1,4 +1,5 @@
 /** Keeps the server's end of a session within the client's, where both are on this host. */
+import { localInitialNumber, peerInitialNumber } from "../session/initial_numbers.ts";
 import { RECORD, ROLE } from "../session/record_layout.ts";
 import { TCP_STATES } from "../session/session.ts";
 
@@ -64,8 +65,12 @@ export class Nesting {
 
   /** @param passive 1 where this end accepted. @returns index of the session's slot */
   #identify(passive: 0 | 1): number {
-    const local = this.#word(RECORD.snd_una) - this.#word(RECORD.bytes_acked) - passive;
-    const peer = this.#word(RECORD.rcv_nxt) - this.#word(RECORD.bytes_received) - 1;
+    const local = localInitialNumber(
+      this.#word(RECORD.snd_una),
+      this.#word(RECORD.bytes_acked),
+      passive,
+    );
+    const peer = peerInitialNumber(this.#word(RECORD.rcv_nxt), this.#word(RECORD.bytes_received));
     this.#sum = local + peer >>> 0;
     this.#difference = (local ^ peer) >>> 0;
     return (this.#difference & SLOTS - 1) * WORDS;

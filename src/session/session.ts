@@ -1,5 +1,6 @@
 /** One end of a TCP session: a view on its record. */
 import { formatIpv4, formatIpv6, writeIpv4, writeIpv6 } from "../net/address.ts";
+import { localInitialNumber, peerInitialNumber } from "./initial_numbers.ts";
 import { FLAG, OWNER, RECORD, ROLE, TEXT_LENGTH } from "./record_layout.ts";
 import { UnixTime } from "../bytes/unix_time.ts";
 
@@ -366,18 +367,15 @@ export class Session {
       !this.has(FLAG.RESTORED);
   }
 
-  /**
-   * This end's initial sequence number, where `joinable`. The sequence space wraps at 2^32, counters
-   * of bytes do not.
-   */
+  /** This end's initial sequence number, where `joinable`. */
   get localInitialNumber(): number {
-    const syn = this.role === "passive" ? 1 : 0;
-    return this.word(RECORD.snd_una) - this.word(RECORD.bytes_acked) - syn >>> 0;
+    const passive = this.role === "passive" ? 1 : 0;
+    return localInitialNumber(this.word(RECORD.snd_una), this.word(RECORD.bytes_acked), passive);
   }
 
   /** The other end's initial sequence number, where `joinable`. */
   get peerInitialNumber(): number {
-    return this.word(RECORD.rcv_nxt) - this.word(RECORD.bytes_received) - 1 >>> 0;
+    return peerInitialNumber(this.word(RECORD.rcv_nxt), this.word(RECORD.bytes_received));
   }
 
   /** The initial sequence number of an attempt that was never established; 0 if no SYN left. */
