@@ -14,6 +14,38 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): P
   }
 }
 
+/**
+ * A signal that aborts with `late` after `ms` milliseconds, unless disposed of before. Until then it
+ * keeps the program running, which else ends in the middle of what never settles.
+ */
+export class Deadline implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #timer: ReturnType<typeof setTimeout>;
+
+  constructor(ms: number, late: Error) {
+    this.#timer = setTimeout(() => this.#controller.abort(late), ms);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** What `work` gives, `late` after `ms` milliseconds, or the signal's reason as soon as it aborts. */
+export async function within<T>(
+  ms: number,
+  late: Error,
+  work: Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  using deadline = new Deadline(ms, late);
+  return await unlessAborted(unlessAborted(work, deadline.signal), signal);
+}
+
 /** Calls `then` when `signal` aborts, or now if it has, unless disposed of before. */
 export function onAbort(signal: AbortSignal, then: () => void): Disposable {
   if (signal.aborted) then();

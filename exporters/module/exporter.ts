@@ -1,6 +1,7 @@
 /** A SpanExporter of OpenTelemetry JS at work. */
 import { type ExportResult, ExportResultCode } from "../../npm/opentelemetry/core.ts";
-import type { SpanExporter } from "../../npm/opentelemetry/sdk_trace.ts";
+import type { ReadableSpan, SpanExporter } from "../../npm/opentelemetry/sdk_trace.ts";
+import { within } from "../../src/abort.ts";
 import type { SessionBatch } from "../../src/session/batch.ts";
 import type { SpanSource } from "../../src/span/span_sink.ts";
 import type { Exporter, ExporterContext, ExportOutcome } from "../../src/exporter.ts";
@@ -11,6 +12,7 @@ import { toWholeMicroseconds } from "./span.ts";
 
 const EXPORT_TIMEOUT_MS = 30_000;
 const NOT_ASKED = "loaded; its endpoint was not asked"; // some throw on an empty array
+const STOPPED = "stopped before it had answered";
 
 /** @throws {UsageError} if the module does not bring a SpanExporter */
 export async function openModule(
@@ -49,12 +51,9 @@ export class ModuleExporter implements Exporter {
     try {
       const result = await within(
         this.#timeoutMs,
+        new Error(`no answer within ${this.#timeoutMs / 1000} s`),
+        this.#call(spans),
         signal,
-        new Promise<ExportResult | undefined>((resolve, reject) => {
-          // void by its type, but some are async and reject
-          const returned: unknown = this.#exporter.export(spans, resolve);
-          Promise.resolve(returned).catch(reject);
-        }),
       );
       if (result?.code === ExportResultCode.SUCCESS) return { status: "success" };
       return {
@@ -62,8 +61,17 @@ export class ModuleExporter implements Exporter {
         reason: firstLine(result?.error ?? "the exporter gave no reason"),
       };
     } catch (error) {
-      return { status: "failure", reason: firstLine(error) };
+      const stopped = signal.aborted && error === signal.reason;
+      return { status: "failure", reason: stopped ? STOPPED : firstLine(error) };
     }
+  }
+
+  #call(spans: ReadableSpan[]): Promise<ExportResult | undefined> {
+    return new Promise((resolve, reject) => {
+      // void by its type, but some are async and reject
+      const returned: unknown = this.#exporter.export(spans, resolve);
+      Promise.resolve(returned).catch(reject);
+    });
   }
 
   async shutdown(): Promise<void> {
@@ -83,17 +91,4 @@ export class ModuleExporter implements Exporter {
       await this.#exporter.shutdown();
     }
   }
-}
-
-/** What `work` gives, or an error after `ms` milliseconds or when `signal` aborts. */
-function within<T>(ms: number, signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(new Error("stopped before it had answered"));
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1000} s`)), ms);
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort);
-  return Promise.race([work, promise]).finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  });
 }

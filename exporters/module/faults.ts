@@ -1,7 +1,6 @@
 /** Errors that an exporter of others throws where nobody can catch them: in a timer, on a socket. */
 import { messageOf } from "../../src/messages/errors.ts";
-
-const NOTICE_MS = 60_000;
+import { Limiter, NOTICE_INTERVAL_MS } from "../../src/messages/limiter.ts";
 
 /** The program's own folders and file, whose uncaught errors are bugs that must end it. */
 const OWN = ["ffi/", "src/", "exporters/", "mod.ts"].map((name) =>
@@ -14,13 +13,12 @@ const OWN = ["ffi/", "src/", "exporters/", "mod.ts"].map((name) =>
  */
 export function surviveFaults(warn: (message: string) => void): Disposable {
   let count = 0;
-  let told = -Infinity;
+  const notice = new Limiter(NOTICE_INTERVAL_MS);
   const survive = (event: Event, error: unknown) => {
     if (event.defaultPrevented || isOwn(error)) return;
     event.preventDefault();
     count++;
-    if (performance.now() - told < NOTICE_MS) return;
-    told = performance.now();
+    if (!notice.allows()) return;
     warn(`uncaught error in the background, ${count} so far: ${messageOf(error)}`);
   };
   const onError = (event: ErrorEvent) => survive(event, event.error);

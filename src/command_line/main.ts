@@ -2,7 +2,7 @@
 import type { SessionBatch } from "../session/batch.ts";
 import type { DoctorArguments } from "./parse.ts";
 import type { Config } from "../config/load.ts";
-import { HostError, messageOf, missingPackage, UsageError } from "../messages/errors.ts";
+import { describeFailure, UsageError } from "../messages/errors.ts";
 import type { ExporterType } from "../exporter.ts";
 import { logFormat, NO_FLAGS, type RunFlags } from "../run/flags.ts";
 import { log } from "../messages/log.ts";
@@ -33,10 +33,7 @@ export async function main(
       );
       return 2;
     }
-    const message = error instanceof HostError
-      ? error.message
-      : missingPackage(error) ?? `unexpected failure: ${describe(error)}`;
-    log.error(message.split("\n"));
+    log.error(describeFailure(error).split("\n"));
     return 1;
   }
 }
@@ -180,9 +177,4 @@ function print(text: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
-}
-
-function describe(error: unknown): string {
-  const message = messageOf(error);
-  return error instanceof Error ? `${error.name}: ${message}` : message;
 }

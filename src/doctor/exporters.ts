@@ -37,7 +37,7 @@ async function tryExporter(
     warn: (message) => warn(`${id}: ${message}`),
     stop: () => {},
   };
-  const end = deadline(LIMIT_MS);
+  using end = deadline(LIMIT_MS);
   const attempt = async (): Promise<HostCheck> => {
     if (type.probe !== undefined) {
       await type.probe(settings, own);
@@ -46,13 +46,13 @@ async function tryExporter(
     const exporter = await type.open(settings, own);
     try {
       const nothing = new SessionBatch(new Uint8Array());
-      return { name, ...resultOf(id, await exporter.export(nothing, end)) };
+      return { name, ...resultOf(id, await exporter.export(nothing, end.signal)) };
     } finally {
       await exporter.shutdown();
     }
   };
   try {
-    return await unlessAborted(attempt(), end);
+    return await unlessAborted(attempt(), end.signal);
   } catch (error) {
     return failureOf(name, error);
   }

@@ -1,5 +1,6 @@
 /** What was tried, and failed. */
-import { HostError, messageOf, missingPackage, UsageError } from "../messages/errors.ts";
+import { Deadline } from "../abort.ts";
+import { describeFailure, HostError, UsageError } from "../messages/errors.ts";
 import type { HostCheck } from "../host/check.ts";
 import { splitAdvice } from "../host/host_error.ts";
 
@@ -13,14 +14,11 @@ export function failureOf(name: string, error: unknown): HostCheck {
   }
   const found = error instanceof Deno.errors.NotCapable
     ? `Deno's permissions forbid it: ${error.message}; see docs/security.md`
-    : missingPackage(error) ?? `unexpected failure: ${messageOf(error)}`;
+    : describeFailure(error);
   return { name, result: "no", found };
 }
 
 /** Aborts after `ms` milliseconds, with a {@linkcode HostError} that says so. */
-export function deadline(ms: number): AbortSignal {
-  const controller = new AbortController();
-  // holds the program, which else ends in the middle of what never settles
-  setTimeout(() => controller.abort(new HostError(`no answer within ${ms / 1000} s`)), ms);
-  return controller.signal;
+export function deadline(ms: number): Deadline {
+  return new Deadline(ms, new HostError(`no answer within ${ms / 1000} s`));
 }

@@ -17,7 +17,8 @@ export async function tryTelemetry(
     await using _opened = await new Metrics(context).open(settings);
   };
   try {
-    await unlessAborted(attempt(), deadline(LIMIT_MS));
+    using end = deadline(LIMIT_MS);
+    await unlessAborted(attempt(), end.signal);
     return [{ name, result: "ok", found: notAsked(settings.telemetry) }];
   } catch (error) {
     return [failureOf(name, error)];

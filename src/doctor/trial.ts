@@ -82,10 +82,10 @@ async function trySession(): Promise<{ item: HostCheck; session: SessionBatch | 
       "run doctor with -A to see one",
     );
   }
-  const patience = deadline(PATIENCE_MS);
+  using patience = deadline(PATIENCE_MS);
   try {
     using own = new OwnSession();
-    const session = await see(own, patience);
+    const session = await see(own, patience.signal);
     if (session === undefined) {
       return told("no", `made, and not seen in ${PATIENCE_MS / 1000} s`, REPORT);
     }
@@ -94,7 +94,7 @@ async function trySession(): Promise<{ item: HostCheck; session: SessionBatch | 
     const found = "seen; process, bytes and times are right";
     return { item: { name: SESSION, result: "ok", found }, session };
   } catch (error) {
-    if (error instanceof HostError && error !== patience.reason) {
+    if (error instanceof HostError && error !== patience.signal.reason) {
       return { item: { advice: REPORT, ...failureOf(SESSION, error) }, session: undefined };
     }
     return told("without", `cannot make one on loopback: ${messageOf(error)}`, LOOPBACK);

@@ -25,6 +25,13 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
+/** What ended a part of the program, for its user: a failure that no code expected is named as one. */
+export function describeFailure(thrown: unknown): string {
+  if (thrown instanceof UsageError || thrown instanceof HostError) return thrown.message;
+  const kind = thrown instanceof Error && thrown.message !== "" ? `${thrown.name}: ` : "";
+  return missingPackage(thrown) ?? `unexpected failure: ${kind}${messageOf(thrown)}`;
+}
+
 /** Why Deno could not get a package of npm; undefined if that is not what was thrown. */
 export function npmFailure(
   thrown: unknown,

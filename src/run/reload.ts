@@ -1,7 +1,7 @@
 /** The config, read again while a run goes on. */
-import { unlessAborted } from "../abort.ts";
+import { unlessAborted, within } from "../abort.ts";
 import type { Capture } from "../capture/capture.ts";
-import { HostError, messageOf, missingPackage, UsageError } from "../messages/errors.ts";
+import { describeFailure, HostError, UsageError } from "../messages/errors.ts";
 import { log } from "../messages/log.ts";
 import type { RunSettings } from "./settings.ts";
 import {
@@ -99,7 +99,7 @@ export class Reloader {
       for (const key of fixed) log.warn(`reload: changes of ${key} take effect at the next start`);
     } catch (error) {
       if (stop.aborted) return;
-      log.warn(`reload: kept the running config: ${describe(error)}`.split("\n"));
+      log.warn(`reload: kept the running config: ${describeFailure(error)}`.split("\n"));
     }
   }
 
@@ -170,18 +170,8 @@ export class Reloader {
   }
 
   /** @throws {UsageError} that `failure` happened, if `work` takes too long */
-  async #inTime<Result>(failure: string, work: Promise<Result>): Promise<Result> {
-    const late = AbortSignal.timeout(TIMEOUT_MS);
-    try {
-      return await unlessAborted(work, AbortSignal.any([this.#context.stop, late]));
-    } catch (error) {
-      if (!late.aborted || error !== late.reason) throw error;
-      throw new UsageError(`${failure} within ${TIMEOUT_MS / 1000} s`);
-    }
+  #inTime<Result>(failure: string, work: Promise<Result>): Promise<Result> {
+    const late = new UsageError(`${failure} within ${TIMEOUT_MS / 1000} s`);
+    return within(TIMEOUT_MS, late, work, this.#context.stop);
   }
-}
-
-function describe(error: unknown): string {
-  if (error instanceof UsageError || error instanceof HostError) return error.message;
-  return missingPackage(error) ?? `unexpected failure: ${messageOf(error)}`;
 }
