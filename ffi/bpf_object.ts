@@ -3,6 +3,7 @@ import { Btf } from "./btf.ts";
 import { libbpf, LibbpfError, libbpfFailure, LibbpfMessages, RefusedProgram } from "./libbpf.ts";
 import { errorText, lastErrno, SystemError, toCString } from "./libc.ts";
 import { removeEntry } from "./map.ts";
+import { withoutSignals } from "./signals.ts";
 import { Walk } from "./walk.ts";
 
 // offset in struct bpf_prog_info, include/uapi/linux/bpf.h
@@ -61,7 +62,9 @@ export class BpfObject implements Disposable {
    */
   load(): void {
     using messages = new LibbpfMessages();
-    const code = libbpf().bpf_object__load(this.#open());
+    const object = this.#open();
+    // the verifier gives up with EAGAIN when a signal comes, and libbpf after five times
+    const code = withoutSignals(() => libbpf().bpf_object__load(object));
     if (code >= 0) return;
     const error = libbpfFailure("cannot load the BPF program", -code, messages);
     const program = messages.refusedProgram();

@@ -58,10 +58,10 @@ const symbols = {
   mmap: { parameters: ["pointer", "u64", "i32", "i32", "i32", "i64"], result: "pointer" },
   /** `int munmap(void *addr, size_t length)` */
   munmap: { parameters: ["pointer", "u64"], result: "i32" },
-  /** `int mprotect(void *addr, size_t len, int prot)` */
-  mprotect: { parameters: ["pointer", "u64", "i32"], result: "i32" },
-  /** `int sigaction(int signum, const struct sigaction *act, struct sigaction *oldact)` */
-  sigaction: { parameters: ["i32", "buffer", "pointer"], result: "i32" },
+  /** `sighandler_t signal(int signum, sighandler_t handler)` */
+  signal: { parameters: ["i32", "pointer"], result: "pointer" },
+  /** `int sigprocmask(int how, const sigset_t *set, sigset_t *oldset)` */
+  sigprocmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   /** `int uname(struct utsname *buf)` */
   uname: { parameters: ["buffer"], result: "i32" },
   /** `int capget(cap_user_header_t hdrp, cap_user_data_t datap)` */

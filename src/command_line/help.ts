@@ -20,7 +20,7 @@ Signals:
   SIGINT, SIGTERM           deliver what waits, then stop; once again: stop at
                             once
   SIGHUP                    read the config again
-  SIGUSR1                   tells on stderr how tcpspan is doing: what was
+  SIGUSR2                   tells on stderr how tcpspan is doing: what was
                             captured, lost, queued and delivered
 
 Examples:

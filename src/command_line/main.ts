@@ -6,6 +6,7 @@ import { describeFailure, UsageError } from "../messages/errors.ts";
 import type { ExporterType } from "../exporter.ts";
 import { logFormat, NO_FLAGS, type RunFlags } from "../run/flags.ts";
 import { log } from "../messages/log.ts";
+import { StandingSignals } from "../run/standing_signals.ts";
 import { countSessions } from "../messages/words.ts";
 import { VERSION } from "../version.ts";
 
@@ -77,11 +78,12 @@ async function dispatch(
 }
 
 async function runWith(flags: RunFlags, exporterTypes: ExporterTypes): Promise<ExitStatus> {
+  const signals = new StandingSignals(); // before all that takes its time
   const { run } = await import("../run/run.ts");
   const { configFile, readSettings } = await settingsOf(flags, exporterTypes);
   const settings = await readSettings();
   for (const warning of settings.warnings) log.warn(warning);
-  await run(settings, { configFile, readSettings, duration: flags.duration, env });
+  await run(settings, { configFile, readSettings, duration: flags.duration, env, signals });
   return 0;
 }
 

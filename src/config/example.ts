@@ -54,7 +54,7 @@ shutdown_timeout: 5s
 # Once tracing has begun, give up for good to load kernel programs, to start programs, and
 # more that only an intruder has a use for. A change of capture then needs a restart.
 drop_privileges: false
-# How tcpspan tells of its own health, beside SIGUSR1: each of these is off where it is left out.
+# How tcpspan tells of its own health, beside SIGUSR2: each of these is off where it is left out.
 telemetry:
   # otlp:                       # metrics to the receiver of an otlp exporter
   #   exporter: otlp/jaeger     # the only one unless named

@@ -13,7 +13,6 @@ import { pump } from "./pipeline.ts";
 import type { RunSettings } from "./settings.ts";
 import { type Health, HealthMonitor } from "../telemetry/health.ts";
 import { describeLosses } from "../telemetry/losses.ts";
-import { onReportRequest } from "../telemetry/on_request.ts";
 import { report } from "../telemetry/report.ts";
 import { Exporters } from "./exporters.ts";
 import { Metrics } from "./metrics.ts";
@@ -21,7 +20,7 @@ import { warnOfOmissions } from "./omissions.ts";
 import { outputOf } from "./output.ts";
 import { Reloader } from "./reload.ts";
 import { EndSignals, onSignal } from "./signals.ts";
-import { Terminal } from "./terminal.ts";
+import type { StandingSignals } from "./standing_signals.ts";
 
 /** What a run is told beside its settings. */
 export interface RunContext {
@@ -32,17 +31,18 @@ export interface RunContext {
   /** Milliseconds until a clean stop; undefined to run on. */
   readonly duration: number | undefined;
   readonly env: Environment;
+  readonly signals: StandingSignals;
 }
 
 /**
  * Captures until SIGINT, SIGTERM, the end of the duration, or the reader of stdout or the terminal
- * has gone. SIGHUP reloads the config.
+ * has gone. SIGHUP reloads the config, SIGUSR2 reports how the run is doing.
  * @param settings those that the run begins with
  * @throws {UsageError} if an exporter cannot be opened, {@linkcode HostError} if capture cannot work
  */
 export async function run(settings: RunSettings, context: RunContext): Promise<void> {
-  const { configFile, readSettings, duration, env } = context;
-  const terminal = new Terminal(); // before Deno, at its first listener, takes over SIGHUP, too
+  const { configFile, readSettings, duration, env, signals } = context;
+  const { terminal } = signals;
   using end = new EndSignals();
   const stop = () => end.requestStop();
   const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
@@ -61,11 +61,6 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     if (hungUp) stop();
     else reloader.request();
   });
-  let readHealth: (() => Health) | undefined;
-  await using _report = onReportRequest(() => {
-    if (readHealth === undefined) log.info("health: not tracing yet");
-    else report(readHealth());
-  });
   requireHost();
   try {
     // before anything is attached, so that a wrong path is told first; a module may load for ever
@@ -78,7 +73,8 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
       outputOf(settings),
     );
     using health = new HealthMonitor(sessions, exporters);
-    readHealth = () => health.read();
+    const readHealth = () => health.read();
+    using _reports = signals.answer(() => report(readHealth()));
     metrics.start(readHealth);
     using _hurry = onAbort(end.leave, () => sessions.hurry());
     using _timer = after(duration, stop);

@@ -42,7 +42,7 @@ export interface RunSettings {
   readonly exporters: readonly ConfiguredExporter[];
   /** Milliseconds that exporters have at the end for what waits. */
   readonly shutdownTimeout: number;
-  /** Undefined where nothing is told of the run's health, unless asked for by SIGUSR1. */
+  /** Undefined where nothing is told of the run's health, unless asked for by SIGUSR2. */
   readonly telemetry: TelemetrySettings | undefined;
   /** What the user should be told before the start. */
   readonly warnings: readonly string[];

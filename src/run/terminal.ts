@@ -5,11 +5,10 @@ const SIGHUP_BIT = 1n << 0n;
 
 /** The controlling terminal of this process, as it was when this was made. */
 export class Terminal {
-  /**
-   * Whether a run is to end with its terminal. nohup(1) starts programs with SIGHUP ignored so that
-   * they go on.
-   */
-  readonly endsRun = hasTerminal() && !ignoresHangup();
+  /** Whether this process was started with SIGHUP ignored: by nohup(1), so that it goes on. */
+  readonly ignoresHangup = isHangupIgnored();
+  /** Whether a run is to end with its terminal. */
+  readonly endsRun = hasTerminal() && !this.ignoresHangup;
 
   /** Whether it has gone. sudo(8) gives programs a terminal of its own, which stays. */
   get hasGone(): boolean {
@@ -24,7 +23,7 @@ function hasTerminal(): boolean {
 }
 
 /** proc_pid_status(5): a mask of the signals that are ignored. */
-function ignoresHangup(): boolean {
+function isHangupIgnored(): boolean {
   const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readProc("self/status") ?? "") ?? [];
   return (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n;
 }

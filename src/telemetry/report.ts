@@ -1,4 +1,4 @@
-/** The report that SIGUSR1 asks for. */
+/** The report that SIGUSR2 asks for. */
 import { log } from "../messages/log.ts";
 import type { ExporterHealth, Health } from "./health.ts";
 

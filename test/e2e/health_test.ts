@@ -1,11 +1,19 @@
 /** tcpspan's own health, as its users ask for it: the numbers are those of what really happened. */
 import assert from "node:assert/strict";
+import { constants } from "node:os";
 import { startCollector } from "../backends/collector.ts";
 import type { MetricPoint } from "../backends/otlp_metrics.ts";
 import { OtlpReceiver } from "../otlp_receiver.ts";
 import { curl, freePort, type Nginx, startNginx } from "./nginx.ts";
-import { until } from "./process.ts";
-import { runTcpspan, startTcpspan, type Tcpspan, TRACING } from "./tcpspan.ts";
+import { Process, until } from "./process.ts";
+import {
+  environment,
+  REPOSITORY,
+  runTcpspan,
+  startTcpspan,
+  type Tcpspan,
+  TRACING,
+} from "./tcpspan.ts";
 
 const SESSIONS = 7;
 
@@ -45,13 +53,13 @@ async function linesFrom(tool: Tcpspan, first: string, count: number): Promise<s
   });
 }
 
-Deno.test("SIGUSR1 has the health told on stderr, on an idle host too, and tcpspan goes on", async () => {
+Deno.test("SIGUSR2 has the health told on stderr, on an idle host too, and tcpspan goes on", async () => {
   await using nginx = await startNginx();
   await using tool = await startTcpspan(["-D", `${nginx.port}`]);
   await makeSessions(nginx);
   await tool.stdout.waitForLines(1 + SESSIONS, () => true);
   await new Promise((resolve) => setTimeout(resolve, 1500)); // nothing happens any more
-  Deno.kill(tool.pid, "SIGUSR1");
+  Deno.kill(tool.pid, "SIGUSR2");
   const lines = await linesFrom(tool, "tcpspan: health", 10);
   const shown = lines.slice(1).map((line) => line.replace(/\d+(\.\d+)? (ms|MiB|s)\b/g, "# $2"));
   assert.deepEqual(shown, [
@@ -68,24 +76,46 @@ Deno.test("SIGUSR1 has the health told on stderr, on an idle host too, and tcpsp
   ]);
   await makeSessions(nginx, 1);
   await tool.stdout.waitForLines(2 + SESSIONS, () => true);
-  assert.deepEqual(listeningPorts(tool.pid), [], "Deno's debugger would be open to all users");
   const { status, stderr } = await tool.stop("SIGINT");
   assert.deepEqual([status, stderr], [0, `${[TRACING, ...lines].join("\n")}\n`]);
 });
 
-Deno.test("SIGUSR1 at any moment, and a hundred at once, end nothing", async () => {
-  await using tool = await startTcpspan(["-D", `${freePort()}`, "--duration", "2"], {
-    permissions: ["-P=table"], // enough for it
+/** Whether a process ignores SIGUSR1: a run does, from when it listens to SIGUSR2. */
+function ignoresUsr1(pid: number): boolean {
+  const [, mask = ""] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(
+    Deno.readTextFileSync(`/proc/${pid}/status`),
+  ) ?? [];
+  return (BigInt(`0x${mask}`) & 1n << BigInt(constants.signals.SIGUSR1 - 1)) !== 0n;
+}
+
+Deno.test("SIGUSR1 opens no debugger and SIGUSR2 ends nothing, from a run's beginning to its end", async () => {
+  const flags = ["-P=table", "--frozen", "mod.ts", "-D", `${freePort()}`, "--duration", "2"];
+  await using tool = new Process([Deno.execPath(), "run", ...flags], {
+    env: environment(),
+    cwd: REPOSITORY,
   });
-  for (let i = 0; i < 100; i++) Deno.kill(tool.pid, "SIGUSR1");
-  const signals = setInterval(() => Deno.kill(tool.pid, "SIGUSR1"), 20);
+  await until("the beginning", () => ignoresUsr1(tool.pid));
+  for (let i = 0; i < 100; i++) Deno.kill(tool.pid, "SIGUSR2"); // at once
+  const ports = new Set<number>();
+  const signals = setInterval(() => {
+    try {
+      Deno.kill(tool.pid, "SIGUSR1");
+      Deno.kill(tool.pid, "SIGUSR2");
+      for (const port of listeningPorts(tool.pid)) ports.add(port);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error; // it has ended
+    }
+  }, 10);
   try {
-    await tool.stderr.waitForLines(20, (line) => line === "tcpspan: health");
-    assert.deepEqual(listeningPorts(tool.pid), []);
+    const { status, stderr } = await tool.end();
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /^tcpspan: tracing$/m);
+    assert.match(stderr, /^tcpspan: health$/m);
+    assert.doesNotMatch(stderr, /debugger|inspector/i);
+    assert.deepEqual([...ports], []);
   } finally {
     clearInterval(signals);
   }
-  assert.equal((await tool.end()).status, 0);
 });
 
 Deno.test("with --log-format json all of stderr is JSON objects, the health one of them", async () => {
@@ -102,7 +132,7 @@ exporters:
   await tool.stdout.waitForLines(SESSIONS, () => true);
   await tool.stderr.waitForLines(1, (line) => line.includes("connection refused"));
   await until("all to be given up", async () => {
-    Deno.kill(tool.pid, "SIGUSR1");
+    Deno.kill(tool.pid, "SIGUSR2");
     await new Promise((resolve) => setTimeout(resolve, 100));
     return tool.stderr.lines.some(({ text }) => text.includes(`"failed":${SESSIONS},`));
   });

@@ -1,18 +1,20 @@
 /** libbpf and libc through FFI: what is opened is closed, and what fails says why. */
 import { strict as assert } from "node:assert";
+import { fileURLToPath } from "node:url";
 import { BpfObject } from "../../ffi/bpf_object.ts";
 import { Btf } from "../../ffi/btf.ts";
 import { bootTimeNs, ClockStepEvent, wallOffsetNs } from "../../ffi/clock.ts";
 import { LibbpfError } from "../../ffi/libbpf.ts";
 import { Poller } from "../../ffi/poller.ts";
 import { Ring } from "../../ffi/ring.ts";
-import { SignalEvent } from "../../ffi/signal_event.ts";
 import { RECORD } from "../../src/session/record_layout.ts";
+import { Process, until } from "../e2e/process.ts";
 import { descriptors, mappings } from "./descriptors.ts";
 import { section } from "./elf.ts";
 
 const ELF = await Deno.readFile(new URL("../../bpf/tcpspan.bpf.o", import.meta.url));
 const RING_SIZE = 64 * 1024;
+const SIGUSR1 = fileURLToPath(new URL("../programs/sigusr1.ts", import.meta.url));
 
 Deno.test("BpfObject and Ring close everything that they opened", () => {
   load()[Symbol.dispose](); // opens what stays open: libraries, what libbpf keeps
@@ -27,51 +29,20 @@ Deno.test("BpfObject and Ring close everything that they opened", () => {
   assert.deepEqual({ descriptors: descriptors(), mappings: mappings("bpf-map") }, before);
 });
 
-Deno.test("SignalEvent makes a signal readable, and takes it away from Deno's own listeners", async () => {
-  let heard = 0;
-  const listener = () => void heard++;
-  Deno.addSignalListener("SIGUSR2", listener);
-  using event = new SignalEvent("SIGUSR2");
-  await using poller = new Poller([{ fd: event.fd, until: "readable" }]);
-  for (let i = 0; i < 3; i++) {
-    poller.wake();
-    await poller.wait();
-    assert.equal(poller.ready(0), false);
-    Deno.kill(Deno.pid, "SIGUSR2");
-    await poller.wait();
-    assert.equal(poller.ready(0), true);
-    event.clear();
-  }
-  Deno.removeSignalListener("SIGUSR2", listener);
-  assert.equal(heard, 0);
-});
-
-Deno.test("SignalEvent can be disposed of while another thread is in its handler, and opens nothing anew", () => {
-  new SignalEvent("SIGUSR2")[Symbol.dispose](); // opens what stays open, and Deno's own handler
-  const before = { descriptors: descriptors(), executable: executableMappings() };
-  // The kernel gives a process's signal to its main thread; this is another one
-  for (let i = 0; i < 2000; i++) {
-    using _event = new SignalEvent("SIGUSR2");
-    Deno.kill(Deno.pid, "SIGUSR2");
-    Deno.kill(Deno.pid, "SIGUSR2");
-  }
-  assert.deepEqual({ descriptors: descriptors(), executable: executableMappings() }, before);
-});
-
-Deno.test("a signal does nothing once its SignalEvent was disposed of, nor to the next one", async () => {
-  {
-    using unread = new SignalEvent("SIGUSR2");
-    await using poller = new Poller([{ fd: unread.fd, until: "readable" }]);
-    Deno.kill(Deno.pid, "SIGUSR2");
-    await poller.wait();
-  }
-  Deno.kill(Deno.pid, "SIGUSR2");
-  await new Promise((resolve) => setTimeout(resolve, 10));
-  using event = new SignalEvent("SIGUSR2");
-  await using poller = new Poller([{ fd: event.fd, until: "readable" }]);
-  poller.wake();
-  await poller.wait();
-  assert.equal(poller.ready(0), false);
+Deno.test("ignoreSignal() keeps Deno's debugger shut at SIGUSR1, which a listener alone does not", async () => {
+  const start = async (what: "ignore" | "listen") => {
+    const process = new Process([Deno.execPath(), "run", "-A", SIGUSR1, what]);
+    await process.stdout.waitForLines(1, (line) => line === "ready");
+    return process;
+  };
+  await using ignoring = await start("ignore");
+  await using listening = await start("listen");
+  // half a second after its start Deno listens, too, to the older one earlier
+  await until("the debugger", () => {
+    for (const { pid } of [ignoring, listening]) Deno.kill(pid, "SIGUSR1");
+    return /debugger|inspector/i.test(listening.stderr.text);
+  });
+  assert.equal(ignoring.stderr.text, "");
 });
 
 Deno.test("BpfObject closes everything when the load fails", () => {
@@ -232,10 +203,4 @@ function rejected(): Uint8Array<ArrayBuffer> {
   const loadFromR9 = [0x79, 0x90, 0, 0, 0, 0, 0, 0]; // r0 = *(u64 *)(r9 + 0)
   section(elf, "tp_btf/tcp_destroy_sock").set(loadFromR9);
   return elf;
-}
-
-/** Private mappings with code of no file. */
-function executableMappings(): number {
-  const maps = Deno.readTextFileSync("/proc/self/maps");
-  return maps.split("\n").filter((line) => /^\S+ r-xp 00000000 00:00 0 *$/.test(line)).length;
 }
