@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "../../vendor/zod.js";
 
 const EXPECTED = "the path of a file";
 
