@@ -1,4 +1,4 @@
-/** docs/truth.md: what both tracers said, case by case and end by end. */
+/** docs/truth.md, and the full log behind it: what both tracers said, case by case, end by end. */
 import type { Case } from "./case.ts";
 import type { Fault } from "./check.ts";
 import type { CaseResult } from "./run.ts";
@@ -27,11 +27,25 @@ const SECTIONS = {
   places: "Where it was",
 } as const;
 
+/** Which rows a report has: all, or those in which a tracer is not right. */
+export type Rows = "all" | "differing";
+
+/** One end of a session, and what both tracers said of it. */
+interface Row {
+  readonly case: string;
+  readonly end: string;
+  readonly tcplife: string;
+  readonly tcpspan: string;
+}
+
+const RIGHT = "right";
+
 /** The text of the document. */
 export function report(
   cases: readonly Case[],
   results: readonly CaseResult[],
   { kernel, tcplife }: ReportFacts,
+  rows: Rows,
 ): string {
   return [
     "# The truth",
@@ -39,14 +53,19 @@ export function report(
     `Written by \`sudo deno task truth\`, on Linux ${kernel} with tcplife of libbpf-tools ${tcplife}.`,
     "",
     "Each case makes sessions whose every detail the test knows: who opened and closed them, when,",
-    "what was sent, and how they ended. Both tracers watched the same sessions. A line is one end of",
-    "a session, or an attempt. Of tcpspan every member and attribute of the span is compared, of",
+    "what was sent, and how they ended. Both tracers watch the same sessions. A row is one end of a",
+    "session, or an attempt. Of tcpspan every member and attribute of the span is compared, of",
     "tcplife the columns that it has: its MS may be off by 1, its KB not by a hundredth.",
     "",
     ...summary(results),
+    ...(rows === "all" ? [] : [
+      "Below are the rows in which a tracer is not right. `sudo deno task truth --full FILE` writes",
+      "all rows to a file of its own.",
+      "",
+    ]),
     ...Object.entries(SECTIONS).flatMap(([section, title]) => {
       const played = results.filter(({ played }) => played.section === section);
-      return played.length === 0 ? [] : [`## ${title}`, "", ...table(played), ""];
+      return played.length === 0 ? [] : [`## ${title}`, "", ...table(played, rows), ""];
     }),
     ...impossible(cases),
   ].join("\n");
@@ -78,25 +97,45 @@ function tally(verdicts: readonly (Verdict | undefined)[]): Tally {
   return sum;
 }
 
-function table(results: readonly CaseResult[]): string[] {
+function table(results: readonly CaseResult[], rows: Rows): string[] {
+  const all = results.map(rowsOf);
+  const shown = rows === "all" ? all : all.map((ofCase) => ofCase.filter(differs));
+  const lines = shown.flatMap((ofCase) =>
+    ofCase.map((one, i) => row(i === 0 ? one.case : "", one.end, one.tcplife, one.tcpspan))
+  );
+  const count = all.flat().length;
+  const right = `${count - all.flat().filter(differs).length} of ${count} rows are right in both.`;
   return [
-    "| case | end | tcplife | tcpspan |",
-    "| --- | --- | --- | --- |",
-    ...results.flatMap(rows),
+    ...(rows === "all" ? [] : [right, ""]),
+    ...(lines.length === 0
+      ? []
+      : ["| case | end | tcplife | tcpspan |", "| --- | --- | --- | --- |", ...lines]),
   ];
 }
 
-function rows({ played: { name, known }, broken, tcplife, tcpspan }: CaseResult): string[] {
-  if (broken !== undefined) return [row(name, "", "", `not played: ${broken}`)];
-  const lines = tcpspan.ends.map((end, i) =>
-    row(i === 0 ? name : "", end.expected.what, verdict(tcplife?.ends[i]), verdict(end, known?.why))
+function differs({ tcplife, tcpspan }: Row): boolean {
+  return tcplife !== RIGHT || tcpspan !== RIGHT;
+}
+
+function rowsOf({ played: { name, known }, broken, tcplife, tcpspan }: CaseResult): Row[] {
+  const of = (end: string, tcplife: string, tcpspan: string) => ({
+    case: name,
+    end,
+    tcplife,
+    tcpspan,
+  });
+  if (broken !== undefined) return [of("", "", `not played: ${broken}`)];
+  const rows = tcpspan.ends.map((end, i) =>
+    of(end.expected.what, verdict(tcplife?.ends[i]), verdict(end, known?.why))
   );
-  const extra = [tcplife, tcpspan].map((of) =>
-    of?.extra.map(({ found }) => found).join("; ") ?? ""
-  );
-  const none = extra.every((text) => text === "");
-  if (lines.length === 0 && none) return [row(name, "none", "right", "right")];
-  return none ? lines : [...lines, row(lines.length === 0 ? name : "", "too many", ...extra)];
+  const [ofTcplife, ofTcpspan] = [describeExtra(tcplife), describeExtra(tcpspan)];
+  const none = ofTcplife === "" && ofTcpspan === "";
+  if (rows.length === 0 && none) return [of("none", RIGHT, RIGHT)];
+  return none ? rows : [...rows, of("too many", ofTcplife, ofTcpspan)];
+}
+
+function describeExtra(verdict: Verdict | undefined): string {
+  return verdict?.extra.map(({ found }) => found).join("; ") ?? "";
 }
 
 function row(...cells: readonly string[]): string {
@@ -108,7 +147,7 @@ function row(...cells: readonly string[]): string {
 function verdict(end: EndVerdict | undefined, why?: string): string {
   if (end === undefined) return "";
   if (end.missing) return "**missing**";
-  if (end.faults.length === 0) return "right";
+  if (end.faults.length === 0) return RIGHT;
   return end.faults.map(tell).join("; ") + (why === undefined ? "" : `: ${why}`);
 }
 
