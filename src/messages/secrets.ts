@@ -9,7 +9,6 @@ const SHORT_NUMBER = /^\d{1,7}$/;
 const MASK = "***";
 
 const secrets = new Set<string>();
-let ordered: readonly string[] | undefined; // the longest first: a whole before its parts
 
 /** From now on {@linkcode withoutSecrets} hides `secret`, as it is and as URLs and JSON write it. */
 export function keepSecret(secret: string): void {
@@ -18,7 +17,6 @@ export function keepSecret(secret: string): void {
   const forms = [bare, JSON.stringify(bare).slice(1, -1)];
   if (bare.isWellFormed()) forms.push(encodeURIComponent(bare));
   for (const form of forms) secrets.add(form);
-  ordered = undefined;
 }
 
 /**
@@ -47,17 +45,34 @@ export function keepSecretsOfUrl(text: string): void {
   if (password === "") keepSecret(decoded(username));
 }
 
-/** `text`, with each secret in it replaced: a short number only where it is a word. */
+/**
+ * `text`, with each secret in it replaced: a short number only where it is a word. Secrets that
+ * overlap, or hold another, are hidden whole.
+ */
 export function withoutSecrets(text: string): string {
-  if (secrets.size === 0) return text;
-  ordered ??= [...secrets].sort((a, b) => b.length - a.length);
-  return ordered.reduce(
-    (shown, secret) =>
-      shown.replaceAll(
-        SHORT_NUMBER.test(secret) ? new RegExp(`\\b${secret}\\b`, "g") : secret,
-        MASK,
-      ),
-    text,
+  const found = [...secrets].flatMap((secret) => placesOf(secret, text))
+    .sort((a, b) => a.start - b.start);
+  let shown = "";
+  let end = 0; // of what is hidden
+  for (const place of found) {
+    if (place.start >= end) shown += text.slice(end, place.start) + MASK;
+    end = Math.max(end, place.end);
+  }
+  return shown + text.slice(end);
+}
+
+/** A part of a text: the index of its first character, and of the one behind it. */
+interface Place {
+  readonly start: number;
+  readonly end: number;
+}
+
+function placesOf(secret: string, text: string): Place[] {
+  const exact = RegExp.escape(secret);
+  const pattern = SHORT_NUMBER.test(secret) ? `\\b(?=${exact}\\b)` : `(?=${exact})`; // may overlap
+  return Array.from(
+    text.matchAll(new RegExp(pattern, "g")),
+    ({ index }) => ({ start: index, end: index + secret.length }),
   );
 }
 

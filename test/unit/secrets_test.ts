@@ -65,6 +65,19 @@ const CASES: readonly [what: string, value: unknown, text: string, shown: string
   ],
   ["what URLs make of it", { headers: { h: "a/b cd" } }, "?q=a%2Fb%20cd", "?q=***"],
   ["what JSON makes of it", { headers: { i: 'q"uoted' } }, '{"a":"q\\"uoted"}', '{"a":"***"}'],
+  [
+    "whole, where a secret holds another one",
+    { headers: { k: "a-swordfish-or-two", l: "swordfish", m: "swordfish-and-more" } },
+    "swordfish, swordfish-and-more, a-swordfish-or-two, my-swordfish-and-more",
+    "***, ***, ***, my-***",
+  ],
+  [
+    "whole, where secrets overlap",
+    { headers: { n: "first:shared", o: "shared:second" } },
+    "[first:shared:second] [first:shared][shared:second]",
+    "[***] [***][***]",
+  ],
+  ["whole, where one overlaps itself", { headers: { p: "lalala" } }, "lalalala lala", "*** lala"],
   ["nothing shorter than 4 characters", { headers: { j: "xyz" } }, "xyz", "xyz"],
 ];
 
