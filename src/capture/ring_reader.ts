@@ -21,6 +21,9 @@ export interface RingReaderOptions {
   readonly onAnnounced: () => void;
 }
 
+/** What is read of a ring. */
+export type RingSource = Pick<Ring, "waiting" | "read">;
+
 /** Reads batches, in memory that is used again. */
 export class RingReader {
   /** Decides what is wanted; another one may take its place. */
@@ -45,7 +48,7 @@ export class RingReader {
    * none, empty if none of them is wanted. The ring keeps them until it is told to release them.
    * @param translation of the ring's records, where they are not of today's layout
    */
-  read(ring: Ring, translation?: RecordTranslation): SessionBatch | undefined {
+  read(ring: RingSource, translation?: RecordTranslation): SessionBatch | undefined {
     if (ring.waiting === 0) return undefined;
     const memory = this.#free.pop() ?? allocate(ring);
     const words = new Int32Array(memory);
@@ -102,14 +105,14 @@ export class RingReader {
 }
 
 /** For what waits now; under load memory for a whole batch, which alone is used again. */
-function allocate(ring: Ring): ArrayBuffer {
+function allocate(ring: RingSource): ArrayBuffer {
   const waiting = Math.ceil(ring.waiting / (RECORD.size + RECORD_HEADER));
   return new ArrayBuffer((waiting < FEW ? waiting : MAX_BATCH) * RECORD.size);
 }
 
 /** Reads records of another layout. @returns number of records in `words` */
 function readTranslated(
-  ring: Ring,
+  ring: RingSource,
   translation: RecordTranslation,
   words: Int32Array<ArrayBuffer>,
 ): number {

@@ -20,7 +20,7 @@ export class Id {
   }
 
   /** Takes the hash that was computed last. W3C Trace Context: an id of zeros is invalid. */
-  take(hash: SipHash): void {
+  take(hash: Pick<SipHash, "words">): void {
     const { words } = this;
     let all = 0;
     for (let i = 0; i < words.length; i++) all |= words[i] = hash.words[i] ?? 0;

@@ -294,6 +294,57 @@ Deno.test("a line that was cut off stays alone in the file that is put aside", a
   assert.equal(await Deno.readTextFile(path), "a line of 20 bytes.\n");
 });
 
+/** What a write that failed half-way leaves: `a` and `b` are written before, `d` after it. */
+const HALF_WRITTEN: readonly {
+  readonly name: string;
+  /** What somebody else does before it fails. */
+  readonly meanwhile: (path: string) => void;
+  readonly left: string;
+}[] = [
+  { name: "nothing of its bytes", meanwhile: () => {}, left: "a\nb\nd\n" },
+  {
+    name: "alone what somebody else has written since",
+    meanwhile: (path) => Deno.writeTextFileSync(path, "other\n", { append: true }),
+    left: "a\nb\nccother\n\nd\n",
+  },
+];
+
+for (const { name, meanwhile, left } of HALF_WRITTEN) {
+  Deno.test(`a write that fails half-way leaves ${name}`, async () => {
+    await using folder = await makeTempFolder();
+    const path = join(folder.path, "spans.jsonl");
+    const file = await RotatingFile.open(path, {
+      append: true,
+      rotation: FOREVER,
+      text: true,
+      warn: (message) => assert.fail(message),
+    });
+    const write = (text: string) => file.write(new TextEncoder().encode(text));
+    await write("a\nb\n");
+    {
+      using _disk = fullDisk(2, () => meanwhile(path));
+      await assert.rejects(write("cccc\n"), /^Error: No space left on device/);
+    }
+    await write("d\n");
+    file.close();
+    assert.equal(await Deno.readTextFile(path), left);
+  });
+}
+
+/** Has files take `room` bytes more, then do `meanwhile`, and then nothing. */
+function fullDisk(room: number, meanwhile: () => void): Disposable {
+  const { prototype } = Deno.FsFile;
+  const { write } = prototype;
+  prototype.write = async function (bytes) {
+    if (room === 0) throw new Error("No space left on device (os error 28)");
+    const written = await write.call(this, bytes.subarray(0, room));
+    room -= written;
+    if (room === 0) meanwhile();
+    return written;
+  };
+  return { [Symbol.dispose]: () => void (prototype.write = write) };
+}
+
 interface Interference {
   readonly name: string;
   /** What somebody does to the file between two exports of one session each. */

@@ -2,6 +2,8 @@ import { strict as assert } from "node:assert";
 import { networkInterfaces } from "node:os";
 import { formatIpv6 } from "../../src/net/address.ts";
 import { HostAddresses, parseFibTrie, parseIfInet6 } from "../../src/span/host_addresses.ts";
+import { SessionBatch } from "../../src/session/batch.ts";
+import { RECORD } from "../../src/session/record_layout.ts";
 import type { Session } from "../../src/session/session.ts";
 import { makeBatch, makeSession } from "../fixtures.ts";
 
@@ -79,6 +81,25 @@ Deno.test("the address of this end of a session is on this host", () => {
     );
     assert.equal(addresses.hasPeer(sessionWith(address)), address !== "198.51.100.202", address);
   }
+});
+
+Deno.test("addresses of this host's ends are forgotten when they are 65,536, which bounds them", () => {
+  const addresses = new HostAddresses();
+  const { bytes } = makeBatch(...new Array<object>(4096).fill({ local_address: "198.18.0.0" }));
+  const view = new DataView(bytes.buffer);
+  let made = 0;
+  const observe = () => {
+    for (let at = RECORD.local_address; at < bytes.length; at += RECORD.size) {
+      view.setUint32(at, 0xc6120000 + ++made); // 198.18.0.0/15, RFC 2544: nobody's
+    }
+    addresses.observe(new SessionBatch(bytes));
+  };
+  while (made < 65_536) observe();
+  assert.ok(addresses.hasPeer(sessionWith("198.18.0.1")), "the first is known still");
+  observe();
+  observe();
+  assert.ok(!addresses.hasPeer(sessionWith("198.18.0.1")), "the first is forgotten");
+  assert.ok(addresses.hasPeer(sessionWith("198.19.32.0")), "the last is known");
 });
 
 /** A session with `address` in the test's own namespace. */

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { IdHasher } from "../../src/ids/ids.ts";
+import { Id, IdHasher } from "../../src/ids/ids.ts";
 import { ROLE } from "../../src/session/record_layout.ts";
 import { makeSession, type RecordFields } from "../fixtures.ts";
 
@@ -88,6 +88,16 @@ Deno.test("identify() gives ids in lower-case hex, of which none is zero", () =>
     assert.match(traceId, /^(?!0{32})[0-9a-f]{32}$/);
     assert.match(spanId, /^(?!0{16})[0-9a-f]{16}$/);
   }));
+});
+
+Deno.test("an id takes the hash as it is; of zeros, which W3C Trace Context calls invalid, it makes 1", () => {
+  for (const size of [2, 4] as const) {
+    const id = new Id(size);
+    id.take({ words: Int32Array.of(0, -1, 0, 0) });
+    assert.equal(id.hex, "00000000ffffffff" + "0".repeat(8 * size - 16));
+    id.take({ words: new Int32Array(4) });
+    assert.equal(id.hex, "01" + "0".repeat(8 * size - 2));
+  }
 });
 
 Deno.test("identify() tells sessions apart", () => {
