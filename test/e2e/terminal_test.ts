@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { PYTHON } from "../python.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 import { Process, until } from "./process.ts";
 import { command, environment, REPOSITORY, TRACING } from "./tcpspan.ts";
@@ -18,7 +19,7 @@ async function startInTerminal(args: readonly string[], before: readonly string[
   const [out, errors] = [join(folder.path, "out"), join(folder.path, "errors")];
   for (const path of [out, errors]) await Deno.writeTextFile(path, "");
   const process = new Process([
-    "python3",
+    ...PYTHON,
     TERMINAL,
     ...["sh", "-c", SCRIPT, "sh"],
     ...[out, errors, ...before, ...command(...args)],

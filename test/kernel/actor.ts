@@ -1,6 +1,7 @@
 /** A process that makes TCP sessions as it is told: the driver of programs/actor.py. */
 import { strict as assert } from "node:assert";
 import { TextLineStream } from "../lines.ts";
+import { PYTHON } from "../python.ts";
 
 const PROGRAM = new URL("../programs/actor.py", import.meta.url).pathname;
 
@@ -141,14 +142,8 @@ export class Actor implements AsyncDisposable {
 
   static async start(options: ActorOptions = {}): Promise<Actor> {
     const { comm = "actor", uid, cgroup, under = [] } = options;
-    const [command = "python3", ...args] = [
-      ...under,
-      "python3",
-      PROGRAM,
-      `--comm=${comm}`,
-      ...(uid === undefined ? [] : [`--uid=${uid}`]),
-      ...[cgroup ?? []].flat().map((folder) => `--cgroup=${folder}`),
-    ];
+    const argument = JSON.stringify({ comm, uid, cgroups: [cgroup ?? []].flat() });
+    const [command = "", ...args] = [...under, ...PYTHON, PROGRAM, argument];
     const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn();
     const actor = new Actor(child.stdin, child.stdout, child);
     actor.process = await actor.#read<ProcessTruth>("start");

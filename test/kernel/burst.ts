@@ -1,6 +1,7 @@
 /** Many sessions at once: the driver of programs/burst.py. */
 import { strict as assert } from "node:assert";
 import { TextLineStream } from "../lines.ts";
+import { PYTHON } from "../python.ts";
 
 const PROGRAM = new URL("../programs/burst.py", import.meta.url).pathname;
 
@@ -37,9 +38,9 @@ export class Burst implements AsyncDisposable {
   static async prepare(size: BurstSize, under: readonly string[] = []): Promise<Burst> {
     const { clients, threads, sessions } = size;
     const numbers = Object.entries({ clients, threads, sessions });
-    const [command = "python3", ...args] = [
+    const [command = "", ...args] = [
       ...under,
-      "python3",
+      ...PYTHON,
       PROGRAM,
       ...numbers.map(([name, value]) => `--${name}=${value}`),
     ];

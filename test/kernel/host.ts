@@ -61,12 +61,12 @@ export class Namespace implements AsyncDisposable {
     const namespace = stack.use(new Namespace(network ?? randomNetwork()));
     const { name, here, there } = namespace;
     await namespace.#add();
-    const where = joinedTo === undefined ? [] : ["-n", joinedTo.name];
     const device = joinedTo === undefined ? name : "eth0";
-    const pair = ["type", "veth", "peer", "name", "eth0", "netns", name];
-    await run("ip", ...where, "link", "add", device, ...pair);
-    await configure(where, device, here);
-    await configure(["-n", name], "eth0", there);
+    await ip(joinedTo, [
+      `link add ${device} type veth peer name eth0 netns ${name}`,
+      ...configuration(device, here),
+    ]);
+    await ip(namespace, configuration("eth0", there));
     stack.move();
     return namespace;
   }
@@ -93,6 +93,11 @@ export class Namespace implements AsyncDisposable {
   /** ip(8) on it. @returns what it wrote to stdout */
   ip(...args: readonly string[]): Promise<string> {
     return run("ip", "-n", this.name, ...args);
+  }
+
+  /** Several of ip(8)'s commands on it. */
+  async configure(...commands: readonly string[]): Promise<void> {
+    await ip(this, commands);
   }
 
   /** Sets a sysctl below `net`, such as `ipv4.tcp_orphan_retries`. */
@@ -143,15 +148,24 @@ function randomNetwork(): number {
   return (crypto.getRandomValues(new Uint16Array(1))[0] ?? 0) & 0x3fff;
 }
 
-async function configure(
-  where: readonly string[],
-  device: string,
-  addresses: Addresses,
-): Promise<void> {
-  await run("ip", ...where, "address", "add", `${addresses.ipv4}/30`, "dev", device);
-  // without duplicate detection, which would take a second
-  await run("ip", ...where, "address", "add", `${addresses.ipv6}/64`, "dev", device, "nodad");
-  await run("ip", ...where, "link", "set", device, "up");
+function configuration(device: string, { ipv4, ipv6 }: Addresses): string[] {
+  return [
+    `address add ${ipv4}/30 dev ${device}`,
+    `address add ${ipv6}/64 dev ${device} nodad`, // duplicate detection would take a second
+    `link set ${device} up`,
+  ];
+}
+
+/** One process for several commands of ip(8). @param where the tests' own namespace by default */
+async function ip(where: Namespace | undefined, commands: readonly string[]): Promise<void> {
+  const args = [...(where === undefined ? [] : ["-n", where.name]), "-batch", "-"];
+  const child = new Deno.Command("ip", { args, stdin: "piped", stdout: "null", stderr: "piped" })
+    .spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(commands.join("\n")));
+  await writer.close();
+  const { success, stderr } = await child.output();
+  assert.ok(success, `ip ${args.join(" ")}: ${commands}: ${new TextDecoder().decode(stderr)}`);
 }
 
 /** Of 15 characters at most, as names of interfaces are. */

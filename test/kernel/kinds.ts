@@ -1,6 +1,7 @@
 /** Sessions of every kind: the driver of programs/kinds.py. */
 import { strict as assert } from "node:assert";
 import { TextLineStream } from "../lines.ts";
+import { PYTHON } from "../python.ts";
 
 const PROGRAM = new URL("../programs/kinds.py", import.meta.url).pathname;
 
@@ -20,7 +21,7 @@ export class Kinds implements AsyncDisposable {
 
   /** @param count of each kind. @param under words in front of the command line */
   static async prepare(count: number, under: readonly string[]): Promise<Kinds> {
-    const [command = "python3", ...args] = [...under, "python3", PROGRAM, `--count=${count}`];
+    const [command = "", ...args] = [...under, ...PYTHON, PROGRAM, `--count=${count}`];
     const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn();
     const kinds = new Kinds(child);
     await kinds.#expect("ready");

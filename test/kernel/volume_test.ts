@@ -2,6 +2,7 @@
 import { strict as assert } from "node:assert";
 import { basename } from "node:path";
 import type { CaptureOptions } from "../../src/capture/capture_options.ts";
+import { PYTHON } from "../python.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 import { Actor } from "./actor.ts";
 import { Burst } from "./burst.ts";
@@ -47,7 +48,7 @@ async function rolesOf(
 Deno.test("excludeExecutables leaves out the ends of executables by their whole names", async () => {
   await using folder = await makeTempFolder();
   const program = `${folder.path}/tcpspan-excluded`;
-  await Deno.copyFile(await Deno.realPath("/usr/bin/python3"), program);
+  await Deno.copyFile(await Deno.realPath(PYTHON[0]), program);
   await Deno.chmod(program, 0o755);
   await using client = await Actor.start();
   await using server = await Actor.start();

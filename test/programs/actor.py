@@ -5,11 +5,12 @@ Reads commands from stdin, a JSON object a line: {"do": "connect", "name": "a", 
 with an object on stdout: who ran it, both clocks before and after it, errno (0 when it worked) and
 what came of it. Numbers that JavaScript would round (nanoseconds, cookies) are strings.
 
-The first line of output, before any command, describes the process.
+The first line of output, before any command, describes the process. Its one argument is a JSON
+object: its `comm`, `cgroups` to join, the `uid` to take, and by name descriptors of `sockets`.
+
+Hundreds of these start in a run of the tests: only what is quick to import stands at the top.
 """
 
-import argparse
-import ctypes
 import errno
 import fcntl
 import json
@@ -22,7 +23,6 @@ import sys
 import termios
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 SO_COOKIE = 57
 IPPROTO_MPTCP = 262
@@ -200,6 +200,8 @@ def finish_connect(command):
 
 def disconnect(command):
     """connect(2) with AF_UNSPEC: back to where the socket can connect again."""
+    import ctypes
+
     unspec = struct.pack("=H14x", socket.AF_UNSPEC)
     libc = ctypes.CDLL(None, use_errno=True)
     with Stamps() as stamps:
@@ -385,9 +387,12 @@ def step_clock(command):
     left with a wrong one, whatever becomes of the test.
     """
 
+    import ctypes
+
     def step(seconds):
         with Stamps() as stamps:
-            check(libc.clock_adjtime(time.CLOCK_REALTIME, timex(seconds)))
+            if libc.clock_adjtime(time.CLOCK_REALTIME, timex(seconds)) < 0:
+                raise OSError(ctypes.get_errno(), "it failed")
         return stamps()
 
     libc = ctypes.CDLL(None, use_errno=True)
@@ -402,11 +407,6 @@ def timex(seconds):
     """struct timex (include/uapi/linux/timex.h) that adds to the clock."""
     adj_setoffset = 0x0100
     return struct.pack("=I68xqq120x", adj_setoffset, seconds, 0)
-
-
-def check(result):
-    if result < 0:
-        raise OSError(ctypes.get_errno(), "it failed")
 
 
 def wait_for_clock(_):
@@ -471,10 +471,10 @@ def execute(command):
     held = {name: os.dup(sock.fileno()) for name, sock in sockets.items()}
     for descriptor in held.values():
         os.set_inheritable(descriptor, True)
-    arguments = [f"--comm={command['comm']}", f"--sockets={json.dumps(held)}"]
+    argument = json.dumps({"comm": command["comm"], "sockets": held})
     home = {"PYTHONHOME": sys.prefix}  # a copy does not find it
     program = command["program"]
-    os.execve(program, [program, os.path.abspath(__file__), *arguments], {**os.environ, **home})
+    os.execve(program, [program, os.path.abspath(__file__), argument], {**os.environ, **home})
 
 
 def set_user(command):
@@ -551,8 +551,21 @@ def act(command):
     action = COMMANDS[command["do"]]
     if command.get("thread") is None:
         return action(command)
-    with ThreadPoolExecutor(1, initializer=name_thread, initargs=[command["thread"]]) as pool:
-        return pool.submit(action, command).result()
+    outcome = {}
+
+    def run():
+        name_thread(command["thread"])
+        try:
+            outcome["result"] = action(command)
+        except OSError as error:
+            outcome["error"] = error
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["result"]
 
 
 def reply(message):
@@ -560,20 +573,15 @@ def reply(message):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--comm", default="actor")
-    parser.add_argument("--uid", type=int)
-    parser.add_argument("--cgroup", action="append", default=[])
-    parser.add_argument("--sockets", default="{}")
-    arguments = parser.parse_args()
-    for cgroup in arguments.cgroup:
+    arguments = json.loads(sys.argv[1])
+    for cgroup in arguments.get("cgroups", []):
         with open(f"{cgroup}/cgroup.procs", "w") as members:
             members.write(str(os.getpid()))
-    name_thread(arguments.comm)
-    for name, descriptor in json.loads(arguments.sockets).items():
+    name_thread(arguments["comm"])
+    for name, descriptor in arguments.get("sockets", {}).items():
         sockets[name] = socket.socket(fileno=descriptor)
-    if arguments.uid is not None:
-        set_user({"uid": arguments.uid})
+    if "uid" in arguments:
+        set_user(arguments)
     reply(describe())
     for line in sys.stdin:
         command = json.loads(line)

@@ -1,5 +1,6 @@
 /** A case's own place: network namespaces, processes in them, and troubles on the wire. */
 import { strict as assert } from "node:assert";
+import { PYTHON } from "../python.ts";
 import { Actor, type ActorOptions, type SocketFamily } from "../kernel/actor.ts";
 import { type Addresses, Namespace, run } from "../kernel/host.ts";
 import type { Endpoint } from "./case.ts";
@@ -92,9 +93,8 @@ export class Stage implements AsyncDisposable {
     const far = resources.use(
       await Namespace.make({ joinedTo: near, network: (RUN + index) % STAGES + 1 }),
     );
-    await Promise.all([near, far].map((side) => side.ip("link", "set", "lo", "up")));
-    await near.ip("address", "add", "fe80::1/64", "dev", "eth0", "nodad");
-    await far.ip("address", "add", "fe80::2/64", "dev", "eth0", "nodad");
+    await near.configure("link set lo up", "address add fe80::1/64 dev eth0 nodad");
+    await far.configure("link set lo up", "address add fe80::2/64 dev eth0 nodad");
     return new Stage(near, far, index, resources.move());
   }
 
@@ -156,13 +156,8 @@ export class Stage implements AsyncDisposable {
   async program(name: string): Promise<string> {
     const folder = await Deno.makeTempDir({ prefix: "tcpspan-truth-" });
     this.#resources.defer(() => Deno.remove(folder, { recursive: true }));
-    const python = await run(
-      "python3",
-      "-c",
-      "import os; print(os.path.realpath('/proc/self/exe'))",
-    );
     const path = `${folder}/${name}`;
-    await Deno.copyFile(python.trim(), path);
+    await Deno.copyFile(await Deno.realPath(PYTHON[0]), path);
     return path;
   }
 
