@@ -3,7 +3,7 @@ import { Actor, type EndTruth } from "../kernel/actor.ts";
 import type { Machine } from "./machine.ts";
 import type { Destination, TwoHosts } from "./two_hosts.ts";
 
-/** The family of the addresses of one test. */
+/** The family of a session's addresses. */
 export type Family = "ipv4" | "ipv6";
 
 /** What both ends of a session know of themselves. */
@@ -21,32 +21,32 @@ export async function startService(machine: Machine, service: string): Promise<A
   return await Actor.start({ comm: service, under });
 }
 
-/** The service `shop` on the client's host, and `stock` on the server's, which listens. */
+/** The service `shop` on the client's host, and `stock` on the server's, which listens for both. */
 export class Services implements AsyncDisposable {
   readonly #resources: AsyncDisposableStack;
 
   private constructor(
     resources: AsyncDisposableStack,
-    readonly family: Family,
     readonly shop: Actor,
     readonly stock: Actor,
-    /** On which `stock` listens. */
+    /** On which `stock` listens, in both families. */
     readonly port: number,
   ) {
     this.#resources = resources;
   }
 
-  static async start(hosts: TwoHosts, family: Family): Promise<Services> {
+  static async start(hosts: TwoHosts): Promise<Services> {
     await using resources = new AsyncDisposableStack();
     const shop = resources.use(await startService(hosts.client, "shop"));
     const stock = resources.use(await startService(hosts.server, "stock"));
-    const port = await stock.listen("l", family, family === "ipv4" ? "0.0.0.0" : "::");
-    return new Services(resources.move(), family, shop, stock, port);
+    const port = await stock.listen("ipv4", "ipv4", "0.0.0.0");
+    await stock.listen("ipv6", "ipv6", "::", { port });
+    return new Services(resources.move(), shop, stock, port);
   }
 
   /** A session with a hundred bytes there and two hundred back, which the client closes. */
-  async talk(to: Destination): Promise<Ends> {
-    const ends = await this.#open(to);
+  async talk(to: Destination, family: Family = "ipv4"): Promise<Ends> {
+    const ends = await this.#open(to, family);
     await this.shop.close("s");
     await this.stock.receiveFin("s");
     await this.stock.close("s");
@@ -55,7 +55,7 @@ export class Services implements AsyncDisposable {
 
   /** A session that one of the two resets. */
   async breakOff(to: Destination, by: "shop" | "stock"): Promise<Ends> {
-    const ends = await this.#open(to);
+    const ends = await this.#open(to, "ipv4");
     const other = by === "shop" ? this.stock : this.shop;
     await this[by].abort("s");
     await other.receiveError("s");
@@ -65,18 +65,18 @@ export class Services implements AsyncDisposable {
 
   /** A port of the server's host that refuses connections. */
   refusingPort(): Promise<number> {
-    return this.stock.reservePort(this.family, this.family === "ipv4" ? "0.0.0.0" : "::");
+    return this.stock.reservePort("ipv4", "0.0.0.0");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync();
   }
 
-  async #open({ addresses, port }: Destination): Promise<Ends> {
-    const { shop, stock, family } = this;
+  async #open({ addresses, port }: Destination, family: Family): Promise<Ends> {
+    const { shop, stock } = this;
     const [client, server] = await Promise.all([
       shop.connect("s", { family, address: addresses[family], port }),
-      stock.accept("l", "s"),
+      stock.accept(family, "s"),
     ]);
     await Promise.all([shop.send("s", 100), stock.receive("s", 100)]);
     await Promise.all([stock.send("s", 200), shop.receive("s", 200)]);

@@ -46,9 +46,12 @@ export class TwoHosts implements AsyncDisposable {
 
   static async start(): Promise<TwoHosts> {
     await using resources = new AsyncDisposableStack();
-    const client = resources.use(await Machine.start("client-host"));
-    const router = resources.use(await Machine.start("router"));
-    const server = resources.use(await Machine.start("server-host"));
+    const start = async (name: string) => resources.use(await Machine.start(name));
+    const [client, router, server] = await Promise.all([
+      start("client-host"),
+      start("router"),
+      start("server-host"),
+    ]);
     await link(client, router);
     await link(server, router);
     await configure(client, router.name, ADDRESSES.client);
