@@ -1,5 +1,6 @@
 /** Bad flags, configs and variables: the whole message, status 2, nothing on stdout. */
 import assert from "node:assert/strict";
+import { together } from "../together.ts";
 import { withReadOnly } from "./places.ts";
 import { runTcpspan, type TcpspanOptions } from "./tcpspan.ts";
 
@@ -243,12 +244,18 @@ const VARIABLES: readonly Case[] = [
   },
 ];
 
+const run = together(
+  [...FLAGS, ...CONFIGS, ...VARIABLES],
+  ({ name: _, says: _says, args = [], ...options }) => runTcpspan(args, options),
+);
+
 for (
   const [kind, cases] of Object.entries({ flags: FLAGS, config: CONFIGS, variables: VARIABLES })
 ) {
-  for (const { name, args = [], says, ...options } of cases) {
+  for (const one of cases) {
+    const { name, says } = one;
     Deno.test(`${kind}: ${name}`, async () => {
-      const { status, stdout, stderr } = await runTcpspan(args, options);
+      const { status, stdout, stderr } = await run(one);
       assert.match(stderr, /^tcpspan: .*\n$/);
       const said = stderr.slice("tcpspan: ".length, -1);
       if (typeof says === "string") assert.equal(said, says);

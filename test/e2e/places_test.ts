@@ -1,5 +1,6 @@
 /** Places that lack something: a clear message, or it does not matter. */
 import assert from "node:assert/strict";
+import { together } from "../together.ts";
 import { curl, startNginx } from "./nginx.ts";
 import {
   asNobody,
@@ -81,9 +82,13 @@ const PLACES: readonly Place[] = [
   },
 ];
 
-for (const { name, inside, missing, message } of PLACES) {
+const runIn = together(PLACES, ({ inside }) => runTcpspan([], { inside }));
+const doctorIn = together(PLACES, ({ inside }) => runTcpspan(["doctor"], { inside }));
+
+for (const place of PLACES) {
+  const { name, missing, message } = place;
   Deno.test(`${name}: says what is missing and what to do, status 1`, async () => {
-    const { status, stdout, stderr } = await runTcpspan([], { inside });
+    const { status, stdout, stderr } = await runIn(place);
     assert.equal(status, 1);
     assert.equal(stdout, "");
     const [, said = stderr] = /^tcpspan: cannot trace here: ([^]*)\n$/.exec(stderr) ?? [];
@@ -91,7 +96,7 @@ for (const { name, inside, missing, message } of PLACES) {
   });
 
   Deno.test(`${name}: doctor tells it among the rest, status 1`, async () => {
-    const { status, stdout, stderr } = await runTcpspan(["doctor"], { inside });
+    const { status, stdout, stderr } = await doctorIn(place);
     assert.equal(status, 1);
     assert.equal(stderr, "");
     const lines = stdout.split("\n");

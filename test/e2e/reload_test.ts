@@ -524,7 +524,7 @@ Deno.test("reloads leave no descriptors behind", async () => {
   ];
   await using tool = await startTcpspan([], { config: configs[0] ?? "" });
   const counts: number[] = [];
-  for (let round = 0; round < 8; round++) {
+  for (let round = 0; round < 4; round++) {
     for (const config of configs) {
       await traffic.make(1);
       await reload(tool, config);

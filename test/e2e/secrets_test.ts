@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { answer, OtlpReceiver, type Reply } from "../otlp_receiver.ts";
 import { RawServer, unusedPort } from "../raw_server.ts";
+import { together } from "../together.ts";
 import { curl, startNginx } from "./nginx.ts";
 import type { Ended } from "./process.ts";
 import { runTcpspan, startTcpspan } from "./tcpspan.ts";
@@ -75,12 +76,16 @@ const WRONG: readonly (readonly [string, string])[] = [
   ],
 ];
 
-for (const [name, config] of WRONG) {
+const runWrong = together(WRONG, ([, config]) =>
+  runTcpspan(["--duration", "1"], {
+    config,
+    env: { S: SECRET, U: SECRET.replaceAll("/", "") },
+  }));
+
+for (const wrong of WRONG) {
+  const [name] = wrong;
   Deno.test(`wrong config, ${name}: told without the secret, status 2`, async () => {
-    const ended = await runTcpspan(["--duration", "1"], {
-      config,
-      env: { S: SECRET, U: SECRET.replaceAll("/", "") },
-    });
+    const ended = await runWrong(wrong);
     assert.equal(ended.status, 2, ended.stderr);
     assert.notEqual(ended.stderr, "");
     if (name === "a variable in a path") return; // a path is named, or nobody finds it

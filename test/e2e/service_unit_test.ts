@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { run } from "../kernel/host.ts";
+import { together } from "../together.ts";
 import { freePort } from "./nginx.ts";
 import { until } from "./process.ts";
 import { type Receiver, startReceiver } from "./receiver.ts";
@@ -18,29 +19,32 @@ Deno.test("systemd finds nothing wrong in the unit, and little that it could do"
   await run("systemd-analyze", "security", "--offline=true", `--threshold=${MOST_EXPOSED}`, UNIT);
 });
 
-Deno.test("installed as its README says, the service sends spans with paths, and writes a file for nobody else", async () => {
-  await using service = await Service.install();
-  await service.configure((deployed) =>
-    deployed.replace("  # file:\n  #   path:", "  file:\n    path:")
-  );
-  await service.start();
-  const session = await service.open();
-  await session.close();
-  const [span] = await service.spans(1);
-  assert.match(String(span?.resource["process.executable.path"]), /\/bash$/);
-  const file = "/var/log/tcpspan/spans.jsonl";
-  await until("the file", async () => (await service.systemd.try(`test -s ${file}`)).status === 0);
-  assert.equal(await service.systemd.run(`stat -c '%U %a' ${file}`), "tcpspan 600\n");
-  assert.deepEqual(await service.capabilities(), [CAPABILITIES]);
-  await service.systemd.run("systemctl stop tcpspan");
-  assert.deepEqual(await service.state(), { active: "inactive", result: "success", status: 0 });
-  assert.doesNotMatch(await service.log(), /without CAP_|cannot|lost/);
-});
-
-Deno.test("the unit allows each system call that a run makes", async () => {
-  await using service = await Service.install();
-  await service.override("SystemCallErrorNumber=kill");
-  await service.configure(() => `
+/** What is done with the service, each time in a systemd that boots for it. */
+const SCENARIOS: Readonly<Record<string, (service: Service) => Promise<void>>> = {
+  "installed as its README says, the service sends spans with paths, and writes a file for nobody else":
+    async (service) => {
+      await service.configure((deployed) =>
+        deployed.replace("  # file:\n  #   path:", "  file:\n    path:")
+      );
+      await service.start();
+      const session = await service.open();
+      await session.close();
+      const [span] = await service.spans(1);
+      assert.match(String(span?.resource["process.executable.path"]), /\/bash$/);
+      const file = "/var/log/tcpspan/spans.jsonl";
+      await until(
+        "the file",
+        async () => (await service.systemd.try(`test -s ${file}`)).status === 0,
+      );
+      assert.equal(await service.systemd.run(`stat -c '%U %a' ${file}`), "tcpspan 600\n");
+      assert.deepEqual(await service.capabilities(), [CAPABILITIES]);
+      await service.systemd.run("systemctl stop tcpspan");
+      assert.deepEqual(await service.state(), { active: "inactive", result: "success", status: 0 });
+      assert.doesNotMatch(await service.log(), /without CAP_|cannot|lost/);
+    },
+  "the unit allows each system call that a run makes": async (service) => {
+    await service.override("SystemCallErrorNumber=kill");
+    await service.configure(() => `
 drop_privileges: true
 capture: { interim: 1s, report_open_on_exit: true, pin: /sys/fs/bpf/tcpspan }
 telemetry: { prometheus: { listen: "127.0.0.1:0" } }
@@ -51,44 +55,50 @@ exporters:
   otlp/grpc: { endpoint: "http://localhost:1", protocol: grpc }
   file: { path: /var/log/tcpspan/spans.jsonl }
 `);
-  await service.start();
-  const session = await service.open();
-  const [report] = await service.spans(1);
-  assert.equal(report?.attributes["tcpspan.interim"], true);
-  await session.close();
-  await service.spans(2);
-  await service.reload();
-  await service.systemd.run("systemctl stop tcpspan");
-  assert.deepEqual(await service.state(), { active: "inactive", result: "success", status: 0 });
-  assert.equal(service.starts(await service.log()), 1, "it was killed, and started again");
+    await service.start();
+    const session = await service.open();
+    const [report] = await service.spans(1);
+    assert.equal(report?.attributes["tcpspan.interim"], true);
+    await session.close();
+    await service.spans(2);
+    await service.reload();
+    await service.systemd.run("systemctl stop tcpspan");
+    assert.deepEqual(await service.state(), { active: "inactive", result: "success", status: 0 });
+    assert.equal(service.starts(await service.log()), 1, "it was killed, and started again");
+  },
+  "killed, the service is started again, and tells what ended meanwhile": async (service) => {
+    await service.configure((deployed) =>
+      deployed.replace(/^capture:\n/m, "capture:\n  pin: /sys/fs/bpf/tcpspan\n")
+    );
+    await service.override("RestartSec=4s"); // until the session is over
+    await service.start();
+    await service.systemd.run("systemctl kill --signal=KILL tcpspan");
+    const session = await service.open();
+    await session.close();
+    assert.equal((await service.state()).active, "activating");
+    await service.spans(1);
+    await until("the second start", async () => service.starts(await service.log()) === 2);
+  },
+  "a wrong config stops the service, and keeps it from starting over and over": async (service) => {
+    await service.configure((deployed) => deployed.replace("endpoint:", "endpont:"));
+    await service.systemd.run("systemctl start tcpspan");
+    await until("the end", async () => (await service.state()).active === "failed");
+    await new Promise((resolve) => setTimeout(resolve, 2000)); // RestartSec=1s
+    assert.deepEqual(await service.state(), { active: "failed", result: "exit-code", status: 2 });
+    const messages = async () => (await service.log()).match(/unknown key/g)?.length ?? 0;
+    await until("the message", async () => await messages() > 0);
+    assert.equal(await messages(), 1);
+  },
+};
+
+const play = together(Object.values(SCENARIOS), async (scenario) => {
+  await using service = await Service.install();
+  await scenario(service);
 });
 
-Deno.test("killed, the service is started again, and tells what ended meanwhile", async () => {
-  await using service = await Service.install();
-  await service.configure((deployed) =>
-    deployed.replace(/^capture:\n/m, "capture:\n  pin: /sys/fs/bpf/tcpspan\n")
-  );
-  await service.override("RestartSec=4s"); // until the session is over
-  await service.start();
-  await service.systemd.run("systemctl kill --signal=KILL tcpspan");
-  const session = await service.open();
-  await session.close();
-  assert.equal((await service.state()).active, "activating");
-  await service.spans(1);
-  await until("the second start", async () => service.starts(await service.log()) === 2);
-});
-
-Deno.test("a wrong config stops the service, and keeps it from starting over and over", async () => {
-  await using service = await Service.install();
-  await service.configure((deployed) => deployed.replace("endpoint:", "endpont:"));
-  await service.systemd.run("systemctl start tcpspan");
-  await until("the end", async () => (await service.state()).active === "failed");
-  await new Promise((resolve) => setTimeout(resolve, 2000)); // RestartSec=1s
-  assert.deepEqual(await service.state(), { active: "failed", result: "exit-code", status: 2 });
-  const messages = async () => (await service.log()).match(/unknown key/g)?.length ?? 0;
-  await until("the message", async () => await messages() > 0);
-  assert.equal(await messages(), 1);
-});
+for (const [name, scenario] of Object.entries(SCENARIOS)) {
+  Deno.test(name, () => play(scenario));
+}
 
 /** The service, in a systemd of its own. It looks at sessions with `#port` of this host alone. */
 class Service implements AsyncDisposable {

@@ -5,7 +5,7 @@ import { startTcpspan } from "../e2e/tcpspan.ts";
 import type { Case, ExpectedEnd, PossibleCase } from "./case.ts";
 import { SpanFeed } from "./feed.ts";
 import { readHost } from "./host.ts";
-import { parallel } from "./parallel.ts";
+import { parallel } from "../parallel.ts";
 import { pause, Stage } from "./stage.ts";
 import { judgeRows, judgeSpans, type Verdict } from "./verdict.ts";
 import { timed } from "./window.ts";
