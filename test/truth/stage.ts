@@ -2,7 +2,7 @@
 import { strict as assert } from "node:assert";
 import { PYTHON } from "../python.ts";
 import { Actor, type ActorOptions, type SocketFamily } from "../kernel/actor.ts";
-import { type Addresses, Namespace, run } from "../kernel/host.ts";
+import { type Addresses, Namespace } from "../kernel/host.ts";
 import type { Endpoint } from "./case.ts";
 import { CgroupFolder } from "./cgroup.ts";
 import { End } from "./end.ts";
