@@ -25,7 +25,8 @@ const ORDER: readonly (readonly string[])[] = [
   ["src/ids"],
   ["src/session", "src/host"],
   ["src/bytes", "src/net", "src/messages", "src/abort.ts", "src/version.ts"],
-  ["ffi"],
+  ["src/clock.ts"],
+  ["ffi", "npm"],
 ];
 
 const MOST_AT_ROOT = 6; // files, in src/
