@@ -9,7 +9,7 @@ import { OBJECT_FILE } from "../host/object_file.ts";
 import { type CaptureOptions, DEFAULT_RING_BUFFER } from "./capture_options.ts";
 import { activeGeneration, KernelProgram } from "./kernel_program.ts";
 import { KernelSettings } from "./kernel_settings.ts";
-import type { OldRing } from "./pin/old_ring.ts";
+import { type OldRing, outgrownRing } from "./pin/old_ring.ts";
 import { Pin } from "./pin/pin.ts";
 import { seed } from "./walks.ts";
 
@@ -135,15 +135,7 @@ export class Kernel implements Disposable {
   /** Has the rest of a ring read; one that is pinned is found there. */
   #retire(ring: Ring): void {
     if (this.#pin !== undefined) return ring[Symbol.dispose]();
-    this.oldRings.push({
-      ring,
-      translation: undefined,
-      losses: new Map(),
-      release: () => false,
-      waitingReports: undefined,
-      done: false,
-      [Symbol.dispose]: () => ring[Symbol.dispose](),
-    });
+    this.oldRings.push(outgrownRing(ring));
   }
 }
 

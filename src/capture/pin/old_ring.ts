@@ -45,10 +45,17 @@ export interface OldRing extends Disposable {
   done: boolean;
 }
 
-/** A ring from before its size was changed: programs, maps and counters went over to the new one. */
+/** A ring from before its size was changed, where it is pinned. */
 export function ringOfSize(folder: string, size: number): OldRing {
   const path = join(folder, nameOfRing(size));
-  const ring = openRing(path);
+  return outgrownRing(openRing(path), () => removePin(path));
+}
+
+/**
+ * A ring of another size than the one in its place: programs, maps and counters went over to that.
+ * @param unpin called at its disposal, if it is done
+ */
+export function outgrownRing(ring: Ring, unpin = () => {}): OldRing {
   return {
     ring,
     translation: undefined,
@@ -58,7 +65,7 @@ export function ringOfSize(folder: string, size: number): OldRing {
     done: false,
     [Symbol.dispose]() {
       ring[Symbol.dispose]();
-      if (this.done) removePin(path);
+      if (this.done) unpin();
     },
   };
 }
