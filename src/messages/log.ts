@@ -1,4 +1,5 @@
 /** What the program says to its user: on stderr, since stdout carries data alone. */
+import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
 import { printableJson, printableLine } from "./printable.ts";
 import { withoutSecrets } from "./secrets.ts";
 
@@ -23,7 +24,6 @@ export type Warn = (message: string, fields?: LogFields) => void;
 
 /** Of one source, in each interval. */
 const MOST_WARNINGS = 30;
-const WARNINGS_INTERVAL_MS = 60_000;
 
 /**
  * Writes messages. Whatever is in one, a line is written and nothing that a terminal would act on.
@@ -56,11 +56,18 @@ export class Logger {
    * provokes them floods no log. Those that are left out are counted in the next one.
    */
   limited(source: LogFields): Warn {
-    const allowance = new Allowance();
+    const interval = new Limiter(NOTICE_INTERVAL_MS);
+    let written = 0; // in this interval
+    let leftOut = 0; // since the last one that was written
     return (message, fields) => {
-      if (!allowance.allows()) return;
-      const leftOut = allowance.takeRefused();
+      if (interval.allows()) written = 0;
+      if (written === MOST_WARNINGS) {
+        leftOut++;
+        return;
+      }
+      written++;
       const note = leftOut === 0 ? "" : ` (warnings left out before this one: ${leftOut})`;
+      leftOut = 0;
       this.warn(message + note, { ...source, ...fields });
     };
   }
@@ -96,31 +103,6 @@ export class Logger {
 
 function hidden(message: string | readonly string[]): readonly string[] {
   return (typeof message === "string" ? [message] : message).map(withoutSecrets);
-}
-
-/** Lets so many messages through in each interval, and counts the others. */
-class Allowance {
-  #began = -Infinity;
-  #allowed = 0;
-  #refused = 0;
-
-  allows(): boolean {
-    const now = performance.now();
-    if (now - this.#began >= WARNINGS_INTERVAL_MS) {
-      this.#began = now;
-      this.#allowed = 0;
-    }
-    if (this.#allowed++ < MOST_WARNINGS) return true;
-    this.#refused++;
-    return false;
-  }
-
-  /** Messages refused since it was last asked. */
-  takeRefused(): number {
-    const refused = this.#refused;
-    this.#refused = 0;
-    return refused;
-  }
 }
 
 const encoder = new TextEncoder();
