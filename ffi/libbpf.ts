@@ -124,7 +124,8 @@ function open(): Libbpf {
   try {
     return Deno.dlopen("libbpf.so.1", symbols).symbols;
   } catch (cause) {
-    const detail = (cause instanceof Error ? cause.message : String(cause))
+    if (!(cause instanceof Error)) throw cause;
+    const detail = cause.message
       .replace(/^(Could not open library: )+(libbpf\.so\.1: )?/, "");
     if (hasLibrary("libbpf.so.0")) {
       throw new LibbpfError(

@@ -33,10 +33,15 @@ export class Walk implements Disposable {
     }
   }
 
-  /** Goes on to the end, and is closed then. @throws {SystemError} */
-  finish(): void {
+  /**
+   * Goes on to the end, and is closed then.
+   * @returns whether the program wrote anything. @throws {SystemError}
+   */
+  finish(): boolean {
     using _owned = this;
-    while (this.next(CHUNK) > 0);
+    let written = false;
+    while (this.next(CHUNK) > 0) written = true;
+    return written;
   }
 
   [Symbol.dispose](): void {

@@ -1,8 +1,8 @@
 /** Encodes batches and hands them to a transport. */
-import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import type { SessionBatch } from "../../src/session/batch.ts";
 import type { Exporter, ExportOutcome } from "../../src/exporter.ts";
 import type { OtlpEncoding } from "./encoding.ts";
+import { outcomeOf } from "./outcome.ts";
 import type { Reasons } from "./reason.ts";
 import type { OtlpTransport } from "./transport.ts";
 
@@ -34,7 +34,7 @@ export class OtlpExporter implements Exporter {
       const response = await transport.send(body, timeout, signal);
       // what failed may still be on its way, on a connection that is being closed
       if (response.status === "success") encoding.recycle(body);
-      return this.#outcome(response, batch.length);
+      return outcomeOf(response, (answer) => this.#partialSuccess(answer, batch.length));
     }
     encoding.recycle(body);
     const middle = Math.ceil(batch.length / 2);
@@ -72,23 +72,6 @@ export class OtlpExporter implements Exporter {
       ...(rejected === 0 ? {} : { rejected }),
       ...(message === undefined ? {} : { message }),
     };
-  }
-
-  #outcome(response: ExportResponse, sessions: number): ExportOutcome {
-    switch (response.status) {
-      case "success":
-        return response.data === undefined
-          ? { status: "success" }
-          : this.#partialSuccess(response.data, sessions);
-      case "retryable":
-        return {
-          status: "retryable",
-          reason: response.error?.message ?? "", // our transports give one always
-          ...(response.retryInMillis === undefined ? {} : { retryAfterMs: response.retryInMillis }),
-        };
-      case "failure":
-        return { status: "failure", reason: response.error.message };
-    }
   }
 
   /** Rejected spans are gone: the specification forbids to send them again. */

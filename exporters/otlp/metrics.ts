@@ -7,6 +7,7 @@ import {
 } from "../../npm/opentelemetry/otlp_transformer.ts";
 import type { ResourceMetrics } from "../../npm/opentelemetry/sdk_metrics.ts";
 import type { ExportOutcome, MetricExporter } from "../../src/exporter.ts";
+import { outcomeOf } from "./outcome.ts";
 import { readPartialSuccess } from "./partial_success.ts";
 import type { Reasons } from "./reason.ts";
 import type { OtlpTransport } from "./transport.ts";
@@ -42,14 +43,7 @@ export class OtlpMetricExporter implements MetricExporter {
       throw new TypeError("cannot encode metrics: the serializer gave nothing");
     }
     const response = await transport.send(body, timeout, signal);
-    switch (response.status) {
-      case "success":
-        return this.#success(response.data);
-      case "retryable":
-        return { status: "retryable", reason: response.error?.message ?? "" };
-      case "failure":
-        return { status: "failure", reason: response.error.message };
-    }
+    return outcomeOf(response, (answer) => this.#partialSuccess(answer));
   }
 
   isStale(): Promise<boolean> {
@@ -61,8 +55,7 @@ export class OtlpMetricExporter implements MetricExporter {
     return Promise.resolve();
   }
 
-  #success(answer: Uint8Array | undefined): ExportOutcome {
-    if (answer === undefined) return { status: "success" };
+  #partialSuccess(answer: Uint8Array): ExportOutcome {
     const partial = readPartialSuccess(this.#serializer, answer, "rejectedDataPoints");
     const message = this.#options.reasons.told(partial.message);
     if (partial.rejected === 0) {

@@ -8,6 +8,7 @@ import {
 } from "../../npm/opentelemetry/sdk_metrics.ts";
 import { type ExportResult, ExportResultCode } from "../../npm/opentelemetry/core.ts";
 import type { ExportOutcome, MetricExporter, MetricExporterContext } from "../exporter.ts";
+import { messageOf } from "../messages/errors.ts";
 import { log } from "../messages/log.ts";
 import type { TelemetrySettings } from "./settings.ts";
 
@@ -54,7 +55,7 @@ class Adapter implements PushMetricExporter {
     try {
       outcome = await this.exporter.export(metrics, this.signal);
     } catch (error) {
-      outcome = { status: "failure", reason: String(error) };
+      outcome = { status: "failure", reason: messageOf(error) };
     }
     this.#tell(outcome);
     // never a failure: the SDK would have nothing to do but to tell nobody

@@ -77,9 +77,11 @@ export function retireState(folder: string): OldRing[] {
   const names = list(folder);
   const releaseLink = names.find((name) => linkOf(name)?.program === RELEASE);
   const bss = stack.use(new Variables(join(folder, nameOfMap(".bss")), variables));
-  const release = releaseLink === undefined
-    ? () => false
-    : walker(stack.use(new Pinned(join(folder, releaseLink))).fd);
+  const link = releaseLink === undefined
+    ? undefined
+    : stack.use(new Pinned(join(folder, releaseLink)));
+  // the iterator writes a byte for each record
+  const release = () => link !== undefined && Walk.of(link.fd).finish();
   const waiting = stack.use(new Pinned(join(folder, nameOfMap("waiting"))));
   const waitingReports = mapInfo(waiting.fd).isHash
     ? new WaitingReports(waiting.fd, translation)
@@ -109,16 +111,6 @@ export function retireState(folder: string): OldRing[] {
       },
     };
   });
-}
-
-/** Walks to the end with an iterator that writes a byte for each record. */
-function walker(link: number): () => boolean {
-  return () => {
-    using walk = Walk.of(link);
-    let found = false;
-    while (walk.next(4096) > 0) found = true;
-    return found;
-  };
 }
 
 export function openRing(path: string): Ring {
