@@ -216,10 +216,10 @@ const BROKEN: readonly (readonly [
     /^tcpspan: cannot trace here: kernel program: .*: No such file or directory\n {2}-> take .*\n$/,
   ],
   [
-    "25 open files",
-    ["prlimit", "--nofile=25"],
-    [["open files", /^at most 25, of which \d+ are left: tracing takes 40$/, /ulimit -n 1024/]],
-    /^tcpspan: cannot trace here: open files: at most 25, .*\n {2}-> raise the limit: ulimit -n 1024 .*\n$/,
+    "35 open files",
+    ["prlimit", "--nofile=35"],
+    [["open files", /^at most 35, of which \d+ are left: tracing takes 40$/, /ulimit -n 1024/]],
+    /^tcpspan: cannot trace here: open files: at most 35, .*\n {2}-> raise the limit: ulimit -n 1024 .*\n$/,
   ],
   [
     "Linux 5.15 without JIT compiler",
