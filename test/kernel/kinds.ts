@@ -12,6 +12,7 @@ export class Kinds implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #lines: ReadableStreamDefaultReader<string>;
+  #fullPort = 0;
 
   private constructor(child: Deno.ChildProcess) {
     this.#child = child;
@@ -24,20 +25,25 @@ export class Kinds implements AsyncDisposable {
     const [command = "", ...args] = [...under, ...PYTHON, PROGRAM, `--count=${count}`];
     const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn();
     const kinds = new Kinds(child);
-    await kinds.#expect("ready");
+    kinds.#fullPort = Number(await kinds.#expect(/^ready (\d+)$/));
     return kinds;
+  }
+
+  /** Of a listener with a session that is open, and that nobody accepts before `close()`. */
+  get fullPort(): number {
+    return this.#fullPort;
   }
 
   /** Makes all others, and ends them. */
   async make(): Promise<void> {
     await this.#input.write(new TextEncoder().encode("\n"));
-    await this.#expect("made");
+    await this.#expect(/^made$/);
   }
 
   /** Closes those that were open at first. */
   async close(): Promise<void> {
     await this.#input.write(new TextEncoder().encode("\n"));
-    await this.#expect("closed");
+    await this.#expect(/^closed$/);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -46,8 +52,10 @@ export class Kinds implements AsyncDisposable {
     await this.#child.status;
   }
 
-  async #expect(line: string): Promise<void> {
-    const { value } = await this.#lines.read();
-    assert.equal(value, line);
+  /** @returns what is in the pattern's parentheses */
+  async #expect(line: RegExp): Promise<string | undefined> {
+    const { value = "" } = await this.#lines.read();
+    assert.match(value, line);
+    return line.exec(value)?.[1];
   }
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes TCP sessions and attempts of every kind on loopback, so many of each, once told to.
 
-Some are open before: "ready" is printed when they are. At the first line on stdin the others are
+Some are open before: "ready" is printed when they are, and the port of a listener that has not
+accepted its one session. At the first line on stdin the others are
 made and ended, and "made" is printed; at the second one all is closed, and "closed" is printed.
 """
 
@@ -103,7 +104,7 @@ def main():
     sockets.append(socket.create_connection(full.getsockname()))
     for _ in range(count):
         sockets.extend(pair(listener))
-    print("ready", flush=True)
+    print("ready", full.getsockname()[1], flush=True)
     if not sys.stdin.readline():
         return
     for _ in range(count):
