@@ -58,7 +58,7 @@ Deno.test("SIGUSR2 has the health told on stderr, on an idle host too, and tcpsp
   await using tool = await startTcpspan(["-D", `${nginx.port}`]);
   await makeSessions(nginx);
   await tool.stdout.waitForLines(1 + SESSIONS, () => true);
-  await new Promise((resolve) => setTimeout(resolve, 1500)); // nothing happens any more
+  await new Promise((resolve) => setTimeout(resolve, 500)); // nothing happens any more
   Deno.kill(tool.pid, "SIGUSR2");
   const lines = await linesFrom(tool, "tcpspan: health", 10);
   const shown = lines.slice(1).map((line) => line.replace(/\d+(\.\d+)? (ms|MiB|s)\b/g, "# $2"));

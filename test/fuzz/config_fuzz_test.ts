@@ -23,7 +23,7 @@ fuzz("config", async (bytes) => {
   }
 }, {
   most: 2 ** 15,
-  runs: 300,
+  runs: 150,
   tokens: [
     ...EXAMPLE.matchAll(/[a-z_/]+(?=:)/g).map(([word]) => word),
     ..."{ } [ ] : - ? , & * ! | > %".split(" ").map((sign) => `${sign} `),

@@ -24,7 +24,7 @@ export interface FuzzOptions {
 
 const SEEDS = fileURLToPath(new URL("seeds/", import.meta.url));
 const FIXED_SEED = 20261125;
-const RUNS = 500;
+const RUNS = 300;
 const MOST_BYTES = 4096;
 const MOST_CPU_MS = 2000; // of one case: beyond it hangs, for whoever waits
 const ROUND = 200; // cases between looks at the clock

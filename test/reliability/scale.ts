@@ -29,10 +29,10 @@ export const FULL: Scale = {
 
 /** For the tests. */
 export const SHORT: Scale = {
-  outage: { seconds: 10, rate: 1000, growthMb: 96 },
-  busyOutage: { seconds: 4, growthMb: 96 },
-  kills: { count: 8, rate: 1000 },
+  outage: { seconds: 6, rate: 1000, growthMb: 96 },
+  busyOutage: { seconds: 3, growthMb: 96 },
+  kills: { count: 6, rate: 1000 },
   standstill: { seconds: 3, rate: 10_000 },
   disk: { seconds: 6, rate: 2000, mib: 4 },
-  soak: { seconds: 30, rate: 2000 },
+  soak: { seconds: 15, rate: 2000 },
 };

@@ -129,7 +129,7 @@ Deno.test("encode() writes the bytes of the official serializer, whatever the re
       assertSame(makeBatch(...records), encoder);
       assertSame(makeBatch(...records), sampledEncoder, sampledSpans);
     }),
-    { numRuns: 3000 },
+    { numRuns: 1500 },
   );
 });
 
