@@ -77,7 +77,6 @@ export class Consumers {
       // a disk full of sessions must not keep the ring waiting, whose reader has its turn here
       if (taken.onDisk !== undefined) await othersTurn();
     }
-    this.#idle.shift()?.(); // its call may have been meant for another
     this.#running.delete(index);
   }
 

@@ -380,6 +380,18 @@ Deno.test("a file that is removed while it waits is lost, counted and told", asy
   assert.deepEqual(open.warnings, ["cannot read SPOOL/0000000000000002.seg: it was removed"]);
 });
 
+Deno.test("a file that is removed while it is read is read to its end, also if it is full by then", async () => {
+  await using folder = await makeMemoryFolder();
+  await using open = openSpool(folder.path, { batchSize: 5 });
+  const { spool, counters } = open;
+  spool.append(sessions(1, 11), "drop_newest"); // all that the segment has room for
+  spool.done(takeOne(spool));
+  spool.append(sessions(12, 1), "drop_newest");
+  Deno.removeSync(segmentPath(folder, 1));
+  assert.deepEqual(drain(spool), pidRange(6, 7));
+  assert.equal(counters.corrupt, 0);
+});
+
 Deno.test("what is left in a file that was removed is lost at the end, counted and told", async () => {
   await using folder = await makeMemoryFolder();
   const { spool, counters, warnings } = openSpool(folder.path, { batchSize: 5 });
