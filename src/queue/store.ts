@@ -1,7 +1,7 @@
 /** Where the sessions of a queue wait: in memory, on disk, or both by turns. */
 import type { QueueSettings } from "../exporter.ts";
 import { countSessions, showBytes } from "../messages/words.ts";
-import type { SessionBatch } from "../session/batch.ts";
+import { SessionBatch } from "../session/batch.ts";
 import { BatchMemory } from "./batch_memory.ts";
 import type { QueueCounters } from "./counters.ts";
 import type { QueueNotices } from "./notices.ts";
@@ -9,6 +9,7 @@ import { RecordStore } from "./record_store.ts";
 import type { Spool, Taken } from "./spool/spool.ts";
 
 const MOST_FREE = 4; // batches for which memory is kept, beside the one that fills up
+const NONE = new SessionBatch(new Uint8Array());
 
 /** Memory for the batches of a queue. */
 export function batchMemory({ batchSize, consumers }: QueueSettings): BatchMemory {
@@ -153,7 +154,7 @@ export class SessionStore {
     const room = Math.max(0, this.#settings.queueSize - this.#records.length);
     if (room >= batch.length) {
       this.#records.push(batch);
-      return behind(batch, batch.length);
+      return NONE;
     }
     if (room > 0) this.#records.push(batch.slice(0, room));
     return behind(batch, room);
@@ -211,5 +212,6 @@ export class SessionStore {
 
 /** The sessions of `batch` behind the first `count`. */
 function behind(batch: SessionBatch, count: number): SessionBatch {
-  return count === 0 ? batch : batch.slice(count, batch.length);
+  if (count === 0) return batch;
+  return count === batch.length ? NONE : batch.slice(count, batch.length);
 }
