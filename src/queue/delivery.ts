@@ -83,8 +83,8 @@ export class Delivery {
   }
 
   /**
-   * Gives what waits for its next try that one now, as a last one.
-   * @param isLeaving whether it is left on disk instead
+   * Each batch has its next try at once, and another one only if the destination names a time for it.
+   * @param isLeaving whether what waits for a try is left on disk instead
    */
   stop(isLeaving: boolean): void {
     this.#isStopping = true;

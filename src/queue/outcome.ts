@@ -18,7 +18,7 @@ export class Outcomes {
     this.#notices = notices;
   }
 
-  /** Whether the destination has not taken anything since it was busy. */
+  /** Whether the destination was busy, and has taken nothing since. */
   get isFailing(): boolean {
     return this.#isFailing;
   }

@@ -16,13 +16,14 @@
  *   is dropped, and counted.
  * - Sessions are taken in the order in which they came, in memory and on disk each; where they wait in
  *   both, by turns. Several consumers, and retries, may deliver them in another order.
- * - The memory of a batch belongs to the store, from `take` until `done` to who delivers it; an
- *   exporter must not read it after its export has ended.
- * - `replace` loses nothing, and tries nothing twice at once: what is under way ends with the exporter
- *   before, and its next try is the new one's. The one before is shut down after its last export.
- * - `close` ends within its time, whatever the exporter does. What is not delivered then stays on disk;
- *   without a place there it has failed. A destination that is known to be dead is not tried again if
- *   what waits for it can stay on disk.
+ * - The store owns the memory of batches. From `take` until `done` the delivery has it, and uses it
+ *   for nothing else: an exporter must not read a batch after its export has ended.
+ * - `replace` loses nothing, and no batch is in two exports at once: one that is under way ends at the
+ *   exporter before, and has its next try at the new one. The one before is shut down after its last
+ *   export.
+ * - `close` ends within its time, whatever the exporter does. What is not delivered by then stays on
+ *   disk; without a place there it has failed. A destination that was busy when it was tried last is
+ *   not tried again where sessions can stay on disk.
  */
 import { type Clock, systemClock } from "../clock.ts";
 import type { Exporter, QueueSettings } from "../exporter.ts";

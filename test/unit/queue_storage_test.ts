@@ -20,7 +20,7 @@ import {
   segments,
   sessions,
 } from "../spool.ts";
-import { makeTempFolder } from "../temp_folder.ts";
+import { makeMemoryFolder, makeTempFolder } from "../temp_folder.ts";
 
 const MIB = 2 ** 20;
 
@@ -527,7 +527,7 @@ Deno.test("over restarts each session is delivered, failed or counted as dropped
       let pushed = 0;
       let inMemory = 0; // when a process was killed
       await using stack = new AsyncDisposableStack();
-      let folder = stack.use(await makeTempFolder()).path;
+      let folder = stack.use(await makeMemoryFolder()).path;
       for (const { pushes, outcomes, settings, crashes } of runs) {
         const exporter = new FakeExporter((n) => outcomes[n % outcomes.length] ?? SUCCESS);
         const { queue } = await openWith(systemClock, folder, exporter, { ...settings, retry });
@@ -537,7 +537,7 @@ Deno.test("over restarts each session is delivered, failed or counted as dropped
           check(queue);
           if (count % 3 === 0) await settled();
         }
-        const next = stack.use(await makeTempFolder()).path;
+        const next = stack.use(await makeMemoryFolder()).path;
         if (crashes) {
           crash(folder, next);
           add(queue.counters);

@@ -31,7 +31,7 @@ export interface SpoolWriterOptions {
   readonly clock: Clock;
 }
 
-/** What a failing disk does not take is left to the caller, and the disk alone for a while. */
+/** Does not throw because of the disk: that is reported, and the disk tried again after a pause. */
 export class SpoolWriter {
   readonly #folder: SpoolFolder;
   readonly #maxBytes: number;
