@@ -9,6 +9,7 @@ import { sleep } from "../fake_exporter.ts";
 import { mountReadOnlyDisk } from "../read_only_disk.ts";
 import { mountSmallDisk } from "../small_disk.ts";
 import { makeTempFolder } from "../temp_folder.ts";
+import { together } from "../together.ts";
 import { until } from "./process.ts";
 import { startTcpspan, TRACING } from "./tcpspan.ts";
 import { startTraffic } from "./traffic.ts";
@@ -39,46 +40,50 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { name, spoil, reason } of CASES) {
-  Deno.test(`${name}: told once, tried again, and every session is in the file once it can`, async () => {
-    await using traffic = startTraffic();
-    await using outer = await makeTempFolder();
-    await using _disk = await mountSmallDisk(outer.path, 512 * 1024);
-    const folder = join(outer.path, "spans");
-    await Deno.mkdir(folder);
-    const path = join(folder, "spans.jsonl");
-    await using tool = await startTcpspan([], {
-      config: `
+const endure = together(CASES, async ({ spoil, reason }) => {
+  await using traffic = startTraffic();
+  await using outer = await makeTempFolder();
+  await using _disk = await mountSmallDisk(outer.path, 512 * 1024);
+  const folder = join(outer.path, "spans");
+  await Deno.mkdir(folder);
+  const path = join(folder, "spans.jsonl");
+  await using tool = await startTcpspan([], {
+    config: `
 capture: { remote_ports: [${traffic.port}] }
 exporters: { file: { path: "${path}" } }
 `,
-    });
-    await traffic.make(3);
-    await until("the first sessions", () => spansIn(path) === 3);
-    {
-      await using _spoilt = await spoil(folder);
-      for (let i = 0; i < 3; i++) {
-        await traffic.make(20);
-        await tool.stderr.waitForLines(1, (line) => line.includes("trying again"));
-        await new Promise((resolve) => setTimeout(resolve, 300)); // longer than a batch fills up
-      }
+  });
+  await traffic.make(3);
+  await until("the first sessions", () => spansIn(path) === 3);
+  {
+    await using _spoilt = await spoil(folder);
+    for (let i = 0; i < 3; i++) {
+      await traffic.make(20);
+      await tool.stderr.waitForLines(1, (line) => line.includes("trying again"));
+      await new Promise((resolve) => setTimeout(resolve, 300)); // longer than a batch fills up
     }
-    await tool.stderr.waitForLines(1, (line) => line === "tcpspan: file: delivering again");
-    await traffic.make(1);
-    const { status, stderr } = await tool.stop("SIGTERM");
-    const why = reason.replace("FOLDER", folder);
-    assert.deepEqual([status, stderr], [
-      0,
-      `\
+  }
+  await tool.stderr.waitForLines(1, (line) => line === "tcpspan: file: delivering again");
+  await traffic.make(1);
+  const { status, stderr } = await tool.stop("SIGTERM");
+  const why = reason.replace("FOLDER", folder);
+  assert.deepEqual([status, stderr], [
+    0,
+    `\
 ${TRACING}
 tcpspan: file: cannot write ${path}: ${why}; trying again, up to 100000 sessions are kept
 tcpspan: file: delivering again
 `,
-    ]);
-    const ids = parseOtlpJsonLines(await Deno.readTextFile(path)).map(({ spanId }) => spanId);
-    assert.equal(ids.length, traffic.made);
-    assert.equal(new Set(ids).size, traffic.made);
-  });
+  ]);
+  const ids = parseOtlpJsonLines(await Deno.readTextFile(path)).map(({ spanId }) => spanId);
+  assert.equal(ids.length, traffic.made);
+  assert.equal(new Set(ids).size, traffic.made);
+});
+
+for (const one of CASES) {
+  const { name } = one;
+  Deno.test(`${name}: told once, tried again, and every session is in the file once it can`, () =>
+    endure(one));
 }
 
 Deno.test("a disk that is full to the end: the stop is not held up, and tells what was lost", async () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type Jaeger, type JaegerSpan, startJaeger } from "../backends/jaeger.ts";
 import { Actor } from "../kernel/actor.ts";
+import { together } from "../together.ts";
 import { itemOf, only } from "./choose.ts";
 import { freePort } from "./nginx.ts";
 import { until } from "./process.ts";
@@ -109,51 +110,57 @@ exporters: { stdout: { format: json }, otlp: { endpoint: "${jaeger.otlpHttp}" } 
   assert.equal((await tool.stop("SIGTERM")).status, 0);
 });
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  for (const format of ["json", "table"] as const) {
-    Deno.test(`report_open_on_exit: ${signal} reports an open session once for each end, as ${format} and to Jaeger`, async () => {
-      await using pair = await Pair.start();
-      await using jaeger = await startJaeger();
-      await using tool = await startTcpspan([], {
-        config: `
+const EXITS = (["SIGINT", "SIGTERM"] as const).flatMap((signal) =>
+  (["json", "table"] as const).map((format) => ({ signal, format }))
+);
+
+const reportOnExit = together(EXITS, async ({ signal, format }) => {
+  await using pair = await Pair.start();
+  await using jaeger = await startJaeger();
+  await using tool = await startTcpspan([], {
+    config: `
 capture: { report_open_on_exit: true }
 resource: { from_process_env: true }
 exporters: { stdout: { format: ${format} }, otlp: { endpoint: "${jaeger.otlpHttp}" } }
 `,
-      });
-      await pair.open();
-      await pair.exchange(5000, 20);
-      const { status, stdout } = await tool.stop(signal);
-      assert.equal(status, 0);
-      const lines = stdout.split("\n").filter((line) => pair.isIn(line));
-      assert.equal(lines.length, 2, stdout);
-      if (format === "json") {
-        for (const line of lines) {
-          const report = toSpan(line);
-          assert.equal(report["tcpspan.interim"], true);
-          assert.equal(report["kind"], "INTERNAL");
-          assert.deepEqual(Object.keys(report).filter((key) => /close\./.test(key)), []);
-        }
-      } else {
-        const rows = lines.map((line) => parseRow(line, TABLE));
-        const client = only(rows.filter(({ peerPort }) => peerPort === pair.port));
-        const server = only(rows.filter(({ localPort }) => localPort === pair.port));
-        assert.deepEqual([client.pid, client.txKb, client.rxKb], [pair.client.process.pid, 4, 0]);
-        assert.deepEqual([server.pid, server.txKb, server.rxKb], [pair.server.process.pid, 0, 4]);
-      }
-      const spans = await until("the reports in Jaeger", async () => {
-        const found = await pairInJaeger(jaeger, pair);
-        return found.length >= 2 && found;
-      });
-      assert.equal(spans.length, 2);
-      assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 1);
-      for (const { tags } of spans) assert.equal(tags["tcpspan.interim"], true);
-      assert.deepEqual(
-        spans.map(({ service }) => service).sort(),
-        Object.values(pair.names).sort(),
-      );
-    });
+  });
+  await pair.open();
+  await pair.exchange(5000, 20);
+  const { status, stdout } = await tool.stop(signal);
+  assert.equal(status, 0);
+  const lines = stdout.split("\n").filter((line) => pair.isIn(line));
+  assert.equal(lines.length, 2, stdout);
+  if (format === "json") {
+    for (const line of lines) {
+      const report = toSpan(line);
+      assert.equal(report["tcpspan.interim"], true);
+      assert.equal(report["kind"], "INTERNAL");
+      assert.deepEqual(Object.keys(report).filter((key) => /close\./.test(key)), []);
+    }
+  } else {
+    const rows = lines.map((line) => parseRow(line, TABLE));
+    const client = only(rows.filter(({ peerPort }) => peerPort === pair.port));
+    const server = only(rows.filter(({ localPort }) => localPort === pair.port));
+    assert.deepEqual([client.pid, client.txKb, client.rxKb], [pair.client.process.pid, 4, 0]);
+    assert.deepEqual([server.pid, server.txKb, server.rxKb], [pair.server.process.pid, 0, 4]);
   }
+  const spans = await until("the reports in Jaeger", async () => {
+    const found = await pairInJaeger(jaeger, pair);
+    return found.length >= 2 && found;
+  });
+  assert.equal(spans.length, 2);
+  assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 1);
+  for (const { tags } of spans) assert.equal(tags["tcpspan.interim"], true);
+  assert.deepEqual(
+    spans.map(({ service }) => service).sort(),
+    Object.values(pair.names).sort(),
+  );
+});
+
+for (const exit of EXITS) {
+  const { signal, format } = exit;
+  Deno.test(`report_open_on_exit: ${signal} reports an open session once for each end, as ${format} and to Jaeger`, () =>
+    reportOnExit(exit));
 }
 
 Deno.test("report_open_on_exit: what has ended is not told again, and an open one not without it", async () => {

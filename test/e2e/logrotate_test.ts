@@ -3,43 +3,47 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
 import { makeTempFolder } from "../temp_folder.ts";
+import { together } from "../together.ts";
 import { openFiles, until } from "./process.ts";
 import { startTcpspan } from "./tcpspan.ts";
 import { startTraffic } from "./traffic.ts";
 
 const ROTATIONS = 5;
 
-for (const signal of [true, false]) {
-  const name = signal ? "and a SIGHUP, as logrotate does" : "without a signal";
-  Deno.test(`a file that is renamed ${name}: each session is in one of the files`, async () => {
-    await using traffic = startTraffic();
-    await using folder = await makeTempFolder();
-    const path = join(folder.path, "spans.jsonl");
-    await using tool = await startTcpspan([], {
-      config: `
+const rotate = together([true, false], async (signal) => {
+  await using traffic = startTraffic();
+  await using folder = await makeTempFolder();
+  const path = join(folder.path, "spans.jsonl");
+  await using tool = await startTcpspan([], {
+    config: `
 capture: { remote_ports: [${traffic.port}] }
 exporters: { file: { path: "${path}" } }
 `,
-    });
-    await traffic.during((async () => {
-      for (let i = 1; i <= ROTATIONS; i++) {
-        await until("sessions in the file", () => (sizeOf(path) ?? 0) > 0);
-        await Deno.rename(path, `${path}.${i}`);
-        if (signal) Deno.kill(tool.pid, "SIGHUP");
-      }
-      await until("sessions in the last file", () => (sizeOf(path) ?? 0) > 0);
-    })());
-    assert.equal((await tool.stop("SIGTERM")).status, 0);
-    const ids: string[] = [];
-    for await (const file of Deno.readDir(folder.path)) {
-      const info = await Deno.stat(join(folder.path, file.name));
-      assert.equal(info.mode, 0o100600, file.name);
-      const text = await Deno.readTextFile(join(folder.path, file.name));
-      ids.push(...parseOtlpJsonLines(text).map(({ spanId }) => spanId));
-    }
-    assert.equal(ids.length, traffic.made);
-    assert.equal(new Set(ids).size, traffic.made);
   });
+  await traffic.during((async () => {
+    for (let i = 1; i <= ROTATIONS; i++) {
+      await until("sessions in the file", () => (sizeOf(path) ?? 0) > 0);
+      await Deno.rename(path, `${path}.${i}`);
+      if (signal) Deno.kill(tool.pid, "SIGHUP");
+    }
+    await until("sessions in the last file", () => (sizeOf(path) ?? 0) > 0);
+  })());
+  assert.equal((await tool.stop("SIGTERM")).status, 0);
+  const ids: string[] = [];
+  for await (const file of Deno.readDir(folder.path)) {
+    const info = await Deno.stat(join(folder.path, file.name));
+    assert.equal(info.mode, 0o100600, file.name);
+    const text = await Deno.readTextFile(join(folder.path, file.name));
+    ids.push(...parseOtlpJsonLines(text).map(({ spanId }) => spanId));
+  }
+  assert.equal(ids.length, traffic.made);
+  assert.equal(new Set(ids).size, traffic.made);
+});
+
+for (const signal of [true, false]) {
+  const name = signal ? "and a SIGHUP, as logrotate does" : "without a signal";
+  Deno.test(`a file that is renamed ${name}: each session is in one of the files`, () =>
+    rotate(signal));
 }
 
 Deno.test("SIGHUP begins the new file at once, also where the config is wrong by now", async () => {

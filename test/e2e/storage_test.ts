@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeTempFolder } from "../temp_folder.ts";
+import { together } from "../together.ts";
 import { curl, freePort, type Nginx, startNginx } from "./nginx.ts";
 import { until } from "./process.ts";
 import { startReceiver } from "./receiver.ts";
 import { runTcpspan, startTcpspan, type Tcpspan } from "./tcpspan.ts";
 
-const SESSIONS = 30;
+const SESSIONS = 10;
 
 /** Sessions of curl to nginx alone, to an endpoint and a folder that two runs share. */
 function config(nginx: Nginx, port: number, queue: string): string {
@@ -34,56 +35,60 @@ function spanName(nginx: Nginx): string {
   return `tcp ${nginx.port}`;
 }
 
-for (
-  const [end, signal, queue] of [
-    ["SIGKILL", "SIGKILL", "{ persistent: true, storage: SPOOL }"],
-    ["its end", "SIGTERM", "{ persistent: true, storage: SPOOL }"],
-    ["its end, in memory until then", "SIGTERM", "{ storage: SPOOL }"],
-  ] as const
-) {
-  Deno.test(`what a dead endpoint has not taken is delivered after ${end}, each session by id`, async () => {
-    await using folder = await makeTempFolder();
-    await using nginx = await startNginx();
-    const port = freePort();
-    const text = config(nginx, port, queue.replace("SPOOL", folder.path));
-    const ids: string[] = [];
-    const runs = 2;
-    for (let i = 1; i <= runs; i++) {
-      await using tool = await startTcpspan([], { config: text });
-      ids.push(...await make(nginx, tool, SESSIONS));
-      const began = performance.now();
-      if (signal === "SIGKILL") {
-        Deno.kill(tool.pid, signal);
-        await tool.end();
-        continue;
-      }
-      const { status, stderr } = await tool.stop(signal);
-      assert.ok(performance.now() - began < 4000, "a dead endpoint does not hold up the end");
-      assert.equal(status, 0);
-      const [, kept] = /^tcpspan: otlp\/late keeps (\d+) sessions on disk$/m.exec(stderr) ?? [];
-      assert.ok(Number(kept) >= i * SESSIONS, stderr);
-      assert.doesNotMatch(stderr, /lost/);
-    }
-    await using receiver = startReceiver(port);
+const ENDS: readonly (readonly [end: string, signal: Deno.Signal, queue: string])[] = [
+  ["SIGKILL", "SIGKILL", "{ persistent: true, storage: SPOOL }"],
+  ["its end", "SIGTERM", "{ persistent: true, storage: SPOOL }"],
+  ["its end, in memory until then", "SIGTERM", "{ storage: SPOOL }"],
+];
+
+const outlive = together(ENDS, async ([, signal, queue]) => {
+  await using folder = await makeTempFolder();
+  await using nginx = await startNginx();
+  const port = freePort();
+  const text = config(nginx, port, queue.replace("SPOOL", folder.path));
+  const ids: string[] = [];
+  const runs = 2;
+  for (let i = 1; i <= runs; i++) {
     await using tool = await startTcpspan([], { config: text });
-    const [message] = await tool.stderr.waitForLines(1, (line) => line.includes("earlier run"));
-    const [, found, place] =
-      /^tcpspan: otlp\/late: (\d+) sessions of an earlier run are in (.*)$/.exec(
-        message?.text ?? "",
-      ) ?? [];
-    assert.equal(place, join(folder.path, "otlp%2Flate"));
-    assert.ok(Number(found) >= runs * SESSIONS, `${found} sessions`);
-    ids.push(...await make(nginx, tool, 1));
-    const ours = () => receiver.spans.filter(({ name }) => name === spanName(nginx));
-    await until("the delivery", () => ours().length >= ids.length);
-    const { status, stderr } = await tool.stop("SIGTERM");
+    ids.push(...await make(nginx, tool, SESSIONS));
+    const began = performance.now();
+    if (signal === "SIGKILL") {
+      Deno.kill(tool.pid, signal);
+      await tool.end();
+      continue;
+    }
+    const { status, stderr } = await tool.stop(signal);
+    assert.ok(performance.now() - began < 4000, "a dead endpoint does not hold up the end");
     assert.equal(status, 0);
-    assert.doesNotMatch(stderr, /keeps|lost|damaged/);
-    const delivered = ours().map(({ spanId }) => spanId);
-    assert.deepEqual(delivered.toSorted(), ids.toSorted());
-    const left = [...Deno.readDirSync(join(folder.path, "otlp%2Flate"))].map(({ name }) => name);
-    assert.deepEqual(left.toSorted(), ["delivered", "lock"]);
-  });
+    const [, kept] = /^tcpspan: otlp\/late keeps (\d+) sessions on disk$/m.exec(stderr) ?? [];
+    assert.ok(Number(kept) >= i * SESSIONS, stderr);
+    assert.doesNotMatch(stderr, /lost/);
+  }
+  await using receiver = startReceiver(port);
+  await using tool = await startTcpspan([], { config: text });
+  const [message] = await tool.stderr.waitForLines(1, (line) => line.includes("earlier run"));
+  const [, found, place] =
+    /^tcpspan: otlp\/late: (\d+) sessions of an earlier run are in (.*)$/.exec(
+      message?.text ?? "",
+    ) ?? [];
+  assert.equal(place, join(folder.path, "otlp%2Flate"));
+  assert.ok(Number(found) >= runs * SESSIONS, `${found} sessions`);
+  ids.push(...await make(nginx, tool, 1));
+  const ours = () => receiver.spans.filter(({ name }) => name === spanName(nginx));
+  await until("the delivery", () => ours().length >= ids.length);
+  const { status, stderr } = await tool.stop("SIGTERM");
+  assert.equal(status, 0);
+  assert.doesNotMatch(stderr, /keeps|lost|damaged/);
+  const delivered = ours().map(({ spanId }) => spanId);
+  assert.deepEqual(delivered.toSorted(), ids.toSorted());
+  const left = [...Deno.readDirSync(join(folder.path, "otlp%2Flate"))].map(({ name }) => name);
+  assert.deepEqual(left.toSorted(), ["delivered", "lock"]);
+});
+
+for (const one of ENDS) {
+  const [end] = one;
+  Deno.test(`what a dead endpoint has not taken is delivered after ${end}, each session by id`, () =>
+    outlive(one));
 }
 
 Deno.test("what is taken away while tcpspan runs is told as lost, the rest as kept", async () => {
