@@ -69,6 +69,7 @@ export interface QueueSettings {
   readonly batchSize: number;
   /** How long the first session of a small batch waits for others. */
   readonly linger: number;
+  /** How exports are tried again that may succeed later; undefined: not at all. */
   readonly retry: RetrySettings | undefined;
 }
 
@@ -85,10 +86,13 @@ export interface StorageSettings {
   readonly maxBytes: number;
 }
 
-/** Exponential backoff with jitter. Milliseconds; `maxElapsedTime` 0 means without end. */
+/** Exponential backoff with jitter. Times are milliseconds. */
 export interface RetrySettings {
+  /** Before the second try. */
   readonly initialInterval: number;
+  /** Between two tries at most, unless the destination names a time. */
   readonly maxInterval: number;
+  /** After which a batch is given up; 0: never. */
   readonly maxElapsedTime: number;
 }
 

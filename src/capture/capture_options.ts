@@ -8,8 +8,11 @@ export const DEFAULT_RING_BUFFER = 16 * 2 ** 20;
 export interface CaptureOptions {
   /** Process ids of owners, in this process's pid namespace; at most 64. */
   readonly pids?: readonly number[];
+  /** Ports of the end whose record a session is. */
   readonly localPorts?: readonly number[];
+  /** Ports of the other end. */
   readonly remotePorts?: readonly number[];
+  /** Address families; an IPv4 peer of a dual-stack socket is `ipv4`. */
   readonly families?: readonly ("ipv4" | "ipv6")[];
   /** Networks of peers to capture. */
   readonly includeCidrs?: readonly string[];

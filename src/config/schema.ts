@@ -3,8 +3,7 @@
  * error texts say what is expected; `load.ts` puts in front where it is and what was found.
  */
 import * as z from "../../vendor/zod.js";
-import { isAbsolute } from "node:path";
-import { TEXT_LENGTH } from "../session/record_layout.ts";
+import { CGROUP, EXECUTABLE, isCgroup, isExecutable, isPin } from "../capture/names.ts";
 import {
   CAPTURE,
   DROP_PRIVILEGES,
@@ -50,28 +49,7 @@ const ringBuffer = size(
 const SHORTEST_INTERIM_MS = 100;
 const INTERIM = "off, or a duration of at least 100ms, such as 30s";
 
-const EXECUTABLE = `the name of an executable without its folder, ${
-  TEXT_LENGTH.exe - 1
-} bytes at most`;
-
-function isExecutable(name: string): boolean {
-  const { length } = new TextEncoder().encode(name);
-  return length > 0 && length < TEXT_LENGTH.exe && !/[/\0]/.test(name);
-}
-
-const CGROUP = "a path as in /proc/PID/cgroup, such as /system.slice/nginx.service";
-
-function isCgroup(path: string): boolean {
-  return isAbsolute(path) && !path.includes("\0") && !path.split("/").includes("..") &&
-    /[^/]/.test(path);
-}
-
 const PIN = "off, or the path of a folder such as /sys/fs/bpf/tcpspan, without dots";
-
-/** A BPF file system allows no dots in names. */
-function isPin(path: string): boolean {
-  return isAbsolute(path) && !path.includes(".") && /[^/]/.test(path);
-}
 
 /** `capture`: which sessions are traced, and how. */
 export const captureSchema = section({

@@ -57,7 +57,11 @@ export async function examine(
     baseDirectory,
     env,
     warn,
-    openSpans: async () => (await import("../run/open_spans.ts")).openSpans(settings),
+    openSpans: async () => {
+      const { openSpans } = await import("../span/open_spans.ts");
+      const { resource, trace, capture: { sampling } } = settings;
+      return openSpans({ resource, trace, sampling });
+    },
   });
   const telemetry = await tryTelemetry(settings, { baseDirectory, env });
   const items = [...host, ...destinations, ...telemetry];

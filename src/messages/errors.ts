@@ -2,11 +2,13 @@
 
 /** A wrong flag, config or path. Exit status 2. The message may hold several lines. */
 export class UsageError extends Error {
+  /** Tells it from other errors. */
   override readonly name = "UsageError";
 }
 
 /** The kernel or the host makes it impossible to run. Exit status 1. The message may hold several lines. */
 export class HostError extends Error {
+  /** Tells it from other errors. */
   override readonly name = "HostError";
 }
 

@@ -40,8 +40,9 @@ class LazyMapper {
   constructor(private readonly settings: RunSettings) {}
 
   async open(): Promise<SpanMapper> {
-    const { openSpans } = await import("./open_spans.ts");
-    return this.mapper ??= openSpans(this.settings);
+    const { openSpans } = await import("../span/open_spans.ts");
+    const { resource, trace, capture: { sampling } } = this.settings;
+    return this.mapper ??= openSpans({ resource, trace, sampling });
   }
 }
 

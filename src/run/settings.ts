@@ -17,7 +17,7 @@ import { UsageError } from "../messages/errors.ts";
 import type { ExporterType, FormatFlag } from "../exporter.ts";
 import type { TelemetrySettings } from "../telemetry/settings.ts";
 import type { RunFlags } from "./flags.ts";
-import type { ParentSettings } from "../span/parent.ts";
+import type { SpanSettings } from "../span/open_spans.ts";
 import type { ResourceSettings } from "../span/resource.ts";
 
 /** Options that have a value for `off`, which is undefined. */
@@ -33,10 +33,7 @@ export interface RunSettings {
   readonly capture: CompleteCaptureOptions;
   /** The attributes are the config's, the environment's below them. */
   readonly resource: ResourceSettings;
-  readonly trace: ParentSettings & {
-    /** Secret of the site's id hash; empty for the fixed one. */
-    readonly key: string;
-  };
+  readonly trace: SpanSettings["trace"];
   /** Whether to give up what is not needed once tracing has begun. */
   readonly dropPrivileges: boolean;
   readonly exporters: readonly ConfiguredExporter[];

@@ -5,7 +5,9 @@ import type { Session } from "./session.ts";
 
 /** `tcpspan.close.by`, `tcpspan.close.reason` and, on failure alone, `error.type`. */
 export interface Ending {
+  /** Who ended it first; `kernel` where it gave up waiting. */
   readonly by: "local" | "peer" | "kernel";
+  /** In which way; `aborted` by a reset that this end sent. */
   readonly reason: "fin" | "reset" | "refused" | "timeout" | "unreachable" | "aborted" | "error";
   /** On failure alone. */
   readonly error?: { readonly type: string; readonly message: string };

@@ -47,7 +47,9 @@ export type End = "local" | "peer";
 
 /** The initial sequence numbers of both ends, each 32 bits. */
 export interface InitialSequenceNumbers {
+  /** That of the end whose record this is. */
   readonly local: number;
+  /** That of the other end. */
   readonly peer: number;
 }
 

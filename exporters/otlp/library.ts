@@ -1,0 +1,70 @@
+/** The otlp exporter, as programs get it. */
+import type { ExporterType } from "../../src/library/exporter.ts";
+import { BatchView } from "../../src/library/batch.ts";
+import { SpansView } from "../../src/library/spans.ts";
+import { UsageError } from "../../src/messages/errors.ts";
+
+/** Settings of {@linkcode otlpExporter}: those of `exporters.otlp` in a config, without the queue. */
+export interface OtlpOptions {
+  /**
+   * URL of the receiver, to which `/v1/traces` is added; for grpc also `host:port`. Default: what
+   * OTEL_EXPORTER_OTLP_ENDPOINT says, else port 4318 of this host, for grpc 4317.
+   */
+  readonly endpoint?: string;
+  /** URL that is used as it is; wins over `endpoint`. */
+  readonly traces_endpoint?: string;
+  /** How spans are sent; `http/protobuf` unless OTEL_EXPORTER_OTLP_PROTOCOL says more. */
+  readonly protocol?: "http/protobuf" | "http/json" | "grpc";
+  /** Sent with each export. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How exports are compressed; `none` by default, and no `zstd` with grpc. */
+  readonly compression?: "none" | "gzip" | "zstd";
+  /** How long one try may last, such as `500ms`; `10s` by default. */
+  readonly timeout?: string;
+  /** Certificates for https: files in PEM form. */
+  readonly tls?: {
+    /** Certificates that the server's is checked against. */
+    readonly ca_file?: string;
+    /** The client's own certificate. */
+    readonly cert_file?: string;
+    /** The key of the client's certificate. */
+    readonly key_file?: string;
+    /** Accept any certificate of the server. Default false. */
+    readonly insecure_skip_verify?: boolean;
+  };
+}
+
+/**
+ * Spans to Jaeger, an OpenTelemetry Collector, or any other OTLP receiver. Its `open` throws a
+ * {@linkcode UsageError} if the settings cannot work; {@linkcode openExporter} puts a queue in front,
+ * without which nothing is tried again.
+ */
+export const otlpExporter: ExporterType<OtlpOptions> = {
+  type: "otlp",
+  open: async (settings, context) => {
+    const [{ otlpExporter: core }, { otlpSettings }] = await Promise.all([
+      import("./otlp.ts"),
+      import("./settings.ts"),
+    ]);
+    const { success, data, error } = otlpSettings.safeParse(settings);
+    if (!success) {
+      const problems = error.issues.map(({ path, message }) =>
+        path.length === 0 ? message : `${path.join(".")}: expected ${message}`
+      );
+      throw new UsageError(`cannot open ${context.id}: ${problems.join("; ")}`);
+    }
+    const exporter = await core.open(data, {
+      id: context.id,
+      baseDirectory: context.baseDirectory,
+      env: (name) => Deno.env.get(name) || undefined,
+      openSpans: async () => SpansView.sourceOf(await context.openSpans()),
+      reloading: false,
+      warn: (message) => context.warn(message),
+      stop: () => context.stop(),
+    });
+    return {
+      export: (batch, signal) => exporter.export(BatchView.recordsOf(batch), signal),
+      shutdown: () => exporter.shutdown(),
+    };
+  },
+};

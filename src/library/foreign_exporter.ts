@@ -1,0 +1,114 @@
+/** Exporters that programs and modules bring, at work behind the program's queues. */
+import { NoAnswer, within } from "../abort.ts";
+import type {
+  Exporter as RecordExporter,
+  ExporterContext as RecordExporterContext,
+  ExportOutcome,
+} from "../exporter.ts";
+import { messageOf, UsageError } from "../messages/errors.ts";
+import type { SessionBatch as RecordBatch } from "../session/batch.ts";
+import { BatchView } from "./batch.ts";
+import type { Exporter, ExporterType } from "./exporter.ts";
+import { SpansView } from "./spans.ts";
+
+const TIMEOUT_MS = 30_000;
+
+/**
+ * Opens an exporter of `type`, and has it work on records.
+ * @throws what its `open` throws, or {UsageError} if that gives no exporter
+ */
+export async function openForeign<Settings>(
+  type: ExporterType<Settings>,
+  settings: Settings,
+  { id, baseDirectory, openSpans, warn, stop }: RecordExporterContext,
+): Promise<RecordExporter> {
+  const opened: unknown = await type.open(settings, {
+    id,
+    baseDirectory,
+    openSpans: async () => new SpansView(await openSpans()),
+    warn: (message) => warn(message),
+    stop: () => stop(),
+  });
+  if (isExporter(opened)) return new ForeignExporter(opened);
+  throw new UsageError(
+    `open() of ${type.type} gave ${show(opened)}: expected an object with export()`,
+  );
+}
+
+function isExporter(value: unknown): value is Exporter {
+  return typeof value === "object" && value !== null && "export" in value &&
+    typeof value.export === "function";
+}
+
+/** Hands batches on as views, and takes nothing for granted of what comes back. */
+class ForeignExporter implements RecordExporter {
+  readonly #exporter: Exporter;
+
+  constructor(exporter: Exporter) {
+    this.#exporter = exporter;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#exporter.start?.(signal);
+  }
+
+  lookAnew(): void {
+    this.#exporter.lookAnew?.();
+  }
+
+  async export(records: RecordBatch, signal: AbortSignal): Promise<ExportOutcome> {
+    using batch = new BatchView(records.slice(0, records.length)); // the queue's memory is its own
+    try {
+      return outcomeOf(await within(TIMEOUT_MS, signal, this.#export(batch, signal)));
+    } catch (error) {
+      // it may have been taken all the same: better twice than never
+      const status = error instanceof NoAnswer ? "retryable" : "failure";
+      return { status, reason: messageOf(error) };
+    }
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#exporter.shutdown?.();
+  }
+
+  /** Also what is thrown at once rejects. */
+  async #export(batch: BatchView, signal: AbortSignal): Promise<unknown> {
+    return await this.#exporter.export(batch, signal);
+  }
+}
+
+/** What an exporter gave, where it is an outcome. */
+function outcomeOf(given: unknown): ExportOutcome {
+  const { status, rejected, message, reason, retryAfterMs, delivered }: {
+    readonly [name: string]: unknown;
+  } = { ...Object(given) };
+  switch (status) {
+    case "success":
+      return {
+        status,
+        ...(typeof rejected === "number" ? { rejected } : {}),
+        ...(typeof message === "string" ? { message } : {}),
+      };
+    case "retryable":
+      return {
+        status,
+        reason: String(reason),
+        ...(typeof retryAfterMs === "number" ? { retryAfterMs } : {}),
+      };
+    case "failure":
+      return {
+        status,
+        reason: String(reason),
+        ...(typeof delivered === "number" ? { delivered } : {}),
+      };
+    default:
+      return {
+        status: "failure",
+        reason: `export() gave ${show(given)}: expected an outcome such as { status: "success" }`,
+      };
+  }
+}
+
+function show(value: unknown): string {
+  return Deno.inspect(value, { depth: 1, breakLength: Infinity });
+}
