@@ -1,6 +1,6 @@
 /** What the example of a config file shows of an exporter that a module brings. */
 export const EXAMPLE = `\
-  # Any other id: a SpanExporter of OpenTelemetry JS.
+  # Any other id: a SpanExporter of OpenTelemetry JS, or an exporter of your own (docs/library.md).
   zipkin:
     module: npm:@opentelemetry/exporter-zipkin@3.1.0
     export: ZipkinExporter

@@ -1,12 +1,15 @@
-/** A SpanExporter of OpenTelemetry JS at work. */
+/** What a module brings, at work: an exporter of its own kind, or a SpanExporter of OpenTelemetry JS. */
 import { type ExportResult, ExportResultCode } from "../../npm/opentelemetry/core.ts";
 import type { ReadableSpan, SpanExporter } from "../../npm/opentelemetry/sdk_trace.ts";
 import { within } from "../../src/abort.ts";
 import type { SessionBatch } from "../../src/session/batch.ts";
 import type { SpanSource } from "../../src/span/span_sink.ts";
+import type { ExporterType } from "../../src/library/exporter.ts";
+import { openForeign } from "../../src/library/foreign_exporter.ts";
+import { UsageError } from "../../src/messages/errors.ts";
 import type { Exporter, ExporterContext, ExportOutcome } from "../../src/exporter.ts";
 import { surviveFaults } from "./faults.ts";
-import { firstLine, loadSpanExporter } from "./load.ts";
+import { firstLine, loadExporter } from "./load.ts";
 import type { ModuleSettings } from "./settings.ts";
 import { toWholeMicroseconds } from "./span.ts";
 
@@ -14,14 +17,31 @@ const EXPORT_TIMEOUT_MS = 30_000;
 const NOT_ASKED = "loaded; its endpoint was not asked"; // some throw on an empty array
 const STOPPED = "stopped before it had answered";
 
-/** @throws {UsageError} if the module does not bring a SpanExporter */
+/** @throws {UsageError} if the module brings no exporter, or one that cannot be opened */
 export async function openModule(
   settings: ModuleSettings,
   context: ExporterContext,
 ): Promise<Exporter> {
-  const exporter = await loadSpanExporter(settings, context.id, context.baseDirectory);
+  const { id, baseDirectory, warn } = context;
+  const loaded = await loadExporter(settings, id, baseDirectory);
+  if (loaded.kind === "native") return await openNative(loaded.type, settings, context);
   const { toSpan } = await context.openSpans();
-  return new ModuleExporter(exporter, { toSpan, warn: context.warn });
+  return new ModuleExporter(loaded.exporter, { toSpan, warn });
+}
+
+async function openNative(
+  type: ExporterType,
+  { options }: ModuleSettings,
+  context: ExporterContext,
+): Promise<Exporter> {
+  const faults = surviveFaults(context.warn);
+  try {
+    return await openForeign(type, options, context, faults);
+  } catch (error) {
+    faults[Symbol.dispose]();
+    const place = `exporters.${context.id}.options`;
+    throw new UsageError(`${place}: cannot open ${type.type}: ${firstLine(error)}`);
+  }
 }
 
 /** What a {@linkcode ModuleExporter} works with. */
@@ -70,7 +90,7 @@ export class ModuleExporter implements Exporter {
     return new Promise((resolve, reject) => {
       // void by its type, but some are async and reject
       const returned: unknown = this.#exporter.export(spans, resolve);
-      Promise.resolve(returned).catch(reject);
+      Promise.resolve(returned).then(refuseOutcome).catch(reject);
     });
   }
 
@@ -91,4 +111,13 @@ export class ModuleExporter implements Exporter {
       await this.#exporter.shutdown();
     }
   }
+}
+
+/** Throws where a SpanExporter has answered as one of tcpspan's own does: it will not call back. */
+function refuseOutcome(returned: unknown): void {
+  if (typeof returned !== "object" || returned === null || !("status" in returned)) return;
+  throw new Error(
+    `export() gave ${Deno.inspect(returned, { depth: 1, breakLength: Infinity })}, but a ` +
+      "SpanExporter calls back: to give outcomes, export an exporter type, as docs/library.md has it",
+  );
 }

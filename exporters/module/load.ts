@@ -1,7 +1,8 @@
-/** Finds the SpanExporter class that a config names, and makes one of its objects. */
+/** Finds what a config names: a SpanExporter class, of which it makes an object, or an exporter type. */
 import type { SpanExporter } from "../../npm/opentelemetry/sdk_trace.ts";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { ExporterType } from "../../src/library/exporter.ts";
 import { nearest } from "../../src/messages/nearest.ts";
 import { messageOf, npmFailure, UsageError } from "../../src/messages/errors.ts";
 import type { ModuleSettings } from "./settings.ts";
@@ -17,21 +18,29 @@ export function moduleUrl(module: string, baseDirectory: string): string {
   return new URL(module, pathToFileURL(join(baseDirectory, "/"))).href;
 }
 
+/** What a module brings: an exporter type of tcpspan's library, or an object of a SpanExporter class. */
+export type Loaded =
+  | { readonly kind: "native"; readonly type: ExporterType }
+  | { readonly kind: "span"; readonly exporter: SpanExporter };
+
 /**
- * Loads the module and makes an exporter with `options`.
+ * Loads the module, and of a SpanExporter class makes an exporter with `options`.
  * @param id the exporter's id in the config, for messages
- * @throws {UsageError} if that does not give something with the functions of a SpanExporter
+ * @throws {UsageError} if that gives neither an exporter type nor a SpanExporter
  */
-export async function loadSpanExporter(
+export async function loadExporter(
   settings: ModuleSettings,
   id: string,
   baseDirectory: string,
-): Promise<SpanExporter> {
+): Promise<Loaded> {
   const { module, export: name, options } = settings;
   const exports = await load(module, id, baseDirectory);
   const Exporter = exports[name];
+  if (isNative(Exporter)) return { kind: "native", type: Exporter };
   if (!isFunction(Exporter)) {
-    const what = Exporter === undefined ? `no ${name}` : `${name}, which is not a class`;
+    const what = Exporter === undefined
+      ? `no ${name}`
+      : `${name}, which is neither a class nor has a type and open()`;
     throw new UsageError(
       `exporters.${id}.export: ${module} exports ${what}${suggestion(name, exports)}`,
     );
@@ -48,7 +57,7 @@ export async function loadSpanExporter(
         `it lacks export() or shutdown()${suggestion(name, exports)}`,
     );
   }
-  return exporter;
+  return { kind: "span", exporter };
 }
 
 async function load(module: string, id: string, baseDirectory: string): Promise<Exports> {
@@ -79,7 +88,8 @@ function looksLikePackage(module: string): boolean {
 function suggestion(name: string, exports: Exports): string {
   const exporters = Object.keys(exports)
     .filter((key) =>
-      key !== name && isFunction(exports[key]) && looksLikeExporter(key, exports[key])
+      key !== name &&
+      (isNative(exports[key]) || isFunction(exports[key]) && looksLikeExporter(key, exports[key]))
     );
   if (exporters.length === 0) return "; it exports nothing that looks like an exporter";
   const near = nearest(name, exporters);
@@ -95,6 +105,13 @@ type Constructor = (new (options: unknown) => unknown) & { prototype?: { export?
 
 function isFunction(value: unknown): value is Constructor {
   return typeof value === "function";
+}
+
+/** What a module declares so: an object, or a class with static members. */
+function isNative(value: unknown): value is ExporterType {
+  return (typeof value === "object" || isFunction(value)) && value !== null &&
+    "type" in value && typeof value.type === "string" &&
+    "open" in value && typeof value.open === "function";
 }
 
 function isSpanExporter(value: unknown): value is SpanExporter {

@@ -5,7 +5,7 @@ import { Ring } from "../../ffi/ring.ts";
 import { HostError } from "../messages/errors.ts";
 import { requireHost } from "./requirements.ts";
 import { hostError } from "../host/host_error.ts";
-import { OBJECT_FILE } from "../host/object_file.ts";
+import { readObjectFile } from "../host/object_file.ts";
 import { type CaptureOptions, DEFAULT_RING_BUFFER } from "./capture_options.ts";
 import { activeGeneration, KernelProgram } from "./kernel_program.ts";
 import { KernelSettings } from "./kernel_settings.ts";
@@ -57,7 +57,7 @@ export class Kernel implements Disposable {
    * @throws {HostError} if that cannot be; then everything is as before
    */
   async replace(options: CaptureOptions): Promise<void> {
-    const elf = await Deno.readFile(OBJECT_FILE);
+    const elf = await readObjectFile();
     const settings = await KernelSettings.of(options);
     if (this.#resources.disposed) throw new HostError("cannot change a capture that has ended");
     try {

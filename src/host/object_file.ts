@@ -1,14 +1,39 @@
 /** The compiled kernel program. */
-import { messageOf } from "../messages/errors.ts";
+import { HostError, messageOf } from "../messages/errors.ts";
 import { isSystemError, systemReason } from "../messages/system_error.ts";
 import type { HostCheck } from "./check.ts";
 
-/** Where it lies. */
+/** Where it lies: beside the source, on disk or on the server that the source was loaded from. */
 export const OBJECT_FILE = new URL("../../bpf/tcpspan.bpf.o", import.meta.url);
 
 const ELF = [0x7f, 0x45, 0x4c, 0x46];
 
-/** Whether it is there. */
+/**
+ * Its bytes.
+ * @throws {HostError} if they cannot be fetched, or what is there is something else
+ */
+export async function readObjectFile(file = OBJECT_FILE): Promise<Uint8Array<ArrayBuffer>> {
+  if (file.protocol === "file:") return await Deno.readFile(file);
+  let found: string;
+  try {
+    const response = await fetch(file);
+    const bytes = await response.bytes();
+    if (response.ok && isElf(bytes)) return bytes;
+    found = response.ok ? "what is there is no ELF file" : `status ${response.status}`;
+  } catch (error) {
+    found = messageOf(error);
+  }
+  throw new HostError(
+    `cannot fetch the kernel program from ${file}: ${found}; each start fetches it, where tcpspan was ` +
+      "not loaded from a disk: see that it can, or use a clone of the repository",
+  );
+}
+
+function isElf(bytes: Uint8Array): boolean {
+  return ELF.every((byte, i) => bytes[i] === byte);
+}
+
+/** Whether it is there. What is not on disk is seen once it is fetched. */
 export function checkObjectFile(file = OBJECT_FILE): HostCheck {
   const name = "kernel program";
   const wrong = (found: string): HostCheck => ({
@@ -19,11 +44,12 @@ export function checkObjectFile(file = OBJECT_FILE): HostCheck {
       "take bpf/tcpspan.bpf.o from the repository again, or build it: ./setup.sh --dev, then " +
       "deno task generate",
   });
+  if (file.protocol !== "file:") return { name, result: "ok", found: `from ${file}` };
   try {
     using object = Deno.openSync(file);
     const start = new Uint8Array(ELF.length);
     object.readSync(start);
-    if (!ELF.every((byte, i) => start[i] === byte)) return wrong(`${file.pathname} is no ELF file`);
+    if (!isElf(start)) return wrong(`${file.pathname} is no ELF file`);
     return { name, result: "ok", found: file.pathname };
   } catch (error) {
     const reason = error instanceof Error && isSystemError(error)

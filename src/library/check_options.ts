@@ -32,7 +32,7 @@ const SAMPLING: Rules<SamplingOptions> = {
 const CAPTURE: Rules<CaptureOptions> = {
   pids: {
     expected: `${pids.expected}, ${MOST_PIDS} at most`,
-    fits: (value) => pids.fits(value) && new Set(value as number[]).size <= MOST_PIDS,
+    fits: (value) => pids.fits(value) && Array.isArray(value) && value.length <= MOST_PIDS,
   },
   localPorts: ports,
   remotePorts: ports,

@@ -15,12 +15,14 @@ const TIMEOUT_MS = 30_000;
 
 /**
  * Opens an exporter of `type`, and has it work on records.
+ * @param owned is disposed of once the exporter is shut down
  * @throws what its `open` throws, or {UsageError} if that gives no exporter
  */
 export async function openForeign<Settings>(
   type: ExporterType<Settings>,
   settings: Settings,
   { id, baseDirectory, openSpans, warn, stop }: RecordExporterContext,
+  owned?: Disposable,
 ): Promise<RecordExporter> {
   const opened: unknown = await type.open(settings, {
     id,
@@ -29,7 +31,7 @@ export async function openForeign<Settings>(
     warn: (message) => warn(message),
     stop: () => stop(),
   });
-  if (isExporter(opened)) return new ForeignExporter(opened);
+  if (isExporter(opened)) return new ForeignExporter(opened, owned);
   throw new UsageError(
     `open() of ${type.type} gave ${show(opened)}: expected an object with export()`,
   );
@@ -43,9 +45,11 @@ function isExporter(value: unknown): value is Exporter {
 /** Hands batches on as views, and takes nothing for granted of what comes back. */
 class ForeignExporter implements RecordExporter {
   readonly #exporter: Exporter;
+  readonly #owned: Disposable | undefined;
 
-  constructor(exporter: Exporter) {
+  constructor(exporter: Exporter, owned: Disposable | undefined) {
     this.#exporter = exporter;
+    this.#owned = owned;
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -68,6 +72,7 @@ class ForeignExporter implements RecordExporter {
   }
 
   async shutdown(): Promise<void> {
+    using _owned = this.#owned;
     await this.#exporter.shutdown?.();
   }
 

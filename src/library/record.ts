@@ -126,7 +126,7 @@ function encode(data: Partial<SessionData>): Uint8Array<ArrayBuffer> {
   const peerFin = (flags & FLAG.SOCK_DONE) !== 0;
   const syn = role === "active" && established && (flags & FLAG.RESTORED) === 0 ? 1 : 0;
   const acked = txBytes + syn + (finAcked ? 1 : 0);
-  const received = rxBytes + (peerFin && established ? 1 : 0);
+  const received = rxBytes + (peerFin && (established || rxBytes > 0) ? 1 : 0);
   u64(RECORD.bytes_acked, BigInt(acked));
   u64(RECORD.bytes_received, BigInt(received));
   const { local, peer } = data.initialSequenceNumbers ?? INITIAL_SEQUENCE_NUMBERS;

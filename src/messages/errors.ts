@@ -47,7 +47,9 @@ export function npmFailure(
 export function missingPackage(thrown: unknown): string | undefined {
   const failure = npmFailure(thrown);
   if (failure === undefined) return undefined;
-  const folder = decodeURIComponent(new URL("../..", import.meta.url).pathname);
-  return `cannot load npm:${failure.name}: ${failure.reason}; to download what runs use: ` +
-    `cd ${folder} && deno install --frozen --entrypoint mod.ts`;
+  const root = new URL("../..", import.meta.url);
+  const command = root.protocol === "file:"
+    ? `cd ${decodeURIComponent(root.pathname)} && deno install --frozen --entrypoint mod.ts`
+    : `deno cache ${root}mod.ts`;
+  return `cannot load npm:${failure.name}: ${failure.reason}; to download what runs use: ${command}`;
 }

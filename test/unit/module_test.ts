@@ -169,6 +169,18 @@ const MISBEHAVIOURS: { name: string; answer: SpanExporter["export"]; reason: str
     answer: () => Promise.reject(new Error("no such host")) as unknown as void,
     reason: "no such host",
   },
+  {
+    name: "gives an outcome, as tcpspan's own exporters do",
+    answer: () => ({ status: "success" }) as unknown as void,
+    reason: 'export() gave { status: "success" }, but a SpanExporter calls back: ' +
+      "to give outcomes, export an exporter type, as docs/library.md has it",
+  },
+  {
+    name: "resolves to an outcome",
+    answer: () => Promise.resolve({ status: "failure" }) as unknown as void,
+    reason: 'export() gave { status: "failure" }, but a SpanExporter calls back: ' +
+      "to give outcomes, export an exporter type, as docs/library.md has it",
+  },
   { name: "never calls back", answer: () => {}, reason: "no answer within 0.05 s" },
 ];
 for (const { name, answer, reason } of MISBEHAVIOURS) {
@@ -328,7 +340,8 @@ Deno.test("a module or export that cannot be used is an error that tells what to
     {
       module: "./exporter.js",
       export: "VERSION",
-      message: "export: ./exporter.js exports VERSION, which is not a class; " +
+      message:
+        "export: ./exporter.js exports VERSION, which is neither a class nor has a type and open(); " +
         "its exporters: FileExporter, HalfExporter, PickyExporter, Recorder",
     },
     {
