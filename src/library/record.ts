@@ -1,7 +1,7 @@
 /** Records of plain data, in the bytes that the kernel program would have sent. */
 import { isDeepStrictEqual } from "node:util";
 import { didYouMean } from "../messages/nearest.ts";
-import { isCidr, parseNetwork } from "../net/cidr.ts";
+import { parseAddress } from "../net/address.ts";
 import { FLAG, OWNER, RECORD, ROLE, TEXT_LENGTH } from "../session/record_layout.ts";
 import { OWNER_SOURCES, Session as RecordView, TCP_STATES } from "../session/session.ts";
 import type { SessionData, SessionJson } from "./session.ts";
@@ -15,6 +15,7 @@ const DURATION_US = 12_000;
 const INITIAL_SEQUENCE_NUMBERS = { local: 1_000_000, peer: 2_000_000 } as const;
 
 const AF = { ipv4: 2, ipv6: 10 } as const; // include/linux/socket.h
+const ADDRESS_BYTES = { ipv4: 4, ipv6: 16 } as const;
 const LOOPBACK = { ipv4: "127.0.0.1", ipv6: "::1" } as const;
 const NO_RTT = 0xffffffff;
 const REPLACEMENT = "\ufffd"; // what a byte that is no UTF-8 is shown as
@@ -187,8 +188,11 @@ function addressesOf(data: Partial<SessionData>) {
   const family = data.family ?? (given?.includes(":") ? "ipv6" : "ipv4");
   const bytesOf = (name: "localAddress" | "peerAddress") => {
     const text = data[name] ?? LOOPBACK[family];
-    if (isCidr(text) && !text.includes("/")) return parseNetwork(text).bytes;
-    throw new RangeError(`cannot make a session: ${name} is ${show(text)}, and no IP address`);
+    const bytes = parseAddress(text);
+    if (bytes?.length === ADDRESS_BYTES[family]) return bytes;
+    throw new RangeError(
+      `cannot make a session: ${name} is ${show(text)}, and no ${family} address`,
+    );
   };
   return { family, localAddress: bytesOf("localAddress"), peerAddress: bytesOf("peerAddress") };
 }

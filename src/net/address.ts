@@ -10,6 +10,34 @@ export function parseIpv4(text: string): number {
   return text.split(".").reduce((bits, byte) => bits * 256 + Number(byte), 0);
 }
 
+const OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
+
+/**
+ * The bytes of an address of IPv4 or IPv6 (RFC 4291, section 2.2), without a zone: 4 or 16 in network
+ * order. Undefined if the text is none. As `isIP` of node:net has it, which takes 30 ms to load.
+ */
+export function parseAddress(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (IPV4.test(text)) return Uint8Array.from(text.split("."), Number);
+  const halves = text.split("::");
+  const [head, tail] = halves.map((half) => half === "" ? [] : half.split(":"));
+  if (head === undefined || halves.length > 2) return undefined;
+  const last = (tail ?? head).at(-1);
+  if (last !== undefined && IPV4.test(last)) {
+    const bits = parseIpv4(last);
+    const groups = [bits / 2 ** 16 >>> 0, bits % 2 ** 16].map((group) => group.toString(16));
+    (tail ?? head).splice(-1, 1, ...groups);
+  }
+  const missing = 8 - head.length - (tail?.length ?? 0);
+  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
+  const groups = [...head, ...new Array<string>(missing).fill("0"), ...tail ?? []];
+  if (!groups.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return undefined;
+  return Uint8Array.from(groups.flatMap((group) => {
+    const number = parseInt(group, 16);
+    return [number >> 8, number & 0xff];
+  }));
+}
+
 /** Text of 16 bytes as RFC 5952 has it: lower case, the longest run of zero groups as `::`. */
 export function formatIpv6(bytes: Uint8Array, offset = 0): string {
   const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,6 +1,6 @@
 /** Whether a server's span names the client's as its parent. */
 import type { SessionBatch } from "../session/batch.ts";
-import { Networks } from "../net/cidr.ts";
+import { Networks } from "../net/networks.ts";
 import { HostAddresses } from "./host_addresses.ts";
 import type { Session } from "../session/session.ts";
 

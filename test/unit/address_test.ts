@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import fc from "fast-check";
-import { formatIpv4, formatIpv6 } from "../../src/net/address.ts";
+import { formatIpv4, formatIpv6, parseAddress } from "../../src/net/address.ts";
 
 const IPV4: [bytes: number[], text: string][] = [
   [[0, 0, 0, 0], "0.0.0.0"],
@@ -57,4 +57,37 @@ Deno.test("formatIpv4() and formatIpv6() read from an offset", () => {
   const bytes = Uint8Array.fromHex("ffff7f00000100000000000000000000000000000002ff");
   assert.equal(formatIpv4(bytes, 2), "127.0.0.1");
   assert.equal(formatIpv6(bytes, 6), "::2");
+});
+
+Deno.test("parseAddress() takes what node:net takes, but for zones, and nothing else", () => {
+  const part = fc.constantFrom(
+    "0",
+    "1",
+    "ffff",
+    "F0",
+    "12345",
+    "g",
+    "",
+    "1.2.3.4",
+    "256",
+    "01",
+    "::",
+  );
+  const texts = fc.oneof(
+    fc.array(part, { minLength: 1, maxLength: 10 }).map((parts) => parts.join(":")),
+    fc.array(part, { minLength: 3, maxLength: 5 }).map((parts) => parts.join(".")),
+    fc.ipV4(),
+    fc.ipV6(),
+    fc.string(),
+  );
+  const property = fc.property(texts, (text) => {
+    const bytes = text.includes("%") ? undefined : parseAddress(text);
+    const version = text.includes("%") ? 0 : isIP(text);
+    assert.equal(bytes?.length, { 0: undefined, 4: 4, 6: 16 }[version]);
+    if (bytes?.length === 16) {
+      assert.equal(new URL(`http://[${text}]`).hostname, `[${formatIpv6(bytes)}]`);
+    }
+  });
+  fc.assert(property, { numRuns: 5000 });
+  assert.equal(parseAddress("fe80::1%eth0"), undefined);
 });

@@ -1,7 +1,8 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { formatIpv6 } from "../../src/net/address.ts";
-import { isCidr, Networks, parseNetwork } from "../../src/net/cidr.ts";
+import { isCidr, parseNetwork } from "../../src/net/cidr.ts";
+import { Networks } from "../../src/net/networks.ts";
 
 const VALID = ["10.0.0.0/8", "10.1.2.3", "0.0.0.0/0", "::/0", "fd00::/8", "::1", "2001:db8::1/128"];
 const INVALID = [

@@ -110,7 +110,7 @@ const IMPOSSIBLE: readonly [data: object, error: RegExp][] = [
   [{ pid: "5" }, /^TypeError: .*pid is "5", and not a number$/],
   [{ cookie: "x" }, /^TypeError: .*cookie is "x", and not a bigint$/],
   [{ pid: 2 ** 32 }, /^RangeError: .*pid is 4294967296, where the rest makes it undefined$/],
-  [{ localAddress: "localhost" }, /^RangeError: .*"localhost", and no IP address$/],
+  [{ localAddress: "localhost" }, /^RangeError: .*"localhost", and no ipv4 address$/],
   [{ role: "client" }, /^RangeError: .*role is "client"/],
   [{ startUnixNs: 1n, endUnixNs: 3001n, durationUs: 4 }, /^RangeError: .*durationUs is 4/],
   [{ comm: "longer than 15 bytes" }, /^RangeError: .*comm is/],
