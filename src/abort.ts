@@ -66,21 +66,3 @@ export function delay(ms: number, signal: AbortSignal, clock: Clock = systemCloc
     signal.addEventListener("abort", done);
   });
 }
-
-/** An answer did not come in time. */
-export class NoAnswer extends Error {
-  override readonly name = "NoAnswer";
-}
-
-/** What `work` gives. @throws {NoAnswer} after `ms` milliseconds, or when `signal` aborts */
-export function within<T>(ms: number, signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(new NoAnswer("stopped before it had answered"));
-  const timer = setTimeout(() => reject(new NoAnswer(`no answer within ${ms / 1000} s`)), ms);
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort);
-  return Promise.race([work, promise]).finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  });
-}

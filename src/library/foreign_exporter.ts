@@ -1,5 +1,5 @@
 /** Exporters that programs and modules bring, at work behind the program's queues. */
-import { NoAnswer, within } from "../abort.ts";
+import { within } from "../abort.ts";
 import type {
   Exporter as RecordExporter,
   ExporterContext as RecordExporterContext,
@@ -12,6 +12,7 @@ import type { Exporter, ExporterType } from "./exporter.ts";
 import { SpansView } from "./spans.ts";
 
 const TIMEOUT_MS = 30_000;
+const STOPPED = "stopped before it had answered";
 
 /**
  * Opens an exporter of `type`, and has it work on records.
@@ -62,12 +63,14 @@ class ForeignExporter implements RecordExporter {
 
   async export(records: RecordBatch, signal: AbortSignal): Promise<ExportOutcome> {
     using batch = new BatchView(records.slice(0, records.length)); // the queue's memory is its own
+    const late = new Error(`no answer within ${TIMEOUT_MS / 1000} s`);
     try {
-      return outcomeOf(await within(TIMEOUT_MS, signal, this.#export(batch, signal)));
+      return outcomeOf(await within(TIMEOUT_MS, late, this.#export(batch, signal), signal));
     } catch (error) {
       // it may have been taken all the same: better twice than never
-      const status = error instanceof NoAnswer ? "retryable" : "failure";
-      return { status, reason: messageOf(error) };
+      if (error === late) return { status: "retryable", reason: late.message };
+      if (signal.aborted) return { status: "retryable", reason: STOPPED };
+      return { status: "failure", reason: messageOf(error) };
     }
   }
 
