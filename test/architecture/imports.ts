@@ -12,12 +12,14 @@ export interface Import {
  * the lines below its own. Rooms of one line know nothing of each other.
  */
 const ORDER: readonly (readonly string[])[] = [
+  ["examples"],
   ["mod.ts"],
   ["exporters"],
   ["src/command_line"],
   ["src/doctor"],
   ["src/run"],
   ["src/telemetry"],
+  ["src/library"],
   ["src/queue"],
   ["src/config"],
   ["src/exporter.ts"],

@@ -3,13 +3,20 @@ import assert from "node:assert/strict";
 import { listFiles, readFile } from "./files.ts";
 import { faultsOf, type Import, importsOf } from "./imports.ts";
 
-const OURS = /^(src\/|exporters\/|ffi\/|mod\.ts$).*(?<=\.ts)$|^mod\.ts$/;
+const OURS = /^(src\/|exporters\/|ffi\/|examples\/|mod\.ts$).*(?<=\.ts)$|^mod\.ts$/;
 
 Deno.test("each import goes down, none goes round", () => {
   const files = listFiles().filter((file) => OURS.test(file));
   const imports = files.flatMap((file) => importsOf(file, readFile(file)));
   assert.ok(imports.length > files.length, "imports were found");
   assert.deepEqual(faultsOf(files, imports), []);
+});
+
+Deno.test("examples import mod.ts alone, as programs elsewhere do", () => {
+  const files = listFiles("examples").filter((file) => file.endsWith(".ts"));
+  const imports = files.flatMap((file) => importsOf(file, readFile(file)));
+  assert.ok(imports.length >= files.length && files.length >= 3);
+  assert.deepEqual(imports.filter(({ to }) => to !== "mod.ts"), []);
 });
 
 Deno.test("importsOf() finds imports and exports, of values and types, static and dynamic", () => {
