@@ -440,25 +440,3 @@ function settled(): Promise<void> {
 function hasEnded(): HostError {
   return new HostError("cannot change the options of a capture that has ended");
 }
-
-/**
- * Starts a capture of the TCP sessions that end on this host, in all network namespaces. Needs
- * root. Each batch holds one session or more; a session is a view that is decoded as it is read.
- *
- * @throws {HostError} if the kernel or the host makes it impossible
- *
- * @example Print the port and the payload of each session that ends within a tenth of a second
- * ```ts
- * import { capture } from "../../mod.ts";
- *
- * await using sessions = await capture({ signal: AbortSignal.timeout(100) });
- * for await (using batch of sessions) {
- *   for (const session of batch) {
- *     console.log(session.comm, session.serverPort, session.txBytes, session.rxBytes);
- *   }
- * }
- * ```
- */
-export function capture(options: CaptureOptions = {}): Promise<Capture> {
-  return Capture.open(options);
-}

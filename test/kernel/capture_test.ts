@@ -1,6 +1,6 @@
 /** The life of a capture: how it ends, and what it leaves behind. */
 import { strict as assert } from "node:assert";
-import { capture } from "../../src/capture/capture.ts";
+import { capture } from "./capture.ts";
 import { HostError } from "../../src/messages/errors.ts";
 import { Actor } from "./actor.ts";
 import { descriptors, mappings } from "./descriptors.ts";

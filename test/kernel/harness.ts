@@ -1,7 +1,8 @@
 /** A capture for the length of one test, and what it delivered. */
 import { strict as assert } from "node:assert";
 import { bootTimeNs } from "../../ffi/clock.ts";
-import { type Capture, capture, type CaptureLosses } from "../../src/capture/capture.ts";
+import type { Capture, CaptureLosses } from "../../src/capture/capture.ts";
+import { capture } from "./capture.ts";
 import type { CaptureOptions } from "../../src/capture/capture_options.ts";
 import type { Omission } from "../../src/capture/omission.ts";
 import type { Session } from "../../src/session/session.ts";

@@ -1,6 +1,6 @@
 /** Reports of sessions that are still open. */
 import { strict as assert } from "node:assert";
-import { capture } from "../../src/capture/capture.ts";
+import { capture } from "./capture.ts";
 import type { Session } from "../../src/session/session.ts";
 import { hasPort } from "./harness.ts";
 import { assertOwner } from "./owner.ts";

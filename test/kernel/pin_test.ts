@@ -4,7 +4,7 @@ import { HashMap } from "../../ffi/hash_map.ts";
 import { lookUp, mapInfo } from "../../ffi/map.ts";
 import { pin, Pinned } from "../../ffi/pinned.ts";
 import { libbpf } from "../../ffi/libbpf.ts";
-import { capture } from "../../src/capture/capture.ts";
+import { capture } from "./capture.ts";
 import type { CaptureOptions } from "../../src/capture/capture_options.ts";
 import { unpin } from "../../src/capture/pin/unpin.ts";
 import { HostError, UsageError } from "../../src/messages/errors.ts";

@@ -1,7 +1,7 @@
 /** A capture that goes on with other options: nothing is lost, and nothing comes twice. */
 import { strict as assert } from "node:assert";
 import { setTimeout as delay } from "node:timers/promises";
-import { capture } from "../../src/capture/capture.ts";
+import { capture } from "./capture.ts";
 import type { CaptureOptions } from "../../src/capture/capture_options.ts";
 import { HostError } from "../../src/messages/errors.ts";
 import { FLAG } from "../../src/session/record_layout.ts";

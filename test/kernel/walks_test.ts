@@ -1,6 +1,6 @@
 /** Which open sessions are reported and counted, wherever they are and whoever holds them. */
 import { strict as assert } from "node:assert";
-import { capture } from "../../src/capture/capture.ts";
+import { capture } from "./capture.ts";
 import { Actor } from "./actor.ts";
 import { hasPort, summary, Trace } from "./harness.ts";
 import { Namespace } from "./host.ts";

@@ -2,7 +2,7 @@
  * Captures the ends of one session, and says whose they are: `trace.ts PORT`. Prints a line once it
  * captures, and one for each of the two ends, as JSON.
  */
-import { capture } from "../../src/capture/capture.ts";
+import { capture } from "../kernel/capture.ts";
 
 const port = Number(Deno.args[0]);
 await using sessions = await capture({ signal: AbortSignal.timeout(20_000) });
