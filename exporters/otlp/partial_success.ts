@@ -25,7 +25,7 @@ export function readPartialSuccess(
   } catch {
     return { rejected: 0, message: "" };
   }
-  const { [member]: number, errorMessage } = members(members(response).partialSuccess);
+  const { [member]: number, errorMessage } = members(members(response)["partialSuccess"]);
   const rejected = Number(number ?? 0); // in JSON a 64-bit integer may be a string
   return {
     rejected: Number.isSafeInteger(rejected) && rejected > 0 ? rejected : 0,

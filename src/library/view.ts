@@ -109,6 +109,14 @@ export class SessionView implements Session {
     return jsonOf(dataOf(this.#read("toJSON")));
   }
 
+  /** What console.log shows. */
+  [Symbol.for("Deno.customInspect")](
+    inspect: typeof Deno.inspect,
+    options: Deno.InspectOptions,
+  ): string {
+    return `Session ${this.#lease.isGivenUp ? "(given up)" : inspect(this.toObject(), options)}`;
+  }
+
   /** The record below `session`. @throws {TypeError} if it is no view, or its batch was given up */
   static recordOf(session: Session): Record {
     return viewIn(session).#read("anything");
@@ -132,7 +140,8 @@ export class SessionView implements Session {
 function viewIn(session: Session): SessionView {
   if (session instanceof SessionView) return session;
   throw new TypeError(
-    "cannot use what is no session of tcpspan's: sessionOf(data) makes one of plain data",
+    "cannot use what is no session of this tcpspan's: sessionOf() makes one of plain data, such as " +
+      "what toObject() gives",
   );
 }
 

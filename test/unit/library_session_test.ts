@@ -26,6 +26,14 @@ Deno.test("a session has what users need, and nothing of the record's inside", (
   }
 });
 
+Deno.test("console.log shows what there is to read", () => {
+  using batch = batchOf([{ comm: "curl" }]);
+  const session = batch.at(0);
+  assert.match(Deno.inspect(session), /^Session \{\n  startUnixNs: [^]*\n  comm: "curl",\n/);
+  batch[Symbol.dispose]();
+  assert.equal(Deno.inspect(session), "Session (given up)");
+});
+
 Deno.test("toObject() is a copy that stays: what is unknown is left out, and nothing is shared", () => {
   using batch = new BatchView(makeBatch({}, { owner_source: OWNER.UNKNOWN, owner_pid: 0 }));
   const [owned, unowned] = [batch.at(0).toObject(), batch.at(1).toObject()];
@@ -157,6 +165,12 @@ Deno.test("a batch is found by index alone where there is a session", () => {
 Deno.test("batchOf() copies sessions of other batches, which may be given up then", () => {
   const first = batchOf([{ comm: "curl" }, { comm: "nginx" }]);
   const rest = batchOf([...first].filter(({ comm }) => comm === "nginx"));
+  const another = batchOf([...first].map((session) => ({
+    // as a session of another copy of tcpspan, whose class is another
+    ...sessionOf().toObject(),
+    toObject: () => session.toObject(),
+  })));
   first[Symbol.dispose]();
+  assert.deepEqual(Array.from(another, ({ comm }) => comm), ["curl", "nginx"]);
   assert.deepEqual(Array.from(rest, ({ comm }) => comm), ["nginx"]);
 });
