@@ -133,10 +133,10 @@ function encode(data: Partial<SessionData>): Uint8Array<ArrayBuffer> {
   const { local, peer } = data.initialSequenceNumbers ?? INITIAL_SEQUENCE_NUMBERS;
   const sequence = data.attemptSequenceNumber ?? local;
   const sndUna = established ? local + acked + (role === "passive" ? 1 : 0) : sequence;
-  const unackedSyn = lastState === "syn_sent" && sequence !== 0 ? 1 : 0;
+  const hasSyn = lastState === "syn_sent" && (sequence !== 0 || unackedBytes > 0);
   const unackedFin = finSent && !finAcked ? 1 : 0;
   u32(RECORD.snd_una, sndUna);
-  u32(RECORD.write_seq, sndUna + unackedBytes + unackedSyn + unackedFin);
+  u32(RECORD.write_seq, sndUna + unackedBytes + (hasSyn ? 1 : 0) + unackedFin);
   const rcvNxt = peer + received + 1;
   // that the process may read more is told by what it has not read
   const unread = unreadBytes ?? (interim === 0 ? 1 : 0);
