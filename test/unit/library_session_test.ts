@@ -29,7 +29,7 @@ Deno.test("a session has what users need, and nothing of the record's inside", (
 Deno.test("console.log shows what there is to read", () => {
   using batch = batchOf([{ comm: "curl" }]);
   const session = batch.at(0);
-  assert.match(Deno.inspect(session), /^Session \{\n  startUnixNs: [^]*\n  comm: "curl",\n/);
+  assert.match(Deno.inspect(session), /^Session \{\n {2}startUnixNs: [^]*\n {2}comm: "curl",\n/);
   batch[Symbol.dispose]();
   assert.equal(Deno.inspect(session), "Session (given up)");
 });
