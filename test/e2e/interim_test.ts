@@ -7,7 +7,7 @@ import { itemOf, only } from "./choose.ts";
 import { freePort } from "./nginx.ts";
 import { until } from "./process.ts";
 import { parseRow, type RowFormat } from "./rows.ts";
-import { runTcpspan, startTcpspan, type Tcpspan } from "./tcpspan.ts";
+import { startTcpspan, type Tcpspan } from "./tcpspan.ts";
 
 type JsonSpan = Readonly<Record<string, unknown>>;
 
@@ -203,24 +203,6 @@ exporters: { stdout: { format: json } }
   assert.equal(new Set(after.map((span) => span["span_id"])).size, after.length);
   assert.equal(new Set(after.map((span) => span["parent_span_id"])).size, 1);
 });
-
-const WRONG: readonly (readonly [yaml: string, found: string])[] = [
-  ["10ms", '"10ms"'],
-  ["soon", '"soon"'],
-  ["5", "5"],
-  ["true", "true"],
-  ["[1s]", "a list"],
-];
-
-for (const [yaml, found] of WRONG) {
-  Deno.test(`capture.interim: ${yaml} is told with its place, status 2`, async () => {
-    const config = `capture:\n  interim: ${yaml}\nexporters: { stdout: {} }\n`;
-    const { status, stdout, stderr } = await runTcpspan([], { config });
-    assert.deepEqual([status, stdout], [2, ""]);
-    const expected = "expected off, or a duration of at least 100ms, such as 30s";
-    assert.equal(stderr, `tcpspan: FILE:2:12: capture.interim: found ${found}: ${expected}\n`);
-  });
-}
 
 /** A client and a server with service names of their own. */
 class Pair implements AsyncDisposable {

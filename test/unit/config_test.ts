@@ -576,10 +576,15 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ["nothing for a boolean", `${STDOUT}capture:\n  existing:\n`, [
     "f.yaml:4:3: capture.existing: found nothing: expected true or false",
   ]],
-  ["interim reports in no time", `${STDOUT}capture:\n  interim: 10ms\n`, [
-    'f.yaml:4:12: capture.interim: found "10ms": expected off, or a duration of at least 100ms, ' +
-    "such as 30s",
-  ]],
+  ...[["10ms", '"10ms"'], ["soon", '"soon"'], ["5", "5"], ["true", "true"], ["[1s]", "a list"]]
+    .map(([yaml, found]): [string, string, string[]] => [
+      `interim: ${yaml}`,
+      `${STDOUT}capture:\n  interim: ${yaml}\n`,
+      [
+        `f.yaml:4:12: capture.interim: found ${found}: expected off, or a duration of at least ` +
+        "100ms, such as 30s",
+      ],
+    ]),
   ...["tcpspan", "/sys/fs/bpf/tcp.span", "/", "true"].map((pin): [string, string, string[]] => [
     `pin: ${pin}`,
     `${STDOUT}capture:\n  pin: ${pin}\n`,
@@ -590,10 +595,6 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
       "or the path of a folder such as /sys/fs/bpf/tcpspan, without dots",
     ],
   ]),
-  ["interim: on", `${STDOUT}capture:\n  interim: true\n`, [
-    "f.yaml:4:12: capture.interim: found true: expected off, or a duration of at least 100ms, " +
-    "such as 30s",
-  ]],
   ["an attribute that is a mapping", `${STDOUT}resource:\n  attributes: { a: { b: c } }\n`, [
     "f.yaml:4:20: resource.attributes.a: found a mapping: expected text, a number, true or " +
     "false, or a list of one kind of these",
