@@ -19,6 +19,11 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
+  /** Timers that are still to come. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
   setTimeout(then: () => void, ms: number): Disposable {
     const timer = { due: this.#now + ms, then };
     this.#timers.add(timer);

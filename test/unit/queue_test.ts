@@ -88,11 +88,12 @@ Deno.test("a small batch waits `linger` milliseconds for others", async () => {
 
 Deno.test("close() does not wait for a linger", async () => {
   const exporter = new FakeExporter(() => SUCCESS);
-  const { queue } = queueFor(exporter, { linger: 60_000 });
+  const { queue, clock } = queueFor(exporter, { linger: 60_000 });
   queue.push(sessions(1, 1));
   await settled();
   await within(1000, queue.close(60_000));
   assert.deepEqual(exporter.delivered, [1]);
+  assert.equal(clock.pending, 0);
 });
 
 Deno.test("push() drops what does not fit, counts it, and says so once", async () => {
@@ -132,19 +133,21 @@ Deno.test("drop_oldest drops what has waited longest, by batches, and keeps the 
   assert.deepEqual(warnings, ["fake/1: lost 4 sessions until now: its queue is full"]);
 });
 
-Deno.test("`consumers` exports are under way at once, and no more", async () => {
-  const go = Promise.withResolvers<void>();
-  const exporter = new FakeExporter(() => go.promise.then(() => SUCCESS));
-  const { queue } = queueFor(exporter, { consumers: 3, batchSize: 1 });
-  await settled();
-  for (let i = 1; i <= 6; i++) queue.push(sessions(i, 1));
-  await settled();
-  assert.equal(exporter.underWay, 3);
-  go.resolve();
-  await queue.close(1000);
-  assert.equal(exporter.mostUnderWay, 3);
-  assert.deepEqual(exporter.delivered.sort(), pidRange(1, 6));
-});
+for (const atOnce of [1, 6]) {
+  Deno.test(`3 consumers have 3 exports under way, and no more, of sessions that come by ${atOnce}`, async () => {
+    const go = Promise.withResolvers<void>();
+    const exporter = new FakeExporter(() => go.promise.then(() => SUCCESS));
+    const { queue } = queueFor(exporter, { consumers: 3, batchSize: 1 });
+    await settled();
+    for (let first = 1; first <= 6; first += atOnce) queue.push(sessions(first, atOnce));
+    await settled();
+    assert.equal(exporter.underWay, 3);
+    go.resolve();
+    await queue.close(1000);
+    assert.equal(exporter.mostUnderWay, 3);
+    assert.deepEqual(exporter.delivered.sort(), pidRange(1, 6));
+  });
+}
 
 Deno.test("an export that can be retried is, with growing waits, and the user hears of it once", async () => {
   const clock = new ManualClock();
@@ -240,6 +243,21 @@ Deno.test("sessions that were rejected of an export that was taken count as fail
   assert.deepEqual(warnings, ["fake/1: lost 2 sessions until now: rejected: too old"]);
 });
 
+Deno.test("what was rejected and what was not delivered are told apart", async () => {
+  const partial: ExportOutcome = { status: "success", rejected: 2 };
+  const failure: ExportOutcome = { status: "failure", reason: "no" };
+  const exporter = new FakeExporter((attempt) => attempt === 1 ? partial : failure);
+  const { queue, clock, fields } = queueFor(exporter);
+  queue.push(sessions(1, 5));
+  await clock.advance(60_000);
+  queue.push(sessions(6, 3));
+  await queue.close(1000);
+  assert.deepEqual(fields, [
+    { sessions: 2, place: "rejected" },
+    { sessions: 3, place: "not_delivered" },
+  ]);
+});
+
 const LOSSES: readonly [outcome: ExportOutcome, queueSize: number, fields: LogFields][] = [
   [SUCCESS, 2, { sessions: 3, place: "queue_full" }],
   [{ status: "failure", reason: "no" }, 5, { sessions: 5, place: "not_delivered" }],
@@ -325,11 +343,12 @@ Deno.test("close() tells of an exporter that can't shut down", async () => {
 Deno.test("close() gives what waits for a retry one more try at once", async () => {
   const exporter = new FakeExporter((attempt) => attempt === 1 ? BUSY : SUCCESS);
   const retry = { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 };
-  const { queue } = queueFor(exporter, { retry });
+  const { queue, clock } = queueFor(exporter, { retry });
   queue.push(sessions(1, 1));
   await settled();
   await within(1000, queue.close(60_000));
   assert.deepEqual(exporter.delivered, [1]);
+  assert.equal(clock.pending, 0);
 });
 
 /** Exporters that never take anything; `close(50)` has to end with each. */

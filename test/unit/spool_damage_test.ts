@@ -7,6 +7,7 @@ import { FRAME_HEADER, writeFrameHeader } from "../../src/queue/spool/frame.ts";
 import { HEADER_SIZE, makeHeader } from "../../src/queue/spool/segment_header.ts";
 import { bootId } from "../../src/host/procfs.ts";
 import { RECORD } from "../../src/session/record_layout.ts";
+import { ManualClock } from "../manual_clock.ts";
 import {
   crash,
   drain,
@@ -390,6 +391,18 @@ Deno.test("a file that is removed while it is read is read to its end, also if i
   Deno.removeSync(segmentPath(folder, 1));
   assert.deepEqual(drain(spool), pidRange(6, 7));
   assert.equal(counters.corrupt, 0);
+});
+
+Deno.test("a disk that cannot be written has nothing dropped to make room: drop_oldest", async () => {
+  await using folder = await makeMemoryFolder();
+  const clock = new ManualClock();
+  await using open = openSpool(folder.path, { clock });
+  open.spool.append(sessions(1, 40), "drop_oldest"); // 11 in a segment
+  Deno.removeSync(segmentPath(folder, 4)); // that which is written
+  await clock.advance(1000); // it is looked for once a second
+  assert.equal(open.spool.append(sessions(41, 20), "drop_oldest"), 0);
+  assert.deepEqual([open.spool.isFaulty, open.counters.dropped], [true, 0]);
+  assert.deepEqual(drain(open.spool), pidRange(1, 40));
 });
 
 Deno.test("what is left in a file that was removed is lost at the end, counted and told", async () => {

@@ -92,7 +92,6 @@ export class SegmentList {
       this.#notices.cannotRead(segment.path, new Deno.errors.NotFound());
       this.#length -= segment.left;
       this.#counters.corrupt += segment.left;
-      segment.left = 0;
       this.lose(segment, segment.waiting);
       this.abandon(segment);
       segment.close();
