@@ -42,14 +42,17 @@ export interface OtlpOptions {
 export const otlpExporter: ExporterType<OtlpOptions> = {
   type: "otlp",
   open: async (settings, context) => {
-    const [{ otlpExporter: core }, { otlpSettings }] = await Promise.all([
+    const [{ otlpExporter: core }, { otlpSettings }, { describeExpected }] = await Promise.all([
       import("./otlp.ts"),
       import("./settings.ts"),
+      import("../../src/config/check.ts"),
     ]);
-    const { success, data, error } = otlpSettings.safeParse(settings);
+    const { success, data, error } = otlpSettings.safeParse(settings, { error: describeExpected });
     if (!success) {
-      const problems = error.issues.map(({ path, message }) =>
-        path.length === 0 ? message : `${path.join(".")}: expected ${message}`
+      const problems = error.issues.map((issue) =>
+        issue.code === "unrecognized_keys"
+          ? `${issue.keys.join(", ")}: ${issue.message}`
+          : `${issue.path.join(".") || "settings"}: expected ${issue.message}`
       );
       throw new UsageError(`cannot open ${context.id}: ${problems.join("; ")}`);
     }

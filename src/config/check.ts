@@ -67,7 +67,7 @@ function problemsOf(
 }
 
 /** What is expected, where the schema does not say it itself; a line a key for unknown keys. */
-function describeExpected(issue: z.core.$ZodRawIssue): string | undefined {
+export function describeExpected(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "unrecognized_keys": {
       const known = issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : [];

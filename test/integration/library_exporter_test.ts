@@ -1,0 +1,153 @@
+/** Spans and deliveries of programs that import tcpspan, to a receiver that listens. */
+import assert from "node:assert/strict";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import {
+  batchOf,
+  type Exporter,
+  type ExporterType,
+  type ExportOutcome,
+  openExporter,
+  openSpans,
+  otlpExporter,
+  sessionOf,
+  type SpanResource,
+  UsageError,
+} from "../../mod.ts";
+import { BatchView } from "../../src/library/batch.ts";
+import { SessionView } from "../../src/library/view.ts";
+import { freePort } from "../e2e/nginx.ts";
+import { startReceiver } from "../e2e/receiver.ts";
+import { makeSpanMapper } from "../exporter_context.ts";
+import { makeBatch } from "../fixtures.ts";
+import { unusedPort } from "../raw_server.ts";
+import { makeTempFolder } from "../temp_folder.ts";
+
+Deno.test("spans, ids and resources are those that the program exports", async () => {
+  const spans = await openSpans({ key: "test", parent: "always", attributes: { "a.b": [1, 2] } });
+  const mapper = makeSpanMapper();
+  for (const session of new BatchView(makeBatch({}, { role: 2 }, { last_state: "syn_sent" }))) {
+    const span = spans.toSpan(session);
+    const other = mapper.toSpan(SessionView.recordOf(session));
+    assert.deepEqual(span.spanContext(), other.spanContext());
+    assert.deepEqual(span.attributes, other.attributes);
+    assert.deepEqual(spans.idsOf(session), {
+      traceId: span.spanContext().traceId,
+      spanId: span.spanContext().spanId,
+      ...(session.role === "active" ? {} : { parentSpanId: span.parentSpanContext?.spanId }),
+    });
+    assert.equal(spans.resourceOf(session), span.resource);
+    assert.deepEqual(span.resource.attributes["a.b"], [1, 2]);
+    // OpenTelemetry's exporters take it, as far as types say
+    const readable: ReadableSpan = span;
+    const resource: SpanResource = readable.resource;
+    assert.equal(resource.merge(null).attributes["a.b"], span.resource.attributes["a.b"]);
+  }
+});
+
+Deno.test("spans of what is no session are an error that says what to do", async () => {
+  const spans = await openSpans();
+  const { pid, comm } = sessionOf();
+  for (const session of [{ pid, comm }, sessionOf().toObject(), null]) {
+    assert.throws(() => spans.idsOf(session as never), /^TypeError: .*sessionOf\(\)/);
+  }
+});
+
+Deno.test("sampled sessions say how many they stand for", async () => {
+  const spans = await openSpans({ sampling: { ratio: 0.25 } });
+  const { traceState } = spans.toSpan(sessionOf()).spanContext();
+  assert.equal(traceState?.serialize(), "ot=th:c");
+});
+
+Deno.test("otlpExporter behind a queue delivers what is pushed, with the ids of the spans", async () => {
+  await using receiver = startReceiver(freePort());
+  const spans = await openSpans({ key: "site" });
+  const pushed = batchOf([{ comm: "curl", peerPort: 443 }, {
+    comm: "psql",
+    initialSequenceNumbers: { local: 1, peer: 2 },
+  }]);
+  const ids = Array.from(pushed, (session) => spans.idsOf(session));
+  const queue = await openExporter(
+    otlpExporter,
+    { endpoint: `http://127.0.0.1:${receiver.port}`, protocol: "http/json", headers: { a: "b" } },
+    { spans },
+  );
+  queue.push(pushed);
+  pushed[Symbol.dispose](); // the queue has a copy
+  await queue.close();
+  assert.deepEqual(
+    receiver.spans.map(({ traceId, spanId }) => ({ traceId, spanId })),
+    ids,
+  );
+  assert.equal(receiver.headers[0]?.get("a"), "b");
+  assert.equal(queue.counters.exported, 2);
+  assert.throws(() => queue.push(batchOf([{}])), /^TypeError: .*closed/);
+});
+
+Deno.test("settings of the otlp exporter that are wrong are a UsageError with each of them", async () => {
+  const settings = { endpoint: "nowhere", protocol: "http", time_out: "1s" };
+  await assert.rejects(openExporter(otlpExporter, settings as never), (error) => {
+    assert.ok(error instanceof UsageError);
+    assert.match(error.message, /^cannot open otlp: .*endpoint: expected an http/);
+    assert.match(error.message, /protocol: expected http\/protobuf, http\/json or grpc/);
+    assert.match(error.message, /time_out: unknown key: .*did you mean "timeout"\?/);
+    return true;
+  });
+});
+
+/** An exporter type whose exports answer with `outcomes`, one after the other. */
+function makeType(outcomes: ExportOutcome[]): { type: ExporterType<number>; seen: string[] } {
+  const seen: string[] = [];
+  const exporter: Exporter = {
+    start: () => {
+      seen.push("start");
+    },
+    export(batch) {
+      seen.push(Array.from(batch, ({ comm }) => comm).join());
+      return outcomes.shift() ?? { status: "success" };
+    },
+    shutdown: () => {
+      seen.push("shutdown");
+    },
+  };
+  return { type: { type: "mine", open: () => exporter }, seen };
+}
+
+Deno.test("an exporter of one's own is tried again, and what it refuses is counted", async () => {
+  const { type, seen } = makeType([
+    { status: "retryable", reason: "busy" },
+    { status: "success", rejected: 1, message: "too old" },
+    { status: "failure", reason: "gone" },
+  ]);
+  const warnings: string[] = [];
+  const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 0 };
+  const queue = await openExporter(type, 1, {
+    id: "mine/1",
+    queue: { retry, linger: 0, batchSize: 2 },
+    warn: (message) => warnings.push(message),
+  });
+  queue.push(batchOf([{ comm: "a" }, { comm: "b" }, { comm: "c" }]));
+  while (queue.length > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await queue.close();
+  assert.deepEqual(seen, ["start", "a,b", "a,b", "c", "shutdown"]);
+  const { accepted, exported, rejected, failed, retries } = queue.counters;
+  assert.deepEqual(
+    { accepted, exported, rejected, failed, retries },
+    { accepted: 3, exported: 1, rejected: 1, failed: 2, retries: 1 },
+  );
+  assert.match(warnings[0] ?? "", /^mine\/1: busy; trying again/);
+});
+
+Deno.test("a queue with a place on disk keeps what was not delivered for the next one", async () => {
+  await using folder = await makeTempFolder();
+  const dead = { endpoint: `http://127.0.0.1:${unusedPort()}` };
+  const queue = { storage: { folder: folder.path, persistent: true, maxBytes: 2 ** 20 } };
+  const first = await openExporter(otlpExporter, dead, { queue, warn: () => {} });
+  first.push(batchOf([{ comm: "kept" }]));
+  await first.close(1000);
+  await using receiver = startReceiver(freePort());
+  const live = { endpoint: `http://127.0.0.1:${receiver.port}` };
+  const second = await openExporter(otlpExporter, live, { queue, warn: () => {} });
+  await second.close();
+  assert.equal(second.counters.restored, 1);
+  assert.equal(receiver.spans.length, 1);
+});
