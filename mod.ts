@@ -19,9 +19,10 @@ export type {
 } from "./src/exporter.ts";
 export type { SamplingOptions } from "./src/ids/sampling.ts";
 export { batchOf, type SessionBatch, sessionOf } from "./src/library/batch.ts";
-export { type Capture, capture } from "./src/library/capture.ts";
+export type { Capture } from "./src/library/capture.ts";
 export type { Exporter, ExporterContext, ExporterType } from "./src/library/exporter.ts";
-export { type ExporterQueue, openExporter, type OpenExporterOptions } from "./src/library/queue.ts";
+export { capture, openExporter, openSpans } from "./src/library/open.ts";
+export type { ExporterQueue, OpenExporterOptions } from "./src/library/queue.ts";
 export type { Session, SessionData, SessionJson } from "./src/library/session.ts";
 export type {
   Span,
@@ -32,7 +33,7 @@ export type {
   SpanTime,
   SpanTraceState,
 } from "./src/library/span.ts";
-export { openSpans, type SpanIds, type SpanOptions, type Spans } from "./src/library/spans.ts";
+export type { SpanIds, SpanOptions, Spans } from "./src/library/spans.ts";
 export { HostError, UsageError } from "./src/messages/errors.ts";
 export type { QueueCounters } from "./src/queue/counters.ts";
 export type { Ending } from "./src/session/ending.ts";

@@ -1,7 +1,6 @@
 /** The otlp exporter, as programs get it. */
 import type { ExporterType } from "../../src/library/exporter.ts";
 import { BatchView } from "../../src/library/batch.ts";
-import { SpansView } from "../../src/library/spans.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 
 /** Settings of {@linkcode otlpExporter}: those of `exporters.otlp` in a config, without the queue. */
@@ -42,11 +41,13 @@ export interface OtlpOptions {
 export const otlpExporter: ExporterType<OtlpOptions> = {
   type: "otlp",
   open: async (settings, context) => {
-    const [{ otlpExporter: core }, { otlpSettings }, { describeExpected }] = await Promise.all([
-      import("./otlp.ts"),
-      import("./settings.ts"),
-      import("../../src/config/check.ts"),
-    ]);
+    const [{ otlpExporter: core }, { otlpSettings }, { describeExpected }, { SpansView }] =
+      await Promise.all([
+        import("./otlp.ts"),
+        import("./settings.ts"),
+        import("../../src/config/check.ts"),
+        import("../../src/library/spans_view.ts"),
+      ]);
     const { success, data, error } = otlpSettings.safeParse(settings, { error: describeExpected });
     if (!success) {
       const problems = error.issues.map((issue) =>

@@ -9,7 +9,7 @@ import { messageOf, UsageError } from "../messages/errors.ts";
 import type { SessionBatch as RecordBatch } from "../session/batch.ts";
 import { BatchView } from "./batch.ts";
 import type { Exporter, ExporterType } from "./exporter.ts";
-import { SpansView } from "./spans.ts";
+import { SpansView } from "./spans_view.ts";
 
 const TIMEOUT_MS = 30_000;
 const STOPPED = "stopped before it had answered";

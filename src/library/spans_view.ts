@@ -1,0 +1,92 @@
+/** What makes spans of records, as programs get it: loaded by who asks for spans. */
+import { RESOURCE, TRACE } from "../config/defaults.ts";
+import { SessionBatch as RecordBatch } from "../session/batch.ts";
+import type { SpanMapper } from "../span/span_mapper.ts";
+import type { SpanHead, SpanSink, SpanSource } from "../span/span_sink.ts";
+import type { Session } from "./session.ts";
+import type { Span, SpanResource } from "./span.ts";
+import type { SpanIds, SpanOptions, Spans } from "./spans.ts";
+import { SessionView } from "./view.ts";
+
+/** As `openSpans()` of the library. */
+export async function openSpansView(options: SpanOptions): Promise<Spans> {
+  const { openSpans } = await import("../span/open_spans.ts");
+  const { key, parent, peers, attributes, commandLine, fromProcessEnv, sampling } = options;
+  const mapper = openSpans({
+    resource: {
+      attributes: attributes ?? RESOURCE.attributes,
+      commandLine: commandLine ?? RESOURCE.command_line,
+      fromProcessEnv: fromProcessEnv ?? RESOURCE.from_process_env,
+    },
+    trace: {
+      key: key ?? TRACE.key,
+      parent: parent ?? TRACE.parent,
+      peers: peers ?? TRACE.peers,
+    },
+    sampling,
+  });
+  return new SpansView(mapper, mapper);
+}
+
+/** Spans of a source. */
+export class SpansView implements Spans {
+  readonly #source: SpanSource;
+  readonly #observer: Pick<SpanMapper, "observe"> | undefined;
+  readonly #ids = new IdSink();
+
+  /** @param observer takes note of this host's addresses, where nobody else tells it of sessions */
+  constructor(source: SpanSource, observer?: Pick<SpanMapper, "observe">) {
+    this.#source = source;
+    this.#observer = observer;
+  }
+
+  toSpan(session: Session): Span {
+    this.#observe(session);
+    return { ...this.#source.toSpan(SessionView.recordOf(session)), links: [] };
+  }
+
+  idsOf(session: Session): SpanIds {
+    this.#observe(session);
+    this.#source.describe(SessionView.recordOf(session), this.#ids);
+    return this.#ids.last;
+  }
+
+  resourceOf(session: Session): SpanResource {
+    return this.#source.resourceOf(SessionView.recordOf(session));
+  }
+
+  /** What `spans` has its spans from. @throws {TypeError} if they are none of tcpspan's */
+  static sourceOf(spans: Spans): SpanSource {
+    if (spans instanceof SpansView) return spans.#source;
+    throw new TypeError("cannot use spans that are none of tcpspan's: openSpans() makes them");
+  }
+
+  /** Has `spans` take note of sessions that will be asked for. */
+  static observe(spans: Spans, records: RecordBatch): void {
+    if (spans instanceof SpansView) spans.#observer?.observe(records);
+  }
+
+  #observe(session: Session): void {
+    this.#observer?.observe(new RecordBatch(SessionView.bytesOf(session)));
+  }
+}
+
+/** Takes in a span, and keeps its ids alone. */
+class IdSink implements SpanSink {
+  last: SpanIds = { traceId: "", spanId: "" };
+
+  begin({ trace, span, parent }: SpanHead): void {
+    this.last = {
+      traceId: trace.hex,
+      spanId: span.hex,
+      ...(parent === undefined ? {} : { parentSpanId: parent.hex }),
+    };
+  }
+
+  fixed(): void {}
+  integer(): void {}
+  address(): void {}
+  comm(): void {}
+  event(): void {}
+  end(): void {}
+}
