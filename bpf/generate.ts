@@ -30,7 +30,7 @@ function constant(name: string, doc: string, entries: [string, number][]): strin
 
 function text(name: string, doc: string, value: string): string {
   const line = `export const ${name} = "${value}";`;
-  const lines = line.length <= 100 ? line : line.replace(" = ", " =\n  "); // as deno fmt has it
+  const lines = line.length <= 100 ? line : line.replace(" = ", " =\n  "); // as deno fmt writes it
   return `/** ${doc} */\n${lines}\n`;
 }
 
@@ -68,7 +68,7 @@ function placeOf({ name, offset, size }: { name: string; offset: number; size: n
   return `${name}:${offset}:${size}`;
 }
 
-/** The same for all programs that can take over each other's maps. */
+/** Equal in all programs that can take over each other's maps. */
 function stateId(btf: Btf): string {
   const state = [
     ...["live", "record", "own_session", "tally"].map((struct) => description(btf, struct)),
@@ -124,21 +124,25 @@ function layout(elf: Uint8Array<ArrayBuffer>): string {
       [["size", btf.structSize("network_key")], ...offsets(btf, "network_key")],
     ),
     constant("RODATA", "Offsets of the settings in `.rodata`.", section(btf, ".rodata")),
-    constant("LIMIT", "For how many pids there is room, and for how many bytes of description.", [
+    constant("LIMIT", "Most pids of a filter, and most bytes of a description.", [
       ["pids", variableSize(btf, ".rodata", "filter_pids") / 4],
       ["description", btf.structSize("description")],
     ]),
-    constant("TALLY", "How many `struct tally` there are, and what one is, in bytes.", [
-      ["count", variableSize(btf, ".bss", "tallies") / btf.structSize("tally")],
-      ["size", btf.structSize("tally")],
-      ...offsets(btf, "tally"),
-    ]),
+    constant(
+      "TALLY",
+      "How many `struct tally` there are; size of one and offsets of its members, in bytes.",
+      [
+        ["count", variableSize(btf, ".bss", "tallies") / btf.structSize("tally")],
+        ["size", btf.structSize("tally")],
+        ...offsets(btf, "tally"),
+      ],
+    ),
     constant("BSS", "Size of `.bss` in bytes, and offsets of its counters.", [
       ["size", btf.sectionSize(".bss")],
       ...section(btf, ".bss"),
     ]),
     text("BSS_DESCRIPTION", "The variables in `.bss`: `NAME:OFFSET:SIZE …`.", variables(btf)),
-    text("STATE_ID", "The same where programs can take over each other's maps.", stateId(btf)),
+    text("STATE_ID", "Equal in programs that can take over each other's maps.", stateId(btf)),
   ].join("\n");
 }
 
@@ -154,7 +158,7 @@ if (Deno.args.includes("--check")) {
     ...(source === await Deno.readTextFile(LAYOUT) ? [] : ["src/session/record_layout.ts"]),
   ];
   if (stale.length > 0) {
-    console.error(`not what the sources give: ${stale.join(", ")}; run \`deno task generate\``);
+    console.error(`out of date: ${stale.join(", ")}; run \`deno task generate\``);
     Deno.exit(1);
   }
 } else {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * What the kernel, libbpf and the compiler's CO-RE builtins offer, as far as it is
- * in use. Not libbpf's headers: their versions would make the object differ.
+ * What the programs use of the kernel, libbpf and the compiler's CO-RE builtins.
+ * Not libbpf's headers: the object would differ with their version.
  */
 #ifndef TCPSPAN_HELPERS_H
 #define TCPSPAN_HELPERS_H
@@ -44,16 +44,16 @@ static struct socket *(*bpf_sock_from_file)(struct file *file) = (void *)162;
 
 /*
  * Counters of loops have 64 bits: verifiers up to early 5.15 forget the value of
- * a smaller one that is spilled to the stack, and find the loop to be endless.
+ * a smaller one that is spilled to the stack, and take the loop for endless.
  */
 
-/* Where the running kernel has a field, and how large it has a type. */
+/* A field's offset and a type's size in the running kernel. */
 #define field_offset(type, field) __builtin_preserve_field_info(((type *)0)->field, 0)
 #define type_size(type) __builtin_preserve_type_info(*(type *)0, 1)
 
 /*
- * A bit field of an object that the verifier lets us read. The 8 bytes around it
- * are loaded, and shifted to where the running kernel has it.
+ * Reads a bit field of an object that the verifier lets us read. Loads the bytes
+ * around it, and shifts the field out of them by the running kernel's layout.
  */
 #define READ_BITFIELD(object, field)                                                        \
 	({                                                                                  \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
  * The kernel's types, cut down to the fields in use. libbpf moves each access
- * to where the running kernel has the field (CO-RE), so order and offsets here
- * mean nothing, names and types do.
+ * to where the running kernel has the field (CO-RE), so names and types matter
+ * here, order and offsets do not.
  */
 #ifndef TCPSPAN_KERNEL_H
 #define TCPSPAN_KERNEL_H
@@ -64,7 +64,7 @@ enum {
 #define SHUTDOWN_MASK 3        /* both directions */
 #define PF_KTHREAD 0x00200000  /* include/linux/sched.h */
 #define MAX_PID_NS_LEVEL 32    /* include/linux/pid_namespace.h */
-#define MAX_CGROUP_DEPTH 32    /* looked at; kernels allow more, nobody nests as deep */
+#define MAX_CGROUP_DEPTH 32    /* searched at most; kernels allow more */
 #define PROC_PID_INIT_INO 0xEFFFFFFCU /* include/linux/proc_ns.h */
 
 enum sock_flags { /* include/net/sock.h */
@@ -264,8 +264,8 @@ struct task_struct {
 	char comm[16];
 } __core;
 
-/* What the kernel hands to iterators: kernel/bpf/task_iter.c, net/ipv4/tcp_ipv4.c.
- * Each is 8 bytes on every architecture. */
+/* What the kernel passes to iterators: kernel/bpf/task_iter.c,
+ * net/ipv4/tcp_ipv4.c. Each member has 8 bytes on every architecture. */
 #define __iterator_pointer(type, name) \
 	union {                        \
 		type *name;            \

@@ -68,7 +68,7 @@ static __always_inline void begin(struct live *live, __u8 role, __u32 flags)
 	live->waiting = false;
 }
 
-/* Sees to it that the session is reported once. Those that end in no report are over as well. */
+/* Marks the session as over, with or without a report, so that it is reported once at most. */
 static __always_inline void finish(struct live *live)
 {
 	live->reported = true;
@@ -77,7 +77,7 @@ static __always_inline void finish(struct live *live)
 	live->counted = false;
 }
 
-/* A child still has its listener's state where the events of its birth were missed. */
+/* A child still has its listener's state if its first events were missed. */
 static __always_inline void adopt(struct live *live)
 {
 	if (live->role == ROLE_LISTENER)
@@ -94,9 +94,10 @@ static __always_inline bool has_queued_fin(__u8 state)
 }
 
 /*
- * The role of a socket that was met late. bytes_acked counts the SYN of the
- * active end: what was acknowledged or is in flight, without what was sent, is
- * 1 for the active end and 0 for the passive one. The socket's lock must be held.
+ * The role of a socket whose start was not seen. bytes_acked counts the SYN of
+ * the active end: what was acknowledged or is in flight, minus what was sent,
+ * is 1 for the active end and 0 for the passive one. The socket's lock must be
+ * held.
  */
 static __always_inline __u8 infer_role(const struct tcp_sock *tp, __u8 state)
 {
@@ -108,7 +109,7 @@ static __always_inline __u8 infer_role(const struct tcp_sock *tp, __u8 state)
 	return syn == 1 ? ROLE_ACTIVE : syn == 0 ? ROLE_PASSIVE : ROLE_UNKNOWN;
 }
 
-/* The same without the lock: counters that move between two looks tell nothing. */
+/* The same without the lock: unknown if the counters move between two reads. */
 static __always_inline __u8 infer_role_unlocked(const struct tcp_sock *tp, __u8 state)
 {
 	__u8 role = infer_role(tp, state);
@@ -122,7 +123,7 @@ static __always_inline __u8 role_of(const struct live *live, const struct tcp_so
 	return live->role ? live->role : infer_role(tp, state);
 }
 
-/* The earliest start known to be true of a session that was open before the tracer. */
+/* The start; for a session that was open before the tracer, the earliest one known to be true. */
 static __always_inline __u64 start_of(const struct live *live, __u64 end)
 {
 	__u64 start = live->start_ns;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
-/* Initial sequence numbers: they tell a session, at both of its ends. */
+/* Initial sequence numbers: they identify a session, at both of its ends. */
 #ifndef TCPSPAN_NUMBERS_H
 #define TCPSPAN_NUMBERS_H
 
@@ -7,7 +7,7 @@
 #include "helpers.h"
 #include "record.h"
 
-/* What initial sequence numbers are told from, all of one moment. */
+/* What initial sequence numbers are computed from, all read at one moment. */
 struct numbers {
 	__u64 bytes_acked;
 	__u64 bytes_received;
@@ -29,7 +29,7 @@ static __always_inline bool are_equal(const struct numbers *a, const struct numb
 	       a->bytes_acked == b->bytes_acked && a->bytes_received == b->bytes_received;
 }
 
-/* That of this end of an established session. bytes_acked counts an active end's SYN. */
+/* This end's, of an established session. bytes_acked counts an active end's SYN. */
 static __always_inline __u32 local_initial(const struct numbers *numbers, __u8 role)
 {
 	return numbers->snd_una - (__u32)numbers->bytes_acked - (role == ROLE_PASSIVE);

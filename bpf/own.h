@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * The tracer's own sessions, at both ends on this host. Traced, each export
- * would make a session, which would be exported.
+ * The tracer's own sessions, at both ends on this host. If they were traced,
+ * each export would make a session, which would be exported.
  */
 #ifndef TCPSPAN_OWN_H
 #define TCPSPAN_OWN_H
@@ -28,7 +28,7 @@ struct {
 	__type(value, __u8);
 } own_sessions SEC(".maps");
 
-/* A socket begins to connect or to listen; its owner is known, if it ever will be. */
+/* Called when a socket begins to connect or to listen: its owner is known now or never. */
 static __always_inline void note_opener(struct live *live)
 {
 	live->own = !own_traffic && live->owner.source && live->owner.pid == own_pid;

@@ -42,7 +42,7 @@ static __always_inline __u32 visible_pid(const struct task_struct *task)
 	return 0;
 }
 
-/* Executables by name: the bytes of owner.exe, zeros behind it. */
+/* Executables by name: the bytes of owner.exe, followed by zeros. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1); /* set before load, as below */
@@ -59,8 +59,8 @@ struct {
 } excluded_cgroups SEC(".maps");
 
 /*
- * Whether a cgroup, or one above it, is excluded. By css.parent, which no kernel
- * renamed; cgroup.ancestors and kernfs_node.parent changed.
+ * Whether a cgroup, or one above it, is excluded. Follows css.parent, which no
+ * kernel renamed; cgroup.ancestors and kernfs_node.parent have changed.
  */
 static __always_inline bool in_excluded_cgroup(const struct cgroup *cgroup)
 {
@@ -77,7 +77,7 @@ static __always_inline bool in_excluded_cgroup(const struct cgroup *cgroup)
 	return false;
 }
 
-/* Asked when the owner is learnt: once or twice in a session's life, from its own process. */
+/* Called when the owner is learnt: once or twice in a session's life, in its own process. */
 static __always_inline bool is_excluded(const struct owner *owner, const struct task_struct *task)
 {
 	if (exclude_executables && bpf_map_lookup_elem(&excluded_executables, owner->exe))
@@ -91,9 +91,10 @@ static __always_inline void forget_owner(struct owner *owner)
 }
 
 /*
- * Each pointer that is followed from a task makes the verifier of Linux 6.4 and
- * later search all of the kernel's types several times, milliseconds on each of
- * the program's paths: where a helper tells as well, it is asked instead.
+ * For each pointer that is followed from a task, the verifier of Linux 6.4 and
+ * later searches all of the kernel's types several times, which takes
+ * milliseconds on each of the program's paths: use a helper instead if there is
+ * one.
  */
 static __always_inline void set_owner(struct owner *owner, const struct task_struct *task,
 				      __u32 pid, __u32 uid, __u64 cgroup_id, __u8 source)
@@ -116,7 +117,7 @@ static __always_inline void set_owner(struct owner *owner, const struct task_str
 	if (mm) {
 		const unsigned char *name = mm->exe_file->f_path.dentry->d_name.name;
 
-		if (exclude_executables) /* it is a key: nothing of an older name behind it */
+		if (exclude_executables) /* it is a key: clear the rest of an older name */
 			__builtin_memset(owner->exe, 0, sizeof(owner->exe));
 		bpf_probe_read_kernel_str(owner->exe, sizeof(owner->exe), name);
 	} else if (!same) { /* an exiting process has no memory, but keeps the name it had */
@@ -126,8 +127,8 @@ static __always_inline void set_owner(struct owner *owner, const struct task_str
 }
 
 /*
- * Takes the running process as the owner. True only where it holds the
- * socket's lock, which `ss -K`, kernel threads and the tracer do as well
+ * Takes the running process as the owner. That is right only if it holds the
+ * socket's lock. `ss -K`, kernel threads and the tracer hold it as well,
  * without owning the socket.
  */
 static __always_inline void learn_owner(struct owner *owner, const struct sock *sk, __u8 source)
@@ -146,7 +147,7 @@ static __always_inline void learn_owner(struct owner *owner, const struct sock *
 		  source);
 }
 
-/* Where no process is known to have had the socket, that of its last event has to do. */
+/* If no process is known to have held the socket, takes the process of its last event. */
 static __always_inline void learn_last_owner(struct owner *owner, const struct sock *sk)
 {
 	if (owner->source < OWNER_FD_TABLE && sk->sk_lock.owned)

@@ -42,7 +42,7 @@ enum record_flags {
 	FLAG_PEER_FIN_FIRST = 1 << 7,
 	FLAG_RESTORED = 1 << 8,       /* established by TCP_REPAIR, without a handshake */
 	FLAG_ALL_READ = 1 << 9,       /* no process will read from it any more */
-	FLAG_ANNOUNCED = 1 << 10,     /* the record proper follows when the socket is closed */
+	FLAG_ANNOUNCED = 1 << 10,     /* only announces a record: it follows at the socket's close */
 	FLAG_REFUSED_DATA = 1 << 11,  /* data came after its process had closed it, or came again */
 	FLAG_SAMPLED = 1 << 12,       /* its trace id is among those that sampling keeps */
 };
@@ -56,14 +56,15 @@ struct owner {
 	char comm[COMM_LEN];    /* of the thread that acted */
 	char exe[EXE_LEN];      /* base name of the executable, cut to fit */
 	__u8 source;            /* enum owner_source */
-	__u8 excluded;          /* by executable or cgroup, as the capture's filters were */
+	__u8 excluded;          /* its executable or cgroup is, by the filters when it was learnt */
 	__u8 pad[2];
 	__u32 exec_id;          /* task_struct.self_exec_id: another one with each execve() */
 };
 
 struct record {
-	__s64 wall_offset_ns;     /* CLOCK_REALTIME - CLOCK_BOOTTIME at the end; user space makes
-				   * it so of CLOCK_TAI - CLOCK_BOOTTIME, or 0 before Linux 6.1 */
+	__s64 wall_offset_ns;     /* CLOCK_REALTIME - CLOCK_BOOTTIME at the end; the program
+				   * writes CLOCK_TAI - CLOCK_BOOTTIME, or 0 before Linux 6.1,
+				   * and user space replaces it */
 	__u64 start_ns;           /* SYN_SENT, or SYN_RECV of an accepted socket */
 	__u64 established_ns;
 	__u64 fin_sent_ns;
@@ -85,7 +86,7 @@ struct record {
 	__u32 rtt_min_us;         /* microseconds; ~0: no sample */
 	__u32 handshake_rtt_us;   /* passive end: round trip of the SYN-ACK; 0: no sample */
 	__u32 flags;              /* enum record_flags */
-	__u32 interim;            /* 0: it ended; else the how manieth report of it while open */
+	__u32 interim;            /* 0: it ended; else which report of it this is: 1 for the first */
 	__u32 ifindex;            /* interface it is bound to: the zone of link-local addresses */
 	__u16 family;             /* AF_INET or AF_INET6, of the packets */
 	__u16 local_port;

@@ -21,9 +21,9 @@ struct {
 #define MAX_WAITING 16384
 
 /*
- * Reports that wait until their socket's process closes it, by the socket's
- * cookie. User space takes those that wait too long: src/capture/waiting_reports.ts.
- * Whoever deletes one is the one who may hand it on.
+ * Reports that wait until their socket's process closes it, by the socket's cookie.
+ * User space takes those that wait too long: src/capture/waiting_reports.ts. Only
+ * the one who deletes a report may deliver it.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -33,18 +33,18 @@ struct {
 	__type(value, struct record);
 } waiting SEC(".maps");
 
-static const struct record _no_record = {}; /* what a waiting one is before it is filled */
+static const struct record _no_record = {}; /* a waiting report before it is filled */
 
 static __always_inline bool wants_port(const volatile __u8 *ports, __u16 port)
 {
 	__u32 bounded = port;
 
-	/* Verifiers of 6.1 take what a byte swap makes for any number: the mask has to stay. */
+	/* Verifiers of 6.1 expect any number from a byte swap: the mask must stay. */
 	asm volatile("%0 &= 0xffff" : "+r"(bounded));
 	return ports[bounded >> 3] & (1 << (bounded & 7));
 }
 
-/* Networks of peers, those of both lists and families. */
+/* Networks of peers, of both lists and both families. */
 struct network_key {
 	__u32 prefix_length; /* of what follows, in bits */
 	__u16 list;          /* enum network_list */
@@ -209,7 +209,8 @@ static __always_inline __u32 socket_flags(const struct tcp_sock *tp, const struc
 
 /*
  * Whether no process can read from it any more: it is orphaned, or is being
- * closed. Both ends' FINs alone leave a socket from which can be read.
+ * closed. After both ends' FINs a process can still read from a socket that it
+ * holds.
  */
 static __always_inline bool is_all_read(const struct sock *sk, __u8 last_state)
 {
@@ -238,7 +239,7 @@ static __always_inline void fill(struct record *record, struct sock *sk, const s
 	record->bytes_acked = tp->bytes_acked;
 	record->bytes_received = tp->bytes_received;
 	record->owner = live->owner;
-	/* by tp, which the verifier does not trust: see set_owner() */
+	/* through tp, which the verifier does not trust: see set_owner() */
 	record->netns = tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net->ns.inum;
 	record->snd_una = tp->snd_una;
 	record->write_seq = tp->write_seq;
@@ -274,7 +275,7 @@ static __always_inline struct record *reserve(void)
 	return record;
 }
 
-/* Tells the reader of a report that waits: of the times in it, and that there is one. */
+/* Announces a waiting report, and its times, to the reader. */
 static __always_inline bool announce(const struct record *held)
 {
 	struct record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
@@ -288,8 +289,8 @@ static __always_inline bool announce(const struct record *held)
 }
 
 /*
- * Whether the socket's close will tell what its end does not: its process never
- * used it, or can still read from it.
+ * Whether the socket's close will show what the session's end does not: its
+ * process never used it, or can still read from it.
  */
 static __always_inline bool should_wait(const struct sock *sk, const struct tcp_sock *tp,
 					const struct live *live, __u32 flags)
@@ -304,8 +305,8 @@ static __always_inline bool should_wait(const struct sock *sk, const struct tcp_
 }
 
 /*
- * Has a report wait for its socket's close. False where there is no room for it,
- * or none in the ring to announce it.
+ * Makes a report wait for its socket's close. False if there is no room for it,
+ * or no room in the ring to announce it.
  */
 static __always_inline bool hold(struct sock *sk, const struct tcp_sock *tp, struct live *live,
 				 __u8 last_state, __u32 flags)
@@ -324,7 +325,7 @@ static __always_inline bool hold(struct sock *sk, const struct tcp_sock *tp, str
 	if (announce(held))
 		return true;
 	live->waiting = false;
-	return bpf_map_delete_elem(&waiting, &cookie) != 0; /* else nobody would look for it */
+	return bpf_map_delete_elem(&waiting, &cookie) != 0; /* nobody would look for it */
 }
 
 /* Writes the record of a session that ended, if the filters let it through. */
@@ -400,7 +401,7 @@ static __always_inline void settle(struct sock *sk, struct live *live, bool clos
 	}
 	record->owner = live->owner;
 	tp = bpf_skc_to_tcp_sock(sk);
-	/* disconnected meanwhile, it has forgotten what it had received */
+	/* a socket that was disconnected meanwhile has forgotten what it received */
 	if (closing && tp && tp->rcv_nxt == record->rcv_nxt) {
 		record->copied_seq = tp->copied_seq;
 		record->flags |= FLAG_ALL_READ;

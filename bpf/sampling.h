@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * Which sessions are kept, by their trace ids, so that both ends and all hosts
- * keep the same. The ids are those of src/ids/ids.ts, made of what src/session/session.ts
- * calls established and joinable; test/kernel/sampling_test.ts compares.
+ * Which sessions are kept, by their trace ids, so that both ends and all hosts keep the
+ * same sessions. The ids are those of src/ids/ids.ts; established and joinable mean the
+ * same as in src/session/session.ts. test/kernel/sampling_test.ts compares them.
  */
 #ifndef TCPSPAN_SAMPLING_H
 #define TCPSPAN_SAMPLING_H
@@ -123,8 +123,8 @@ static __always_inline bool is_sampled(struct sock *sk, const struct tcp_sock *t
 }
 
 /*
- * Whether src/session/ending.ts may find a failure: it does in all that this lets
- * through but a few, and never in the rest.
+ * Whether src/session/ending.ts may find a failure: it does in almost all that
+ * this lets through, and never in the rest.
  */
 static __always_inline bool may_have_failed(const struct sock *sk, const struct tcp_sock *tp)
 {
@@ -137,8 +137,8 @@ static __always_inline bool may_have_failed(const struct sock *sk, const struct 
 }
 
 /*
- * Counts what is about to be written against the cap. Linux 5.11 has no atomics that give a
- * value back: CPUs that do this at the same time may write a few more.
+ * Counts what is about to be written against the cap. Linux 5.11 has no atomics that return
+ * a value: CPUs that do this at the same time may write a few more.
  */
 static __always_inline bool is_within_cap(void)
 {

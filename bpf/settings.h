@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
-/* What user space tells the program before it loads, and reads while it runs. */
+/* What user space sets before the program loads, and reads while it runs. */
 #ifndef TCPSPAN_SETTINGS_H
 #define TCPSPAN_SETTINGS_H
 
@@ -16,8 +16,8 @@ const volatile bool filter_local_ports = false;
 const volatile bool filter_peer_ports = false;
 const volatile __u8 local_ports[65536 / 8] = {};
 const volatile __u8 peer_ports[65536 / 8] = {};
-const volatile __u16 filter_family = 0;   /* AF_INET or AF_INET6 alone; 0: both */
-const volatile bool include_networks = false; /* those in the map of networks alone */
+const volatile __u16 filter_family = 0;   /* only AF_INET or only AF_INET6; 0: both */
+const volatile bool include_networks = false; /* only those in the map of networks */
 const volatile bool exclude_networks = false;
 const volatile bool exclude_executables = false;
 const volatile bool exclude_cgroups = false;
@@ -29,7 +29,7 @@ const volatile bool keep_errors = false;  /* what may be a failure, whatever its
 const volatile __u64 sampling_threshold = 0; /* of 56 bits */
 const volatile __u64 trace_key[2] = {};   /* of the hash that makes trace ids */
 const volatile bool report_existing = true; /* sessions open before the start */
-const volatile __u64 interim_ns = 0;      /* report sessions open for as long, again and again */
+const volatile __u64 interim_ns = 0;      /* report open sessions each time this has passed */
 const volatile __u32 own_pid = 0;         /* the tracer, in its own pid namespace */
 const volatile bool own_traffic = true;   /* trace the tracer's own sessions as well */
 const volatile __u32 pid_namespace = 0;   /* inode of the tracer's pid namespace */
@@ -39,22 +39,22 @@ const volatile __u64 generation = 0;
 /* In .bss, which user space maps. */
 __u64 active_generation = 0; /* set by user space */
 __u64 tracing_since_ns = 0;  /* set by user space: CLOCK_BOOTTIME of the first generation's start */
-__u64 skipped_runs = 0;      /* kept by user space: of programs of earlier generations */
+__u64 skipped_runs = 0;      /* set by user space: of programs of earlier generations */
 __u64 lost_ring_full = 0;
 __u64 lost_storage_failed = 0;
-__u64 count_until = 0; /* set by user space: sessions that begin later are left out of these */
-__u64 still_open = 0;  /* sessions whose begin was seen, counted by a walk */
+__u64 count_until = 0; /* set by user space: sessions that begin later are not counted */
+__u64 still_open = 0;  /* sessions whose start was seen, counted by a walk */
 __u64 sampled_out = 0; /* sessions, or reports of open ones */
 __u64 over_cap = 0;    /* the same, beyond most_per_second */
-__u64 second_began = 0; /* of the second that most_per_second counts in */
+__u64 second_began = 0; /* start of the second that in_second counts */
 __u64 in_second = 0;
-__u64 round_began_ns = 0; /* set by user space: of the present round of reports of open sessions */
+__u64 round_began_ns = 0; /* set by user space: start of this round of reports of open sessions */
 __u64 last_round = 0;     /* set by user space: 1 once that round is the last */
 
 /* Each CPU counts in a cache line of its own; CPUs beyond the last share them. */
 #define MAX_CPUS 256
 struct tally {
-	__s64 open; /* sessions and attempts whose begin was seen, less those whose end was */
+	__s64 open; /* sessions and attempts whose start was seen, minus those whose end was */
 	__u64 pad[7];
 } __attribute__((aligned(64)));
 struct tally tallies[MAX_CPUS] = {};
@@ -64,13 +64,14 @@ __u8 own_peer_ports[256] = {};
 
 /*
  * The version of the state that programs of several generations share: what the
- * maps of sockets mean. To be raised where it changes and their layout does not.
+ * maps of sockets mean. Raise it if their meaning changes and their layout does
+ * not.
  */
 enum state_version {
 	STATE_VERSION = 2,
 };
 
-/* How records and counters lie, as text: a later version of the tracer reads what it finds. */
+/* The layout of records and counters as text, for a later version of the tracer. */
 struct description {
 	char text[4096];
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
  * Follows each TCP socket through its states and writes one record into the
- * ring when a session or an attempt ends. Derived values (payload, reasons) are
- * left to user space; what is read here is gone afterwards.
+ * ring when a session or an attempt ends. It reads what is gone afterwards;
+ * values derived from it (payload, reasons) are left to user space.
  */
 #include "kernel.h"
 #include "helpers.h"
@@ -26,7 +26,7 @@ enum role _keep_role __attribute__((unused));
 enum network_list _keep_list __attribute__((unused));
 enum state_version _keep_state_version __attribute__((unused));
 
-/* Whether another program is at work, one before or after this one. */
+/* Whether a program of another generation is active, one before or after this one. */
 static __always_inline bool stands_by(void)
 {
 	return generation != active_generation;
@@ -52,7 +52,7 @@ static __always_inline void establish(struct live *live, const struct sock *sk,
 }
 
 /*
- * A child of a listener whose creation failed was never a session. One of TCP
+ * A listener's child whose creation failed was never a session. A child of TCP
  * Fast Open can be used before its handshake is over.
  */
 static __always_inline bool is_failed_child(const struct sock *sk, const struct live *live,
@@ -62,7 +62,7 @@ static __always_inline bool is_failed_child(const struct sock *sk, const struct 
 	       live->owner.source <= OWNER_LISTEN;
 }
 
-/* Data that comes once both directions are shut down is refused with a reset. */
+/* Data that comes after both directions are shut down is refused with a reset. */
 static __always_inline void note_close(struct live *live, struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
@@ -74,9 +74,9 @@ static __always_inline void note_close(struct live *live, struct sock *sk)
 }
 
 /*
- * Whether what was known of the socket is over. Not by comparisons: the compiler
- * makes an unsigned one of them, and signed ones of the switch on the same state;
- * verifiers of 6.17 and 6.18 come to a path that cannot be, and warn.
+ * Whether a state starts another session on the socket. Uses no comparisons: the
+ * compiler makes an unsigned one of them, and signed ones of the switch on the
+ * same state; verifiers of 6.17 and 6.18 then find an impossible path, and warn.
  */
 static __always_inline bool begins_anew(int state)
 {
@@ -98,7 +98,7 @@ int set_state(const __u64 *args)
 		return 0;
 	if (new_state == TCP_CLOSE && (old_state == TCP_LISTEN || old_state == TCP_CLOSE))
 		return 0;
-	if (new_state == TCP_FIN_WAIT2) /* FIN_WAIT1 and an acknowledgement: the counters tell */
+	if (new_state == TCP_FIN_WAIT2) /* FIN_WAIT1 and an acknowledgement: the counters show it */
 		return 0;
 
 	live = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -178,9 +178,9 @@ int set_state(const __u64 *args)
 }
 
 /*
- * A program that a softirq interrupts makes the inner run on that CPU be
- * skipped. This hook has a guard of its own, and follows every CLOSE: it
- * reports what CLOSE did not.
+ * If a softirq interrupts a program, the kernel skips the inner run on that
+ * CPU. This hook has a guard of its own, and comes after every CLOSE: it
+ * reports what the run at CLOSE did not.
  */
 SEC("tp_btf/tcp_destroy_sock")
 int destroy_sock(const __u64 *args)
@@ -207,12 +207,12 @@ int destroy_sock(const __u64 *args)
 }
 
 /*
- * The process that receives is the one that accepted, whoever listened. A socket
- * from before the start has no state yet.
+ * The process that receives is the one that accepted, even if another one
+ * listened. A socket from before the start has no state yet.
  */
 static __always_inline int learn_user(struct sock *sk)
 {
-	/* what was over before the start is read without being a session any more */
+	/* a session that was over before the start can still be read from, but is not reported */
 	bool create = report_existing && sk->__sk_common.skc_state != TCP_CLOSE;
 	struct live *live = bpf_sk_storage_get(&sockets, sk, NULL,
 					       create ? BPF_SK_STORAGE_GET_F_CREATE : 0);
@@ -225,7 +225,7 @@ static __always_inline int learn_user(struct sock *sk)
 		__u64 cookie = cookie_of(sk);
 		struct record *held = bpf_map_lookup_elem(&waiting, &cookie);
 
-		/* user space may take it at any moment, and another get its memory */
+		/* user space may take it at any moment, and another report get its memory */
 		if (held && held->cookie == cookie)
 			learn_owner(&held->owner, sk, OWNER_RECV);
 	}

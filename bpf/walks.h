@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
  * Iterators that user space runs: over what was open before the start, and over
- * what is open still. Those over files see the sockets of all network
- * namespaces that a process has a descriptor of; those over sockets see all of
- * one namespace, and hold their locks since Linux 5.15. What both see is taken
- * once. A report makes its walk write a byte, so that the reader's buffer limits
- * how many come at once.
+ * what is still open. Those over files see each socket that a process has a
+ * descriptor of, in all network namespaces; those over sockets see all of one
+ * namespace, and hold the sockets' locks since Linux 5.15. A socket that both
+ * see is taken once. Each report makes its walk write a byte, so that the
+ * reader's buffer limits how many come at once.
  */
 #ifndef TCPSPAN_WALKS_H
 #define TCPSPAN_WALKS_H
@@ -21,7 +21,7 @@
 #include "sampling.h"
 #include "report.h"
 
-/* The socket behind a descriptor; NULL if it is none of TCP. */
+/* The socket behind a descriptor; NULL if it is not a TCP socket. */
 static __always_inline struct sock *socket_of(struct bpf_iter__task_file *ctx)
 {
 	struct file *file = ctx->file;
@@ -47,7 +47,7 @@ static __always_inline struct live *existing(struct sock *sk)
 	return bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
-/* Takes the process that has a descriptor of it as the owner of a socket without one. */
+/* Makes a process that has a descriptor of a socket its owner, if it has none yet. */
 SEC("iter/task_file")
 int seed_owner(struct bpf_iter__task_file *ctx)
 {
@@ -70,7 +70,7 @@ int seed_owner(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* Learns who opened. */
+/* Learns which end opened. */
 SEC("iter/tcp")
 int seed_role(struct bpf_iter__tcp *ctx)
 {
@@ -94,7 +94,7 @@ int seed_role(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
-/* Once a session has been reported, it is at each walk: they are an interval apart, nearly. */
+/* A session that was reported is due at each walk: walks are about an interval apart. */
 static __always_inline bool is_due(const struct live *live, __u64 now)
 {
 	if (!interim_ns)
@@ -106,7 +106,7 @@ static __always_inline bool is_due(const struct live *live, __u64 now)
 
 #define MOST_TRIES 4
 
-/* Where the lock is not held: reads again if they moved. */
+/* For use without the lock: reads again if the numbers moved. */
 static __always_inline bool read_settled_numbers(struct numbers *numbers, const struct tcp_sock *tp)
 {
 	struct numbers again;
@@ -128,7 +128,7 @@ static __always_inline bool has_counters_of(const struct record *record, const s
 	       record->rcv_nxt == tp->rcv_nxt && record->bytes_received == tp->bytes_received;
 }
 
-/* Whether the counters fit the record's role; at the last try what is there has to do. */
+/* Whether the counters fit the record's role; the last try takes what is there. */
 static __always_inline bool has_role_of(const struct record *record, const struct tcp_sock *tp,
 					__u8 state, bool is_last_try)
 {
@@ -136,9 +136,9 @@ static __always_inline bool has_role_of(const struct record *record, const struc
 }
 
 /*
- * Reports a session that is open: one whose trace id is known for good, which it
- * is not before the handshake's end, or without a role. In the last round all
- * that were open when it began.
+ * Reports a session that is open if its trace id is final: after the handshake,
+ * and with a known role. The last round reports all sessions that were open when
+ * it began.
  */
 static __always_inline void report_open(struct sock *sk, struct tcp_sock *tp, struct seq_file *seq)
 {
@@ -191,7 +191,7 @@ static __always_inline void report_open(struct sock *sk, struct tcp_sock *tp, st
 		}
 		return;
 	}
-	/* take the counters again if they moved, or do not fit */
+	/* read the counters again if they moved, or do not fit */
 	for (__u64 i = 0; i < MOST_TRIES && !consistent; i++) {
 		state = sk->__sk_common.skc_state;
 		fill(record, sk, tp, live, state, flags);
@@ -199,7 +199,7 @@ static __always_inline void report_open(struct sock *sk, struct tcp_sock *tp, st
 		consistent = has_counters_of(record, tp) && state == sk->__sk_common.skc_state &&
 			     has_role_of(record, tp, state, i == MOST_TRIES - 1);
 	}
-	if (state == TCP_CLOSE || state == TCP_LISTEN) /* its end tells */
+	if (state == TCP_CLOSE || state == TCP_LISTEN) /* its end reports it */
 		consistent = false;
 	if (!consistent) {
 		bpf_ringbuf_discard(record, 0);

@@ -134,13 +134,13 @@ export const RODATA = {
   generation: 16744,
 } as const;
 
-/** For how many pids there is room, and for how many bytes of description. */
+/** Most pids of a filter, and most bytes of a description. */
 export const LIMIT = {
   pids: 64,
   description: 4096,
 } as const;
 
-/** How many `struct tally` there are, and what one is, in bytes. */
+/** How many `struct tally` there are; size of one and offsets of its members, in bytes. */
 export const TALLY = {
   count: 256,
   size: 64,
@@ -171,5 +171,5 @@ export const BSS = {
 export const BSS_DESCRIPTION =
   "active_generation:0:8 tracing_since_ns:8:8 skipped_runs:16:8 lost_ring_full:24:8 lost_storage_failed:32:8 count_until:40:8 still_open:48:8 sampled_out:56:8 over_cap:64:8 second_began:72:8 in_second:80:8 round_began_ns:88:8 last_round:96:8 tallies:128:16384 own_peer_ports:16512:256";
 
-/** The same where programs can take over each other's maps. */
+/** Equal in programs that can take over each other's maps. */
 export const STATE_ID = "feb24b9b138f19d9";
