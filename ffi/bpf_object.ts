@@ -33,7 +33,7 @@ export class BpfObject implements Disposable {
     if (code < 0) throw libbpfFailure(`cannot resize map ${map}`, -code, messages);
   }
 
-  /** Has `load()` take a map that exists instead of making one; its kind has to be the same. */
+  /** Makes `load()` use an existing map instead of making one; it must be of the same kind. */
   reuseMap(map: string, fd: number): void {
     using messages = new LibbpfMessages();
     const code = libbpf().bpf_map__reuse_fd(this.#map(map), fd);
@@ -46,8 +46,8 @@ export class BpfObject implements Disposable {
   }
 
   /**
-   * The bytes of the section `.rodata`, to be written before `load()`. They belong to libbpf, and are
-   * not those that the kernel program sees afterwards.
+   * The bytes of the section `.rodata`. Write them before `load()`: they are libbpf's copy, not
+   * what the kernel program sees afterwards.
    */
   initialValues(section: string): ArrayBuffer {
     const size = new BigUint64Array(1);
@@ -57,13 +57,13 @@ export class BpfObject implements Disposable {
   }
 
   /**
-   * Has the kernel verify and take the programs. After a failure the object is of no more use.
+   * Makes the kernel verify and load the programs. Do not use the object again after a failure.
    * @throws {RefusedProgram} with the verifier's words. @throws {LibbpfError} if it was something else
    */
   load(): void {
     using messages = new LibbpfMessages();
     const object = this.#open();
-    // the verifier gives up with EAGAIN when a signal comes, and libbpf after five times
+    // the verifier gives up with EAGAIN when a signal comes, and libbpf after five tries
     const code = withoutSignals(() => libbpf().bpf_object__load(object));
     if (code >= 0) return;
     const error = libbpfFailure("cannot load the BPF program", -code, messages);
@@ -72,7 +72,7 @@ export class BpfObject implements Disposable {
     throw new RefusedProgram(error.message, -code, program, errorText(-code));
   }
 
-  /** Attaches a loaded program to its hook. @returns the link's descriptor, which is the object's */
+  /** Attaches a loaded program to its hook. @returns the link's descriptor, owned by the object */
   attach(program: string): number {
     using messages = new LibbpfMessages();
     const link = libbpf().bpf_program__attach(this.#program(program));
@@ -105,7 +105,7 @@ export class BpfObject implements Disposable {
     return Walk.of(libbpf().bpf_link__fd(link));
   }
 
-  /** The object's own type information; it must not be used after the object was closed. */
+  /** The object's own type information. Do not use it after the object is closed. */
   btf(): Btf {
     return Btf.ofObject(this.#open());
   }
@@ -120,13 +120,13 @@ export class BpfObject implements Disposable {
     return libbpf().bpf_map__max_entries(this.#map(map));
   }
 
-  /** Puts an entry into a loaded map. The lengths of key and value have to be the map's. */
+  /** Puts an entry into a loaded map. Key and value must have the map's lengths. */
   updateMap(map: string, key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>): void {
     const code = libbpf().bpf_map_update_elem(this.mapFd(map), key, value, 0n);
     if (code < 0) throw new SystemError(`cannot add to the map ${map}`, -code);
   }
 
-  /** Takes an entry out of a loaded map, where it is in there. */
+  /** Removes an entry from a loaded map, if it is there. */
   deleteFromMap(map: string, key: Uint8Array<ArrayBuffer>): void {
     removeEntry(`cannot take from the map ${map}`, this.mapFd(map), key);
   }

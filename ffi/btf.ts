@@ -10,7 +10,7 @@ export interface Member {
   readonly name: string;
   /** Bytes from the start of the structure. */
   readonly offset: number;
-  /** Bytes, of all elements where it is an array. */
+  /** Bytes; of an array, those of all its elements. */
   readonly size: number;
   /** Name of the structure that the member is, if it is one. */
   readonly struct: string | undefined;
@@ -36,7 +36,7 @@ export class Btf implements Disposable {
     return new Btf(handle, true);
   }
 
-  /** That of an opened `struct bpf_object`, which has to outlive it. */
+  /** The BTF of an opened `struct bpf_object`, which must outlive it. */
   static ofObject(object: Deno.PointerObject): Btf {
     const handle = libbpf().bpf_object__btf(object);
     if (handle === null) throw new LibbpfError("cannot find BTF in the BPF object");

@@ -18,8 +18,8 @@ function now(clock: number): bigint {
 }
 
 /**
- * The host's CLOCK_BOOTTIME: nanoseconds since boot, time in suspend included. The kernel's programs
- * have it from bpf_ktime_get_boot_ns(), whatever time namespace their reader is in.
+ * The host's CLOCK_BOOTTIME: nanoseconds since boot, time in suspend included. The kernel's
+ * programs have it from bpf_ktime_get_boot_ns(), which no time namespace changes.
  */
 export function bootTimeNs(): bigint {
   return now(CLOCK_BOOTTIME) - timeNamespaceOffsetNs();
@@ -70,7 +70,10 @@ export function wallOffsetNs(): bigint {
   return best;
 }
 
-/** CLOCK_TAI − CLOCK_REALTIME in nanoseconds: whole seconds, 0 where nobody told the kernel of TAI. */
+/**
+ * CLOCK_TAI − CLOCK_REALTIME in nanoseconds: whole seconds, 0 if nobody has set the kernel's TAI
+ * offset.
+ */
 export function taiOffsetNs(): bigint {
   const difference = now(CLOCK_TAI) - now(CLOCK_REALTIME);
   return (difference + 500_000_000n) / 1_000_000_000n * 1_000_000_000n;
@@ -92,7 +95,7 @@ export class ClockStepEvent implements Disposable {
 
   /** Takes the event, so that the descriptor waits for the next one. */
   clear(): void {
-    libc().read(this.fd, new BigUint64Array(1), 8n); // answers ECANCELED after a step
+    libc().read(this.fd, new BigUint64Array(1), 8n); // fails with ECANCELED after a step
   }
 
   [Symbol.dispose](): void {

@@ -10,14 +10,14 @@ const BPF_NOEXIST = 1n;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Entries of a hash map, one behind the other. */
+/** Entries of a hash map, one after the other. */
 export interface Entries {
   readonly count: number;
   readonly keys: Bytes;
   readonly values: Bytes;
 }
 
-/** A map whose keys have 8 bytes. The descriptor belongs to whom it came from. */
+/** A map whose keys have 8 bytes. The descriptor belongs to the caller. */
 export class HashMap {
   readonly #fd: number;
   /** Bytes of a value. */
@@ -29,7 +29,7 @@ export class HashMap {
   }
 
   /**
-   * All entries, some at once; those that come and go meanwhile may be among them.
+   * All entries, in batches. Entries that come or go meanwhile may be among them.
    * @throws {SystemError}
    */
   *entries(): Generator<Entries, void, void> {
@@ -38,13 +38,13 @@ export class HashMap {
     for (;;) {
       const keys = new Uint8Array(most * 8);
       const values = new Uint8Array(most * this.valueSize);
-      const next = new Uint8Array(8); // where to go on: the kernel takes as many bytes as a key has
+      const next = new Uint8Array(8); // where the next batch starts: of a key's size
       const count = Uint32Array.of(most);
       const code = patiently(() => {
         count[0] = most;
         return libbpf().bpf_map_lookup_batch(this.#fd, from, next, keys, values, count, null);
       });
-      if (code === -ENOSPC) { // more than that have the same hash
+      if (code === -ENOSPC) { // more entries than that have the same hash
         most *= 2;
         continue;
       }
@@ -66,7 +66,7 @@ export class HashMap {
     return patiently(() => libbpf().bpf_map_update_elem(this.#fd, key, value, BPF_NOEXIST)) >= 0;
   }
 
-  /** Takes an entry out. @returns whether it was there. @throws {SystemError} */
+  /** Removes an entry. @returns whether it was there. @throws {SystemError} */
   delete(key: Bytes): boolean {
     return removeEntry("cannot take from a map", this.#fd, key);
   }

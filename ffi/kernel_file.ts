@@ -23,8 +23,9 @@ export interface FolderEntry {
 }
 
 /**
- * The text of a file; bytes that are no UTF-8 become U+FFFD.
- * @param most bytes that are read, give or take 16 KiB: what others write has no end of its own
+ * The text of a file; bytes that are not UTF-8 become U+FFFD.
+ * @param most bytes that are read, give or take 16 KiB: a file that other processes write may have
+ * no end
  * @throws {SystemError}
  */
 export function readKernelFile(path: string, most = Infinity): string {

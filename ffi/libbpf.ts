@@ -153,8 +153,8 @@ function hasLibrary(name: string): boolean {
 const WARN = 0; // enum libbpf_print_level
 
 /**
- * Collects what libbpf prints while it lives, instead of letting it write to stderr. A failed load
- * is explained there (the verifier's log) and nowhere else.
+ * Collects what libbpf prints while it lives, instead of letting it write to stderr. No other place
+ * explains a failed load (the verifier's log).
  */
 export class LibbpfMessages implements Disposable {
   readonly lines: string[] = [];
@@ -188,7 +188,10 @@ export class LibbpfMessages implements Disposable {
     return undefined;
   }
 
-  /** The last lines that tell, the verifier's and libbpf's own, each indented by two spaces but the first. */
+  /**
+   * The last lines that say why something failed, the verifier's and libbpf's own. All but the
+   * first are indented by two spaces.
+   */
   summary(): string {
     return tellingLines(this.lines).slice(-6).join("\n  ");
   }
@@ -199,14 +202,14 @@ export class LibbpfMessages implements Disposable {
   }
 }
 
-// the program's listing, and what libbpf says of each failure beside its reason
+// the program's listing, and what libbpf adds to the reason of each failure
 const SAYS_NOTHING = [
   /^\d+: |^; |^from \d+|^R\d+[_=]/,
   /^processed \d+ insns/,
   /^(prog '.*': )?-- (BEGIN|END) PROG LOAD LOG --/,
   /^prog '.*': failed to load: -\w+$/,
   /^failed to load object '.*'$/,
-  // of the locked memory that kernels before 5.11 counted, to whoever is refused
+  // about locked memory, which only kernels before 5.11 count: libbpf says it at every refusal
   /try raising 'ulimit -l'|RLIMIT_MEMLOCK/,
   /Retrying without BTF\.$/,
 ];
@@ -216,7 +219,7 @@ export function tellingLines(lines: readonly string[]): string[] {
   return lines.filter((line) => !SAYS_NOTHING.some((pattern) => pattern.test(line)));
 }
 
-/** What failed, with the system's words and the lines that tell why. @param errno positive */
+/** What failed, with the system's words and the lines that say why. @param errno positive */
 export function libbpfFailure(
   attempt: string,
   errno: number,

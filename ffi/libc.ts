@@ -118,7 +118,7 @@ export function lastErrno(): number {
   return address === null ? 0 : new Deno.UnsafePointerView(address).getInt32();
 }
 
-/** Passes on the result of a call that answers −1 on failure. @throws {SystemError} */
+/** Returns the result of a call that returns −1 on failure. @throws {SystemError} */
 export function check(attempt: string, result: number | bigint): number {
   const value = Number(result);
   if (value < 0) throw new SystemError(attempt, lastErrno());
@@ -127,7 +127,7 @@ export function check(attempt: string, result: number | bigint): number {
 
 const F_DUPFD_CLOEXEC = 1030;
 
-/** Another descriptor of the same, closed when a program is executed. */
+/** Another descriptor of the same file, closed when a program is executed. */
 export function duplicate(fd: number): number {
   return check("cannot duplicate a descriptor", libc().fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }

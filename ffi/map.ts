@@ -34,7 +34,7 @@ export function mapInfo(fd: number): MapInfo {
 }
 
 /**
- * Reads the value of a key. The lengths of both have to be the map's.
+ * Reads the value of a key. Both must have the map's lengths.
  * @returns whether the key is there. @throws {SystemError}
  */
 export function lookUp(fd: number, key: Bytes, value: Bytes): boolean {
@@ -43,7 +43,10 @@ export function lookUp(fd: number, key: Bytes, value: Bytes): boolean {
   return code >= 0;
 }
 
-/** Takes a key out, if it is there. @returns whether it was. @throws {SystemError} that `attempt` failed */
+/**
+ * Removes a key, if it is there. @returns whether it was. @throws {SystemError} that `attempt`
+ * failed
+ */
 export function removeEntry(attempt: string, fd: number, key: Bytes): boolean {
   const code = patiently(() => libbpf().bpf_map_delete_elem(fd, key));
   if (code < 0 && code !== -ENOENT) throw new SystemError(attempt, -code);
@@ -52,8 +55,8 @@ export function removeEntry(attempt: string, fd: number, key: Bytes): boolean {
 
 /**
  * Calls again while a program holds the lock of the same part of a hash map: kernel/bpf/hashtab.c,
- * htab_lock_bucket(), answers EBUSY, since 6.15 EDEADLK or ETIMEDOUT.
- * @param call answers a negative errno if it fails
+ * htab_lock_bucket(), returns EBUSY, since 6.15 EDEADLK or ETIMEDOUT.
+ * @param call returns a negative errno if it fails
  */
 export function patiently(call: () => number): number {
   let code = call();

@@ -20,10 +20,10 @@ export function inNetworkNamespace<Result>(path: string, act: () => Result): Res
   }
 }
 
-/** No SystemError, which callers may pass over: everything that follows would be amiss. */
+/** Not a SystemError, which callers may ignore: everything that follows would go wrong. */
 function goBack(fd: number): void {
   if (libc().setns(fd, CLONE_NEWNET) < 0) {
-    throw new Error("cannot return to the own network namespace");
+    throw new Error("cannot return to this process's network namespace");
   }
 }
 

@@ -1,4 +1,4 @@
-/** Files that libc opens, where Deno has no API or asks for another permission. */
+/** Files that libc opens, because Deno has no API for them or asks for another permission. */
 import { check, libc, toCString } from "./libc.ts";
 import { O_CLOEXEC } from "./open_flags.ts";
 

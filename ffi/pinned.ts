@@ -18,14 +18,14 @@ const BPF_FS_MAGIC = 0xcafe4a11; // include/uapi/linux/magic.h
 const STATFS_SIZE = 120; // of struct statfs, whose first member is the type
 const BPF_MAP_TYPE_ARRAY = 2; // include/uapi/linux/bpf.h
 
-/** Whether `path`, which has to exist, lies in a BPF file system. */
+/** Whether `path`, which must exist, lies in a BPF file system. */
 export function isBpfFileSystem(path: string): boolean {
   const statfs = new DataView(new ArrayBuffer(STATFS_SIZE));
   check(`cannot look at ${path}`, libc().statfs(toCString(path), new Uint8Array(statfs.buffer)));
   return statfs.getUint32(0, true) === BPF_FS_MAGIC;
 }
 
-/** Whether something is at `path`. @throws {SystemError} if that cannot be told */
+/** Whether something is at `path`. @throws {SystemError} if that cannot be found out */
 export function exists(path: string): boolean {
   if (libc().access(toCString(path), F_OK) === 0) return true;
   const errno = lastErrno();
@@ -33,7 +33,7 @@ export function exists(path: string): boolean {
   throw new SystemError(`cannot look at ${path}`, errno);
 }
 
-/** Whose the file at `path` is, and who may write to it; of a symbolic link, itself. */
+/** The owner of the file at `path`, and who may write to it. Does not follow a symbolic link. */
 export function statusOf(
   path: string,
 ): { readonly isFolder: boolean; readonly owner: number; readonly mode: number } {
@@ -49,7 +49,7 @@ export function statusOf(
   };
 }
 
-/** Makes a folder for its owner alone. @throws {SystemError} */
+/** Makes a folder that only its owner may use. @throws {SystemError} */
 export function makeFolder(path: string): void {
   check(`cannot make ${path}`, libc().mkdir(toCString(path), 0o700));
 }
@@ -59,14 +59,17 @@ export function removeFolder(path: string): void {
   check(`cannot remove ${path}`, libc().rmdir(toCString(path)));
 }
 
-/** Takes a path from what is pinned, which ends with its last path and descriptor. @throws {SystemError} */
+/**
+ * Removes a path of something pinned, which ends with its last path and descriptor.
+ * @throws {SystemError}
+ */
 export function removePin(path: string): void {
   check(`cannot remove ${path}`, libc().unlink(toCString(path)));
 }
 
 /**
- * Has a folder for this process alone, as far as others ask for it, until disposed of (flock(2));
- * undefined if another one has it. @throws {SystemError} if it cannot be opened
+ * Locks a folder until disposed of, against other processes that lock it (flock(2)); undefined if
+ * another one holds it. @throws {SystemError} if it cannot be opened
  */
 export function lockFolder(path: string): Disposable | undefined {
   const folder = openFile(path, O_DIRECTORY);
@@ -83,7 +86,7 @@ export function pin(fd: number, path: string): void {
   if (code < 0) throw new SystemError(`cannot pin ${path}`, -code);
 }
 
-/** Pins a map of four bytes and takes it away again. @throws {SystemError} if that cannot be */
+/** Pins a map of four bytes and removes it again. @throws {SystemError} if it cannot */
 export function tryPin(path: string): void {
   const fd = libbpf().bpf_map_create(BPF_MAP_TYPE_ARRAY, null, 4, 4, 1, null);
   if (fd < 0) throw new SystemError("cannot make a map", -fd);

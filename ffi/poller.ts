@@ -58,7 +58,7 @@ export class Poller implements AsyncDisposable {
 
   /** Ends a wait that is under way, or the next one. Does nothing after disposal. */
   wake(): void {
-    if (this.#closed) return; // the descriptor may be another's by now
+    if (this.#closed) return; // the descriptor may belong to something else by now
     libc().write(this.#wakeFd, new BigUint64Array([1n]), 8n);
   }
 

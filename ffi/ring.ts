@@ -3,16 +3,16 @@ import { duplicate, libc } from "./libc.ts";
 import { Mapping } from "./mapping.ts";
 
 // include/uapi/linux/bpf.h: each record has a header of a length word and a page offset
-/** Bytes in front of each record. */
+/** Bytes before each record. */
 export const RECORD_HEADER = 8;
 const BUSY = 1 << 31;
 const DISCARD = 1 << 30;
 
 /**
  * The consumer's side of a `BPF_MAP_TYPE_RINGBUF`, as kernel/bpf/ringbuf.c lays it out: a page with
- * the consumer's position, a page with the producer's, and the data, in which a record may go on at the
- * beginning. There is one consumer: open it once. What is read stays in the ring until `release()`,
- * so that whoever opens it after a crash reads it again.
+ * the consumer's position, a page with the producer's, and the data. A record that reaches the end
+ * of the data continues at their beginning. There is one consumer: open it once. What is read stays
+ * in the ring until `release()`, so that whoever opens it after a crash reads it again.
  */
 export class Ring implements Disposable {
   readonly #consumerPage: Mapping;
@@ -54,10 +54,10 @@ export class Ring implements Disposable {
   }
 
   /**
-   * Copies finished records into `target`, one behind the other, those behind what was read before.
+   * Copies finished records into `target`, one after the other, from where the last call stopped.
    * @param target room for whole records
-   * @param recordSize bytes of a record, a multiple of 8; records of another size are passed over
-   * @returns number of records copied; less than fit means that the ring is empty for now
+   * @param recordSize bytes of a record, a multiple of 8; records of another size are skipped
+   * @returns number of records copied; fewer than fit means that the ring is empty for now
    */
   read(target: Int32Array, recordSize: number): number {
     const data = this.#data;
@@ -86,7 +86,7 @@ export class Ring implements Disposable {
     Atomics.store(this.#consumer, 0, BigInt(this.#position));
   }
 
-  /** Copies `count` words that begin at `from`, or at the beginning if that is the end. */
+  /** Copies `count` words from `from` on, and after the end from the beginning. */
   #copy(from: number, target: Int32Array, to: number, count: number): void {
     const data = this.#data;
     const first = Math.min(count, Math.max(data.length - from, 0));

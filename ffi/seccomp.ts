@@ -40,13 +40,13 @@ const AT_LEAST = 5;
 /** A system call that is refused. */
 export interface DeniedCall {
   readonly name: string;
-  /** Values of its first argument with which it goes on working, below 64; none by default. */
+  /** Values of its first argument with which it still works, below 64; none by default. */
   readonly except?: readonly number[];
 }
 
 /**
- * From now on each of `calls` fails with EPERM, in every thread there is and will be, and no new
- * program gets more privileges than this one (no_new_privs). There is no way back.
+ * From now on each of `calls` fails with EPERM, in all threads, also later ones, and no new program
+ * gets more privileges than this one (no_new_privs). There is no way back.
  * @throws {SystemError} if the kernel refuses
  * @throws {TypeError} if there is no libseccomp
  */
@@ -64,7 +64,7 @@ export function denySystemCalls(calls: readonly DeniedCall[]): void {
 
 function deny(library: Libseccomp, filter: Deno.PointerValue, { name, except }: DeniedCall): void {
   const number = library.seccomp_syscall_resolve_name(toCString(name));
-  if (number === NO_SUCH_CALL) return; // later than the library
+  if (number === NO_SUCH_CALL) return; // newer than the library
   const add = (count: number, comparison: BufferSource) =>
     unwrap(library.seccomp_rule_add_array(filter, EPERM_INSTEAD, number, count, comparison));
   if (except === undefined) return add(0, new Uint8Array());
@@ -72,7 +72,7 @@ function deny(library: Libseccomp, filter: Deno.PointerValue, { name, except }: 
   for (let value = 0; value < largest; value++) {
     if (!except.includes(value)) add(1, comparison(EQUAL, value));
   }
-  // of 64 bits, so that what the kernel would cut off does not hide the rest
+  // compares 64 bits, so that a value cannot hide behind bits that the kernel would cut off
   add(1, comparison(AT_LEAST, largest + 1));
 }
 
@@ -84,7 +84,7 @@ function comparison(operator: number, value: number): BufferSource {
   return view;
 }
 
-/** libseccomp answers a negative errno. */
+/** libseccomp returns a negative errno on failure. */
 function unwrap(code: number): void {
   if (code < 0) throw new SystemError("cannot give up system calls", -code);
 }

@@ -8,14 +8,15 @@ const SIG_SETMASK = 2;
 const SIGSET_SIZE = 128; // of glibc's sigset_t
 
 /**
- * Has the kernel discard a signal for as long as this process lives. For SIGUSR1 a listener of Deno's
- * is not enough: Deno opens its debugger all the same, on a port of this host, through which any
- * local user could have a privileged process run what he likes.
+ * Makes the kernel discard a signal for as long as this process lives. For SIGUSR1 a listener in
+ * Deno is not enough: Deno still opens its debugger, on a port of this host, through which any
+ * local user could run any code in a privileged process.
  * @throws {SystemError}
  */
 export function ignoreSignal(name: "SIGUSR1"): void {
-  // Deno takes over a signal once, SIGUSR1 half a second after the start: it does so now, so as not
-  // to undo what follows. The listener stays, for a signal that Deno has taken and not handed on
+  // Deno takes over a signal once, SIGUSR1 half a second after the start: this makes it do so now,
+  // so that it does not undo what follows. The listener stays, for a signal that Deno has taken and
+  // not yet passed on
   Deno.addSignalListener(name, () => {});
   const before = libc().signal(constants.signals[name], SIG_IGN);
   if (Deno.UnsafePointer.value(before) === SIG_ERR) {
@@ -23,7 +24,7 @@ export function ignoreSignal(name: "SIGUSR1"): void {
   }
 }
 
-/** Calls `act` while this thread gets no signals: the process's other threads do. */
+/** Calls `act` while this thread gets no signals: the process's other threads get them. */
 export function withoutSignals<Result>(act: () => Result): Result {
   const before = new Uint8Array(SIGSET_SIZE);
   setMask(new Uint8Array(SIGSET_SIZE).fill(0xff), before);
@@ -34,7 +35,7 @@ export function withoutSignals<Result>(act: () => Result): Result {
   }
 }
 
-/** On Linux sigprocmask(2) is of the calling thread alone. */
+/** On Linux sigprocmask(2) affects only the calling thread. */
 function setMask(mask: Uint8Array<ArrayBuffer>, before: Uint8Array<ArrayBuffer> | null): void {
   check("cannot block signals", libc().sigprocmask(SIG_SETMASK, mask, before));
 }

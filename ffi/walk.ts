@@ -19,7 +19,7 @@ export class Walk implements Disposable {
   }
 
   /**
-   * Goes on until the program has written `most` bytes, or to the end.
+   * Runs until the program has written `most` bytes, or to the end.
    * @returns number of bytes written; 0 at the end. @throws {SystemError}
    */
   next(most: number): number {
@@ -34,7 +34,7 @@ export class Walk implements Disposable {
   }
 
   /**
-   * Goes on to the end, and is closed then.
+   * Runs to the end, and closes.
    * @returns whether the program wrote anything. @throws {SystemError}
    */
   finish(): boolean {

@@ -1,6 +1,6 @@
 /**
- * Writes that tell what they wrote. Deno's own, to stdout, keep a part of the bytes in a buffer; and
- * where a disk or a pipe gets full midway they fail, without saying how many were written.
+ * Writes that report how much they wrote. Deno's own, to stdout, keep a part of the bytes in a
+ * buffer; and if a disk or a pipe gets full midway they fail, without saying how many were written.
  */
 import { constants } from "node:os";
 import { errorText, lastErrno, libc } from "./libc.ts";
@@ -11,8 +11,8 @@ const PIPE_BUF = 4096;
 const POLLOUT = 0x004;
 
 /**
- * Writes some of the bytes, the first ones; the thread does not wait for it. They must stay as they
- * are until then.
+ * Writes some of the bytes, the first ones, without making this thread wait. Do not change the
+ * bytes until it resolves.
  * @returns how many
  * @throws {Deno.errors.WouldBlock}, {Deno.errors.BrokenPipe}, {Deno.errors.ConnectionReset}, or an
  * Error that gives the reason
@@ -20,8 +20,9 @@ const POLLOUT = 0x004;
 export async function writeSome(fd: number, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
   const written = Number(await libc().write_elsewhere(fd, bytes, BigInt(bytes.length)));
   if (written >= 0) return written;
-  // errno is another thread's: what failed at once fails at once again, or writes after all. This
-  // thread must not wait, as it would if the descriptor has become a blocking one meanwhile
+  // errno belongs to another thread: a write that failed at once fails at once again, or succeeds
+  // now. This thread must not wait, which it would if the descriptor has become a blocking one
+  // meanwhile
   if (!isWritable(fd)) throw errorOf(EAGAIN);
   const few = Math.min(bytes.length, PIPE_BUF);
   const again = Number(libc().write(fd, bytes, BigInt(few)));
@@ -29,7 +30,7 @@ export async function writeSome(fd: number, bytes: Uint8Array<ArrayBuffer>): Pro
   return again;
 }
 
-/** Whether a few bytes can be written, or an error is there to be told. */
+/** Whether a few bytes can be written, or an error waits to be reported. */
 function isWritable(fd: number): boolean {
   const pollfd = new DataView(new ArrayBuffer(8)); // struct pollfd
   pollfd.setInt32(0, fd, true);
