@@ -10,10 +10,10 @@ const BITS = {
   CAP_BPF: 39n,
 } as const;
 
-/** A capability that tcpspan has a use for. */
+/** A capability that tcpspan uses. */
 export type Capability = keyof typeof BITS;
 
-/** A capability without which capture works with less. */
+/** A capability without which capture works, but finds out less. */
 export interface UsefulCapability {
   readonly name: Capability;
   /** What it is used for. */
@@ -22,7 +22,7 @@ export interface UsefulCapability {
   readonly loss: string;
 }
 
-/** `/proc/PID/exe` and `ns` are open to who may trace the process: proc(5), ptrace(2). */
+/** `/proc/PID/exe` and `ns` need the right to trace the process: proc(5), ptrace(2). */
 export const SYS_PTRACE: UsefulCapability = {
   name: "CAP_SYS_PTRACE",
   use: "may see other users' executables and namespaces",
@@ -30,7 +30,7 @@ export const SYS_PTRACE: UsefulCapability = {
     "and peers in other network namespaces of this host may not be known as such",
 };
 
-/** `/proc/PID/environ` is open to its user, as a file, and asks for CAP_SYS_PTRACE as well. */
+/** Only its user may open the file `/proc/PID/environ`, and that needs CAP_SYS_PTRACE as well. */
 export const DAC_READ_SEARCH: UsefulCapability = {
   name: "CAP_DAC_READ_SEARCH",
   use: "may read other users' environment, for resource.from_process_env",
@@ -48,7 +48,7 @@ export const SYS_ADMIN: UsefulCapability = {
 /** All that capture can do without, the most useful first. */
 export const USEFUL: readonly UsefulCapability[] = [SYS_PTRACE, DAC_READ_SEARCH, SYS_ADMIN];
 
-/** Those of `wanted` that are not among the effective ones. */
+/** Those of `wanted` that this process lacks. */
 export function missingCapabilities<Wanted extends Capability>(
   wanted: readonly Wanted[],
 ): readonly Wanted[] {
@@ -56,7 +56,7 @@ export function missingCapabilities<Wanted extends Capability>(
   return wanted.filter((name) => (effective >> BITS[name] & 1n) === 0n);
 }
 
-/** Those that are missing to load tracing programs; CAP_SYS_ADMIN alone stands for both. */
+/** What this process lacks to load tracing programs; CAP_SYS_ADMIN alone replaces both. */
 export function missingToLoad(): readonly Capability[] {
   if (missingCapabilities(["CAP_SYS_ADMIN"]).length === 0) return [];
   return missingCapabilities(["CAP_BPF", "CAP_PERFMON"]);

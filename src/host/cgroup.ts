@@ -1,11 +1,11 @@
-/** What the path of a cgroup tells of the container, pod or service in it. */
+/** The container, pod or service that the path of a cgroup names. */
 
 /** Names found in a cgroup path. */
 export interface CgroupNames {
   /** 64 hex digits, as container runtimes give them. */
   readonly containerId: string | undefined;
   readonly podUid: string | undefined;
-  /** systemd unit without `.service`, of the system's own services alone. */
+  /** systemd unit without `.service`, only of the system's own services. */
   readonly service: string | undefined;
 }
 
@@ -29,12 +29,12 @@ export function parseCgroups(text: string): CgroupNames {
   };
 }
 
-/** Those of the cgroup v2 hierarchy alone, to which cgroup ids belong. */
+/** Reads the names of the cgroup v2 hierarchy only, to which cgroup ids belong. */
 export function parseCgroup2(text: string): CgroupNames {
   return parseCgroups(/^0::.*$/m.exec(text)?.[0] ?? "");
 }
 
-/** Where a service may be the process's own: a container lies under the service of its runtime. */
+/** The part in which a service may be the process's own: a container lies under its runtime's. */
 function ownPart(path: string): string {
   const container = CONTAINER.exec(path);
   if (container !== null) return path.slice(container.index + container[0].length);

@@ -10,7 +10,7 @@ export function checkCgroup2(mounts: readonly Mount[] | undefined): HostCheck {
   return {
     name,
     result: "without",
-    found: mounts === undefined ? "not told: no /proc/self/mountinfo" : "not mounted",
+    found: mounts === undefined ? "unknown: no /proc/self/mountinfo" : "not mounted",
     advice: "spans of processes that have ended lack container.id, the pod and the systemd unit; " +
       "to mount it: mount -t cgroup2 none /sys/fs/cgroup",
   };

@@ -1,4 +1,4 @@
-/** Cgroups by id: what names a process that is gone when its session is read. */
+/** Cgroups by id: they name the service of a process that ended before its session is read. */
 import { listKernelFolder } from "../../ffi/kernel_file.ts";
 import { type CgroupNames, parseCgroups } from "./cgroup.ts";
 import { readProc } from "./procfs.ts";
@@ -7,13 +7,13 @@ const MOST_KNOWN = 16_384;
 const MOST_SCANNING = 0.05; // of the time, while cgroups come and go
 const NOTHING: CgroupNames = { containerId: undefined, podUid: undefined, service: undefined };
 
-/** The names of cgroups (v2), learnt from processes that live and from the cgroup file system. */
+/** The names of cgroups (v2), learnt from living processes and from the cgroup file system. */
 export class CgroupIndex {
   readonly #known = new Map<bigint, CgroupNames>();
   #scanned = -Infinity;
   #scanMs = 0; // how long it took
 
-  /** Takes note of what a living process in cgroup `id` told. */
+  /** Remembers what a living process in cgroup `id` showed. */
   learn(id: bigint, names: CgroupNames): void {
     if (this.#known.size >= MOST_KNOWN) this.#known.clear();
     this.#known.set(id, names);
@@ -28,7 +28,7 @@ export class CgroupIndex {
     if (root !== undefined) this.#scan(root, "/");
     this.#scanned = performance.now();
     this.#scanMs = this.#scanned - began;
-    if (!this.#known.has(id)) this.learn(id, NOTHING); // it has gone
+    if (!this.#known.has(id)) this.learn(id, NOTHING); // there is no such cgroup any more
     return this.#known.get(id);
   }
 
@@ -47,7 +47,7 @@ export class CgroupIndex {
   }
 }
 
-/** Where the cgroup v2 hierarchy is mounted: proc_pid_mountinfo(5), fields 5 and behind the dash. */
+/** Where the cgroup v2 hierarchy is mounted: proc_pid_mountinfo(5), field 5 and after the dash. */
 export function cgroupMountPoint(): string | undefined {
   return /^\d+ \d+ \S+ \S+ (\S+) .* - cgroup2 /m.exec(readProc("self/mountinfo") ?? "")?.[1];
 }

@@ -1,9 +1,9 @@
-/** What `doctor` says of one thing, and what a run is refused for. */
+/** What `doctor` reports of one thing. A `no` also stops a run. */
 export interface HostCheck {
   readonly name: string;
   /** `without`: it works, with less. `no`: a run would not work. */
   readonly result: "ok" | "without" | "no";
-  /** What was found; of several lines where the kernel said as much. */
+  /** What was found; several lines if the kernel gave several. */
   readonly found: string;
   /** Of `without`, what is lost; of `no`, what to do. */
   readonly advice?: string;

@@ -18,7 +18,7 @@ export function hostError(error: LibbpfError | SystemError): HostError {
   return new HostError(withAdvice(error.message, advice), { cause: error });
 }
 
-/** A message with what to do, each way on a line behind it. */
+/** A message with what to do, each way on a line of its own. */
 export function withAdvice(found: string, advice: readonly string[]): string {
   return [found, ...advice.map((line) => `${ADVICE}${line}`)].join("\n");
 }
@@ -46,6 +46,6 @@ function release(): string {
   try {
     return kernelRelease();
   } catch {
-    return "of an unknown release"; // no file can be opened, which another line says
+    return "of an unknown release"; // no file can be opened, which another line reports
   }
 }

@@ -9,15 +9,15 @@ const JIT = "sys/net/core/bpf_jit_enable";
 // were (kernel/bpf/core.c, PROBE_MEM): sizes, ports and states are wrong, and nothing says so.
 const RIGHT_WITHOUT: KernelVersion = [5, 19];
 
-/** 0: off; 1 and 2: on; undefined elsewhere than in the host's own network namespace. */
+/** 0: off; 1 and 2: on; undefined outside the host's own network namespace. */
 export function readJit(): string | undefined {
   return readProc(JIT);
 }
 
-/** @param text as {@linkcode readJit} has it */
+/** @param text what {@linkcode readJit} returns */
 export function checkJit(text: string | undefined, release: string): HostCheck {
   const name = "BPF JIT compiler";
-  if (text === undefined) return { name, result: "ok", found: `not told: no /proc/${JIT} here` };
+  if (text === undefined) return { name, result: "ok", found: `unknown: no /proc/${JIT} here` };
   if (text.trim() !== "0") return { name, result: "ok", found: "on" };
   if (!isBefore(release, RIGHT_WITHOUT)) {
     return {

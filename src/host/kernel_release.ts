@@ -25,7 +25,7 @@ export function kernelRelease(): string {
   }
 }
 
-/** Whether a release is of an earlier kernel than `version`; one that is no release is. */
+/** Whether a release is earlier than `version`; so is a text that is not a release. */
 export function isBefore(release: string, version: KernelVersion): boolean {
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
   if (major === undefined) return true;

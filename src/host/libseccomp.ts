@@ -14,7 +14,7 @@ export function checkLibseccomp(): HostCheck {
       name,
       result: "without",
       found: messageOf(error).replace(/^(Could not open library: )+/, ""),
-      advice: "drop_privileges gives up nothing; install the package libseccomp2",
+      advice: "drop_privileges has no effect; install the package libseccomp2",
     };
   }
 }

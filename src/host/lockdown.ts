@@ -2,7 +2,7 @@
 import { readKernelFile } from "../../ffi/kernel_file.ts";
 import type { HostCheck } from "./check.ts";
 
-/** Where the kernel tells it; there is no such file without lockdown, or where it is not mounted. */
+/** Where the kernel shows it. There is no such file without lockdown, or if it is not mounted. */
 export const LOCKDOWN = "/sys/kernel/security/lockdown";
 
 /** The text of {@linkcode LOCKDOWN}; undefined if there is none. */
@@ -27,7 +27,7 @@ export function parseLockdown(text: string | undefined): Lockdown | undefined {
 export const LESS_LOCKDOWN =
   "start the kernel with lockdown=integrity, or without lockdown=, in its command line";
 
-/** @param text as {@linkcode readLockdown} has it */
+/** @param text what {@linkcode readLockdown} returns */
 export function checkLockdown(text: string | undefined): HostCheck {
   const name = "kernel lockdown";
   const lockdown = parseLockdown(text);

@@ -9,7 +9,7 @@ export interface NetworkNamespace {
   readonly pid: string;
 }
 
-/** Those that have a process of this pid namespace in them, each once; none without /proc. */
+/** Those in which a process of this pid namespace runs, each once; none without /proc. */
 export function* networkNamespaces(): Generator<NetworkNamespace, void, void> {
   const seen = new Set<number>();
   for (const name of processIds()) {

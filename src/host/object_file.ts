@@ -10,7 +10,7 @@ const ELF = [0x7f, 0x45, 0x4c, 0x46];
 
 /**
  * Its bytes.
- * @throws {HostError} if they cannot be fetched, or what is there is something else
+ * @throws {HostError} if they cannot be fetched, or are not an ELF file
  */
 export async function readObjectFile(file = OBJECT_FILE): Promise<Uint8Array<ArrayBuffer>> {
   if (file.protocol === "file:") return await Deno.readFile(file);
@@ -19,13 +19,13 @@ export async function readObjectFile(file = OBJECT_FILE): Promise<Uint8Array<Arr
     const response = await fetch(file);
     const bytes = await response.bytes();
     if (response.ok && isElf(bytes)) return bytes;
-    found = response.ok ? "what is there is no ELF file" : `status ${response.status}`;
+    found = response.ok ? "it is not an ELF file" : `status ${response.status}`;
   } catch (error) {
     found = messageOf(error);
   }
   throw new HostError(
-    `cannot fetch the kernel program from ${file}: ${found}; each start fetches it, where tcpspan was ` +
-      "not loaded from a disk: see that it can, or use a clone of the repository",
+    `cannot fetch the kernel program from ${file}: ${found}; each start fetches it, because tcpspan was ` +
+      "not loaded from a disk: make sure that it can, or use a clone of the repository",
   );
 }
 
@@ -33,7 +33,7 @@ function isElf(bytes: Uint8Array): boolean {
   return ELF.every((byte, i) => bytes[i] === byte);
 }
 
-/** Whether it is there. What is not on disk is seen once it is fetched. */
+/** Whether it is there. Only fetching it shows that, if it is not on disk. */
 export function checkObjectFile(file = OBJECT_FILE): HostCheck {
   const name = "kernel program";
   const wrong = (found: string): HostCheck => ({
@@ -49,7 +49,7 @@ export function checkObjectFile(file = OBJECT_FILE): HostCheck {
     using object = Deno.openSync(file);
     const start = new Uint8Array(ELF.length);
     object.readSync(start);
-    if (!isElf(start)) return wrong(`${file.pathname} is no ELF file`);
+    if (!isElf(start)) return wrong(`${file.pathname} is not an ELF file`);
     return { name, result: "ok", found: file.pathname };
   } catch (error) {
     const reason = error instanceof Error && isSystemError(error)

@@ -1,9 +1,9 @@
-/** Whether this process may open as many files as a run takes. */
+/** Whether this process may open enough files for a run. */
 import type { HostCheck } from "./check.ts";
 
 /**
  * Descriptors that a table takes beside those that are open at its start, for maps, programs, links
- * and walks: 35 were counted. A change of the options at a reload takes as many once more.
+ * and walks: 35 were counted. A change of the options at a reload takes the same number again.
  */
 export const NEEDED_DESCRIPTORS = 40;
 

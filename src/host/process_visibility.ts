@@ -44,7 +44,7 @@ export function checkProcessVisibility(
       result: "without",
       found: "mounted with subset=pid, which hides /proc/sys",
       advice:
-        "the ports of clients are taken to be 32768 to 60999, and a queue on disk cannot tell " +
+        "the ports of clients are taken to be 32768 to 60999, and a queue on disk does not notice " +
         "that the host was started again: mount /proc without subset=pid",
     };
   }

@@ -1,9 +1,9 @@
-/** What /proc tells of a process that may be gone at any moment: undefined where it tells nothing. */
+/** What /proc shows of a process that may end at any moment: undefined if it shows nothing. */
 
 import { timeNamespaceOffsetNs } from "../../ffi/clock.ts";
 import { readKernelFile, readKernelLink } from "../../ffi/kernel_file.ts";
 
-/** Bytes of an environment that are looked at: a process may have some MB. */
+/** Bytes of an environment that are read: a process may have some MB. */
 const MOST_ENVIRON = 256 * 1024;
 
 /** Clock ticks a second in /proc, on every architecture of Linux that runs Deno. */
@@ -27,12 +27,12 @@ export function readProcLink(path: string): string | undefined {
   }
 }
 
-/** Inode of a namespace of process `pid`, or `self`; 0 if nobody tells. */
+/** Inode of a namespace of process `pid`, or `self`; 0 if unknown. */
 export function namespaceOf(pid: string, kind: "net" | "pid"): number {
   return Number(/\d+/.exec(readProcLink(`${pid}/ns/${kind}`) ?? "")?.[0] ?? 0);
 }
 
-/** Tells this boot of the host from all others: 16 bytes in hex. Zeros if nobody tells. */
+/** Identifies this boot of the host: 16 bytes in hex, zeros if unknown. */
 export function bootId(): string {
   const id = readProc("sys/kernel/random/boot_id")?.replaceAll(/[^0-9a-f]/g, "") ?? "";
   return id.length === 32 ? id : "0".repeat(32);

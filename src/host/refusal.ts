@@ -8,16 +8,16 @@ import { OUT_OF_USER_NAMESPACE } from "./user_namespace.ts";
 
 /** What the kernel and libbpf said. */
 export interface Refusal {
-  /** Positive errno, where one is known. */
+  /** Positive errno, if one is known. */
   readonly errno: number | undefined;
   /** What was attempted, then the lines of libbpf and the verifier. */
   readonly lines: readonly string[];
 }
 
-/** What bears on a refusal. */
+/** What may explain a refusal. */
 export interface RefusedHost {
   readonly release: string;
-  /** Those of CAP_BPF and CAP_PERFMON that are missing; none where CAP_SYS_ADMIN stands for them. */
+  /** Those of CAP_BPF and CAP_PERFMON that are missing; none if CAP_SYS_ADMIN replaces them. */
   readonly missing: readonly Capability[];
   readonly userNamespace: boolean;
   /** Whether a seccomp filter refuses bpf(2). */
@@ -39,7 +39,7 @@ const {
   ESRCH,
 } = constants.errno;
 
-/** @returns what to do, each way on a line; nothing where nothing is known */
+/** @returns what to do, each way on a line; nothing if no way is known */
 export function explainRefusal(refusal: Refusal, host: RefusedHost): readonly string[] {
   const { errno, lines } = refusal;
   const said = (pattern: RegExp) => lines.some((line) => pattern.test(line));
@@ -73,7 +73,7 @@ export function explainRefusal(refusal: Refusal, host: RefusedHost): readonly st
   }
 }
 
-/** All that stands in the way of a process with the capabilities, the surest first. */
+/** What may stop a process that has the capabilities, the most certain first. */
 function permission(host: RefusedHost): readonly string[] {
   const { missing, userNamespace, filtered, lockdown, release } = host;
   if (missing.length > 0) {
@@ -92,7 +92,7 @@ function permission(host: RefusedHost): readonly string[] {
   ];
 }
 
-/** Which the kernel does not give under lockdown; it may not say that it is under it. */
+/** A helper that the kernel refuses under lockdown, which it may not mention. */
 const NO_SUCH_HELPER = /(unknown func|cannot use helper) bpf_probe_read_kernel#/;
 
 const TOO_COMPLEX = /too (large|complex|many)|sequence of \d+ jumps/i;
@@ -117,6 +117,6 @@ function tooComplex({ release }: RefusedHost): string {
 }
 
 function refusedByVerifier({ release }: RefusedHost): string {
-  return `the verifier of Linux ${release} refuses the program, which is a fault of tcpspan's: ` +
+  return `the verifier of Linux ${release} refuses the program, which is a bug in tcpspan: ` +
     "report it with these lines; another kernel may take it";
 }

@@ -1,4 +1,4 @@
-/** A seccomp filter on this process, as container runtimes put there: seccomp(2). */
+/** A seccomp filter on this process, as container runtimes set one: seccomp(2). */
 import { constants } from "node:os";
 import { SystemError } from "../../ffi/libc.ts";
 import { mapInfo } from "../../ffi/map.ts";
@@ -13,8 +13,9 @@ function isFiltered(status: string): boolean {
 }
 
 /**
- * Whether a filter refuses bpf(2): asked about a map that is not, the kernel itself answers EBADF.
- * Older ones answer EPERM, as a filter does, to who lacks CAP_BPF in the host's user namespace.
+ * Whether a filter refuses bpf(2): for a map that does not exist the kernel itself returns EBADF.
+ * Older kernels return EPERM, as a filter does, if the process lacks CAP_BPF in the host's user
+ * namespace.
  */
 export function refusesBpf(status = readProc("self/status")): boolean {
   if (!isFiltered(status ?? "")) return false;
@@ -29,12 +30,12 @@ export function refusesBpf(status = readProc("self/status")): boolean {
 
 /**
  * @param status text of /proc/self/status
- * @param refuses as {@linkcode refusesBpf} has it; not where programs were loaded
+ * @param refuses what {@linkcode refusesBpf} returns; false if programs were loaded
  */
 export function checkSeccompFilter(status: string | undefined, refuses: boolean): HostCheck {
   const name = "seccomp filter";
   if (status === undefined) {
-    return { name, result: "ok", found: "not told: no /proc/self/status" };
+    return { name, result: "ok", found: "unknown: no /proc/self/status" };
   }
   if (!isFiltered(status)) return { name, result: "ok", found: "none" };
   if (!refuses) return { name, result: "ok", found: "one that lets bpf(2) through" };

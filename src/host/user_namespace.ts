@@ -10,10 +10,10 @@ export function isInUserNamespace(link = readProcLink("self/ns/user")): boolean 
   return inode !== undefined && Number(inode) !== INITIAL;
 }
 
-/** @param link target of /proc/self/ns/user. @param loads whether programs were loaded all the same */
+/** @param link target of /proc/self/ns/user. @param loads whether programs were loaded anyway */
 export function checkUserNamespace(link: string | undefined, loads: boolean): HostCheck {
   const name = "user namespace";
-  if (link === undefined) return { name, result: "ok", found: "not told: no /proc/self/ns/user" };
+  if (link === undefined) return { name, result: "ok", found: "unknown: no /proc/self/ns/user" };
   if (!isInUserNamespace(link)) return { name, result: "ok", found: "the host's" };
   if (loads) return { name, result: "ok", found: "not the host's, but BPF works in it" };
   return { name, result: "no", found: "not the host's", advice: `in it, ${OUT_OF_USER_NAMESPACE}` };

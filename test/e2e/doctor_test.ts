@@ -135,7 +135,7 @@ const WORKING: readonly (readonly [name: string, inside: Inside, blemishes: Loss
   ]],
   ["no /proc", WITHOUT_PROC, [
     ["/proc", /^not mounted$/, /no process id/],
-    ["cgroup v2", /^not told/, /container\.id/],
+    ["cgroup v2", /^unknown/, /container\.id/],
   ]],
   ["no cgroup v2", NO_CGROUP2, [["cgroup v2", /^not mounted$/, /container\.id/]]],
   ["a network namespace without loopback", ["unshare", "--net"], [
