@@ -8,13 +8,13 @@ import { walksElsewhere, walksHere } from "./walks.ts";
 /** Sessions at whose end the kernel ran no program. */
 export interface Unseen {
   readonly sessions: number;
-  /** Whether it may be fewer: not all network namespaces could be looked into. */
+  /** Whether it may be fewer: not all network namespaces could be searched. */
   readonly isBound: boolean;
 }
 
 /**
- * Counts what is open of the sessions that began before `count_until`, and compares.
- * @param mayGoOn whether it may look into yet another network namespace
+ * Compares the sessions that began before `count_until` with those that ended or are open.
+ * @param mayGoOn whether it may search another network namespace
  * @returns undefined if the host refuses a walk
  */
 export function countUnseen(program: KernelProgram, mayGoOn: () => boolean): Unseen | undefined {
@@ -30,7 +30,7 @@ export function countUnseen(program: KernelProgram, mayGoOn: () => boolean): Uns
   }
 }
 
-/** Sessions begun, less those that ended or were found open. */
+/** Sessions that began, minus those that ended or were found open. */
 function missing(program: KernelProgram): number {
   let missing = -program.get(BSS.still_open);
   for (let i = 0; i < TALLY.count; i++) {

@@ -1,4 +1,4 @@
-/** Sessions as they end: the kernel program at work, and its ring read. */
+/** Sessions as they end: runs the kernel program and reads its ring. */
 import { bootTimeNs, ClockStepEvent } from "../../ffi/clock.ts";
 import { type Interest, Poller } from "../../ffi/poller.ts";
 import type { Ring } from "../../ffi/ring.ts";
@@ -20,8 +20,8 @@ import { EVER, type WaitingReports } from "./waiting_reports.ts";
 import { WallClock } from "./wall_clock.ts";
 
 /**
- * Sessions that were seen and not delivered, by place: since the start, or where programs are pinned,
- * since they were.
+ * Sessions that were seen and not delivered, by place: since the start, or since the programs were
+ * pinned.
  */
 export interface CaptureLosses {
   /** The ring was full. */
@@ -31,39 +31,40 @@ export interface CaptureLosses {
   /** There were more in one second than `maxSessionsPerSecond`. */
   readonly overCap: number;
   /**
-   * The kernel ran no program at the session's end. Known once the capture has stopped, where nothing
-   * is pinned. It is the difference of the sessions that began, ended, and were found open then.
+   * The kernel ran no program at the session's end. Known once the capture has stopped, if nothing
+   * is pinned. It is the number of sessions that began, minus those that ended and those that were
+   * found open then.
    */
   readonly unseen: number;
   /**
-   * There where `unseen` is a bound: no walk could enter other network namespaces, in which sessions
-   * that no process holds may be open.
+   * Set if `unseen` is an upper bound: no walk could enter other network namespaces, in which
+   * sessions that no process holds may be open.
    */
   readonly unseenAtMost?: true;
   /**
-   * Runs of a kernel program skipped because it was interrupted by itself: state changes that were
-   * not seen. Not sessions: those are reported by a later hook.
+   * Runs of a kernel program that were skipped because it interrupted itself: state changes that
+   * were not seen. No sessions are lost by it: a later hook reports them.
    */
   readonly skippedRuns: number;
 }
 
 const MOST_INTERVAL_MS = 2 ** 31 - 1; // of setInterval
-// A report that waits for its socket's close is handed over after as long: the process may hang.
+// A report that waits for its socket's close is delivered after this time: the process may hang.
 const MOST_WAIT_MS = 1000;
-const LEAST_WAIT_NS = 900_000_000n; // of those that are taken then
+const LEAST_WAIT_NS = 900_000_000n; // of the reports that are taken then
 const SETTLE_MS = 2;
 const CGROUP_REFRESH_MS = 1000;
 // How often a busy reader looks for other events: a step of the clock, a reader of stdout that left.
 const LOOK_MS = 500;
 
-/** What `poller.ready` counts by. */
+/** Indexes for `poller.ready`. */
 const enum Event {
   Ring,
   ClockStep,
   Hangup,
 }
 
-/** Other options that wait for a moment in which the reader does nothing else. */
+/** New options, which wait for a moment in which the reader does nothing else. */
 interface Reconfiguration {
   readonly options: CaptureOptions;
   readonly output: number | undefined;
@@ -80,7 +81,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   #output: number | undefined;
   readonly #reader: RingReader;
   #poller: Poller;
-  /** What the options of the moment ask for. */
+  /** Those of the present options. */
   #timers = new DisposableStack();
   #reportOpenOnExit = false;
   #stopping = false;
@@ -88,7 +89,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   #disposed = false;
   #unseen = 0;
   #unseenAtMost = false;
-  #sampledOutBefore: number; // by earlier selections, less what an earlier run counted
+  #sampledOutBefore: number; // by earlier selections, minus what an earlier run counted
   #releaseDue = false;
   readonly #releaseTimer = new ReleaseTimer(MOST_WAIT_MS, () => {
     this.#releaseDue = true;
@@ -100,14 +101,14 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   #wakeSleeper: () => void = () => {};
 
   /**
-   * @param output a descriptor whose reader ends the capture by going away
+   * @param output a descriptor; the capture ends when its reader goes away
    * @throws {HostError} if the kernel or the host makes it impossible, {UsageError} if nothing can be
    * pinned where the options say
    */
   static async open(options: CaptureOptions, output?: number): Promise<Capture> {
     using stack = new DisposableStack();
     const clockSteps = stack.use(new ClockStepEvent());
-    const clock = new WallClock(); // once steps are noticed
+    const clock = new WallClock(); // after the event is armed: no step is missed
     const kernel = stack.use(await Kernel.open(options));
     const capture = new Capture(kernel, clock, clockSteps, options, output);
     const resources = stack.move();
@@ -146,14 +147,14 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     if (options.signal?.aborted) this.stop();
     this.#resources.use(this.#releaseTimer);
     this.#resources.defer(() => this.#timers.dispose());
-    if (kernel.isPinned) this.#releaseTimer.announce(); // reports may have been announced to an earlier run
+    if (kernel.isPinned) this.#releaseTimer.announce(); // an earlier run may have read the announcements
   }
 
   /**
-   * Goes on with other options; what is known of open sessions is kept. `pin` and `signal` have no
-   * effect. Resolves when they are in force, which takes an iteration that is under way.
+   * Continues with other options; what is known of open sessions is kept. `pin` and `signal` have
+   * no effect. Resolves when the options are in force, which needs an iteration that is under way.
    * @param output as for `open`
-   * @returns what it goes on without, and did not before
+   * @returns what it now runs without, and did not before
    * @throws {HostError} if the kernel or the host makes it impossible: the options are as before
    */
   reconfigure(options: CaptureOptions, output?: number): Promise<readonly Omission[]> {
@@ -164,19 +165,19 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     });
   }
 
-  /** Ends the iteration once what is in the ring has been delivered. */
+  /** Ends the iteration after what is in the ring has been delivered. */
   stop(): void {
     this.#stopping = true;
     this.#wake();
   }
 
-  /** As `stop`, but nothing that is still open is reported any more. */
+  /** Like `stop`, but does not report what is still open. */
   hurry(): void {
     this.#hurried = true;
     this.stop();
   }
 
-  /** What was lost until now: since the start, or where programs are pinned, since they were. */
+  /** What was lost until now: since the start, or since the programs were pinned. */
   losses(): CaptureLosses {
     const { program } = this.#kernel;
     return {
@@ -195,7 +196,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
       this.#reader.selection.sampledOut;
   }
 
-  /** What it goes on without, since the host refused it. */
+  /** What it runs without, because the host refused it. */
   get omissions(): readonly Omission[] {
     return this.#kernel.program.omissions;
   }
@@ -261,7 +262,10 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     await this.#resources.disposeAsync();
   }
 
-  /** What is left when the capture stops. What is pinned goes on, and its sessions do not end. */
+  /**
+   * What is left when the capture stops. What is pinned stays attached, and its sessions do not
+   * end.
+   */
   async *#end(): AsyncGenerator<SessionBatch, void, void> {
     const { program, ring, isPinned } = this.#kernel;
     if (isPinned) {
@@ -273,7 +277,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     if (this.#disposed) return;
     await this.#balance();
     if (this.#disposed) return;
-    program.detach(); // upstream first: what is read now is all
+    program.detach(); // upstream first: nothing comes after what is read now
     await settled();
     if (this.#disposed) return;
     yield* this.#read();
@@ -281,7 +285,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     yield* this.#take(program.waitingReports, EVER); // nothing has time to wait
   }
 
-  /** Finds out how many of the sessions begun until now have vanished. */
+  /** Counts the sessions that began until now, and neither ended nor are open. */
   async #balance(): Promise<void> {
     const { program } = this.#kernel;
     if (!program.has("count_files") || !program.has("count_sockets")) return;
@@ -296,7 +300,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
 
   /**
    * All that is in the ring, and before it in rings of earlier programs.
-   * @param end position in the ring behind which nothing is read
+   * @param end position in the ring at which reading stops
    * @returns whether there was something
    */
   *#read(end = Infinity): Generator<SessionBatch, boolean, void> {
@@ -315,7 +319,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     return (yield* this.#readRing(this.#kernel.ring, end)) || found;
   }
 
-  /** What was handed on is given up once the next is asked for: it has a place of its own then. */
+  /** A batch leaves the ring when the next one is asked for: it is stored elsewhere by then. */
   *#readRing(
     ring: Ring,
     end: number,
@@ -325,7 +329,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     while (!this.#disposed && ring.position < end) {
       const batch = this.#reader.read(ring, translation);
       if (batch === undefined) {
-        ring.release(); // of discarded records, which would seem to wait
+        ring.release(); // frees discarded records, which would seem to wait
         break;
       }
       found = true;
@@ -336,19 +340,19 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     return found;
   }
 
-  /** Hands over reports that wait for their sockets' close, of sessions that ended by `time`. */
+  /** Delivers reports that wait for their sockets' close, of sessions that ended by `time`. */
   *#take(reports: WaitingReports, time: bigint): Generator<SessionBatch, void, void> {
     for (const taken of reports.take(time)) {
       const batch = this.#reader.batchOf(taken);
       if (batch.length > 0) yield batch;
       else batch[Symbol.dispose]();
-      if (this.#disposed) return; // it is not given up: a pinned map keeps it
+      if (this.#disposed) return; // perhaps not delivered: a pinned map keeps it
     }
   }
 
-  /** Takes over options, but for what the kernel has to know. */
+  /** Takes over options, except those for the kernel program. */
   #apply(options: CaptureOptions): void {
-    this.#interimDue = false; // it was for the options before
+    this.#interimDue = false; // it was due by the old options
     this.#reportOpenOnExit = options.reportOpenOnExit ?? false;
     this.#timers.dispose();
     this.#timers = new DisposableStack();
@@ -366,7 +370,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     }
   }
 
-  /** Also for what is asked for meanwhile. */
+  /** Also handles what is asked for meanwhile. */
   async #reconfigure(): Promise<void> {
     const waiting = this.#reconfigurations;
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
@@ -411,7 +415,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     this.#wakeSleeper();
   }
 
-  /** Does what the poller's events ask for, but for reading the ring. */
+  /** Handles the poller's events, except the ring's. */
   #react(): void {
     if (this.#disposed) return;
     if (this.#poller.ready(Event.ClockStep)) {
@@ -432,7 +436,7 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
   }
 }
 
-/** Once programs that run just now have ended. */
+/** Resolves when programs that run just now have ended. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
 }

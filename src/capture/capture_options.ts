@@ -1,7 +1,7 @@
-/** What a capture is told. */
+/** The options of a capture. */
 import type { SamplingOptions } from "../ids/sampling.ts";
 
-/** Bytes of the ring where `ringBuffer` is not given. */
+/** Bytes of the ring if `ringBuffer` is not given. */
 export const DEFAULT_RING_BUFFER = 16 * 2 ** 20;
 
 /** What to capture. An empty list lets everything through. */
@@ -18,23 +18,23 @@ export interface CaptureOptions {
   readonly includeCidrs?: readonly string[];
   /** Networks of peers to leave out, also of those included. */
   readonly excludeCidrs?: readonly string[];
-  /** Names of executables whose sessions are left out; of those of scripts, the interpreter's. */
+  /** Names of executables whose sessions are left out; for a script, the interpreter's. */
   readonly excludeExecutables?: readonly string[];
   /** Paths of cgroups (v2) whose processes' sessions are left out, and of those below them. */
   readonly excludeCgroups?: readonly string[];
-  /** Payload, both ways together, of sessions to capture. */
+  /** Least payload, both ways together, of sessions to capture. */
   readonly minBytes?: number;
-  /** Milliseconds that sessions to capture last at least. */
+  /** Least duration of sessions to capture, in milliseconds. */
   readonly minDuration?: number;
-  /** Records that are captured in a second at most; 0, as by default, for any number. */
+  /** Most records that are captured in a second; 0, the default, for any number. */
   readonly maxSessionsPerSecond?: number;
-  /** Which of the sessions that fulfil the rest are captured; undefined: all. */
+  /** Which of the sessions that pass all other options are captured; undefined: all. */
   readonly sampling?: SamplingOptions | undefined;
   /** Ring buffer in bytes: a power of two, a multiple of the page size. Default 16 MiB. */
   readonly ringBuffer?: number;
   /** Whether to report sessions that were open before the start. Default true. */
   readonly existing?: boolean;
-  /** Reports sessions that are open for as many milliseconds, again and again; undefined: never. */
+  /** Milliseconds after which an open session is reported, again and again; undefined: never. */
   readonly interim?: number | undefined;
   /** Whether to report the sessions that are still open when the capture stops. Default false. */
   readonly reportOpenOnExit?: boolean;

@@ -8,8 +8,8 @@ export interface CgroupMap {
 }
 
 /**
- * Keeps the kernel program informed of the ids: a service that is started again has another cgroup,
- * under the same path.
+ * Keeps the ids in the kernel program up to date: a service that is started again has another
+ * cgroup, under the same path.
  */
 export class ExcludedCgroups {
   readonly #map: CgroupMap;
@@ -24,7 +24,7 @@ export class ExcludedCgroups {
     this.refresh();
   }
 
-  /** Whether there is a hierarchy of cgroups v2, where there is something to exclude. */
+  /** False if something is to be excluded and there is no hierarchy of cgroups v2. */
   get canExclude(): boolean {
     return this.#root !== undefined || this.#ids.size === 0;
   }

@@ -17,7 +17,9 @@ export const HOOKS: readonly Hook[] = [
 
 let present: readonly Hook[] | undefined;
 
-/** The hooks that the running kernel has. Reading its type information takes a while: done once. */
+/**
+ * The hooks that the running kernel has. Reads its type information only once: that takes a while.
+ */
 export function presentHooks(): readonly Hook[] {
   if (present === undefined) {
     using btf = Btf.kernel();

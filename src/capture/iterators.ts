@@ -1,10 +1,10 @@
-/** The iterator programs of bpf/walks.h, by what they are for. */
+/** The iterator programs of bpf/walks.h, by purpose. */
 import type { OptionalProgram } from "./omission.ts";
 
 /**
- * One over files sees what a process has a descriptor of, in all network namespaces. One over sockets
- * sees all of one namespace: also what nobody has accepted yet, what its process has closed, and what
- * is on its way to another process.
+ * An iterator over files sees the sockets that a process has a descriptor of, in all network
+ * namespaces. One over sockets sees all of one namespace: also those that no process has accepted
+ * yet, that their process has closed, and that are on their way to another process.
  */
 export const ITERATORS = {
   seed: { files: "seed_owner", sockets: "seed_role" },

@@ -1,4 +1,4 @@
-/** The side of a capture that lies in the kernel: the program at work, and the ring it writes to. */
+/** The kernel's side of a capture: the active program, and the ring it writes to. */
 import { LibbpfError } from "../../ffi/libbpf.ts";
 import { SystemError } from "../../ffi/libc.ts";
 import { Ring } from "../../ffi/ring.ts";
@@ -14,8 +14,8 @@ import { Pin } from "./pin/pin.ts";
 import { seed } from "./walks.ts";
 
 /**
- * A program and its ring. Both can be replaced while sessions are followed: by `replace`, or where they
- * are pinned, by another process after this one.
+ * A program and its ring. Both can be replaced while sessions are followed: by `replace`, or if
+ * they are pinned, by another process after this one.
  */
 export class Kernel implements Disposable {
   readonly #resources = new DisposableStack();
@@ -52,9 +52,9 @@ export class Kernel implements Disposable {
   }
 
   /**
-   * Puts a program with other options in the place of the one at work, which goes on until then. What
-   * is known of open sockets, and what is in the ring, is kept. `options.pin` has no effect here.
-   * @throws {HostError} if that cannot be; then everything is as before
+   * Replaces the active program by one with other options; the active one works until then. What is
+   * known of open sockets, and what is in the ring, is kept. `options.pin` has no effect here.
+   * @throws {HostError} if that fails; then everything is as before
    */
   async replace(options: CaptureOptions): Promise<void> {
     const elf = await readObjectFile();
@@ -70,7 +70,7 @@ export class Kernel implements Disposable {
     }
   }
 
-  /** The program at work. */
+  /** The active program. */
   get program(): KernelProgram {
     return opened(this.#program);
   }
@@ -109,17 +109,17 @@ export class Kernel implements Disposable {
     const links = program.attach();
     this.#keep(program, links);
     program.activate();
-    stack.move(); // what follows has to be carried on with
+    stack.move(); // there is no way back after this
     if (!goesOn && this.#ring !== undefined) this.#retire(this.#ring);
     this.#program = program;
     this.#ring = ring;
     before?.[Symbol.dispose]();
     this.#pin?.removeLinks(program.generation);
     this.oldRings.push(...this.#pin?.retireOthers(program) ?? []);
-    if (before === undefined) seed(program); // what is known already stays
+    if (before === undefined) seed(program); // a later program takes over what is known
   }
 
-  /** Where the kernel refuses to pin, goes on without, if nothing is pinned yet. */
+  /** If the kernel refuses to pin and nothing is pinned yet, runs without. */
   #keep(program: KernelProgram, links: ReadonlyMap<string, number>): void {
     const wasEmpty = this.#pin?.isEmpty;
     try {
@@ -132,7 +132,7 @@ export class Kernel implements Disposable {
     }
   }
 
-  /** Has the rest of a ring read; one that is pinned is found there. */
+  /** Leaves the rest of a ring to be read; if it is pinned, it is found there. */
   #retire(ring: Ring): void {
     if (this.#pin !== undefined) return ring[Symbol.dispose]();
     this.oldRings.push(outgrownRing(ring));

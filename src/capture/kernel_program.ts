@@ -23,10 +23,10 @@ import { WaitingReports } from "./waiting_reports.ts";
 
 const { EMFILE, ENFILE, ENOMEM } = constants.errno;
 
-/** Maps in which programs of one generation leave to the next what they know of sockets. */
+/** Maps through which programs of one generation pass on what they know of sockets to the next. */
 export const STATE_MAPS = ["sockets", "waiting", "own_sessions", ".bss"] as const;
 
-/** Descriptors of maps by name: those of STATE_MAPS, and `ring` where it has the right size. */
+/** Descriptors of maps by name: those of STATE_MAPS, and `ring` if it has the right size. */
 export type SharedMaps = ReadonlyMap<string, number>;
 
 /** What it is loaded with. */
@@ -34,22 +34,22 @@ export interface KernelProgramOptions {
   readonly elf: Uint8Array<ArrayBuffer>;
   readonly settings: KernelSettings;
   readonly capture: CaptureOptions;
-  /** Of the generation before; undefined for the first. */
+  /** The maps of the generation before; undefined for the first. */
   readonly shared: SharedMaps | undefined;
-  /** Whether it will be told what was open before. */
+  /** Whether it will learn what was open before. */
   readonly seeds: boolean;
 }
 
 /**
- * Programs of two generations can be attached at once: one is active, which a number in the maps that
- * they share tells, and the other stands by. So another one takes over without a gap, with all that
+ * Programs of two generations can be attached at once: a number in the maps that they share says
+ * which one is active; the other stands by. So the next one takes over without a gap, with all that
  * is known of open sockets.
  */
 export class KernelProgram implements Disposable {
   /** Counts from 1; the active one's is in `.bss`. */
   readonly generation: bigint;
   readonly excludedCgroups: ExcludedCgroups;
-  /** Reports that wait for their sockets' close, all generations'. */
+  /** Reports that wait for their sockets' close, of all generations. */
   readonly waitingReports: WaitingReports;
   readonly #resources: DisposableStack;
   readonly #object: BpfObject;
@@ -86,12 +86,12 @@ export class KernelProgram implements Disposable {
     this.#resources = resources.move();
   }
 
-  /** What it goes on without. */
+  /** What it runs without. */
   get omissions(): readonly Omission[] {
     return [...this.#omissions.values()];
   }
 
-  /** Notes that it goes on without a part. @param reason in the system's words */
+  /** Notes that it runs without a part. @param reason in the system's words */
   goWithout(part: OptionalPart, reason: string): void {
     this.#omissions.set(part, omissionOf(part, reason));
   }
@@ -121,7 +121,7 @@ export class KernelProgram implements Disposable {
     }
     const unwanted = Object.values(ITERATORS).flatMap((programs) => Object.values(programs))
       .filter((program) => !iterators.includes(program));
-    for (;;) { // an object of which a program was refused is of no more use
+    for (;;) { // an object with a refused program cannot be used again
       using stack = new DisposableStack();
       const object = stack.use(new BpfObject(elf));
       prepare(object);
@@ -140,7 +140,7 @@ export class KernelProgram implements Disposable {
     }
   }
 
-  /** Goes on without an optional program that was loaded, where the kernel refuses the rest. */
+  /** Runs without an optional program that was loaded, if the kernel refuses to attach it. */
   #try(program: string, act: () => void): void {
     if (isOptional(program) && this.#omissions.has(program)) return;
     try {
@@ -160,14 +160,14 @@ export class KernelProgram implements Disposable {
 
   /**
    * The maps that the next generation takes over; the descriptors belong to this one.
-   * @param ringSize bytes that the next one's ring shall have
+   * @param ringSize bytes that the next one's ring must have
    */
   shared(ringSize: number): SharedMaps {
     const maps = ringSize === this.ringSize ? [...STATE_MAPS, "ring"] : STATE_MAPS;
     return new Map(maps.map((map) => [map, this.mapFd(map)]));
   }
 
-  /** Descriptor of a map; it belongs to this. */
+  /** Descriptor of a map; it belongs to this program. */
   mapFd(map: string): number {
     return this.#object.mapFd(map);
   }
@@ -197,7 +197,7 @@ export class KernelProgram implements Disposable {
     this.#variables.setBigUint64(offset, value, true);
   }
 
-  /** Runs that the kernel skipped because a program was interrupted by itself, all generations'. */
+  /** Runs that the kernel skipped because a program interrupted itself, of all generations. */
   get skippedRuns(): number {
     return presentHooks().filter(({ program }) =>
       !isOptional(program) || !this.#omissions.has(program)
@@ -208,12 +208,12 @@ export class KernelProgram implements Disposable {
       );
   }
 
-  /** Writes down what the kernel forgets together with the programs, for the next generation. */
+  /** Saves for the next generation what the kernel forgets with the programs. */
   saveSkippedRuns(): void {
     this.set(BSS.skipped_runs, BigInt(this.skippedRuns));
   }
 
-  /** Detaches it, where its links are not pinned; the iterators stay. */
+  /** Detaches it, unless its links are pinned; the iterators stay. */
   detach(): void {
     this.#object.detach();
   }
@@ -225,18 +225,18 @@ export class KernelProgram implements Disposable {
   }
 }
 
-/** The generation that is at work in maps that were taken over. */
+/** The generation that is active in maps that were taken over. */
 export function activeGeneration(shared: SharedMaps): bigint {
   using variables = new Mapping(shared.get(".bss") ?? -1, BSS.size, "read");
   return new DataView(variables.buffer).getBigUint64(BSS.active_generation, true);
 }
 
-/** Whether it is no refusal, but for want of descriptors or memory, of which there may be more later. */
+/** Whether the kernel did not refuse, but lacked descriptors or memory, which it may have later. */
 function isShortage({ errno }: LibbpfError | SystemError): boolean {
   return errno === ENOMEM || errno === ENFILE || errno === EMFILE;
 }
 
-/** Leaves word of how records and counters lie. */
+/** Leaves the layout of records and counters in the kernel. */
 function writeDescription(object: BpfObject): void {
   const value = new Uint8Array(LIMIT.description);
   new TextEncoder().encodeInto(`${RECORD_DESCRIPTION}\n${BSS_DESCRIPTION}`, value);

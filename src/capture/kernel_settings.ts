@@ -1,4 +1,4 @@
-/** What the kernel program is told of a capture's options. */
+/** What the kernel program gets of a capture's options. */
 import type { BpfObject } from "../../ffi/bpf_object.ts";
 import { type CaptureOptions, DEFAULT_RING_BUFFER } from "./capture_options.ts";
 import { ExcludedCgroups } from "./excluded_cgroups.ts";
@@ -23,7 +23,7 @@ export class KernelSettings {
     this.#networks = networks;
   }
 
-  /** Loads what some options need, and others should not have to pay for. */
+  /** Loads only the modules that these options need. */
   static async of(options: CaptureOptions): Promise<KernelSettings> {
     return new KernelSettings(options, await samplingKey(options), await networkKeys(options));
   }
@@ -52,7 +52,7 @@ export class KernelSettings {
     for (const key of this.#networks) object.updateMap("networks", key, IN_MAP);
     for (const name of this.#options.excludeExecutables ?? []) {
       const key = new Uint8Array(TEXT_LENGTH.exe);
-      key.set(new TextEncoder().encode(name).subarray(0, TEXT_LENGTH.exe - 1)); // as it is cut there
+      key.set(new TextEncoder().encode(name).subarray(0, TEXT_LENGTH.exe - 1)); // cut as it is there
       object.updateMap("excluded_executables", key, IN_MAP);
     }
   }
@@ -122,7 +122,7 @@ function isFull(list: readonly unknown[] | undefined): 0 | 1 {
   return list === undefined || list.length === 0 ? 0 : 1;
 }
 
-/** Of the trace ids that decide; nothing where none do. */
+/** The key of the trace ids that decide; empty without sampling. */
 async function samplingKey({ sampling }: CaptureOptions): Promise<Bytes> {
   if (sampling === undefined) return new Uint8Array();
   const { hashKey } = await import("../ids/hash_key.ts");
@@ -139,7 +139,7 @@ async function networkKeys(
     const { family, bytes, prefix } = parseNetwork(cidr);
     const key = new Uint8Array(NETWORK_KEY.size);
     const view = new DataView(key.buffer);
-    const head = (NETWORK_KEY.address - NETWORK_KEY.list) * 8; // bits that have to be the same
+    const head = (NETWORK_KEY.address - NETWORK_KEY.list) * 8; // bits that must be the same
     view.setUint32(NETWORK_KEY.prefix_length, head + prefix, true);
     view.setUint16(NETWORK_KEY.list, list, true);
     view.setUint16(NETWORK_KEY.family, AF[family], true);

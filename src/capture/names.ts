@@ -1,22 +1,22 @@
-/** What names of executables, cgroups and pins have to be. */
+/** Which names executables, cgroups and pins can have. */
 import { isAbsolute } from "node:path";
 import { TEXT_LENGTH } from "../session/record_layout.ts";
 
-/** What `isExecutable` asks for. */
+/** What `isExecutable` requires. */
 export const EXECUTABLE = `the name of an executable without its folder, ${
   TEXT_LENGTH.exe - 1
 } bytes at most`;
 
-/** Whether an executable can have the name: what the kernel tells of one is cut. */
+/** Whether an executable can have the name: the kernel program cuts longer ones. */
 export function isExecutable(name: string): boolean {
   const { length } = new TextEncoder().encode(name);
   return length > 0 && length < TEXT_LENGTH.exe && !/[/\0]/.test(name);
 }
 
-/** What `isCgroup` asks for. */
+/** What `isCgroup` requires. */
 export const CGROUP = "a path as in /proc/PID/cgroup, such as /system.slice/nginx.service";
 
-/** Whether a cgroup other than the root, which holds all, can have the path. */
+/** Whether a cgroup can have the path, and is not the root, which holds all. */
 export function isCgroup(path: string): boolean {
   return isAbsolute(path) && !path.includes("\0") && !path.split("/").includes("..") &&
     /[^/]/.test(path);

@@ -1,25 +1,25 @@
-/** Keeps the server's end of a session within the client's, where both are on this host. */
+/** Keeps the server's end of a session within the client's, if both are on this host. */
 import { localInitialNumber, peerInitialNumber } from "../session/initial_numbers.ts";
 import { RECORD, ROLE } from "../session/record_layout.ts";
 import { TCP_STATES } from "../session/session.ts";
 
 const SLOTS = 4096; // sessions remembered; a power of two
-const WORDS = 4; // of a slot: two that tell the session, and the client's end
+const WORDS = 4; // of a slot: two that identify the session, and the client's end
 const TOLERANCE_NS = 100_000; // what docs/span.md promises of times
 const MOST_UNSEEN_NS = 10_000_000; // for the acknowledgement of a FIN, which no process sees
 const CLOSING = TCP_STATES.indexOf("closing");
 const LAST_ACK = TCP_STATES.indexOf("last_ack");
 
 /**
- * Where the client closes first, the server's socket closes microseconds later, when the client's
- * last packet arrives: nested spans would not nest. Remembers the ends of clients' sessions, and
- * takes them for those of their servers that come after them.
+ * If the client closes first, the server's socket closes microseconds later, when the client's last
+ * packet arrives: nested spans would not nest. Remembers when clients' sessions ended, and sets
+ * later ends of their servers' sessions back to that.
  */
 export class Nesting {
   readonly #slots = new Uint32Array(SLOTS * WORDS);
   #words = new Int32Array();
   #at = 0; // of the record, in words
-  #sum = 0; // of its initial sequence numbers: they tell the session, as an unordered pair
+  #sum = 0; // of its initial sequence numbers: they identify the session, as an unordered pair
   #difference = 0; // exclusive or
 
   /** Sets back the ends of servers' sessions among the first `count` records in `words`. */
@@ -52,7 +52,7 @@ export class Nesting {
     const end = high * 2 ** 32 + low; // a boot clock of 104 days is exact, longer ones nearly
     const late = this.#time(RECORD.end_ns) - end;
     if (late <= 0) return;
-    // what came afterwards was not the client's end, but another packet
+    // it was not the client's end that came, but another packet
     if (end < this.#time(RECORD.start_ns) || end < this.#time(RECORD.established_ns)) return;
     if (end < this.#time(RECORD.fin_sent_ns) || end < this.#time(RECORD.fin_received_ns)) return;
     // a process sees when a reset or an error arrives, but not when its own FIN is acknowledged
@@ -63,7 +63,7 @@ export class Nesting {
     this.#words[this.#at + RECORD.end_ns / 4 + 1] = high;
   }
 
-  /** @param passive 1 where this end accepted. @returns index of the session's slot */
+  /** @param passive 1 if this end accepted. @returns index of the session's slot */
   #identify(passive: 0 | 1): number {
     const local = localInitialNumber(
       this.#word(RECORD.snd_una),

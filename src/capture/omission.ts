@@ -1,4 +1,4 @@
-/** What a capture goes on without where a host refuses it. */
+/** What a capture runs without because the host refuses it. */
 
 import { SYS_ADMIN } from "../host/capabilities.ts";
 
@@ -14,12 +14,11 @@ export interface Omission {
   readonly reason: string;
 }
 
-/** The programs of bpf/tcpspan.bpf.c that a capture can go without: all but `set_state`. */
+/** The programs of bpf/tcpspan.bpf.c that a capture can do without: all but `set_state`. */
 const PROGRAMS = {
   destroy_sock: {
     part: "the tracepoint tcp_destroy_sock",
-    loss:
-      "a session is lost where the kernel runs no program at its end, and what a process left " +
+    loss: "a session is lost if the kernel runs no program at its end, and what a process left " +
       "unread in a reset session is not known",
   },
   receive: {
@@ -34,7 +33,7 @@ const PROGRAMS = {
   },
   seed_owner: {
     part: "the iterator seed_owner (iter/task_file)",
-    loss: "sessions that were open before the start have no process until it receives, sends or " +
+    loss: "sessions that were open before the start have no process until one receives, sends or " +
       "closes",
   },
   seed_role: {
@@ -61,7 +60,7 @@ const PROGRAMS = {
   },
 } as const;
 
-/** What else it can go without. */
+/** What else it can do without. */
 const REST = {
   namespaces: {
     part: "entering other network namespaces (CAP_SYS_ADMIN and CAP_SYS_PTRACE)",
@@ -79,18 +78,18 @@ const REST = {
 
 const PARTS = { ...PROGRAMS, ...REST };
 
-/** A program that a capture can go without. */
+/** A program that a capture can do without. */
 export type OptionalProgram = keyof typeof PROGRAMS;
 
-/** What a capture can go without. */
+/** What a capture can do without. */
 export type OptionalPart = keyof typeof PARTS;
 
-/** Whether a capture can go without `program`. */
+/** Whether a capture can do without `program`. */
 export function isOptional(program: string): program is OptionalProgram {
   return Object.hasOwn(PROGRAMS, program);
 }
 
-/** The capture goes without `part`. @param reason why, in the system's words */
+/** The omission of `part`. @param reason why, in the system's words */
 export function omissionOf(part: OptionalPart, reason: string): Omission {
   return { key: part, ...PARTS[part], reason };
 }

@@ -3,12 +3,12 @@
 // A reader that has caught up sleeps without a timer.
 const LEAST_MS = 10;
 const MOST_MS = 100;
-const PEAK = 30_000; // bytes a millisecond that may come without notice: 100,000 records a second
+const PEAK = 30_000; // bytes a millisecond that may come unexpectedly: 100,000 records a second
 const FILL = 1 / 16; // of the ring, between two readings
 
 /**
- * As long as a part of the ring takes to fill up at the rate of late, and no longer than a quarter of
- * it would should the rate rise to its peak.
+ * The time in which a part of the ring fills up at the recent rate, and at most the time in which a
+ * quarter of it fills up at the peak rate.
  */
 export class Pace {
   readonly #fill: number; // bytes
@@ -21,7 +21,7 @@ export class Pace {
     this.#most = Math.max(LEAST_MS, Math.min(size / 4 / PEAK, MOST_MS));
   }
 
-  /** @param bytes that were read just now. @returns milliseconds until the next time */
+  /** @param bytes read just now. @returns milliseconds until the next time */
   next(bytes: number): number {
     const now = performance.now();
     const perMs = bytes / (now - this.#read);

@@ -1,6 +1,6 @@
-/** When reports that wait for their sockets' close are handed over all the same. */
+/** When reports that still wait for their sockets' close are delivered without it. */
 
-/** Calls once for all that was announced until then. Disposing of it stops it. */
+/** Calls once for everything announced until then. Disposing of it stops it. */
 export class ReleaseTimer implements Disposable {
   readonly #waitMs: number;
   readonly #due: () => void;
@@ -9,14 +9,14 @@ export class ReleaseTimer implements Disposable {
 
   /**
    * @param waitMs milliseconds from an announcement to the call, or twice as many
-   * @param due called once they are over
+   * @param due called after that time
    */
   constructor(waitMs: number, due: () => void) {
     this.#waitMs = waitMs;
     this.#due = due;
   }
 
-  /** Something waits since now. */
+  /** Notes that something waits from now on. */
   announce(): void {
     if (this.#timer !== undefined) {
       this.#again = true;

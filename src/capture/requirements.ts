@@ -1,4 +1,4 @@
-/** What capture needs of this host, and what to do where it lacks something. */
+/** What capture needs of this host, and what to do if it lacks something. */
 import { descriptorLimit, spareDescriptors } from "../../ffi/descriptors.ts";
 import { listKernelFolder } from "../../ffi/kernel_file.ts";
 import { libbpfVersion } from "../../ffi/libbpf.ts";
@@ -23,9 +23,9 @@ import { isOptional } from "./omission.ts";
 const BTF_FOLDER = "/sys/kernel/btf";
 const BTF = `${BTF_FOLDER}/vmlinux`;
 
-/** Looks at everything that capture needs, in the order in which it needs it. */
+/** Checks everything that capture needs, in the order in which it needs it. */
 export function checkHost(): HostCheck[] {
-  // the first, since without descriptors nothing else can be looked at
+  // the first, because without descriptors nothing else can be checked
   const files = checkOpenFiles(spareDescriptors(NEEDED_DESCRIPTORS), descriptorLimit());
   if (files.result === "no") return [files];
   const release = kernelRelease();
@@ -40,11 +40,11 @@ export function checkHost(): HostCheck[] {
     checkObjectFile(),
     libbpf,
   ];
-  if (libbpf.result !== "ok") return basics; // it reads the type information
+  if (libbpf.result !== "ok") return basics; // libbpf reads the type information
   const btf = checkBtf();
   if (btf.result !== "ok") return [...basics, btf];
   const present = presentHooks();
-  const required = HOOKS.filter(({ program }) => !isOptional(program)); // capture says what it goes without
+  const required = HOOKS.filter(({ program }) => !isOptional(program)); // capture reports what it runs without
   return [...basics, btf, ...required.map((hook) => checkHook(hook, present.includes(hook)))];
 }
 
@@ -65,7 +65,7 @@ function checkPrivileges(): HostCheck {
   return {
     name,
     result: "no",
-    found: `user id ${Deno.uid()} may not load tracing programs, for want of ${lacking}`,
+    found: `user id ${Deno.uid()} may not load tracing programs: it lacks ${lacking}`,
     advice: Deno.uid() === 0
       ? `give this root ${lacking}, or CAP_SYS_ADMIN; a container: --cap-add=BPF,PERFMON`
       : `run tcpspan as root: sudo deno run -A mod.ts, or give it ${lacking}: see docs/security.md`,
@@ -91,7 +91,7 @@ function checkBtf(): HostCheck {
     presentHooks();
     return { name, result: "ok", found: BTF };
   } catch (error) {
-    return { name, result: "no", found: messageOf(error), advice: `see what ${BTF} is` };
+    return { name, result: "no", found: messageOf(error), advice: `look at ${BTF}` };
   }
 }
 

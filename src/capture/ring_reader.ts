@@ -10,14 +10,14 @@ import type { WallClock } from "./wall_clock.ts";
 
 const MAX_BATCH = 4096; // sessions
 const FEW = 256; // sessions
-const MOST_FREE = 2; // buffers for batches that are kept
-const SAME_OFFSET_NS = 10_000; // between the readings of two clocks, one like the other
+const MOST_FREE = 2; // buffers that are kept for batches
+const SAME_OFFSET_NS = 10_000; // between two readings of the same pair of clocks
 
 /** What a {@linkcode RingReader} works with. */
 export interface RingReaderOptions {
   readonly clock: WallClock;
   readonly selection: Selection;
-  /** Told when records were announced that follow when their sockets are closed. */
+  /** Called when records were announced, which follow when their sockets are closed. */
   readonly onAnnounced: () => void;
 }
 
@@ -44,9 +44,9 @@ export class RingReader {
   }
 
   /**
-   * The finished records behind those that were read before, at most a batch; undefined if there are
-   * none, empty if none of them is wanted. The ring keeps them until it is told to release them.
-   * @param translation of the ring's records, where they are not of today's layout
+   * The finished records after those that were read before, at most a batch; undefined if there are
+   * none, empty if none of them is wanted. The ring keeps them until its `release()`.
+   * @param translation of the ring's records, if they are not of today's layout
    */
   read(ring: RingSource, translation?: RecordTranslation): SessionBatch | undefined {
     if (ring.waiting === 0) return undefined;
@@ -65,7 +65,7 @@ export class RingReader {
     return this.#select(memory, proper);
   }
 
-  /** A batch of the reports among those that waited that are wanted. It may be empty. */
+  /** A batch of those reports that are wanted. It may be empty. */
   batchOf({ memory, count }: TakenReports): SessionBatch {
     const words = new Int32Array(memory);
     this.#nesting.apply(words, count);
@@ -79,7 +79,7 @@ export class RingReader {
     return new SessionBatch(new Uint8Array(memory, 0, selected * RECORD.size), this.#giveBack);
   }
 
-  /** Puts the wall clock's offset in the place of what the kernel program knows of it. */
+  /** Replaces what the kernel program knows of the wall clock's offset by the offset itself. */
   #stampWallTime(words: Int32Array<ArrayBuffer>, count: number): void {
     const view = new DataView(words.buffer);
     const offset = RECORD.wall_offset_ns / 4;
@@ -104,7 +104,7 @@ export class RingReader {
   }
 }
 
-/** For what waits now; under load memory for a whole batch, which alone is used again. */
+/** Memory for what waits now; under load for a whole batch, because only that is used again. */
 function allocate(ring: RingSource): ArrayBuffer {
   const waiting = Math.ceil(ring.waiting / (RECORD.size + RECORD_HEADER));
   return new ArrayBuffer((waiting < FEW ? waiting : MAX_BATCH) * RECORD.size);
@@ -123,7 +123,7 @@ function readTranslated(
   return count;
 }
 
-/** Takes out announcements of records that follow later. @returns number of records left */
+/** Removes announcements of records that follow later. @returns number of records left */
 function dropAnnounced(words: Int32Array, count: number): number {
   const length = RECORD.size / 4;
   let left = 0;

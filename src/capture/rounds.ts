@@ -8,7 +8,7 @@ import type { Kernel } from "./kernel.ts";
 import { walksElsewhere, walksHere } from "./walks.ts";
 
 const MOST_AT_ONCE = 512; // records that a walk makes before the ring is read
-const WALK_PAUSE_MS = 5; // between them, so that exporters keep pace
+const WALK_PAUSE_MS = 5; // between two readings, so that exporters keep pace
 const STRIDE = RECORD_HEADER + RECORD.size; // of a record in the ring
 
 /** What rounds work with. */
@@ -16,7 +16,7 @@ export interface RoundsContext {
   readonly kernel: Kernel;
   /** Reads all that is in the ring. @returns whether there was something */
   readonly read: () => Generator<SessionBatch, boolean, void>;
-  /** Whether to walk on. */
+  /** Whether to continue walking. */
   readonly mayGoOn: () => boolean;
 }
 
@@ -34,12 +34,12 @@ export class Rounds {
     yield* this.#reportHere();
   }
 
-  /** Reports what is open when it begins, wherever it is. */
+  /** Reports what is open when it begins, in all network namespaces. */
   async *reportAll(): AsyncGenerator<SessionBatch, void, void> {
     const { kernel: { program }, mayGoOn } = this.#context;
     program.set(BSS.round_began_ns, bootTimeNs());
     program.set(BSS.last_round, 1n);
-    // sockets that come and go make a walk pass some over: until there is nothing new
+    // a walk misses some while sockets come and go: repeat it until it finds nothing new
     while (mayGoOn() && (yield* this.#reportHere()));
     if (!mayGoOn()) return;
     for (const walk of walksElsewhere(program, "report")) {
@@ -60,7 +60,7 @@ export class Rounds {
   }
 
   /**
-   * Has a walk fill the ring, and reads it in between, so that it never overflows.
+   * Lets a walk fill the ring, and reads it in between, so that it never overflows.
    * @returns whether its program made a record
    */
   async *#drain(walk: Walk): AsyncGenerator<SessionBatch, boolean, void> {

@@ -1,4 +1,4 @@
-/** What the kernel program let through to be on the safe side, and is not wanted. */
+/** Leaves out what the kernel program let through to be on the safe side. */
 import { endingOf } from "../session/ending.ts";
 import { FLAG, RECORD } from "../session/record_layout.ts";
 import type { SamplingOptions } from "../ids/sampling.ts";
@@ -8,7 +8,7 @@ import { UnixTime } from "../bytes/unix_time.ts";
 const WORD = 2 ** 32;
 const NS_PER_MS = 1_000_000;
 
-/** What sessions have to be like. */
+/** Which sessions are wanted. */
 export interface SelectionOptions {
   readonly minBytes?: number;
   /** Milliseconds. */
@@ -16,12 +16,12 @@ export interface SelectionOptions {
   readonly sampling?: SamplingOptions | undefined;
   /** Process ids; empty: any. */
   readonly pids?: readonly number[];
-  /** Whether the kernel program's mark of owners that are left out counts. */
+  /** Not empty: the kernel program's mark of excluded owners counts. */
   readonly excludeExecutables?: readonly string[];
   readonly excludeCgroups?: readonly string[];
 }
 
-/** Takes sessions out of batches. */
+/** Removes sessions from batches. */
 export class Selection {
   readonly #minBytes: number;
   readonly #minDurationNs: number;
@@ -42,7 +42,7 @@ export class Selection {
     this.#excludesOwners = excludeExecutables.length + excludeCgroups.length > 0;
   }
 
-  /** Sessions that sampling did not keep, because they are no failures. */
+  /** Sessions that sampling did not keep, because they are not failures. */
   get sampledOut(): number {
     return this.#sampledOut;
   }
@@ -56,7 +56,7 @@ export class Selection {
     return keep(words, count, (session) => this.#wants(session));
   }
 
-  /** The same by their owners alone, for records that the kernel program did not look through. */
+  /** The same by their owners only, for records that the kernel program did not filter. */
   applyToOwners(words: Int32Array<ArrayBuffer>, count: number): number {
     if (this.#pids.size === 0 && !this.#excludesOwners) return count;
     const bytes = new Uint8Array(words.buffer);

@@ -3,7 +3,7 @@ import { HashMap } from "../../ffi/hash_map.ts";
 import { RECORD } from "../session/record_layout.ts";
 import type { RecordTranslation } from "../session/record_translation.ts";
 
-/** Behind every session's end. */
+/** Later than every session's end. */
 export const EVER = 2n ** 64n - 1n;
 
 const KEY_SIZE = 8;
@@ -14,24 +14,25 @@ const TAKEN = 0x40;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Records of today's layout, one behind the other. */
+/** Records of today's layout, one after the other. */
 export interface TakenReports {
   readonly memory: ArrayBuffer;
   readonly count: number;
 }
 
 /**
- * The map `waiting` of the kernel program, by sockets' cookies. Whoever deletes a report from it hands
- * it on: the kernel program at the socket's close, or this, which keeps it under a key of its own
- * until it has a place elsewhere, so that whoever opens a pinned map after a crash finds it.
+ * The map `waiting` of the kernel program, by sockets' cookies. Whoever deletes a report from it
+ * delivers it: the kernel program at the socket's close, or this class. This class first keeps it
+ * under another key until it is stored elsewhere, so that whoever opens a pinned map after a crash
+ * finds it.
  */
 export class WaitingReports {
   readonly #map: HashMap;
   readonly #translation: RecordTranslation | undefined;
 
   /**
-   * @param fd the map's descriptor, which belongs to whom it came from
-   * @param translation of its records, where they are not of today's layout
+   * @param fd the map's descriptor, which belongs to the caller
+   * @param translation of its records, if they are not of today's layout
    */
   constructor(fd: number, translation?: RecordTranslation) {
     this.#map = new HashMap(fd);
@@ -39,7 +40,7 @@ export class WaitingReports {
   }
 
   /**
-   * Takes those whose sessions ended by `time`. They are given up once the next are asked for.
+   * Takes those whose sessions ended by `time`. They leave the map when the next are asked for.
    * @param time nanoseconds of CLOCK_BOOTTIME
    * @throws {SystemError}
    */
@@ -55,7 +56,7 @@ export class WaitingReports {
         const { valueSize } = this.#map;
         const value = values.subarray(i * valueSize, (i + 1) * valueSize);
         const end = view.getBigUint64(i * RECORD.size + RECORD.end_ns, true);
-        if (isTaken(key)) { // by a process that was ended before it handed it on
+        if (isTaken(key)) { // by a process that ended before it delivered it
           if (this.#has(other(key), value)) this.#map.delete(other(key));
           own.push(key);
         } else {
@@ -66,7 +67,7 @@ export class WaitingReports {
             continue;
           }
           if (isSafe) own.push(other(key));
-          else if (this.#has(other(key), value)) continue; // that one comes by itself
+          else if (this.#has(other(key), value)) continue; // the entry under that key comes by itself
         }
         records.copyWithin(taken * RECORD.size, i * RECORD.size, (i + 1) * RECORD.size);
         taken++;
@@ -89,7 +90,7 @@ export class WaitingReports {
   }
 }
 
-/** The key under which a report is kept once it is taken, and the other way round. */
+/** From a report's key to the one under which it is kept once it is taken, and back. */
 function other(key: Bytes): Bytes {
   const result = key.slice();
   result[HIGHEST] = (key[HIGHEST] ?? 0) ^ TAKEN;

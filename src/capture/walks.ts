@@ -11,7 +11,9 @@ import type { KernelProgram } from "./kernel_program.ts";
 // A walk over one namespace's sockets looks at those of all, for some 10 ms: thousands would take long.
 const MOST_ELSEWHERE = 256;
 
-/** Over files, and over the sockets of the own network namespace. Each is the caller's to dispose of. */
+/**
+ * Walks over files, and over the sockets of the own network namespace. The caller disposes of each.
+ */
 export function* walksHere(program: KernelProgram, purpose: Purpose): Generator<Walk, void, void> {
   const { files, sockets } = ITERATORS[purpose];
   if (program.has(files)) yield program.walk(files);
@@ -19,9 +21,9 @@ export function* walksHere(program: KernelProgram, purpose: Purpose): Generator<
 }
 
 /**
- * Over the sockets of the other network namespaces that processes are in, at most 256 of them. Each
- * is the caller's to dispose of.
- * @returns whether these were all, as far as this process can tell
+ * Walks over the sockets of the other network namespaces that processes are in, at most 256 of
+ * them. The caller disposes of each.
+ * @returns whether these were all that this process can see
  */
 export function* walksElsewhere(
   program: KernelProgram,
@@ -29,7 +31,7 @@ export function* walksElsewhere(
 ): Generator<Walk, boolean, void> {
   const { sockets } = ITERATORS[purpose];
   if (!program.has(sockets) || !mayEnterNamespaces()) return false;
-  if (missingCapabilities(["CAP_SYS_PTRACE"]).length > 0) return false; // it sees some alone
+  if (missingCapabilities(["CAP_SYS_PTRACE"]).length > 0) return false; // it sees only some
   let walks = 0;
   for (const { pid } of otherNamespaces()) {
     if (walks++ === MOST_ELSEWHERE) return false;
@@ -39,9 +41,9 @@ export function* walksElsewhere(
   return true;
 }
 
-/** Tells the program what was open before the start: sockets' owners, and who opened them. */
+/** Lets the program learn what was open before the start: sockets' owners, and who opened them. */
 export function seed(program: KernelProgram): void {
-  // without the one it may enter none, and without the other it sees none of other users' processes
+  // without CAP_SYS_ADMIN it may enter none, without CAP_SYS_PTRACE it sees none of other users
   const isBlind = missingCapabilities(["CAP_SYS_PTRACE"]).length > 0;
   const mayEnter = mayEnterNamespaces();
   const others = () => otherNamespaces().next().value !== undefined;
@@ -51,13 +53,13 @@ export function seed(program: KernelProgram): void {
   }
 }
 
-/** Those that this process can see, which takes CAP_SYS_PTRACE for those of others. */
+/** Those that this process can see; those of other users' processes need CAP_SYS_PTRACE. */
 function* otherNamespaces(): Generator<NetworkNamespace, void, void> {
   const own = namespaceOf("self", "net");
   for (const namespace of networkNamespaces()) if (namespace.inode !== own) yield namespace;
 }
 
-/** It takes CAP_SYS_ADMIN, also for the own one, and may have been given up. */
+/** Entering needs CAP_SYS_ADMIN, even for the own namespace, and may have been given up. */
 function mayEnterNamespaces(): boolean {
   return within("/proc/thread-self/ns/net", () => true) ?? false;
 }

@@ -12,14 +12,14 @@ const MOST_STILL_NS = 1_000_000_000n; // of a virtual CPU
 const HISTORY = 16; // a session is read within seconds of its end
 
 /**
- * CLOCK_REALTIME − CLOCK_BOOTTIME over time. Both are slewed alike, so the difference changes only
- * when somebody sets the wall clock.
+ * CLOCK_REALTIME − CLOCK_BOOTTIME over time. Both are slewed in the same way, so the difference
+ * changes only when the wall clock is set.
  */
 export class WallClock {
   #taiOffset = taiOffsetNs();
   readonly #history: Offset[] = [{ since: 0n, ns: wallOffsetNs() }];
 
-  /** Takes note of a step that has just happened. */
+  /** Notes a step that has just happened. */
   step(): void {
     this.#taiOffset = taiOffsetNs();
     this.#history.unshift({ since: bootTimeNs(), ns: wallOffsetNs() });
@@ -34,8 +34,7 @@ export class WallClock {
 
   /**
    * The offset in nanoseconds that held at `bootNs`, when CLOCK_TAI − CLOCK_BOOTTIME was about
-   * `tai`: the kernel program reads one clock after the other. Finds steps that nobody has told of
-   * yet.
+   * `tai`: the kernel program reads one clock after the other. Finds steps that were not noted yet.
    */
   offsetOfTai(tai: bigint, bootNs: bigint): bigint {
     return this.#near(tai - this.#taiOffset) ?? this.#afterStep(tai, bootNs);
@@ -46,7 +45,7 @@ export class WallClock {
     const about = tai - this.#taiOffset;
     const known = this.#near(about);
     if (known !== undefined) return known;
-    // the program stood still between the clocks, or a step was taken back before it was seen
+    // the program stood still between the clocks, or a step was undone before it was seen
     const late = about - this.offsetAt(bootNs);
     return late > 0n && late < MOST_STILL_NS ? about - late : about;
   }

@@ -81,7 +81,7 @@ for (
       inside: await asNobody([one.slice("CAP_".length).toLowerCase()]),
     });
     assert.equal(status, 1);
-    assert.match(stderr, new RegExp(`privileges: .*, for want of ${other}\\n`));
+    assert.match(stderr, new RegExp(`privileges: .*: it lacks ${other}\\n`));
   });
 }
 

@@ -409,7 +409,10 @@ capture: { pin: /tcpspan, exclude_cgroups: [/system.slice] }
 exporters: { stdout: {} }
 `;
   const report = await examine({ inside: NO_CGROUP2, config });
-  assert.match(itemOf(report, "BPF file system").found, /it is in no BPF file system: .*mount -t/);
+  assert.match(
+    itemOf(report, "BPF file system").found,
+    /it is not in a BPF file system: .*mount -t/,
+  );
   assert.deepEqual(blemishes(report), [
     "without: cgroup v2",
     "no: BPF file system",
@@ -430,7 +433,10 @@ Deno.test("doctor --config makes sure of a pin, and leaves what is pinned as it 
   Deno.mkdirSync(open);
   Deno.chmodSync(open, 0o777);
   const unsafe = await examine({ config: config(open) });
-  assert.match(itemOf(unsafe, "BPF file system").found, /no folder that only this user can write/);
+  assert.match(
+    itemOf(unsafe, "BPF file system").found,
+    /not a folder that only this user can write/,
+  );
   assert.equal(unsafe.usable, false);
 });
 

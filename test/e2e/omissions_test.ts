@@ -14,7 +14,7 @@ const OBJECT = `${REPOSITORY}bpf/tcpspan.bpf.o`;
 const NO_INSTRUCTION = 0xff; // no kernel has an opcode of this number
 
 const PARTS: Readonly<Record<string, RegExp>> = {
-  destroy_sock: /^tcpspan: without the tracepoint tcp_destroy_sock: a session is lost where /,
+  destroy_sock: /^tcpspan: without the tracepoint tcp_destroy_sock: a session is lost if /,
   receive: /^tcpspan: without the tracepoint tcp_rcv_space_adjust: an accepted session belongs to /,
   send: /^tcpspan: without the tracepoint sock_send_length \(Linux 6\.3\): an accepted session /,
   seed_owner: /^tcpspan: without the iterator seed_owner .*: sessions that were open before the /,

@@ -55,12 +55,12 @@ Deno.test("a second tcpspan with the same pin: status 1, and it says what to do"
   await unpin(pin);
 });
 
-Deno.test("a pin in no BPF file system: status 2, before anything is attached", async () => {
+Deno.test("a pin that is not in a BPF file system: status 2, before anything is attached", async () => {
   await using traffic = startTraffic();
   const { status, stderr } = await runTcpspan([], { config: config("/var/tcpspan", traffic) });
   assert.equal(
     stderr,
-    "tcpspan: cannot pin to /var/tcpspan: it is in no BPF file system: name a folder in one, or " +
+    "tcpspan: cannot pin to /var/tcpspan: it is not in a BPF file system: name a folder in one, or " +
       "mount one: mount -t bpf bpf /sys/fs/bpf\n",
   );
   assert.equal(status, 2);

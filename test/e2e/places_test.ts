@@ -32,14 +32,14 @@ const PLACES: readonly Place[] = [
     inside: await asNobody(),
     missing: "privileges",
     message:
-      /^privileges: user id 65534 may not load tracing programs, for want of CAP_BPF and CAP_PERFMON\n {2}-> run tcpspan as root: sudo deno run -A mod\.ts, or give it CAP_BPF and CAP_PERFMON: see docs\/security\.md$/,
+      /^privileges: user id 65534 may not load tracing programs: it lacks CAP_BPF and CAP_PERFMON\n {2}-> run tcpspan as root: sudo deno run -A mod\.ts, or give it CAP_BPF and CAP_PERFMON: see docs\/security\.md$/,
   },
   {
     name: "root without capabilities",
     inside: WITHOUT_CAPABILITIES,
     missing: "privileges",
     message:
-      /^privileges: user id 0 may not load tracing programs, for want of CAP_BPF .+\n {2}-> .*--cap-add=BPF,PERFMON$/,
+      /^privileges: user id 0 may not load tracing programs: it lacks CAP_BPF .+\n {2}-> .*--cap-add=BPF,PERFMON$/,
   },
   {
     name: "a kernel without BTF",

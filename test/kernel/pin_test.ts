@@ -277,7 +277,7 @@ Deno.test("what a tracer of another version had not removed yet does not keep th
   assert.deepEqual(folders(place.folder), [STATE_ID]);
 });
 
-Deno.test("a ring that is described in no known way: refused before anything is attached, and unpin() helps", async () => {
+Deno.test("a ring whose layout is unknown: refused before anything is attached, and unpin() helps", async () => {
   await using place = await pinFolder();
   await (await capture(place.options))[Symbol.asyncDispose]();
   describeAs(`${place.folder}/${STATE_ID}/description`, "something else");
@@ -285,7 +285,7 @@ Deno.test("a ring that is described in no known way: refused before anything is 
   await assert.rejects(capture(place.options), {
     name: "HostError",
     message: `cannot read what an earlier tcpspan left in ${place.folder}/0123456789abcdef: its ` +
-      "records are described in no known way; remove it: tcpspan unpin",
+      "records have an unknown layout; remove it: tcpspan unpin",
   });
   assert.deepEqual(folders(place.folder), ["0123456789abcdef"]);
   const unpinned = unpin(place.folder);
@@ -297,7 +297,8 @@ Deno.test("a folder that another user could touch is refused", async () => {
   const pin = `${system.path}/tcpspan`;
   const refused = {
     name: "UsageError",
-    message: `cannot pin to ${pin}: it is no folder that only this user can write to: remove it, ` +
+    message:
+      `cannot pin to ${pin}: it is not a folder that only this user can write to: remove it, ` +
       "or name another",
   };
   await Deno.mkdir(pin, { mode: 0o700 });
@@ -358,10 +359,10 @@ Deno.test("unpin() touches nothing where something else is pinned, too", async (
   await trace.take(ends, hasPort(port));
 });
 
-Deno.test("a folder that is in no BPF file system is refused, and says what to do", async () => {
+Deno.test("a folder that is not in a BPF file system is refused, and says what to do", async () => {
   const folder = await Deno.makeTempDir();
   const message = (path: string) =>
-    `cannot pin to ${path}: it is in no BPF file system: name a folder in one, or mount one: ` +
+    `cannot pin to ${path}: it is not in a BPF file system: name a folder in one, or mount one: ` +
     "mount -t bpf bpf /sys/fs/bpf";
   for (const path of [folder, `${folder}/tcpspan`]) {
     await assert.rejects(capture({ pin: path }), { name: "UsageError", message: message(path) });

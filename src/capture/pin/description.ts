@@ -1,4 +1,4 @@
-/** How records and variables of a pinned program lie, as it left word of it. */
+/** The layout of records and variables of a pinned program, as the program describes it. */
 import { join } from "node:path";
 import { lookUp, mapInfo } from "../../../ffi/map.ts";
 import { Mapping } from "../../../ffi/mapping.ts";
@@ -6,7 +6,7 @@ import { Pinned } from "../../../ffi/pinned.ts";
 import { HostError } from "../../messages/errors.ts";
 import { RecordTranslation } from "../../session/record_translation.ts";
 
-/** How records and variables lie, as the program left word of it. @throws {HostError} */
+/** The layout of the records and variables that are pinned in `folder`. @throws {HostError} */
 export function describedIn(folder: string): { translation: RecordTranslation; variables: string } {
   using map = new Pinned(join(folder, "description"));
   const value = new Uint8Array(mapInfo(map.fd).valueSize);
@@ -16,8 +16,8 @@ export function describedIn(folder: string): { translation: RecordTranslation; v
   const translation = RecordTranslation.of(records);
   if (translation === undefined) {
     throw new HostError(
-      `cannot read what an earlier tcpspan left in ${folder}: its records are described in no ` +
-        "known way; remove it: tcpspan unpin",
+      `cannot read what an earlier tcpspan left in ${folder}: its records have an unknown ` +
+        "layout; remove it: tcpspan unpin",
     );
   }
   return { translation, variables };
@@ -28,14 +28,14 @@ export class Variables implements Disposable {
   readonly #mapping: Mapping;
   readonly #layout: string;
 
-  /** @param layout where they lie: `NAME:OFFSET:SIZE …` */
+  /** @param layout their places: `NAME:OFFSET:SIZE …` */
   constructor(path: string, layout: string) {
     using map = new Pinned(path);
     this.#mapping = new Mapping(map.fd, mapInfo(map.fd).valueSize, "read-write");
     this.#layout = layout;
   }
 
-  /** Undefined where that version has no such one. */
+  /** Undefined if that version has no such variable. */
   get(name: string): bigint | undefined {
     const offset = this.#offsetOf(name);
     return offset === undefined ? undefined : this.#view.getBigUint64(offset, true);

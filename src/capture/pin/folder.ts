@@ -7,10 +7,10 @@ import { HostError } from "../../messages/errors.ts";
 const STATE = /^[0-9a-f]{16}$/; // as STATE_ID
 const RING = /^ring-(\d+)$/;
 const LINK = /^([a-z_]+)-(\d+)$/;
-/** The iterator with which tcpspan 0.1 hands over reports that wait for their sockets' close. */
+/** The iterator with which tcpspan 0.1 delivers reports that wait for their sockets' close. */
 export const RELEASE = "release_waiting";
 
-/** Names of the folders in which tcpspans have pinned something, one for each kind of state. */
+/** Names of the folders in which any tcpspan has pinned something, one for each kind of state. */
 export function states(path: string): string[] {
   return list(path).filter(isState);
 }
@@ -20,12 +20,12 @@ export function isState(name: string): boolean {
   return STATE.test(name);
 }
 
-/** bpffs allows no dots. */
+/** The name under which a map is pinned: bpffs allows no dots. */
 export function nameOfMap(map: string): string {
   return map.replace(/^\./, "");
 }
 
-/** Bytes of the ring that is pinned under `name`; undefined if it is no ring. */
+/** Bytes of the ring that is pinned under `name`; undefined if it is not a ring. */
 export function ringSizeOf(name: string): number | undefined {
   const [, size] = RING.exec(name) ?? [];
   return size === undefined ? undefined : Number(size);
@@ -36,7 +36,7 @@ export function nameOfRing(size: number): string {
   return `ring-${size}`;
 }
 
-/** Whose link is pinned under `name`; undefined if it is none. */
+/** The program whose link is pinned under `name`; undefined if it is not a link. */
 export function linkOf(
   name: string,
 ): { readonly program: string; readonly generation: bigint } | undefined {
@@ -45,7 +45,7 @@ export function linkOf(
   return { program, generation: BigInt(generation) };
 }
 
-/** Of a program of one generation. */
+/** The name of the link of a program of one generation. */
 export function nameOfLink(program: string, generation: bigint): string {
   return `${program}-${generation}`;
 }
@@ -57,8 +57,8 @@ export function list(folder: string): string[] {
 }
 
 /**
- * Detaches the programs that are pinned in `folder`: what they count changes no more.
- * @returns how many they were
+ * Detaches the programs that are pinned in `folder`: their counters no longer change.
+ * @returns how many there were
  */
 export function detach(folder: string): number {
   const links = list(folder).filter((name) => {
@@ -75,7 +75,7 @@ export function remove(folder: string): void {
   if (exists(folder)) removeFolder(folder);
 }
 
-/** Lets one process at a time have the folder, until it ends. @throws {HostError} */
+/** Gives the folder to one process at a time, until it ends. @throws {HostError} */
 export function lock(path: string, attempt: string): Disposable {
   const held = lockFolder(path);
   if (held !== undefined) return held;

@@ -1,4 +1,4 @@
-/** Rings that are left to be read when another program has taken over. */
+/** Rings that still have to be read after another program has taken over. */
 import { join } from "node:path";
 import { mapInfo } from "../../../ffi/map.ts";
 import { Pinned, removePin } from "../../../ffi/pinned.ts";
@@ -30,30 +30,32 @@ const LOSS_COUNTERS = [
 /** Variables of `.bss` that count what is not delivered. */
 export type LossCounter = typeof LOSS_COUNTERS[number];
 
-/** A ring that no program writes to any more, and what its records have to become. */
+/** A ring that no program writes to any more, and how its records are translated. */
 export interface OldRing extends Disposable {
   readonly ring: Ring;
   /** Undefined for records of today's layout. */
   readonly translation: RecordTranslation | undefined;
-  /** What was lost before, by names of BSS, where nobody else counts on. */
+  /** What was lost before, by names of BSS, if no other program continues to count. */
   readonly losses: ReadonlyMap<LossCounter, bigint>;
-  /** Puts reports into it that wait for their sockets' close, in 0.1's way. @returns whether there were some */
+  /**
+   * Puts reports that wait for their sockets' close into it, as 0.1 does. True if there were any.
+   */
   readonly release: () => boolean;
-  /** Those reports, where they are not put into it. */
+  /** Those reports, if they are not put into it. */
   readonly waitingReports: WaitingReports | undefined;
-  /** Whether this was the last of it: then it is unpinned with its disposal. */
+  /** Whether all of it was read: then disposing unpins it. */
   done: boolean;
 }
 
-/** A ring from before its size was changed, where it is pinned. */
+/** A pinned ring from before its size was changed. */
 export function ringOfSize(folder: string, size: number): OldRing {
   const path = join(folder, nameOfRing(size));
   return outgrownRing(openRing(path), () => removePin(path));
 }
 
 /**
- * A ring of another size than the one in its place: programs, maps and counters went over to that.
- * @param unpin called at its disposal, if it is done
+ * A ring that one of another size has replaced. Programs, maps and counters belong to that one now.
+ * @param unpin called when it is disposed of, if it is done
  */
 export function outgrownRing(ring: Ring, unpin = () => {}): OldRing {
   return {
@@ -86,8 +88,8 @@ export function retireState(folder: string): OldRing[] {
   const waitingReports = mapInfo(waiting.fd).isHash
     ? new WaitingReports(waiting.fd, translation)
     : undefined;
-  bss.set("least_wait_ns", 1n); // they need not wait any longer, and may where the ring is full
-  bss.set("active_generation", 0n); // detaching takes its time: until then they stand by
+  bss.set("least_wait_ns", 1n); // they need not wait any longer, but may while the ring is full
+  bss.set("active_generation", 0n); // detaching takes time: until then they stand by
   detach(folder);
   const rings = names.filter((name) => ringSizeOf(name) !== undefined);
   const shared = stack.move();

@@ -29,12 +29,12 @@ import {
 } from "./folder.ts";
 
 const OTHERS_WRITE = 0o022;
-const PROBE = "probe"; // no name of a state
+const PROBE = "probe"; // not the name of a state
 
 /**
- * `PATH/STATE/NAME`: maps by their names, rings with their sizes, links with their generations, in a
- * folder for each kind of state, so that programs find maps that they understand. Held by one process
- * at a time.
+ * `PATH/STATE/NAME`: maps by their names, rings with their sizes, links with their generations, in
+ * a folder for each kind of state, so that programs find maps that they understand. One process at
+ * a time holds it.
  */
 export class Pin implements Disposable {
   readonly #path: string;
@@ -48,7 +48,7 @@ export class Pin implements Disposable {
   }
 
   /**
-   * Makes the folder, or goes on with what is in it.
+   * Makes the folder, or takes over what is in it.
    * @throws {UsageError} if nothing can be pinned there, {HostError} if another process holds it
    */
   static open(path: string): Pin {
@@ -63,9 +63,9 @@ export class Pin implements Disposable {
   }
 
   /**
-   * Pins something, and leaves all as it was.
-   * @throws {UsageError} and {HostError} as `open`, {SystemError} if the kernel refuses to pin, without
-   * which a run goes on
+   * Pins something for a try, and leaves everything as it was.
+   * @throws {UsageError} and {HostError} as `open`, {SystemError} if the kernel refuses to pin: a
+   * run can do without
    */
   static probe(path: string): void {
     using stack = new DisposableStack();
@@ -82,7 +82,7 @@ export class Pin implements Disposable {
 
   /**
    * The maps of an earlier run of the same kind of state; undefined if there are none.
-   * @param ringSize bytes that the ring shall have
+   * @param ringSize bytes that the ring must have
    */
   shared(ringSize: number): SharedMaps | undefined {
     if (!exists(this.#folder)) return undefined;
@@ -93,7 +93,7 @@ export class Pin implements Disposable {
     return maps;
   }
 
-  /** Takes away the links of programs that were never activated, or are no more. */
+  /** Removes the links of programs that were never activated, or are no longer active. */
   removeLinks(active: bigint): void {
     for (const name of list(this.#folder)) {
       const link = linkOf(name);
@@ -114,12 +114,12 @@ export class Pin implements Disposable {
     for (const [name, fd] of links) keep(fd, nameOfLink(name, program.generation));
   }
 
-  /** Whether no tcpspan has pinned anything. */
+  /** Whether nothing is pinned in it. */
   get isEmpty(): boolean {
     return states(this.#path).length === 0;
   }
 
-  /** Removes what was pinned of this kind of state: programs and maps stay as long as they are open. */
+  /** Removes what is pinned of this kind of state. Programs and maps stay while they are open. */
   abandon(): void {
     remove(this.#folder);
   }
@@ -149,7 +149,7 @@ export class Pin implements Disposable {
 }
 
 /**
- * Removes the folder of a run that was ended before it had pinned all maps, or had removed them all.
+ * Removes the folder of a run that ended before it had pinned all maps, or had removed them all.
  * @throws {HostError} if what is in it cannot be understood
  */
 function prepare(folder: string): void {
@@ -159,7 +159,7 @@ function prepare(folder: string): void {
   else remove(folder);
 }
 
-/** What opening a pin fails with is an error for its user. @throws {UsageError}, {HostError} */
+/** Makes a failure to open a pin an error for the user. @throws {UsageError}, {HostError} */
 function attempting<Result>(path: string, act: (attempt: string) => Result): Result {
   const attempt = `cannot pin to ${path}`;
   try {
@@ -170,22 +170,26 @@ function attempting<Result>(path: string, act: (attempt: string) => Result): Res
   }
 }
 
-/** @returns whether `path` itself is there. @throws {UsageError} if it is in no BPF file system */
+/**
+ * @returns whether `path` itself is there. @throws {UsageError} if it is not in a BPF file system
+ */
 function requireBpfFileSystem(path: string, attempt: string): boolean {
   const isThere = exists(path);
   if (isBpfFileSystem(isThere ? path : dirname(path))) return isThere;
   throw new UsageError(
-    `${attempt}: it is in no BPF file system: ` +
+    `${attempt}: it is not in a BPF file system: ` +
       `name a folder in one, or mount one: mount -t bpf bpf /sys/fs/bpf`,
   );
 }
 
-/** In a BPF file system anyone may make folders. @throws {UsageError} if others can touch this one */
+/**
+ * Anyone may make folders in a BPF file system. @throws {UsageError} if others can touch this one
+ */
 function requireSafe(path: string, attempt: string): void {
   const { isFolder, owner, mode } = statusOf(path);
   const isSafe = isFolder && (owner === 0 || owner === Deno.uid()) && (mode & OTHERS_WRITE) === 0;
   if (isSafe) return;
   throw new UsageError(
-    `${attempt}: it is no folder that only this user can write to: remove it, or name another`,
+    `${attempt}: it is not a folder that only this user can write to: remove it, or name another`,
   );
 }

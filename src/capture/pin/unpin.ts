@@ -1,4 +1,4 @@
-/** Takes away what a pin keeps in the kernel. */
+/** Removes what a pin keeps in the kernel. */
 import { join } from "node:path";
 import { SystemError } from "../../../ffi/libc.ts";
 import { exists, isBpfFileSystem, removeFolder } from "../../../ffi/pinned.ts";
@@ -8,20 +8,20 @@ import { openRing } from "./old_ring.ts";
 import { describedIn, Variables } from "./description.ts";
 import { detach, isState, list, lock, nameOfMap, remove, ringSizeOf, states } from "./folder.ts";
 
-/** Where it looks unless it is told more. */
+/** The folder if no other is named. */
 export const DEFAULT_PIN = "/sys/fs/bpf/tcpspan";
 
 /** What `unpin` found and removed. */
 export interface Unpinned {
   /** Programs that were attached. */
   readonly programs: number;
-  /** Records that nobody had read. */
+  /** Records that were not read. */
   readonly unread: number;
   /** Sessions that the kernel lost since the programs were pinned, by place. */
   readonly losses: ReadonlyMap<keyof typeof LOSSES, number>;
 }
 
-/** Variables of `.bss` by the places that they count for. */
+/** Variables of `.bss` by the place whose losses they count. */
 const LOSSES = {
   ring_full: "lost_ring_full",
   storage_failed: "lost_storage_failed",
@@ -31,7 +31,7 @@ const PLACES = Object.keys(LOSSES) as (keyof typeof LOSSES)[];
 
 /**
  * Detaches and removes all that is pinned in `path`; undefined if nothing is.
- * @throws {HostError} if a process holds it, {UsageError} if it is no such folder
+ * @throws {HostError} if a process holds it, {UsageError} if it is not such a folder
  */
 export function unpin(path: string): Unpinned | undefined {
   const attempt = `cannot unpin ${path}`;
@@ -39,7 +39,7 @@ export function unpin(path: string): Unpinned | undefined {
   try {
     if (!isBpfFileSystem(path)) {
       throw new UsageError(
-        `${attempt}: it is in no BPF file system: name a folder that is pinned to`,
+        `${attempt}: it is not in a BPF file system: name the folder of capture.pin`,
       );
     }
     using _lock = lock(path, attempt);
@@ -86,7 +86,7 @@ function lostSessions(folder: string, variable: string): number {
   });
 }
 
-/** 0 where what is pinned is not whole, or described in no known way. */
+/** 0 if what is pinned is incomplete, or its layout is unknown. */
 function counted(count: () => number): number {
   try {
     return count();
