@@ -3,9 +3,9 @@ import { RECORD } from "./record_layout.ts";
 import { Session } from "./session.ts";
 
 /**
- * A number of records, one behind the other, each `RECORD.size` bytes. The unit that travels from
- * the ring to the exporters. Its bytes stay as they are until it is disposed of, which gives its
- * memory back to whom it came from; without that it is left to the garbage collector.
+ * Records, one after the other, each `RECORD.size` bytes: the unit that travels from the ring to
+ * the exporters. Its bytes do not change until it is disposed of, which gives its memory back to
+ * where it came from; if nobody disposes of it, the garbage collector takes it.
  */
 export class SessionBatch implements Disposable {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -18,7 +18,7 @@ export class SessionBatch implements Disposable {
   constructor(bytes: Uint8Array<ArrayBuffer>, giveBack?: (memory: ArrayBuffer) => void) {
     if (bytes.length % RECORD.size !== 0) {
       throw new RangeError(
-        `cannot make a batch: ${bytes.length} bytes are no multiple of ${RECORD.size}`,
+        `cannot make a batch: ${bytes.length} bytes are not a multiple of ${RECORD.size}`,
       );
     }
     this.bytes = bytes;
@@ -35,7 +35,7 @@ export class SessionBatch implements Disposable {
     return new Session(this.bytes).moveTo(index);
   }
 
-  /** Each session in turn, each a view of its own. */
+  /** Each session in turn, each as a view of its own. */
   *[Symbol.iterator](): IterableIterator<Session> {
     for (let i = 0; i < this.length; i++) yield this.at(i);
   }

@@ -3,17 +3,17 @@ import { constants } from "node:os";
 import { FLAG } from "./record_layout.ts";
 import type { Session } from "./session.ts";
 
-/** `tcpspan.close.by`, `tcpspan.close.reason` and, on failure alone, `error.type`. */
+/** `tcpspan.close.by`, `tcpspan.close.reason` and, only on failure, `error.type`. */
 export interface Ending {
-  /** Who ended it first; `kernel` where it gave up waiting. */
+  /** Who ended it first; `kernel` if it gave up waiting. */
   readonly by: "local" | "peer" | "kernel";
   /** In which way; `aborted` by a reset that this end sent. */
   readonly reason: "fin" | "reset" | "refused" | "timeout" | "unreachable" | "aborted" | "error";
-  /** On failure alone. */
+  /** Only on failure. */
   readonly error?: { readonly type: string; readonly message: string };
 }
 
-/** An ending by each of those who may have ended it first. */
+/** The same ending by each who may have ended it first. */
 type Endings = Readonly<Record<Ending["by"], Ending>>;
 
 const { errno } = constants;
@@ -48,8 +48,8 @@ const attemptFailures = new Map<number, Endings>();
 const otherFailures = new Map<number, Endings>();
 
 /**
- * The ending of `session`: the same object for the same ending. Both of the local end's own aborts
- * and orderly closes are no failures.
+ * The ending of `session`: the same object for the same ending. Orderly closes and the local end's
+ * own aborts are not failures.
  */
 export function endingOf(session: Session): Ending {
   return session.established ? afterHandshake(session) : ofAttempt(session);
@@ -81,7 +81,7 @@ function ofAttempt(session: Session): Ending {
 function afterHandshake(session: Session): Ending {
   const first = firstFin(session);
   if (hasClosed(session)) return FIN[first ?? "local"];
-  // no reset came, one was sent: nobody was left to take what the peer sent
+  // this end sent the reset: no process was left to take what the peer sent
   const refused = session.errno === errno.ECONNRESET && session.has(FLAG.REFUSED_DATA);
   switch (refused ? 0 : session.errno) {
     case 0:
@@ -89,7 +89,7 @@ function afterHandshake(session: Session): Ending {
     case errno.ECONNABORTED:
       return ABORTED[first ?? "kernel"];
     case errno.ECONNRESET:
-    case errno.EPIPE: // what the kernel makes of a reset after the peer's FIN
+    case errno.EPIPE: // what the kernel reports for a reset after the peer's FIN
       return RESET[first ?? "peer"];
     case errno.ETIMEDOUT:
       return unanswered(session)[first ?? "kernel"];
@@ -102,7 +102,7 @@ function afterHandshake(session: Session): Ending {
   }
 }
 
-/** Whose FIN was the first, where there was one. */
+/** Whose FIN was the first, if there was one. */
 function firstFin(session: Session): "local" | "peer" | undefined {
   if (session.has(FLAG.PEER_FIN_FIRST)) return "peer";
   if (session.has(FLAG.LOCAL_FIN_FIRST)) return "local";
@@ -118,7 +118,7 @@ function firstFin(session: Session): "local" | "peer" | undefined {
   return undefined;
 }
 
-/** Whether both ends have closed, or this one and its process is gone; sk_err may be a stale one. */
+/** Whether both ends have closed, or this one has and its process is gone; sk_err may be stale. */
 function hasClosed(session: Session): boolean {
   switch (session.lastState) {
     case "time_wait":
@@ -128,7 +128,7 @@ function hasClosed(session: Session): boolean {
       return session.finAcked;
     case "fin_wait2": {
       if (session.has(FLAG.SOCK_DONE)) return true;
-      // without the peer's FIN it is left by a close, unless that is an abort, or by an error
+      // without the peer's FIN a close ends this state, unless it is an abort, or an error does
       const aborts = session.has(FLAG.OWNED) &&
         (session.has(FLAG.LINGER_ZERO) || session.unreadBytes !== 0);
       return session.shutdown === 3 && !aborts;
@@ -152,7 +152,7 @@ function failures(reason: Ending["reason"], code: number, message: string): Endi
   return endings(reason, { type: errorType(code), message });
 }
 
-/** Failures of an errno that nothing is known of. */
+/** Failures of an errno that has no case of its own. */
 function rare(known: Map<number, Endings>, code: number, message: string): Endings {
   let found = known.get(code);
   if (found === undefined) known.set(code, found = failures("error", code, message));

@@ -1,10 +1,10 @@
 /**
  * Initial sequence numbers, from the kernel's counters in `struct tcp_sock`: bpf/numbers.h computes
- * the same in the kernel. The sequence space wraps at 2^32, the counters of bytes do not: their low
+ * the same in the kernel. Sequence numbers wrap at 2^32, the counters of bytes do not: their low
  * words are enough.
  */
 
-/** This end's. bytes_acked counts the SYN of the end that opened. @param passive 1 where this end accepted */
+/** This end's. bytes_acked counts the opener's SYN. @param passive 1 if this end accepted */
 export function localInitialNumber(sndUna: number, bytesAcked: number, passive: 0 | 1): number {
   return sndUna - bytesAcked - passive >>> 0;
 }

@@ -1,7 +1,9 @@
-/** Records of another version of tcpspan, as its layout describes them, made into today's. */
+/**
+ * Translates records of another version of tcpspan to today's, by a description of their layout.
+ */
 import { RECORD_DESCRIPTION } from "./record_layout.ts";
 
-const LARGEST_RECORD = 65_536; // bytes; a description that tells of more is damaged
+const LARGEST_RECORD = 65_536; // bytes; a description of a larger one is damaged
 
 /** Where a member lies in its record, in bytes. */
 interface Member {
@@ -22,9 +24,9 @@ interface Move {
 }
 
 /**
- * From one layout to today's, member by member: by name, wherever it lies. A member that was shorter
- * is extended with zeros, a longer one is cut (little-endian: at its most significant bytes), one
- * that the other layout has not is zero.
+ * From one layout to today's, member by member: by name, at any place. A shorter member is extended
+ * with zeros, a longer one loses its most significant bytes (little-endian), and one that the other
+ * layout lacks is zero.
  */
 export class RecordTranslation {
   /** Size of one record of the other layout, in bytes. */
@@ -40,8 +42,8 @@ export class RecordTranslation {
   }
 
   /**
-   * The translation from the layout that `description` tells of, in the form of `RECORD_DESCRIPTION`;
-   * undefined if it tells of none.
+   * The translation from the layout that `description` gives, in the form of `RECORD_DESCRIPTION`;
+   * undefined if it gives none.
    */
   static of(description: string): RecordTranslation | undefined {
     const source = parse(description);
@@ -50,7 +52,7 @@ export class RecordTranslation {
 
   /**
    * Translates `count` records at the beginning of `source` to the beginning of `target`, which is
-   * memory of its own.
+   * other memory.
    * @throws {RangeError} if one of them is too short
    */
   translate(source: Uint8Array, count: number, target: Uint8Array): void {

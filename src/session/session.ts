@@ -30,7 +30,7 @@ export type Role = "active" | "passive" | "unknown";
 /** `enum owner_source` by number, as `tcpspan.owner.source` spells it. */
 export const OWNER_SOURCES = ["unknown", "listen", "fd_table", "close", "recv", "connect"] as const;
 
-/** How the owning process was learnt: `tcpspan.owner.source`. */
+/** How the owner was learnt: `tcpspan.owner.source`. */
 export type OwnerSource = typeof OWNER_SOURCES[number];
 
 const AF_INET = 2; // include/linux/socket.h
@@ -38,18 +38,18 @@ const NO_RTT = 0xffffffff;
 
 const decoder = new TextDecoder();
 
-// for one statement at a time
+// each used within one statement
 const scratch = new UnixTime();
 const sent = new UnixTime();
 
-/** An end of a session: the one whose record it is, and the one that it is connected to. */
+/** An end of a session: `local` is the one whose record it is, `peer` the other one. */
 export type End = "local" | "peer";
 
 /** The initial sequence numbers of both ends, each 32 bits. */
 export interface InitialSequenceNumbers {
-  /** That of the end whose record this is. */
+  /** Of the end whose record this is. */
   readonly local: number;
-  /** That of the other end. */
+  /** Of the other end. */
   readonly peer: number;
 }
 
@@ -80,7 +80,7 @@ export class Session {
     return scratch.ns;
   }
 
-  /** When the connection was established, or undefined if it never was or that was not seen. */
+  /** When the connection was established; undefined if it never was, or that was not seen. */
   get establishedUnixNs(): bigint | undefined {
     return this.readEstablished(scratch) ? scratch.ns : undefined;
   }
@@ -90,7 +90,7 @@ export class Session {
     return this.readFinSent(scratch) ? scratch.ns : undefined;
   }
 
-  /** When the peer's FIN arrived, where that changed the state. */
+  /** When the peer's FIN arrived, if that changed the state. */
   get finReceivedUnixNs(): bigint | undefined {
     return this.readFinReceived(scratch) ? scratch.ns : undefined;
   }
@@ -111,17 +111,17 @@ export class Session {
     if (sent.isBefore(time)) time.copy(sent);
   }
 
-  /** Sets `time` to `establishedUnixNs`; false where that is undefined. */
+  /** Sets `time` to `establishedUnixNs`; false if that is undefined. */
   readEstablished(time: UnixTime): boolean {
     return this.#readWallIfSeen(RECORD.established_ns, time);
   }
 
-  /** Sets `time` to `finSentUnixNs`; false where that is undefined. */
+  /** Sets `time` to `finSentUnixNs`; false if that is undefined. */
   readFinSent(time: UnixTime): boolean {
     return this.#readWallIfSeen(RECORD.fin_sent_ns, time);
   }
 
-  /** Sets `time` to `finReceivedUnixNs`; false where that is undefined. */
+  /** Sets `time` to `finReceivedUnixNs`; false if that is undefined. */
   readFinReceived(time: UnixTime): boolean {
     return this.#readWallIfSeen(RECORD.fin_received_ns, time);
   }
@@ -136,7 +136,7 @@ export class Session {
     return Number(this.endUnixNs - this.startUnixNs) / 1000;
   }
 
-  /** tcplife's interval in whole microseconds: from ESTABLISHED where there was one. */
+  /** tcplife's interval in whole microseconds: from ESTABLISHED if that was seen. */
   get lifeUs(): number {
     const from = this.#seen(RECORD.established_ns) ? RECORD.established_ns : RECORD.start_ns;
     return Math.floor(this.#between(from, RECORD.end_ns) / 1000);
@@ -165,7 +165,7 @@ export class Session {
     return this.#view.getBigUint64(this.#offset + RECORD.start_ns, true);
   }
 
-  /** Who opened; unknown for some of the sessions whose start was not seen. */
+  /** Whether this end opened or accepted; unknown for some sessions whose start was not seen. */
   get role(): Role {
     switch (this.#bytes[this.#offset + RECORD.role]) {
       case ROLE.ACTIVE:
@@ -176,7 +176,7 @@ export class Session {
     return "unknown";
   }
 
-  /** 0 for a session that ended; for a report of one that is open, which report of it this is. */
+  /** 0 for a session that ended; for a report of an open one, which one it is: 1, 2, … */
   get interim(): number {
     return this.#u32(RECORD.interim);
   }
@@ -188,25 +188,25 @@ export class Session {
     return state !== "syn_sent" && state !== "syn_recv" && state !== "unknown";
   }
 
-  /** Whether the peer acknowledged something, if only the SYN, or sent data. */
+  /** Whether the peer acknowledged something, the SYN included, or sent data. */
   get #hasTransferred(): boolean {
     return this.#u64(RECORD.bytes_acked) > 0 || this.#u64(RECORD.bytes_received) > 0;
   }
 
-  /** The state before CLOSE; of a session that is open, its state. */
+  /** The state before CLOSE; of a session that is open, its present state. */
   get lastState(): TcpState {
     const state = TCP_STATES[this.#bytes[this.#offset + RECORD.last_state] ?? 0] ?? "unknown";
     return this.has(FLAG.BACKSTOP) ? this.#furthest(state) : state;
   }
 
   /**
-   * Where CLOSE was not seen, what came right before may not have been either: then `seen` is older
-   * than the state before CLOSE, which the sequence numbers tell.
+   * If CLOSE was not seen, the state change before it may not have been seen either: then `seen` is
+   * older than the state before CLOSE, which follows from the sequence numbers.
    */
   #furthest(seen: TcpState): TcpState {
     const peerFin = this.has(FLAG.SOCK_DONE);
     const inHandshake = seen === "syn_sent" || seen === "syn_recv";
-    const isChild = seen === "listen"; // a listener's state, which it was made with
+    const isChild = seen === "listen"; // the state of the listener that it was copied from
     if (seen === "established" || isChild || (inHandshake && this.#hasTransferred)) {
       return peerFin ? "close_wait" : "established";
     }
@@ -281,7 +281,7 @@ export class Session {
     return this.#u16(RECORD.peer_port);
   }
 
-  /** The port of the end that listened, where the role is known. */
+  /** The port of the end that listened, if the role is known. */
   get serverPort(): number | undefined {
     const { role } = this;
     if (role === "unknown") return undefined;
@@ -308,7 +308,7 @@ export class Session {
     return Math.max(0, (written - acked >>> 0) - fin - syn);
   }
 
-  /** Payload received but never read; undefined where the process may still read it. */
+  /** Payload received but never read; undefined if the process may still read it. */
   get unreadBytes(): number | undefined {
     if (!this.established) return 0;
     const waiting = this.#u32(RECORD.rcv_nxt) - this.#u32(RECORD.copied_seq) >>> 0;
@@ -354,33 +354,30 @@ export class Session {
     return rtt === NO_RTT ? undefined : rtt;
   }
 
-  /**
-   * Both initial sequence numbers of an established session; undefined where they can't be known for
-   * sure.
-   */
+  /** Both initial sequence numbers of an established session; undefined if they are not certain. */
   get initialSequenceNumbers(): InitialSequenceNumbers | undefined {
     if (!this.joinable) return undefined;
     return { local: this.localInitialNumber, peer: this.peerInitialNumber };
   }
 
-  /** Whether the initial sequence numbers are known for sure. */
+  /** Whether the initial sequence numbers are certain. */
   get joinable(): boolean {
     return this.established && this.role !== "unknown" && !this.has(FLAG.REPAIR) &&
       !this.has(FLAG.RESTORED);
   }
 
-  /** This end's initial sequence number, where `joinable`. */
+  /** This end's initial sequence number, if `joinable`. */
   get localInitialNumber(): number {
     const passive = this.role === "passive" ? 1 : 0;
     return localInitialNumber(this.word(RECORD.snd_una), this.word(RECORD.bytes_acked), passive);
   }
 
-  /** The other end's initial sequence number, where `joinable`. */
+  /** The other end's initial sequence number, if `joinable`. */
   get peerInitialNumber(): number {
     return peerInitialNumber(this.word(RECORD.rcv_nxt), this.word(RECORD.bytes_received));
   }
 
-  /** The initial sequence number of an attempt that was never established; 0 if no SYN left. */
+  /** The initial sequence number of an attempt that was never established; 0 if no SYN was sent. */
   get attemptSequenceNumber(): number {
     return this.#u32(RECORD.snd_una);
   }
@@ -415,7 +412,7 @@ export class Session {
     return this.#text(RECORD.owner_comm, TEXT_LENGTH.comm);
   }
 
-  /** The bytes of `comm`, of the record itself. */
+  /** The bytes of `comm`, not copied from the record. */
   get commBytes(): Uint8Array {
     const start = this.#offset + RECORD.owner_comm;
     const bytes = this.#bytes.subarray(start, start + TEXT_LENGTH.comm);
@@ -429,8 +426,8 @@ export class Session {
   }
 
   /**
-   * Writes `comm` at `at` where it is ASCII.
-   * @returns where it ends; -1 if it is not ASCII, and what was written worth nothing
+   * Writes `comm` at `at` if it is ASCII.
+   * @returns where it ends; -1 if it is not ASCII, then ignore what was written
    */
   writeAsciiComm(target: DataView, at: number): number {
     const start = this.#offset + RECORD.owner_comm;
