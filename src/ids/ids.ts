@@ -4,9 +4,9 @@ import { RECORD } from "../session/record_layout.ts";
 import type { Session } from "../session/session.ts";
 import { SipHash } from "./siphash.ts";
 
-/** A trace or span id. Its owner writes another into it for the next session. */
+/** A trace or span id. Its owner overwrites it for the next session. */
 export class Id {
-  /** Its bytes, in words of the machine's order. */
+  /** Its bytes, as words in the machine's order. */
   readonly words: Int32Array<ArrayBuffer>;
 
   /** @param words 4 of a trace id, 2 of a span id */
@@ -19,7 +19,7 @@ export class Id {
     return new Uint8Array(this.words.buffer).toHex();
   }
 
-  /** Takes the hash that was computed last. W3C Trace Context: an id of zeros is invalid. */
+  /** Takes the last hash. W3C Trace Context: an id of zeros is invalid. */
   take(hash: Pick<SipHash, "words">): void {
     const { words } = this;
     let all = 0;
@@ -28,19 +28,19 @@ export class Id {
   }
 }
 
-/** The ids of the session end that was identified last. */
+/** The ids of the end that was identified last. */
 export interface Ids {
   readonly trace: Id;
   readonly span: Id;
-  /** Of a report of a session that is still open, whose own span id `span` is kept for its end. */
+  /** The id of a report of a session that is still open: `span` is kept for the session's end. */
   readonly report: Id | undefined;
-  /** The other end's span id; undefined where there is no other end or none is known. */
+  /** The other end's span id; undefined if there is no other end or none is known. */
   readonly peer: Id | undefined;
 }
 
 /**
  * Computes ids with a keyed one-way hash, because the sequence numbers of a live session are a
- * secret: who knows them can inject into it.
+ * secret: anyone who knows them can inject data into it.
  */
 export class IdHasher {
   readonly #ids: HashedIds;
@@ -50,7 +50,7 @@ export class IdHasher {
     this.#ids = new HashedIds(new SipHash(hashKey(key)));
   }
 
-  /** The ids of `session`, in one object that holds until the next call. */
+  /** The ids of `session`, in one object that is valid until the next call. */
   identify(session: Session): Ids {
     this.#ids.identify(session);
     return this.#ids;
@@ -69,7 +69,7 @@ class HashedIds implements Ids {
   readonly #end = new DataView(new ArrayBuffer(20)); // a trace id and an end's number
   readonly #reported = new DataView(new ArrayBuffer(24)); // and the report's
   #own = 0;
-  #other = 0; // the same as #own where there is no other end
+  #other = 0; // the same as #own if there is no other end
   #interim = 0;
 
   constructor(hash: SipHash) {
@@ -110,7 +110,7 @@ class HashedIds implements Ids {
     this.#hash.hash128(this.#pair);
   }
 
-  /** One end alone knows of it. */
+  /** For what only one end knows. */
   #identifyAlone(session: Session): void {
     const own = this.#own = this.#other = session.established ? 0 : session.attemptSequenceNumber;
     this.#attempt.setUint32(0, own, true);

@@ -1,10 +1,10 @@
 /**
  * SipHash-2-4 (Aumasson and Bernstein, 2012) with 64 and 128 bits of output. A 64-bit word is a low
- * and a high half of 32 bits, because V8 keeps those in registers and BigInt not: `a` and `A` are v0
- * of the paper, and so on to `d` and `D`, v3.
+ * and a high half of 32 bits, because V8 keeps those in registers, but not a BigInt: `a` and `A`
+ * are v0 of the paper, and so on to `d` and `D`, v3.
  */
 
-/** A keyed hash. One call at a time: the result lies in `words` until the next. */
+/** A keyed hash. The result of a call is in `words` until the next call. */
 export class SipHash {
   readonly #key: Int32Array;
   /** The last hash in the machine's byte order: four words after `hash128`, two after `hash64`. */
@@ -63,8 +63,9 @@ export class SipHash {
       d ^= m;
       D ^= M;
       for (let i = 0; i < rounds; i++) {
-        // A carry is worked out of the bits: a comparison would be a branch that is wrong half of
-        // the time. Rotations by 32 bits swap names: (w, W) and (x, X) are the sums before them.
+        // A carry is computed from the bits: a comparison would be a branch that is mispredicted
+        // half of the time. Rotations by 32 bits swap names: (w, W) and (x, X) are the sums before
+        // them.
         const w = (a + b) | 0;
         const W = (A + B + ((a & b | (a | b) & ~w) >>> 31)) | 0;
         let low = (b << 13 | B >>> 19) ^ w;
