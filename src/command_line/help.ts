@@ -1,4 +1,4 @@
-/** What `--help` says behind the flags and commands. */
+/** What `--help` prints after the flags and commands. */
 export const HELP = `
 Config:
   tcpspan.yaml names exporters: stdout, otlp, file, or any OpenTelemetry JS
@@ -8,19 +8,19 @@ Config:
         endpoint: http://localhost:4318
 
 Environment (sudo drops variables: write sudo VAR=… deno run …):
-  TCPSPAN_CONFIG            config file where there is no --config
+  TCPSPAN_CONFIG            config file if --config is not given
   OTEL_TRACES_EXPORTER      without a config: otlp, console, none, or a list
-  OTEL_EXPORTER_OTLP_*      endpoint, headers and so on of otlp, where the
-                            config leaves them open
+  OTEL_EXPORTER_OTLP_*      endpoint, headers and so on of otlp, if the config
+                            does not set them
   OTEL_RESOURCE_ATTRIBUTES  put on every span
   OTEL_SERVICE_NAME         names every process's spans
   OTEL_SDK_DISABLED         true: exporters that send spans are off
 
 Signals:
-  SIGINT, SIGTERM           deliver what waits, then stop; once again: stop at
-                            once
+  SIGINT, SIGTERM           deliver what waits, then stop; a second one: stop
+                            at once
   SIGHUP                    read the config again
-  SIGUSR2                   tells on stderr how tcpspan is doing: what was
+  SIGUSR2                   report on stderr how tcpspan is doing: what was
                             captured, lost, queued and delivered
 
 Examples:

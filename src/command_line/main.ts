@@ -20,7 +20,7 @@ export async function main(
   args: readonly string[],
   exporterTypes: ExporterTypes,
 ): Promise<ExitStatus> {
-  log.format = logFormat(args); // before anything is said, of wrong flags too
+  log.format = logFormat(args); // before any message, including those about wrong flags
   try {
     return await dispatch(args, exporterTypes);
   } catch (error) {
@@ -78,7 +78,7 @@ async function dispatch(
 }
 
 async function runWith(flags: RunFlags, exporterTypes: ExporterTypes): Promise<ExitStatus> {
-  const signals = new StandingSignals(); // before all that takes its time
+  const signals = new StandingSignals(); // before anything slow
   const { run } = await import("../run/run.ts");
   const { configFile, readSettings } = await settingsOf(flags, exporterTypes);
   const settings = await readSettings();
@@ -123,7 +123,7 @@ async function runDoctor(
   return found.usable ? 0 : 1;
 }
 
-/** Rows as the table of a run has them. */
+/** Prints rows as a run's table shows them. */
 async function printRows(batch: SessionBatch, exporterTypes: ExporterTypes): Promise<void> {
   const [table] = exporterTypes;
   const { signal } = new AbortController();
@@ -153,7 +153,7 @@ async function runUnpin(path: string | undefined, exporterTypes: ExporterTypes):
   if (unpinned === undefined) return log.info(`nothing is pinned in ${folder}`);
   const { programs, unread, losses } = unpinned;
   log.info(`removed ${folder}: ${programs} programs detached`);
-  if (unread > 0) log.lost(`lost ${countSessions(unread)}: nobody had read them`);
+  if (unread > 0) log.lost(`lost ${countSessions(unread)}: no run had read them`);
   const { LOSS_PLACES } = await import("../telemetry/losses.ts");
   for (const [place, sessions] of losses) {
     if (sessions === 0) continue;
@@ -171,7 +171,7 @@ function env(name: string): string | undefined {
   return Deno.env.get(name) || undefined;
 }
 
-/** Data for stdout; a reader that has gone needs no message. */
+/** Writes data to stdout; if the reader has gone, no message is needed. */
 function print(text: string): void {
   let bytes: Uint8Array = new TextEncoder().encode(text);
   try {

@@ -29,7 +29,7 @@ export interface DoctorArguments {
 
 /**
  * Reads the command line.
- * @param args the arguments behind the program's name
+ * @param args the arguments after the program's name
  * @throws {UsageError} if they cannot be followed
  */
 export function parseArguments(args: readonly string[]): Arguments {
@@ -47,7 +47,7 @@ export function parseArguments(args: readonly string[]): Arguments {
     if (error.code === "commander.help") {
       throw new UsageError("config: missing command: expected check FILE, schema or example");
     }
-    // it has the arguments in it as they were given
+    // the message quotes the arguments as they were given
     throw new UsageError(printable(new TextEncoder().encode(reword(error.message))));
   }
   if (result === undefined) throw new Error("no command was found");
@@ -72,15 +72,15 @@ function describeProgram(
       getOutHasColors: () => false,
     })
     .helpCommand(false)
-    .enablePositionalOptions() // so that a flag behind `doctor` is none of ours
-    .allowExcessArguments() // told below, with the nearest command
+    .enablePositionalOptions() // so that a flag after `doctor` is doctor's
+    .allowExcessArguments() // reported below, with the nearest command
     .usage("[flags]\n       tcpspan COMMAND")
     .optionsGroup("Format of the table (stdout):")
     .option("-T, --time", "the time of day of each row, HH:MM:SS")
     .option("-t, --timestamp", "seconds since the first row, with microseconds")
     .option("-w, --wide", "wide columns, for IPv6 addresses")
     .option("-s, --csv", "comma-separated values")
-    .optionsGroup("Which sessions (over the config's capture section):")
+    .optionsGroup("Which sessions (these flags win over the config):")
     .option("-p, --pid <PID[,PID]>", `of these processes, at most ${MOST_PIDS}`, pids)
     .option("-L, --localport <P[,P]>", "with one of these local ports", ports("-L"))
     .option("-D, --remoteport <P[,P]>", "with one of these remote ports", ports("-D"))
@@ -88,10 +88,10 @@ function describeProgram(
     .option("-6, --ipv6", "IPv6 only")
     .optionsGroup("Running:")
     .option("-c, --config <FILE>", "send sessions to the exporters this YAML file names", path)
-    .option("--duration <SECONDS>", "stop cleanly after that long; fractions allowed", seconds)
+    .option("--duration <SECONDS>", "stop cleanly after this time; fractions allowed", seconds)
     .option(
       "--log-format <FORMAT>",
-      "of messages on stderr: text, or json: an object a line",
+      "messages on stderr: text, or json (an object a line)",
       format,
     )
     .optionsGroup("Help:")
@@ -110,7 +110,7 @@ function describeProgram(
       give(program.getOptionValue("version") === true ? { command: "version" } : run(program));
     });
 
-  /** Flags in front of a command would be without effect. */
+  /** Flags before a command would have no effect. */
   const alone = (result: Arguments) => {
     const [flag] = program.options.filter((option) =>
       option.long !== "--log-format" &&
@@ -131,11 +131,11 @@ function describeProgram(
     .action(() => alone({ command: "config example" }));
   program.command("doctor").allowExcessArguments(false)
     .description(
-      "try what a run would do, say what is missing and what to do about it; with --config FILE " +
-        "also what that names, with --json as JSON",
+      "try what a run would do, and report what it lacks and what to do about it; with --config " +
+        "FILE, try a run with that file; with --json, print JSON",
     )
-    .option("-c, --config <FILE>", "try also what this config file names", path)
-    .option("--json", "what was found as JSON")
+    .option("-c, --config <FILE>", "try a run with this config file", path)
+    .option("--json", "print the result as JSON")
     .action(({ config, json }: { readonly config?: string; readonly json?: true }) =>
       alone({ command: "doctor", config, json: json === true })
     );
@@ -192,7 +192,7 @@ function exclusive(one: string, other: string): UsageError {
   return new UsageError(`cannot use ${one} and ${other} together: expected one of them`);
 }
 
-/** Numbers behind commas, added to those of the same flag before. */
+/** Numbers separated by commas, added to those of earlier uses of the flag. */
 function numberList(
   flag: string,
   largest: number,
@@ -226,7 +226,7 @@ function path(text: string): string {
   throw new UsageError("-c: found nothing: expected the path of a config file");
 }
 
-/** Checks it alone: `logFormat` of flags.ts has read it. */
+/** Only checks it: `logFormat` in flags.ts has already read it. */
 function format(text: string): string {
   if (text === "text" || text === "json") return text;
   throw new UsageError(`--log-format: found ${quote(text)}: expected text or json`);

@@ -3,22 +3,22 @@ import { isDeepStrictEqual } from "node:util";
 import type { ConfiguredExporter } from "../config/load.ts";
 import type { RunSettings } from "./settings.ts";
 
-/** An exporter that runs. */
+/** A running exporter. */
 export interface RunningExporter {
   readonly configured: ConfiguredExporter;
-  /** Whether it holds what makes spans. */
+  /** Whether it makes spans, so that it must be reopened if they change. */
   readonly usesSpans: boolean;
 }
 
-/** What becomes of an exporter. `reopened`: with the same settings, as spans or certificates changed. */
+/** What happens to an exporter. `reopened`: same settings, but spans or certificates changed. */
 export type ExporterChange = "kept" | "added" | "changed" | "reopened" | "removed";
 
 /** How new settings differ from those of a run. */
 export interface Changes {
   readonly capture: boolean;
-  /** What spans are made with: resource, trace, and sampling, which they tell of. */
+  /** What spans are made from: resource, trace, and sampling. */
   readonly spans: boolean;
-  /** Also where the resource, the exporter that it goes by, or its certificates changed. */
+  /** Also if its resource, its exporter, or that exporter's certificates changed. */
   readonly telemetry: boolean;
   /** Parts of the config outside of capture and exporters that differ, under their keys there. */
   readonly sections: readonly string[];
@@ -26,19 +26,21 @@ export interface Changes {
   readonly exporters: ReadonlyMap<string, ExporterChange>;
 }
 
-/** What a run that goes on cannot change, under its key in the config. */
-const FIXED: readonly [key: string, of: (settings: RunSettings) => unknown][] = [
+/** Settings that a running tcpspan cannot change, with their keys in the config. */
+const FIXED: readonly [key: string, select: (settings: RunSettings) => unknown][] = [
   ["drop_privileges", ({ dropPrivileges }) => dropPrivileges],
   ["capture.pin", ({ capture }) => capture.pin],
 ];
 
-/** `next` with what cannot change as it is in `old`, and the keys of that where they differ. */
+/** `next`, but with the fixed settings of `old`; and the keys of those that differ. */
 export function keepFixed(
   old: RunSettings,
   next: RunSettings,
 ): { readonly settings: RunSettings; readonly fixed: readonly string[] } {
   const { dropPrivileges } = old;
-  const fixed = FIXED.filter(([, of]) => !isDeepStrictEqual(of(old), of(next))).map(([key]) => key);
+  const fixed = FIXED.filter(([, select]) => !isDeepStrictEqual(select(old), select(next))).map((
+    [key],
+  ) => key);
   let capture = { ...next.capture, pin: old.capture.pin };
   if (dropPrivileges && !isDeepStrictEqual(capture, old.capture)) { // no program can be loaded
     fixed.push("capture and sampling (because of drop_privileges)");
@@ -54,14 +56,15 @@ export interface Stale {
   readonly telemetry: boolean;
 }
 
-/** Compares the settings of a run, and its exporters, with settings that are to follow. */
+/** Compares the settings of a run, and its exporters, with the next settings. */
 export function compareSettings(
   old: RunSettings,
   running: readonly RunningExporter[],
   next: RunSettings,
   stale: Stale,
 ): Changes {
-  const differs = (of: (settings: RunSettings) => unknown) => !isDeepStrictEqual(of(old), of(next));
+  const differs = (select: (settings: RunSettings) => unknown) =>
+    !isDeepStrictEqual(select(old), select(next));
   const telemetry = differs(({ telemetry }) => telemetry);
   const sections = [
     ...(differs(({ resource }) => resource) ? ["resource"] : []),

@@ -1,4 +1,4 @@
-/** The exporters of a run: opened, replaced while it goes on, closed. */
+/** The exporters of a run: opened, replaced while it runs, closed. */
 import { unlessAborted } from "../abort.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
 import type { Exporter, ExporterContext, QueueSettings } from "../exporter.ts";
@@ -13,7 +13,7 @@ import type { SpanMapper } from "../span/span_mapper.ts";
 import type { Changes, RunningExporter } from "./changes.ts";
 import { addStats } from "./queue_stats.ts";
 
-/** What all exporters of a run are given. */
+/** What all exporters of a run share. */
 export type SharedContext = Pick<ExporterContext, "baseDirectory" | "env" | "stop">;
 
 interface Running extends RunningExporter {
@@ -22,18 +22,18 @@ interface Running extends RunningExporter {
 }
 
 interface Opened extends Running {
-  /** Whether the queue is that of the exporter before it, which it is to replace. */
+  /** Whether it takes over the queue of the exporter that it replaces. */
   readonly takesOver: boolean;
 }
 
-/** Exporters that are open, and get no sessions before they are put to use. */
+/** Open exporters that get no sessions before `use`. */
 export interface OpenedExporters {
   readonly settings: RunSettings;
   readonly opened: readonly Opened[];
   readonly spans: LazyMapper;
 }
 
-/** What makes spans by the settings of a run: loaded once an exporter asks. */
+/** The span mapper for a run's settings, loaded when an exporter first asks for it. */
 class LazyMapper {
   mapper: SpanMapper | undefined;
 
@@ -55,14 +55,14 @@ export class Exporters {
   #spans: LazyMapper;
   /** Queues that get no more sessions, while they drain. */
   readonly #draining = new Map<ExporterQueue, Promise<void>>();
-  /** Ends of exporters that were replaced. */
+  /** Shutdowns of exporters that were replaced. */
   readonly #ending = new Set<Promise<void>>();
-  /** Of the queues that have drained, by id: an id may have had several. */
+  /** Counts of the queues that have drained, by id; an id may have had several. */
   readonly #past = new Map<string, QueueStats>();
 
   /**
-   * @param settings those that the run begins with
-   * @param leave aborts when nothing is to be waited for any more
+   * @param settings the run's first settings
+   * @param leave aborts when the run must wait for nothing any more
    */
   constructor(settings: RunSettings, context: SharedContext, leave: AbortSignal) {
     this.#spans = new LazyMapper(settings);
@@ -79,12 +79,12 @@ export class Exporters {
     return this.#queues;
   }
 
-  /** What makes spans, if an exporter has asked for it. */
+  /** The span mapper, if an exporter has asked for it. */
   get mapper(): SpanMapper | undefined {
     return this.#spans.mapper;
   }
 
-  /** What became of the sessions until now, by exporter, also of those that were removed. */
+  /** What became of the sessions until now, by exporter, removed ones included. */
   get stats(): readonly QueueStats[] {
     const stats = new Map<string, QueueStats>();
     const all = [...this.#queues, ...this.#draining.keys(), ...this.#past.values()];
@@ -96,9 +96,9 @@ export class Exporters {
   }
 
   /**
-   * Opens the exporters of `settings`, but for those that are kept. All or none: when one fails,
+   * Opens the exporters of `settings`, except those that are kept. All or none: if one fails,
    * the others are shut down again.
-   * @param changes from the settings in force; without them, the run begins
+   * @param changes from the current settings; undefined at the start of the run
    * @throws {UsageError} if one cannot be opened
    */
   async open(settings: RunSettings, changes?: Changes): Promise<OpenedExporters> {
@@ -116,12 +116,12 @@ export class Exporters {
     return { settings, opened, spans };
   }
 
-  /** Says to what was opened that sessions can come. @param stop aborts when the run is to end */
+  /** Starts what was opened: sessions can come. @param stop aborts when the run must end */
   async start({ opened }: OpenedExporters, stop: AbortSignal): Promise<void> {
     await Promise.all(opened.map(({ exporter }) => exporter.start?.(stop)));
   }
 
-  /** Shuts down what was opened and is not to be put to use. */
+  /** Shuts down what was opened but will not be used. */
   async discard({ settings, opened }: OpenedExporters): Promise<void> {
     const { shutdownTimeout } = settings;
     const own = opened.filter(({ takesOver }) => !takesOver).map(({ queue }) => queue);
@@ -144,8 +144,8 @@ export class Exporters {
   }
 
   /**
-   * Puts to use what was opened, and what its settings keep. Exporters that they do not name drain in
-   * the background; those that were opened anew take over what waited for the ones before them.
+   * Uses what was opened, and what its settings keep. Exporters that the settings no longer name
+   * drain in the background; a reopened exporter takes over what waited for the one before it.
    */
   use({ settings, opened, spans }: OpenedExporters): void {
     this.#spans = spans;
@@ -164,12 +164,12 @@ export class Exporters {
     }
   }
 
-  /** Has each look for what was renamed or removed under it. */
+  /** Makes each exporter check whether its files were renamed or removed. */
   lookAnew(): void {
     for (const { exporter } of this.#running) exporter.lookAnew?.();
   }
 
-  /** Ids of those whose certificates were renewed. */
+  /** Ids of exporters whose certificates were renewed. */
   async stale(): Promise<ReadonlySet<string>> {
     const ids = await Promise.all(
       this.#running.map(async ({ configured: { id }, exporter }) =>
@@ -186,7 +186,7 @@ export class Exporters {
     try {
       await unlessAborted(Promise.all(this.#ending), this.#within(timeoutMs));
     } catch {
-      // exporters that were replaced long ago, and do not end
+      // exporters that were replaced long ago and do not shut down
     }
   }
 
@@ -227,12 +227,12 @@ export class Exporters {
     warn: Warn,
   ): Promise<ExporterQueue> {
     const { baseDirectory } = this.#context;
-    if (settings.storage !== undefined) await this.#drained(id); // which still has the folder
+    if (settings.storage !== undefined) await this.#drained(id); // it still has the folder
     const inform: Warn = (message, fields) => log.info(message, { exporter: id, ...fields });
     return await openQueue({ id, exporter, settings, warn, inform, baseDirectory });
   }
 
-  /** What a queue before `queue` had left on disk, and that one has restored, counts there alone. */
+  /** Sessions that an earlier queue left on disk and this one restored count only in this one. */
   #takeOver({ id, counters }: ExporterQueue): void {
     const past = this.#past.get(id);
     if (past === undefined) return;
@@ -245,7 +245,7 @@ export class Exporters {
     });
   }
 
-  /** Resolves once no queue of exporter `id` drains any more. */
+  /** Resolves once no queue of exporter `id` is draining. */
   async #drained(id: string): Promise<void> {
     for (const [queue, drained] of this.#draining) if (queue.id === id) await drained;
   }
@@ -262,7 +262,7 @@ export class Exporters {
     this.#draining.set(queue, drained);
   }
 
-  /** Keeps what became of the sessions of a queue that is closed. */
+  /** Keeps the counts of a closed queue. */
   #remember(queue: ExporterQueue): void {
     this.#past.set(queue.id, addStats(queue, this.#past.get(queue.id)));
   }

@@ -1,7 +1,7 @@
-/** The flags of a run, apart from what reads them: most runs have none. */
+/** The flags of a run, in a file apart from the parser: most runs have none. */
 import type { LogFormat } from "../messages/log.ts";
 
-/** What the flags of a run say; undefined where a flag was not given. */
+/** The flags of a run; undefined if a flag was not given. */
 export interface RunFlags {
   readonly command: "run";
   /** -c: path of the config file. */
@@ -25,8 +25,8 @@ export interface RunFlags {
 }
 
 /**
- * What `--log-format` asks for: looked for before the flags are read, so that it holds for messages
- * about them too.
+ * The format that `--log-format` sets. Read before the other flags, so that it also applies to
+ * messages about them.
  */
 export function logFormat(args: readonly string[]): LogFormat {
   let format: LogFormat = "text";
@@ -37,7 +37,7 @@ export function logFormat(args: readonly string[]): LogFormat {
   return format;
 }
 
-/** Those of a run without any. */
+/** A run without flags. */
 export const NO_FLAGS: RunFlags = {
   command: "run",
   config: undefined,

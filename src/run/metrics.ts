@@ -1,4 +1,4 @@
-/** The metrics of a run: opened where they are configured, replaced at a reload, closed. */
+/** The metrics of a run: opened if they are configured, replaced at a reload, closed. */
 import type { Environment } from "../config/expand.ts";
 import type { RunSettings } from "./settings.ts";
 import type { Health } from "../telemetry/health.ts";
@@ -6,13 +6,13 @@ import type { Telemetry } from "../telemetry/telemetry.ts";
 
 const LAST_METRICS_MS = 1000;
 
-/** What telemetry of the run is given. */
+/** What the telemetry of a run needs. */
 export interface MetricsContext {
   readonly baseDirectory: string;
   readonly env: Environment;
 }
 
-/** At most one telemetry at a time; its packages are loaded where it is asked for. */
+/** At most one telemetry at a time; its packages are loaded only if it is configured. */
 export class Metrics implements AsyncDisposable {
   readonly #context: MetricsContext;
   #current: Telemetry | undefined;
@@ -23,7 +23,7 @@ export class Metrics implements AsyncDisposable {
   }
 
   /**
-   * Opens what the settings ask for, to be put to use or disposed of.
+   * Opens what the settings ask for; the caller passes it to `use` or disposes of it.
    * @throws {UsageError} if it cannot be opened
    */
   async open({ telemetry, resource }: RunSettings): Promise<Telemetry | undefined> {
@@ -36,13 +36,13 @@ export class Metrics implements AsyncDisposable {
     });
   }
 
-  /** Begins to send and to show what `read` gives. */
+  /** Starts to send and to show what `read` returns. */
   start(read: () => Health): void {
     this.#read = read;
     this.#current?.start(read);
   }
 
-  /** Puts to use what was opened, or nothing; what is replaced sends its last metrics. */
+  /** Replaces the telemetry by `opened`, or by nothing; the old one sends its last metrics. */
   async use(opened: Telemetry | undefined): Promise<void> {
     const before = this.#current;
     this.#current = opened;
@@ -55,12 +55,12 @@ export class Metrics implements AsyncDisposable {
     return await this.#current?.isStale() ?? false;
   }
 
-  /** Sends the metrics a last time, for so many milliseconds at most, and ends. */
+  /** Sends the metrics a last time, for at most `timeoutMs` milliseconds, and ends. */
   async close(timeoutMs = LAST_METRICS_MS): Promise<void> {
     await this.#current?.close(timeoutMs);
   }
 
-  /** Ends without another word. */
+  /** Ends without sending anything more. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#current?.[Symbol.asyncDispose]();
   }

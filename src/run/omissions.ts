@@ -1,8 +1,8 @@
-/** What a capture goes on without, in words for the user. */
+/** What a capture lacks, in words for the user. */
 import type { Omission } from "../capture/omission.ts";
 import { log } from "../messages/log.ts";
 
-/** A warning for each. */
+/** Warns of each omission. */
 export function warnOfOmissions(omissions: readonly Omission[]): void {
   for (const { part, loss, reason } of omissions) {
     log.warn(`without ${part}: ${loss} (${reason})`.split("\n"));

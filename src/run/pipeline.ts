@@ -9,8 +9,8 @@ import type { ExporterQueue } from "../queue/queue.ts";
 import { LOSS_PLACES } from "../telemetry/losses.ts";
 
 /**
- * Hands each batch of `capture` to every queue that `exporters` has by then, until the capture
- * stops.
+ * Hands each batch of `capture` to every queue that `exporters` has at that moment, until the
+ * capture stops.
  * @param observe sees each batch before the queues do
  */
 export async function pump(
@@ -20,14 +20,14 @@ export async function pump(
 ): Promise<void> {
   const look = new Limiter(1000);
   const notice = new Limiter(NOTICE_INTERVAL_MS);
-  let told = 0; // losses
+  let reported = 0; // losses
   for await (using batch of capture) {
     observe(batch);
     for (const queue of exporters.queues) queue.push(batch);
     if (!look.allows()) continue;
     const { ringFull, overCap } = capture.losses();
-    if (ringFull + overCap === told || !notice.allows()) continue;
-    told = ringFull + overCap;
+    if (ringFull + overCap === reported || !notice.allows()) continue;
+    reported = ringFull + overCap;
     for (
       const [sessions, place] of [
         [ringFull, "ring_full"],
@@ -45,8 +45,8 @@ export async function pump(
 
 /**
  * Closes all queues at the same time.
- * @param timeoutMs milliseconds that they have to deliver what waits
- * @param leave ends that time when it aborts
+ * @param timeoutMs milliseconds that they may take to deliver what waits
+ * @param leave aborts to end that time early
  */
 export async function closeAll(
   queues: readonly ExporterQueue[],

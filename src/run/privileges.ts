@@ -1,10 +1,10 @@
-/** What a run needs no more once it traces, and can give up (`drop_privileges`). */
+/** What a run no longer needs once it traces, and can give up (`drop_privileges`). */
 import { type DeniedCall, denySystemCalls } from "../../ffi/seccomp.ts";
 import type { Omission } from "../capture/omission.ts";
 import { messageOf } from "../messages/errors.ts";
 
 // include/uapi/linux/bpf.h, enum bpf_cmd: what walks, counters and excluded cgroups need. None
-// makes a program, a map or a link, or opens one of others by its id.
+// of them makes a program, a map or a link, or opens somebody else's by its id.
 const BPF = {
   MAP_LOOKUP_ELEM: 1,
   MAP_UPDATE_ELEM: 2,
@@ -14,7 +14,7 @@ const BPF = {
   ITER_CREATE: 33,
 } as const;
 
-/** Each is of use to who has taken over this process, and not to tracing. */
+/** Each helps somebody who has taken over this process; tracing needs none of them. */
 const DENIED: readonly DeniedCall[] = [
   { name: "bpf", except: Object.values(BPF) },
   ...[
@@ -75,10 +75,10 @@ const DENIED: readonly DeniedCall[] = [
 ];
 
 /**
- * Gives up, for all threads and for good, what is needed before tracing alone: loading kernel
- * programs, starting programs, entering namespaces, and what else nobody should do in this process.
+ * Gives up, for all threads and for good, what is needed only before tracing: loading kernel
+ * programs, starting programs, entering namespaces, and more that nobody should do in this process.
  * Capabilities themselves stay: Linux takes them from one thread at a time, and Deno has many.
- * @returns what the run goes on without, if this host cannot do it
+ * @returns what the run lacks, if this host cannot do it
  */
 export function dropPrivileges(): readonly Omission[] {
   try {
@@ -89,8 +89,8 @@ export function dropPrivileges(): readonly Omission[] {
       key: "drop_privileges",
       part: "drop_privileges",
       loss:
-        "this process keeps all that it may do: it takes a kernel with seccomp filters and the " +
-        "package libseccomp2",
+        "this process keeps all its privileges: to drop them takes a kernel with seccomp filters " +
+        "and the package libseccomp2",
       reason: messageOf(error),
     }];
   }

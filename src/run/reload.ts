@@ -1,4 +1,4 @@
-/** The config, read again while a run goes on. */
+/** Reads the config again during a run. */
 import { unlessAborted, within } from "../abort.ts";
 import type { Capture } from "../capture/capture.ts";
 import { describeFailure, HostError, UsageError } from "../messages/errors.ts";
@@ -16,23 +16,23 @@ import type { Metrics } from "./metrics.ts";
 import { warnOfOmissions } from "./omissions.ts";
 import { outputOf } from "./output.ts";
 
-const TIMEOUT_MS = 60_000; // a module may never load, nor a file be read
+const TIMEOUT_MS = 60_000; // to load a module or to read a file may never end
 
-/** What reloads work with. */
+/** What a reload needs. */
 export interface ReloadContext {
-  /** The config file; undefined where the run has none. */
+  /** The config file; undefined if the run has none. */
   readonly file: string | undefined;
   /** Reads the config, checks it, and puts the flags over it. */
   readonly readSettings: () => Promise<RunSettings>;
   readonly exporters: Exporters;
   readonly metrics: Metrics;
-  /** Aborts when the run is to end: then nothing is reloaded any more. */
+  /** Aborts when the run must end: then nothing is reloaded any more. */
   readonly stop: AbortSignal;
 }
 
 type Reconfigurable = Pick<Capture, "reconfigure">;
 
-/** Reloads the config of a run, one time after the other. */
+/** Reloads the config of a run, one reload at a time. */
 export class Reloader {
   readonly #context: ReloadContext;
   #settings: RunSettings;
@@ -41,7 +41,7 @@ export class Reloader {
   #wanted = false;
   #working: Promise<void> | undefined;
 
-  /** @param settings those that the run begins with */
+  /** @param settings the run's first settings */
   constructor(settings: RunSettings, context: ReloadContext) {
     this.#settings = settings;
     this.#output = outputOf(settings);
@@ -54,8 +54,8 @@ export class Reloader {
   }
 
   /**
-   * From now on requests are followed; one that has come already is, too.
-   * @param keepsPrivileges whether the host could not drop those that the settings want dropped
+   * Serves requests from now on, and one that came before.
+   * @param keepsPrivileges whether privileges could not be dropped, as the settings ask
    */
   begin(capture: Reconfigurable, keepsPrivileges = false): void {
     if (keepsPrivileges) this.#settings = { ...this.#settings, dropPrivileges: false };
@@ -63,14 +63,14 @@ export class Reloader {
     if (this.#wanted) this.request();
   }
 
-  /** Asks for a reload. Requests that come before the one under way has ended are one. */
+  /** Asks for a reload. All requests that come during a reload lead to one more. */
   request(): void {
     this.#wanted = true;
     const capture = this.#capture;
     if (capture !== undefined) this.#working ??= this.#work(capture);
   }
 
-  /** Resolves once no reload is under way. None begins after `stop`. */
+  /** Resolves once no reload is under way. None starts after `stop`. */
   async end(): Promise<void> {
     await this.#working;
   }
@@ -83,7 +83,7 @@ export class Reloader {
     this.#working = undefined;
   }
 
-  /** When something is wrong the run goes on as it was, and says why. */
+  /** If something is wrong, the run continues as it was, and says why. */
   async #reload(capture: Reconfigurable): Promise<void> {
     const { file, readSettings, exporters, stop } = this.#context;
     if (file === undefined) {
@@ -146,7 +146,7 @@ export class Reloader {
     return changes;
   }
 
-  /** The output to watch: another one takes a program to be loaded. */
+  /** The output to watch: to watch another one, a program must be loaded. */
   #outputFor(next: RunSettings): number | undefined {
     return next.dropPrivileges ? this.#output : outputOf(next);
   }
@@ -157,7 +157,7 @@ export class Reloader {
     return { exporters: ids, telemetry };
   }
 
-  /** What opens too late is shut down then. */
+  /** What opens too late is shut down at once. */
   async #open(next: RunSettings, changes: Changes): Promise<OpenedExporters> {
     const { exporters } = this.#context;
     const opening = exporters.open(next, changes);
@@ -169,7 +169,7 @@ export class Reloader {
     }
   }
 
-  /** @throws {UsageError} that `failure` happened, if `work` takes too long */
+  /** @throws {UsageError} that says `failure`, if `work` takes too long */
   #inTime<Result>(failure: string, work: Promise<Result>): Promise<Result> {
     const late = new UsageError(`${failure} within ${TIMEOUT_MS / 1000} s`);
     return within(TIMEOUT_MS, late, work, this.#context.stop);

@@ -1,7 +1,7 @@
 /**
- * Reads OTEL_RESOURCE_ATTRIBUTES: `key=value` pairs behind commas, both percent-encoded where they
- * hold a comma, an equals sign or a percent sign.
- * @returns the attributes, or undefined if any of it is wrong: the specification discards all then
+ * Reads OTEL_RESOURCE_ATTRIBUTES: `key=value` pairs with commas between them. Commas, equals signs
+ * and percent signs in keys and values are percent-encoded.
+ * @returns the attributes, or undefined if one is wrong: the specification then discards them all
  */
 export function parseResourceAttributes(
   text: string,

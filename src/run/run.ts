@@ -22,22 +22,22 @@ import { Reloader } from "./reload.ts";
 import { EndSignals, onSignal } from "./signals.ts";
 import type { StandingSignals } from "./standing_signals.ts";
 
-/** What a run is told beside its settings. */
+/** What a run needs besides its settings. */
 export interface RunContext {
   /** Relative paths in the config are relative to its folder. */
   readonly configFile: string | undefined;
   /** Reads the config file again, with the same flags. @throws {UsageError} if it is wrong */
   readonly readSettings: () => Promise<RunSettings>;
-  /** Milliseconds until a clean stop; undefined to run on. */
+  /** Milliseconds until a clean stop; undefined: no limit. */
   readonly duration: number | undefined;
   readonly env: Environment;
   readonly signals: StandingSignals;
 }
 
 /**
- * Captures until SIGINT, SIGTERM, the end of the duration, or the reader of stdout or the terminal
- * has gone. SIGHUP reloads the config, SIGUSR2 reports how the run is doing.
- * @param settings those that the run begins with
+ * Captures until SIGINT, SIGTERM, or the end of the duration, or until the reader of stdout or the
+ * terminal has gone. SIGHUP reloads the config, SIGUSR2 reports how the run is doing.
+ * @param settings the run's first settings
  * @throws {UsageError} if an exporter cannot be opened, {@linkcode HostError} if capture cannot work
  */
 export async function run(settings: RunSettings, context: RunContext): Promise<void> {
@@ -56,14 +56,14 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     stop: end.stop,
   });
   using _hangups = onSignal("SIGHUP", () => {
-    // without a config it can mean nothing else, and is to work below sudo, too
+    // without a config it can mean nothing else; this works below sudo, too, whose terminal stays
     const hungUp = terminal.endsRun && (configFile === undefined || terminal.hasGone);
     if (hungUp) stop();
     else reloader.request();
   });
   requireHost();
   try {
-    // before anything is attached, so that a wrong path is told first; a module may load for ever
+    // before anything is attached, so that a wrong path is reported first; a module may hang
     const opened = await unlessAborted(exporters.open(settings), end.stop);
     exporters.use(opened);
     if (exporters.mapper !== undefined) warnOfMissingCapabilities(settings);
@@ -82,7 +82,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     warnOfOmissions(sessions.omissions);
     if (readMounts() === undefined) log.warn(`without /proc: ${WITHOUT_PROC}`);
     for (const path of sessions.missingCgroups) {
-      log.warn(`capture.exclude_cgroups: there is no ${path} now; it is excluded once there is`);
+      log.warn(`capture.exclude_cgroups: there is no ${path} now; it is excluded once it exists`);
     }
     const kept = settings.dropPrivileges ? (await import("./privileges.ts")).dropPrivileges() : [];
     warnOfOmissions(kept);
@@ -92,7 +92,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
       health.observe(batch);
       exporters.mapper?.observe(batch);
     });
-    stop(); // for whatever reason the capture has: nothing is reloaded any more
+    stop(); // whatever ended the capture: nothing is reloaded any more
     // once the capture has stopped: each stage drains after the one before it
     await Promise.all([exporters.close(reloader.settings.shutdownTimeout), reloader.end()]);
     using _cutOff = onAbort(end.leave, () => void metrics.close(0));
@@ -105,7 +105,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
   }
 }
 
-/** What spans will lack; a table takes nothing from `/proc`. */
+/** Warns of what spans will lack; a table takes nothing from `/proc`. */
 function warnOfMissingCapabilities({ resource }: RunSettings): void {
   const useful = resource.fromProcessEnv ? [SYS_PTRACE, DAC_READ_SEARCH] : [SYS_PTRACE];
   const missing = missingCapabilities(useful.map(({ name }) => name));
@@ -114,13 +114,13 @@ function warnOfMissingCapabilities({ resource }: RunSettings): void {
   }
 }
 
-/** Calls `then` after `ms` milliseconds, where there is such a time, unless disposed of before. */
+/** Calls `then` after `ms` milliseconds, if that is defined, unless disposed of before. */
 function after(ms: number | undefined, then: () => void): Disposable {
   const timer = ms === undefined ? undefined : setTimeout(then, ms);
   return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
-/** Losses are always told; deliveries where spans are sent. */
+/** Always reports losses; reports deliveries if spans are sent. */
 function summarise(settings: RunSettings, health: Health, isPinned: boolean): void {
   const { captured, sampledOut, exporters } = health;
   if (settings.exporters.some(({ type }) => type.sendsSpans)) {
@@ -135,7 +135,7 @@ function summarise(settings: RunSettings, health: Health, isPinned: boolean): vo
   const { pin } = settings.capture;
   if (isPinned) {
     log.info(
-      `sessions go on to be recorded in ${pin}, for the next start; to end that: tcpspan unpin ${pin}`,
+      `sessions are still recorded in ${pin}, for the next start; to end that: tcpspan unpin ${pin}`,
     );
   }
   for (const { id, queued } of exporters) {

@@ -20,7 +20,7 @@ import type { RunFlags } from "./flags.ts";
 import type { SpanSettings } from "../span/open_spans.ts";
 import type { ResourceSettings } from "../span/resource.ts";
 
-/** Options that have a value for `off`, which is undefined. */
+/** Options that are undefined if they are off. */
 type MayBeOff = "interim" | "pin" | "sampling";
 
 /** What a run captures, with nothing left out. */
@@ -31,17 +31,17 @@ type CompleteCaptureOptions =
 /** What a run does. */
 export interface RunSettings {
   readonly capture: CompleteCaptureOptions;
-  /** The attributes are the config's, the environment's below them. */
+  /** The config's attributes win over the environment's. */
   readonly resource: ResourceSettings;
   readonly trace: SpanSettings["trace"];
   /** Whether to give up what is not needed once tracing has begun. */
   readonly dropPrivileges: boolean;
   readonly exporters: readonly ConfiguredExporter[];
-  /** Milliseconds that exporters have at the end for what waits. */
+  /** Milliseconds that exporters have at the end to deliver what waits. */
   readonly shutdownTimeout: number;
-  /** Undefined where nothing is told of the run's health, unless asked for by SIGUSR2. */
+  /** Undefined if the run's health is reported only at SIGUSR2. */
   readonly telemetry: TelemetrySettings | undefined;
-  /** What the user should be told before the start. */
+  /** Warnings to show before the start. */
   readonly warnings: readonly string[];
 }
 
@@ -52,8 +52,8 @@ export function configFile(flags: RunFlags, env: Environment): string | undefine
 
 /**
  * Puts together what a run does. Flags win over the config, and the config over the environment.
- * @param config undefined where the run has no config file
- * @param exporterTypes the first one is that of a run that nothing names an exporter for
+ * @param config undefined if the run has no config file
+ * @param exporterTypes the first one is the default, if nothing names an exporter
  * @throws {UsageError} if the parts do not go together
  */
 export function effectiveSettings(
@@ -108,7 +108,7 @@ function captureSettings(
   };
 }
 
-/** Undefined where all are kept: then spans say nothing of sampling. */
+/** Undefined if all are kept: then spans say nothing about sampling. */
 function samplingSettings(
   { ratio, keep_errors }: Config["sampling"],
   key: string,
@@ -127,7 +127,7 @@ function resourceSettings(
     const parsed = parseResourceAttributes(listed);
     if (parsed === undefined) {
       warn(
-        "ignoring OTEL_RESOURCE_ATTRIBUTES: found something else than key=value,key=value: " +
+        "ignoring OTEL_RESOURCE_ATTRIBUTES: found text that is not key=value,key=value: " +
           "expected commas, equals and percent signs within them as %2C, %3D and %25",
       );
     }
@@ -139,7 +139,7 @@ function resourceSettings(
     const source = name === undefined ? "OTEL_RESOURCE_ATTRIBUTES" : "OTEL_SERVICE_NAME";
     warn(
       `${source} names every process's spans ${quote(String(attributes["service.name"]))}: ` +
-        "every node of a service map becomes one",
+        "a service map then has one node for all of them",
     );
   }
   return {

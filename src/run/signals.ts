@@ -3,7 +3,7 @@
 // timeout(1) sends one to its child and one to the child's group, within microseconds
 const SAME_REQUEST_MS = 50;
 
-/** SIGINT and SIGTERM while they are listened for. Disposing gives them their default effect back. */
+/** Listens for SIGINT and SIGTERM. Disposing gives them their default effect back. */
 export class EndSignals implements Disposable {
   static readonly #NAMES = ["SIGINT", "SIGTERM"] as const;
   readonly #stop = new AbortController();
@@ -16,17 +16,17 @@ export class EndSignals implements Disposable {
     for (const name of EndSignals.#NAMES) Deno.addSignalListener(name, this.#listener);
   }
 
-  /** Aborts at the first signal: the run is to end, and to deliver what it has. */
+  /** Aborts at the first signal: the run must deliver what it has, and end. */
   get stop(): AbortSignal {
     return this.#stop.signal;
   }
 
-  /** Aborts at the second: the run is to end at once. */
+  /** Aborts at the second: the run must end at once. */
   get leave(): AbortSignal {
     return this.#leave.signal;
   }
 
-  /** Ends the run as the first signal does; a first signal that comes later is still no second. */
+  /** Ends the run as the first signal does; a signal that comes later still counts as the first. */
   requestStop(): void {
     this.#stop.abort();
   }
@@ -39,7 +39,7 @@ export class EndSignals implements Disposable {
   #receive(): void {
     this.#stop.abort();
     if (this.#isNext) this.#leave.abort();
-    // not before a signal that came in time is heard, should the program be busy for longer
+    // in two steps: if the program is busy for longer, a signal that came in time is heard first
     this.#timer ??= setTimeout(() => {
       this.#timer = setTimeout(() => this.#isNext = true);
     }, SAME_REQUEST_MS);

@@ -1,19 +1,19 @@
-/** The signals that are looked after from a run's first moment to its last. */
+/** The signals that are handled from a run's first moment to its last. */
 import { ignoreSignal } from "../../ffi/signals.ts";
 import { log } from "../messages/log.ts";
 import { Terminal } from "./terminal.ts";
 
 /**
- * SIGUSR1 does nothing, rather than open Deno's debugger. SIGUSR2 asks for a report, and does not end
- * the process, which it does without a listener: there is one for good.
+ * SIGUSR1 does nothing, rather than open Deno's debugger. SIGUSR2 asks for a report. Without a
+ * listener it would end the process, so its listener is never removed.
  */
 export class StandingSignals {
-  /** Read before Deno, at its first listener, takes over SIGHUP, too. */
+  /** Read before the first listener is added: Deno then takes over SIGHUP, too. */
   readonly terminal = new Terminal();
   #answer: (() => void) | undefined;
 
   constructor() {
-    if (this.terminal.ignoresHangup) Deno.addSignalListener("SIGHUP", () => {}); // as nohup(1) has it
+    if (this.terminal.ignoresHangup) Deno.addSignalListener("SIGHUP", () => {}); // see nohup(1)
     Deno.addSignalListener("SIGUSR2", () => {
       if (this.#answer === undefined) log.info("health: not tracing");
       else this.#answer();

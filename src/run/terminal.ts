@@ -5,9 +5,9 @@ const SIGHUP_BIT = 1n << 0n;
 
 /** The controlling terminal of this process, as it was when this was made. */
 export class Terminal {
-  /** Whether this process was started with SIGHUP ignored: by nohup(1), so that it goes on. */
+  /** Whether this process was started with SIGHUP ignored: by nohup(1), so that it continues. */
   readonly ignoresHangup = isHangupIgnored();
-  /** Whether a run is to end with its terminal. */
+  /** Whether a run must end with its terminal. */
   readonly endsRun = hasTerminal() && !this.ignoresHangup;
 
   /** Whether it has gone. sudo(8) gives programs a terminal of its own, which stays. */
@@ -16,7 +16,7 @@ export class Terminal {
   }
 }
 
-/** proc_pid_stat(5): tty_nr, field 7, is 0 without one, and once it was hung up. */
+/** proc_pid_stat(5): tty_nr, field 7, is 0 without a terminal, and after a hang-up. */
 function hasTerminal(): boolean {
   const [, number = "0"] = /\) \S \d+ \d+ \d+ (\d+) [^)]*$/.exec(readProc("self/stat") ?? "") ?? [];
   return number !== "0";

@@ -88,7 +88,7 @@ exporters:
   const { status, stderr } = await tool.stop("SIGINT");
   assert.equal(status, 0, stderr);
   assert.match(stderr, /^tcpspan: otlp keeps 1 session on disk$/m);
-  assert.match(stderr, /^tcpspan: sessions go on to be recorded in /m);
+  assert.match(stderr, /^tcpspan: sessions are still recorded in /m);
   assert.equal((await runTcpspan(["unpin", pin], { permissions: ["-P=table"] })).status, 0);
 });
 

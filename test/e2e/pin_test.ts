@@ -16,7 +16,7 @@ exporters: { stdout: { format: json } }
 }
 
 const goesOn = (pin: string) =>
-  `tcpspan: sessions go on to be recorded in ${pin}, for the next start; to end that: tcpspan unpin ${pin}\n`;
+  `tcpspan: sessions are still recorded in ${pin}, for the next start; to end that: tcpspan unpin ${pin}\n`;
 
 Deno.test("sessions that end between two runs are in the second one's rows, each once", async () => {
   await using system = await BpfFileSystem.mount();
@@ -80,7 +80,7 @@ Deno.test("unpin tells what it removed, also where the config names it, and that
     status: 0,
     stdout: "",
     stderr: `tcpspan: removed ${pin}: 4 programs detached\n` +
-      "tcpspan: lost 3 sessions: nobody had read them\n",
+      "tcpspan: lost 3 sessions: no run had read them\n",
   });
   assert.deepEqual(await runTcpspan(["unpin"], { env }), {
     status: 0,

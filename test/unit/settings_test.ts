@@ -290,7 +290,7 @@ Deno.test("effectiveSettings() has no warning about OTEL_SDK_DISABLED when it dr
   assert.deepEqual(settings("", undefined, { OTEL_SDK_DISABLED: "true" }).warnings, []);
 });
 
-const BECOMES_ONE = "every node of a service map becomes one";
+const BECOMES_ONE = "a service map then has one node for all of them";
 
 const ATTRIBUTES: readonly [
   name: string,
@@ -368,7 +368,7 @@ const ATTRIBUTES: readonly [
     },
     {},
     [
-      "ignoring OTEL_RESOURCE_ATTRIBUTES: found something else than key=value,key=value: expected " +
+      "ignoring OTEL_RESOURCE_ATTRIBUTES: found text that is not key=value,key=value: expected " +
       "commas, equals and percent signs within them as %2C, %3D and %25",
     ],
   ],
