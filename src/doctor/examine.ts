@@ -1,4 +1,4 @@
-/** `tcpspan doctor`: what a run would do, tried; what this host lacks, and what to do about it. */
+/** `tcpspan doctor`: tries what a run would do; says what this host lacks, and what to do then. */
 import { dirname, resolve } from "node:path";
 import type { SessionBatch } from "../session/batch.ts";
 import { missingCapabilities } from "../host/capabilities.ts";
@@ -30,7 +30,7 @@ export interface Examination {
   readonly session: SessionBatch | undefined;
 }
 
-/** What a run is given beside its settings. */
+/** What doctor needs besides the settings of a run. */
 export interface ExaminationContext {
   /** Relative paths in the config are relative to its folder. */
   readonly configFile: string | undefined;
@@ -38,10 +38,10 @@ export interface ExaminationContext {
   readonly warn: (message: string) => void;
 }
 
-/** Where a run would stumble over what is known already. */
+/** The trial of a host that already failed a check. */
 const NOT_TRIED: Trial = { items: [], loads: false, session: undefined };
 
-/** Tries what a run with `settings` would do, and leaves all as it was. */
+/** Tries what a run with `settings` would do, and leaves everything as it was. */
 export async function examine(
   settings: RunSettings,
   { configFile, env, warn }: ExaminationContext,
@@ -51,7 +51,7 @@ export async function examine(
   const { items: tried, loads, session } = trial;
   const known = required.filter(({ name }) => !tried.some((item) => item.name === name));
   const host = [...known, ...checkSurroundings(settings, loads), ...tried];
-  const exporters = settings.exporters.filter(({ type }) => type.output === undefined); // as this writes there
+  const exporters = settings.exporters.filter(({ type }) => type.output === undefined); // its own
   const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
   const destinations = await tryExporters(exporters, {
     baseDirectory,
@@ -69,7 +69,7 @@ export async function examine(
   return { items, traces, usable: works(items), session };
 }
 
-/** What else decides how much a run can tell. @param loads whether programs could be loaded */
+/** What else decides how much a run can report. @param loads whether programs could be loaded */
 function checkSurroundings(settings: RunSettings, loads: boolean): HostCheck[] {
   const { pin } = settings.capture;
   const mounts = readMounts();

@@ -66,7 +66,7 @@ function resultOf(id: string, outcome: ExportOutcome): Omit<HostCheck, "name"> {
       return {
         result: "no",
         found: outcome.reason,
-        advice: `see whether what exporters.${id} names is there; until it is, sessions wait in ` +
+        advice: `check that what exporters.${id} names is up; until it is, sessions wait in ` +
           "the exporter's queue",
       };
     case "failure":

@@ -1,4 +1,4 @@
-/** What was tried, and failed. */
+/** What was tried and failed. */
 import { Deadline } from "../abort.ts";
 import { describeFailure, HostError, UsageError } from "../messages/errors.ts";
 import type { HostCheck } from "../host/check.ts";
@@ -7,7 +7,7 @@ import { splitAdvice } from "../host/host_error.ts";
 /** Milliseconds that a part which is not tcpspan's own may take. */
 export const LIMIT_MS = 10_000;
 
-/** The item of what `error` ended: a part that fails takes no other with it. */
+/** The item of a part that `error` ended; the other parts are still tried. */
 export function failureOf(name: string, error: unknown): HostCheck {
   if (error instanceof UsageError || error instanceof HostError) {
     return { name, result: "no", ...splitAdvice(error.message) };

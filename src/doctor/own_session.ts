@@ -1,11 +1,11 @@
-/** A session that is made to be seen. */
+/** A session that doctor makes, and must see. */
 import { namespaceOf } from "../host/procfs.ts";
 import type { Session } from "../session/session.ts";
 
 const HOST = "127.0.0.1";
 const SENT = 4096; // bytes, by the client
 const ANSWERED = 2048;
-const TOLERANCE_NS = 100_000_000n; // of the wall clock: what is looked for is hours off
+const TOLERANCE_NS = 100_000_000n; // of the wall clock: the errors looked for are hours
 
 /** A session on loopback, of this process at both ends. */
 export class OwnSession implements Disposable {
@@ -13,12 +13,12 @@ export class OwnSession implements Disposable {
   #clientPort = 0;
   #began = 0n; // nanoseconds since the epoch
 
-  /** The server's. */
+  /** The server's port. */
   get port(): number {
     return this.#listener.addr.port;
   }
 
-  /** Begins and ends it; the client closes first. @throws an error of the operating system */
+  /** Opens and closes it; the client closes first. @throws an error of the operating system */
   async play(): Promise<void> {
     this.#began = now();
     using client = await Deno.connect({ hostname: HOST, port: this.port });
@@ -28,12 +28,12 @@ export class OwnSession implements Disposable {
     await exchange(server, client, ANSWERED);
   }
 
-  /** Whether it is the client's end that `session` tells of. */
+  /** Whether `session` is the client's end. */
   isToldBy(session: Session): boolean {
     return session.localPort === this.#clientPort && session.peerPort === this.port;
   }
 
-  /** What `session` tells otherwise than it was; nothing, as it should be. */
+  /** What `session` has wrong; empty if all is right. */
   differences(session: Session): string[] {
     const early = session.startUnixNs < this.#began - TOLERANCE_NS;
     const late = session.endUnixNs > now() + TOLERANCE_NS;
@@ -58,12 +58,12 @@ async function exchange(from: Deno.Conn, to: Deno.Conn, bytes: number): Promise<
   const buffer = new Uint8Array(bytes);
   for (let read = 0; read < bytes;) {
     const count = await to.read(buffer.subarray(read));
-    if (count === null) throw new Error("the session ended before its time");
+    if (count === null) throw new Error("the session ended too early");
     read += count;
   }
 }
 
-/** Undefined without /proc, from which the kernel program has the pid namespace. */
+/** Undefined without /proc, from which the kernel program gets the pid namespace. */
 function ownPid(): number | undefined {
   return namespaceOf("self", "pid") === 0 ? undefined : Deno.pid;
 }

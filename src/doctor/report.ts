@@ -25,7 +25,7 @@ export function describeItems(items: readonly HostCheck[]): string {
 /** The last line. */
 export function describeVerdict({ traces, usable }: Examination): string {
   if (usable) return "tcpspan can trace here\n";
-  if (traces) return "tcpspan can trace here, but not all works: see each no\n";
+  if (traces) return "tcpspan can trace here, but not everything works: see the lines marked no\n";
   return "tcpspan cannot trace here\n";
 }
 
@@ -44,7 +44,7 @@ export function describeJson({ usable, items, session }: Examination): string {
   return `${printableJson(JSON.stringify(report, null, 2))}\n`;
 }
 
-/** The table's row under the names of the kernel's fields: bytes, microseconds. */
+/** The table's row, with the names of the kernel's fields: bytes, microseconds. */
 function describeSession(session: Session) {
   const { pid, comm, localAddress, localPort, peerAddress, peerPort, txBytes, rxBytes, lifeUs } =
     session;

@@ -6,7 +6,7 @@ import { Metrics, type MetricsContext } from "../run/metrics.ts";
 import type { RunSettings } from "../run/settings.ts";
 import type { TelemetrySettings } from "../telemetry/settings.ts";
 
-/** Opens what `telemetry` asks for, and closes it again; nothing where it asks for nothing. */
+/** Opens what `telemetry` asks for, and closes it again; no items if telemetry is off. */
 export async function tryTelemetry(
   settings: RunSettings,
   context: MetricsContext,
@@ -19,15 +19,15 @@ export async function tryTelemetry(
   try {
     using end = deadline(LIMIT_MS);
     await unlessAborted(attempt(), end.signal);
-    return [{ name, result: "ok", found: notAsked(settings.telemetry) }];
+    return [{ name, result: "ok", found: describeOpened(settings.telemetry) }];
   } catch (error) {
     return [failureOf(name, error)];
   }
 }
 
-function notAsked({ otlp, prometheus }: TelemetrySettings): string {
+function describeOpened({ otlp, prometheus }: TelemetrySettings): string {
   return [
-    prometheus && `the page can have port ${prometheus.port} of ${prometheus.host}`,
-    otlp && `the receiver of ${otlp.exporter.id} was not asked to take metrics`,
+    prometheus && `the page can listen on port ${prometheus.port} of ${prometheus.host}`,
+    otlp && `the receiver of ${otlp.exporter.id} was not asked whether it takes metrics`,
   ].filter((part) => part !== undefined).join("; ");
 }

@@ -16,7 +16,7 @@ const PATIENCE_MS = 10_000; // a starved host has taken more than five seconds
 const CAPTURE = "capture";
 const SESSION = "a session of its own";
 
-/** What came of it. */
+/** The result of the trial. */
 export interface Trial {
   readonly items: readonly HostCheck[];
   /** Whether the kernel took what is needed. */
@@ -50,7 +50,7 @@ function partsOf({ omissions }: Capture): HostCheck[] {
       : { name, ...resultOf(omission) };
   });
   const rest = omissions.filter(({ key }) => !HOOKS.some(({ program }) => program === key))
-    .filter(({ key }) => key !== "namespaces" || mayEnter) // the capability's item says it
+    .filter(({ key }) => key !== "namespaces" || mayEnter) // the capability's item reports it
     .map((omission): HostCheck => ({
       name: omission.part.replace(/^the /, ""),
       ...resultOf(omission),
@@ -68,15 +68,15 @@ function resultOf({ reason, loss }: Omission): Pick<HostCheck, "result" | "found
   return { result: "without", found: reason, advice: loss };
 }
 
-/** Without the filters of a run, which may leave it out. */
+/** Makes a session and sees it, without the filters of a run, which may exclude it. */
 async function trySession(): Promise<{ item: HostCheck; session: SessionBatch | undefined }> {
-  const told = (result: HostCheck["result"], found: string, advice: string) => ({
+  const unseen = (result: HostCheck["result"], found: string, advice: string) => ({
     item: { name: SESSION, result, found, advice },
     session: undefined,
   });
   const net = await Deno.permissions.query({ name: "net", host: "127.0.0.1" });
   if (net.state !== "granted") {
-    return told(
+    return unseen(
       "without",
       "not tried: Deno's permissions forbid it",
       "run doctor with -A to see one",
@@ -87,21 +87,21 @@ async function trySession(): Promise<{ item: HostCheck; session: SessionBatch | 
     using own = new OwnSession();
     const session = await see(own, patience.signal);
     if (session === undefined) {
-      return told("no", `made, and not seen in ${PATIENCE_MS / 1000} s`, REPORT);
+      return unseen("no", `made, but not seen within ${PATIENCE_MS / 1000} s`, REPORT);
     }
     const wrong = own.differences(session.at(0));
-    if (wrong.length > 0) return { ...told("no", wrong.join("; "), REPORT), session };
+    if (wrong.length > 0) return { ...unseen("no", wrong.join("; "), REPORT), session };
     const found = "seen; process, bytes and times are right";
     return { item: { name: SESSION, result: "ok", found }, session };
   } catch (error) {
     if (error instanceof HostError && error !== patience.signal.reason) {
       return { item: { advice: REPORT, ...failureOf(SESSION, error) }, session: undefined };
     }
-    return told("without", `cannot make one on loopback: ${messageOf(error)}`, LOOPBACK);
+    return unseen("without", `cannot make one on loopback: ${messageOf(error)}`, LOOPBACK);
   }
 }
 
-const REPORT = "report it, with all that doctor says";
+const REPORT = "report it, with all of doctor's output";
 const LOOPBACK = "loopback may be down: ip link set lo up\n" +
   "or a firewall may drop what is sent on it: nft list ruleset";
 

@@ -399,7 +399,7 @@ exporters: { otlp: { endpoint: "http://127.0.0.1:${receiver.port}" } }
 `;
   assert.equal(
     itemOf(await examine({ config }), "telemetry").found,
-    `the page can have port ${port} of 127.0.0.1; the receiver of otlp was not asked to take metrics`,
+    `the page can listen on port ${port} of 127.0.0.1; the receiver of otlp was not asked whether it takes metrics`,
   );
 });
 
@@ -489,7 +489,10 @@ exporters: { stdout: }
   assert.deepEqual(blemishes(free), []);
   await using _running = await startTcpspan([], { config: config(`127.0.0.1:${freePort()}`) });
   const shown = await runTcpspan(["doctor"], { config: config(`127.0.0.1:${port}`) });
-  assert.match(shown.stdout, /\n\ntcpspan can trace here, but not all works: see each no\n$/);
+  assert.match(
+    shown.stdout,
+    /\n\ntcpspan can trace here, but not everything works: see the lines marked no\n$/,
+  );
   const report = await examine({ config: config(`127.0.0.1:${port}`) });
   assert.deepEqual(blemishes(report), ["no: BPF file system", "no: telemetry"]);
   assert.match(
