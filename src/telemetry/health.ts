@@ -7,8 +7,8 @@ import { RECORD } from "../session/record_layout.ts";
 import { RecentMaximum } from "./recent_maximum.ts";
 
 /**
- * A reading of all counters, since the start. A session here is a report of one: one end of it, once
- * (and once more for each interim report).
+ * A reading of all counters, since the start. Here a session is counted once for each end that was
+ * captured, and once more for each interim report.
  */
 export interface Health {
   readonly uptimeSeconds: number;
@@ -19,8 +19,8 @@ export interface Health {
   /** Bytes. */
   readonly ring: { readonly waiting: number; readonly size: number };
   /**
-   * The longest time from a session's end to its arrival here, of the last minute or two. Each batch
-   * is judged by its first session, which has waited longest.
+   * The longest time from a session's end to its arrival here, in the last minute or two. Measured
+   * at the first session of each batch, which has waited longest.
    */
   readonly lagSeconds: number;
   /** Bytes of physical memory. */
@@ -29,18 +29,18 @@ export interface Health {
   readonly exporters: readonly ExporterHealth[];
 }
 
-/** One exporter and its queue. Sessions, except where it says otherwise. */
+/** One exporter and its queue. Numbers of sessions, unless a field says otherwise. */
 export interface ExporterHealth {
   readonly id: string;
   /** Those that wait now; exports under way not included. */
   readonly queued: number;
-  /** Those that memory has room for; there may be a disk beside. */
+  /** Those that memory has room for; a disk may hold more. */
   readonly capacity: number;
   /** Those in exports that are under way, or wait for their next try. */
   readonly inFlight: number;
   /** Bytes on disk. */
   readonly diskBytes: number;
-  /** Most bytes on disk; 0 where the queue is in memory alone. */
+  /** Most bytes on disk; 0 if the queue is only in memory. */
   readonly diskLimit: number;
   /** Taken over from an earlier run. */
   readonly restored: number;
@@ -54,9 +54,9 @@ export interface ExporterHealth {
   readonly dropped: number;
   /** Lost because what was on disk could not be read back, or was taken away. */
   readonly corrupt: number;
-  /** Bytes that could not be read back, also where nobody knows how many sessions they were. */
+  /** Bytes that could not be read back, also if it is unknown how many sessions they held. */
   readonly corruptBytes: number;
-  /** Tries after a first one: exports, not sessions. */
+  /** Tries after a first one, in exports, not sessions. */
   readonly retries: number;
 }
 
@@ -67,15 +67,15 @@ export interface CaptureSource {
   readonly ring: Health["ring"];
 }
 
-/** What became of the sessions that were to go to one exporter. */
+/** What became of the sessions meant for one exporter. */
 export type QueueStats = Pick<
   ExporterQueue,
   "id" | "counters" | "length" | "capacity" | "inFlight" | "diskBytes" | "diskLimit"
 >;
 
 /**
- * Reads a run's health, and counts what passes. Disposing of it takes a last reading, which it gives
- * from then on: the capture may end then.
+ * Reads a run's health, and counts what passes. Disposing of it takes a last reading, which `read`
+ * returns from then on: the capture may end then.
  */
 export class HealthMonitor implements Disposable {
   readonly #began = performance.now();

@@ -17,7 +17,7 @@ import { lossesOf } from "./losses.ts";
 /** Where sessions were lost: an attribute of `tcpspan.session.lost`. */
 const ATTR_LOSS_PLACE = "tcpspan.loss.place";
 
-/** What an instrument shows of a reading. */
+/** The values of an instrument in a reading. */
 type Observe = (health: Health) => Iterable<readonly [value: number, attributes?: Attributes]>;
 
 /** docs/health.md explains each. Units are UCUM's. */
@@ -64,7 +64,7 @@ const INSTRUMENTS: readonly {
     name: "tcpspan.capture.lag",
     kind: "gauge",
     unit: "s",
-    description: "Longest time of late from a session's end to its arrival in the program",
+    description: "Longest recent time from a session's end to its arrival in the program",
     observe: ({ lagSeconds }) => [[lagSeconds]],
   },
   {
@@ -121,7 +121,7 @@ const INSTRUMENTS: readonly {
     name: "tcpspan.queue.disk.limit",
     kind: "up-down counter",
     unit: "By",
-    description: "Most bytes of an exporter's queue on disk, where it has a place there",
+    description: "Most bytes of an exporter's queue on disk, if it uses a disk",
     observe: ({ exporters }) =>
       exporters.flatMap(({ id, diskLimit }) =>
         diskLimit === 0 ? [] : [[diskLimit, component(id)] as const]
@@ -150,7 +150,7 @@ const INSTRUMENTS: readonly {
     name: "tcpspan.exporter.retries",
     kind: "counter",
     unit: "{retry}",
-    description: "Tries of exports after a first one",
+    description: "Tries of exports after the first",
     observe: ({ exporters }) => exporters.map(({ id, retries }) => [retries, component(id)]),
   },
   {

@@ -3,7 +3,7 @@ import { countSessions } from "../messages/words.ts";
 import type { LogFields } from "../messages/log.ts";
 import type { Health } from "./health.ts";
 
-/** Where sessions are lost, by the name that machines get, and how a message says it. */
+/** Where sessions are lost: the name for machines, and the words of a message. */
 export const LOSS_PLACES = {
   ring_full: "the ring buffer was full (capture.ring_buffer)",
   storage_failed: "the kernel had no memory for a socket's state",
@@ -18,14 +18,14 @@ export const LOSS_PLACES = {
 /** Sessions lost at one place. */
 export interface Loss {
   readonly place: keyof typeof LOSS_PLACES;
-  /** Whose queue it was, where it was one's: others may have the same sessions. */
+  /** The exporter whose queue lost them, if one did: others may have the same sessions. */
   readonly exporter?: string;
   readonly sessions: number;
   /** Whether it may be fewer. */
   readonly atMost?: true;
 }
 
-/** All places, also where nothing was lost: a counter that is there from the start shows a rise. */
+/** All places, also those without losses: a counter that exists from the start shows a rise. */
 export function lossesOf({ losses, exporters }: Health): Loss[] {
   return [
     { place: "ring_full", sessions: losses.ringFull },
@@ -45,7 +45,7 @@ export function lossesOf({ losses, exporters }: Health): Loss[] {
   ];
 }
 
-/** A message about a loss, and what it is about. */
+/** A message about a loss, and its fields. */
 export interface LossMessage {
   readonly message: string;
   readonly fields: LogFields;

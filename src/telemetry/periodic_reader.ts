@@ -15,13 +15,13 @@ import type { TelemetrySettings } from "./settings.ts";
 /** What sends metrics. */
 export interface PeriodicReader {
   readonly reader: MetricReader;
-  /** As that of its exporter. */
+  /** {@linkcode MetricExporter.isStale} of its exporter. */
   readonly isStale: () => Promise<boolean>;
 }
 
 /**
- * Opens the way to the destination of an exporter.
- * @param context.signal aborts when an export is to be given up
+ * Opens what sends metrics to the destination of an exporter.
+ * @param context.signal aborts when an export must be given up
  * @throws {UsageError} if its settings cannot work for metrics
  */
 export async function openPeriodicReader(
@@ -40,7 +40,7 @@ export async function openPeriodicReader(
   return { reader, isStale: async () => await exporter.isStale?.() ?? false };
 }
 
-/** An exporter as the SDK wants it. The SDK swallows what goes wrong: it is told here, once. */
+/** An exporter as the SDK wants it. The SDK hides failures, so they are reported here, once. */
 class Adapter implements PushMetricExporter {
   #failing = false;
 
@@ -57,8 +57,8 @@ class Adapter implements PushMetricExporter {
     } catch (error) {
       outcome = { status: "failure", reason: messageOf(error) };
     }
-    this.#tell(outcome);
-    // never a failure: the SDK would have nothing to do but to tell nobody
+    this.#report(outcome);
+    // never a failure: the SDK would report it to nobody
     done({ code: ExportResultCode.SUCCESS });
   }
 
@@ -74,7 +74,7 @@ class Adapter implements PushMetricExporter {
     return this.exporter.shutdown();
   }
 
-  #tell(outcome: ExportOutcome): void {
+  #report(outcome: ExportOutcome): void {
     const problem = outcome.status === "success"
       ? outcome.message
       : `${outcome.reason}; the next metrics make up for it`;

@@ -1,4 +1,4 @@
-/** The page that Prometheus reads, on a port of this host alone. */
+/** The page that Prometheus reads, on a port that only this host can reach. */
 import * as http from "node:http";
 import type { PrometheusExporter } from "../../npm/opentelemetry/exporter_prometheus.ts";
 import type { LoopbackPort } from "../config/loopback_port.ts";
@@ -7,8 +7,8 @@ import { UsageError } from "../messages/errors.ts";
 const PATH = "/metrics";
 
 /**
- * Serves what the official exporter makes of the metrics. The server is not the exporter's own: that
- * one does not tell which port it got, and leaves open connections behind.
+ * Serves what the official exporter makes of the metrics. The exporter's own server is not used: it
+ * does not say which port it got, and leaves connections open.
  */
 export class PrometheusPage implements AsyncDisposable {
   readonly #server: http.Server;

@@ -1,8 +1,8 @@
 const WINDOW_MS = 60_000;
 
 /**
- * The largest of the values of late: of the minute that runs and of the one before it, so that each
- * of several readers sees a peak, however often it reads.
+ * The largest recent value: of the current minute and of the one before it, so that each of several
+ * readers sees a peak, however often it reads.
  */
 export class RecentMaximum {
   #began = performance.now();
@@ -14,7 +14,7 @@ export class RecentMaximum {
     if (value > this.#current) this.#current = value;
   }
 
-  /** 0 where nothing was added of late. */
+  /** 0 if nothing was added recently. */
   get value(): number {
     this.#roll();
     return Math.max(this.#last, this.#current);

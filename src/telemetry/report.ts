@@ -2,7 +2,7 @@
 import { log } from "../messages/log.ts";
 import type { ExporterHealth, Health } from "./health.ts";
 
-/** Tells how it is: lines for people, an object with all of it for machines. */
+/** Writes the health: lines for people, an object with all of it for machines. */
 export function report(health: Health): void {
   log.report("health", reportLines(health), { health });
 }

@@ -12,8 +12,8 @@ import { hostAttributes } from "../span/resource.ts";
 import { VERSION } from "../version.ts";
 
 /**
- * tcpspan on this host. What the user puts on every span is on it too, but for the service's name:
- * that is the observed processes'. One instance a host, so that a restart begins no new series.
+ * tcpspan on this host. It has the user's attributes, as every span has, except the service's name,
+ * which is for the observed processes. One instance per host: a restart starts no new series.
  */
 export function ownResource(attributes: Attributes): Resource {
   const host = hostAttributes();

@@ -14,20 +14,20 @@ import { PrometheusPage } from "./prometheus_page.ts";
 import { ownResource } from "./resource.ts";
 import type { TelemetrySettings } from "./settings.ts";
 
-/** What {@linkcode Telemetry.open} is given beside the settings. */
+/** What {@linkcode Telemetry.open} needs besides the settings. */
 export interface TelemetryContext {
   /** Folder that relative paths in the config are relative to. */
   readonly baseDirectory: string;
   readonly env: Environment;
-  /** Those of the config and the environment. */
+  /** Attributes from the config and the environment. */
   readonly resourceAttributes: Attributes;
-  /** What is replaced: its page is taken over where the port stays. */
+  /** What is replaced: its page is taken over if the port stays. */
   readonly before?: Telemetry | undefined;
 }
 
 /**
- * The metrics of a run. Nobody waits for them, and none is lost with a request that fails: the next
- * one has the counters as they are then.
+ * The metrics of a run. Nothing waits for them, and a failed request loses none: the next one has
+ * the counters as they are then.
  */
 export class Telemetry implements AsyncDisposable {
   readonly #abort = new AbortController(); // cuts short an export
@@ -79,7 +79,7 @@ export class Telemetry implements AsyncDisposable {
     addInstruments(this.#provider.getMeter("tcpspan", VERSION), () => this.#read?.());
   }
 
-  /** @param read gives what there is to tell, whenever metrics are collected */
+  /** @param read returns the health, whenever metrics are collected */
   start(read: () => Health): void {
     this.#read = read;
     if (this.#page !== undefined) log.info(`metrics are at ${this.#page.url}`);
@@ -104,7 +104,7 @@ export class Telemetry implements AsyncDisposable {
     return this.#closing ??= this.#close(timeoutMs);
   }
 
-  /** Ends without another word. */
+  /** Ends without sending anything more. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close(0);
   }
@@ -114,7 +114,7 @@ export class Telemetry implements AsyncDisposable {
     try {
       await unlessAborted(this.#provider?.shutdown() ?? Promise.resolve(), this.#abort.signal);
     } catch {
-      // of what could not be sent, its sender has told
+      // the sender has reported what could not be sent
     }
     clearTimeout(timer);
     await this.#page?.[Symbol.asyncDispose]();
