@@ -1,4 +1,4 @@
-/** Bytes that many spans have. */
+/** Bytes that many spans share. */
 
 const WORD = 8;
 const AT_ONCE = 5; // words, enough for most attributes
@@ -16,19 +16,19 @@ export class ConstantBytes {
     const padded = new Uint8Array(WORD * Math.max(AT_ONCE, Math.ceil(bytes.length / WORD)));
     padded.set(bytes);
     this.#words = new Float64Array(padded.buffer);
-    // a number may change its bits on the way if it is none; text and field tags never look so
+    // copying may change the bits of a NaN; text and field tags never look like one
     if (this.#words.some(Number.isNaN)) {
       throw new RangeError(`cannot copy by words: ${bytes.toHex()} looks like a NaN`);
     }
   }
 
   /**
-   * Bytes behind it are overwritten too, up to byte 40, or up to seven of them.
+   * Bytes after it are overwritten too, up to byte 40, or up to seven of them.
    * @returns where it ends
    */
   copyTo(target: DataView, at: number): number {
     const words = this.#words;
-    // without a loop, whose end would be guessed wrong where lengths differ from call to call
+    // without a loop: a processor mispredicts its end if lengths differ from call to call
     target.setFloat64(at, words[0] ?? 0, true);
     target.setFloat64(at + WORD, words[1] ?? 0, true);
     target.setFloat64(at + 2 * WORD, words[2] ?? 0, true);

@@ -1,15 +1,15 @@
-/** Numbers and text as bytes, for what is written without a string for each session. */
+/** Writes numbers and text as bytes, without a string for each session. */
 
-const GROUP = 1_000_000_000; // nine digits, the most that 32 bits hold whatever they are
+const GROUP = 1_000_000_000; // nine digits, the most that always fit into 32 bits
 const GROUP_DIGITS = 9;
 const ZERO = 0x30;
-/** What a text of the longest number takes, its sign included. */
+/** Bytes of the longest number as text, its sign included. */
 export const NUMBER_LIMIT = 32;
 
 const encoder = new TextEncoder();
 
 /**
- * Writes the text that JavaScript makes of a whole number, NUMBER_LIMIT bytes at most.
+ * Writes a whole number as JavaScript does, in at most NUMBER_LIMIT bytes.
  * @returns where it ends
  */
 export function writeInteger(value: number, target: DataView, at: number): number {
@@ -21,7 +21,7 @@ export function writeInteger(value: number, target: DataView, at: number): numbe
 }
 
 /**
- * Writes `count` digits, the last ones of a whole number below 2^31 or zeros in front of it.
+ * Writes the last `count` digits of a whole number below 2^31, with leading zeros if it has fewer.
  * @returns where they end
  */
 export function writeDigits(value: number, count: number, target: DataView, at: number): number {

@@ -1,8 +1,8 @@
-/** Bytes that are written one behind the other, without knowing how many there will be. */
+/** Bytes that are written one after another, without knowing how many there will be. */
 
-/** Memory that grows; it is kept, to be written to again. */
+/** Memory that grows; it is kept and written to again. */
 export class GrowingBuffer {
-  /** All of it. Another one once it has grown, after which the old one must not be used. */
+  /** All of it. Growth makes a new view, after which the old one must not be used. */
   view: DataView<ArrayBuffer>;
   /** The same bytes. */
   bytes: Uint8Array<ArrayBuffer>;

@@ -21,7 +21,7 @@ const ZULU = 0x5a;
 
 const encoder = new TextEncoder();
 
-/** Writes what `formatRfc3339` makes of times, all nine digits, without a string for each. */
+/** Writes times as `formatRfc3339` does, with nine digits, but without a string for each. */
 export class Rfc3339Writer {
   #day: number | undefined;
   #date = new ConstantBytes(new Uint8Array());

@@ -4,20 +4,20 @@ const WORD = 2 ** 32;
 const HALF_WORD = 2 ** 16;
 const SECOND_NS = 1_000_000_000;
 
-/** A time that others can be written into. */
+/** A time that can be changed in place. */
 export class UnixTime {
   /** The low half, as a signed number. */
   low = 0;
   /** The high half, as a signed number. */
   high = 0;
 
-  /** Takes over two halves. */
+  /** Sets both halves. */
   set(low: number, high: number): void {
     this.low = low;
     this.high = high;
   }
 
-  /** Takes over another time. */
+  /** Copies another time. */
   copy(other: UnixTime): void {
     this.low = other.low;
     this.high = other.high;
@@ -46,8 +46,8 @@ export class UnixTime {
 
   /** Whole seconds, towards 0. */
   get seconds(): number {
-    if (this.high < 0) return Number(this.ns / BigInt(SECOND_NS)); // in the year 2262, or before 1970
-    // by long division: no number of more than 53 bits
+    if (this.high < 0) return Number(this.ns / BigInt(SECOND_NS)); // after 2262, or before 1970
+    // by long division: no number has more than 53 bits
     const high = Math.floor(this.high / SECOND_NS);
     const middle = (this.high - high * SECOND_NS) * HALF_WORD + (this.low >>> 16);
     const quotient = Math.floor(middle / SECOND_NS);
@@ -55,7 +55,7 @@ export class UnixTime {
     return high * WORD + quotient * HALF_WORD + Math.floor(low / SECOND_NS);
   }
 
-  /** Nanoseconds beside whole `seconds`, of a time from 1970 on. */
+  /** Nanoseconds after whole `seconds`, in a time from 1970 on. */
   nanosecondsOf(seconds: number): number {
     return (this.low - Math.imul(seconds, SECOND_NS)) >>> 0; // less than 2^32 are left
   }

@@ -2,21 +2,21 @@
 
 /** A wrong flag, config or path. Exit status 2. The message may hold several lines. */
 export class UsageError extends Error {
-  /** Tells it from other errors. */
+  /** Distinguishes it from other errors. */
   override readonly name = "UsageError";
 }
 
 /** The kernel or the host makes it impossible to run. Exit status 1. The message may hold several lines. */
 export class HostError extends Error {
-  /** Tells it from other errors. */
+  /** Distinguishes it from other errors. */
   override readonly name = "HostError";
 }
 
 const COLOUR = new RegExp("\u001b\\[[0-9;]*m", "g"); // SGR, ECMA-48
 
 /**
- * What was thrown, in words, without the colours that Deno's loader puts into them: code of others may
- * throw anything, also what is no text.
+ * What was thrown, in words, without the colours that Deno's loader puts into them. Foreign code
+ * may throw anything, even what is not text.
  */
 export function messageOf(thrown: unknown): string {
   try {
@@ -27,7 +27,7 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
-/** What ended a part of the program, for its user: a failure that no code expected is named as one. */
+/** What ended a part of the program, for its user: an unexpected failure is called that. */
 export function describeFailure(thrown: unknown): string {
   if (thrown instanceof UsageError || thrown instanceof HostError) return thrown.message;
   const kind = thrown instanceof Error && thrown.message !== "" ? `${thrown.name}: ` : "";
@@ -43,7 +43,7 @@ export function npmFailure(
   return name === undefined || reason === undefined ? undefined : { name, reason };
 }
 
-/** What to say of an import of ours that failed because Deno could not get a package of npm. */
+/** The message for a failed import of ours; undefined unless Deno could not get a package. */
 export function missingPackage(thrown: unknown): string | undefined {
   const failure = npmFailure(thrown);
   if (failure === undefined) return undefined;

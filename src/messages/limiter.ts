@@ -7,7 +7,7 @@ export class Limiter {
 
   constructor(private readonly intervalMs: number, private readonly clock: Clock = systemClock) {}
 
-  /** Whether it is time for a message; if so, the interval begins anew. */
+  /** Whether it is time for a message; if so, a new interval starts. */
   allows(): boolean {
     const now = this.clock.now();
     if (now - this.#last < this.intervalMs) return false;
@@ -16,5 +16,5 @@ export class Limiter {
   }
 }
 
-/** How often a loss that goes on is told. */
+/** How often a loss that continues is reported. */
 export const NOTICE_INTERVAL_MS = 60_000;

@@ -1,4 +1,4 @@
-/** What the program says to its user: on stderr, since stdout carries data alone. */
+/** What the program says to its user: on stderr, because stdout carries only data. */
 import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
 import { printableJson, printableLine } from "./printable.ts";
 import { withoutSecrets } from "./secrets.ts";
@@ -6,10 +6,10 @@ import { withoutSecrets } from "./secrets.ts";
 /** How messages are written: lines for people, or JSON objects, one a line, for log shippers. */
 export type LogFormat = "text" | "json";
 
-/** `error` ends the run; `warn` wants attention; `info` says what goes on. */
+/** `error` ends the run; `warn` wants attention; `info` says what happens. */
 export type LogLevel = "error" | "warn" | "info";
 
-/** What a message is about, for machines; in the text format the message alone is written. */
+/** What a message is about, for machines; the text format has only the message. */
 export interface LogFields {
   /** Id of the exporter. */
   readonly exporter?: string;
@@ -19,16 +19,16 @@ export interface LogFields {
   readonly place?: string;
 }
 
-/** Takes a message to the user; the fields of its source need not be among its own. */
+/** Shows a message to the user; the fields of its source are added to its own. */
 export type Warn = (message: string, fields?: LogFields) => void;
 
-/** Of one source, in each interval. */
+/** From one source, in each interval. */
 const MOST_WARNINGS = 30;
 
 /**
- * Writes messages. Whatever is in one, a line is written and nothing that a terminal would act on.
+ * Writes messages. Whatever a message holds, nothing is written that a terminal would act on.
  * Errors and warnings quote what servers, modules and files say: secrets in them are hidden.
- * Information and losses are words and counts of tcpspan's own, which may look like a secret.
+ * Information and losses are tcpspan's own words and counts, which may only look like a secret.
  */
 export class Logger {
   format: LogFormat = "text";
@@ -36,24 +36,24 @@ export class Logger {
   /** @param write takes a line, with its end */
   constructor(private readonly write: (line: string) => void) {}
 
-  /** @param message of several lines where it is a list */
+  /** @param message if it is a list, one item per line */
   error(message: string | readonly string[], fields?: LogFields): void {
     this.#log("error", hidden(message), fields);
   }
 
-  /** @param message of several lines where it is a list */
+  /** @param message if it is a list, one item per line */
   warn(message: string | readonly string[], fields?: LogFields): void {
     this.#log("warn", hidden(message), fields);
   }
 
-  /** Warns of sessions that were lost, in words of tcpspan's own. */
+  /** Warns of sessions that were lost, in tcpspan's own words. */
   lost(message: string, fields?: LogFields): void {
     this.#log("warn", message, fields);
   }
 
   /**
-   * Writes the warnings of one source, such as an exporter, but limits their number, so that what
-   * provokes them floods no log. Those that are left out are counted in the next one.
+   * Writes the warnings of one source, such as an exporter, but limits their number, so that they
+   * do not flood the log. The next one says how many were left out.
    */
   limited(source: LogFields): Warn {
     const interval = new Limiter(NOTICE_INTERVAL_MS);
@@ -77,7 +77,7 @@ export class Logger {
   }
 
   /**
-   * Something of several parts, as information.
+   * Reports something that has several parts.
    * @param message what it is; @param lines the parts, for people; @param fields the same, for
    * machines
    */
@@ -107,12 +107,12 @@ function hidden(message: string | readonly string[]): readonly string[] {
 
 const encoder = new TextEncoder();
 
-/** The program's. */
+/** The program's logger. */
 export const log = new Logger((line) => {
   let bytes: Uint8Array = encoder.encode(line);
   try {
     while (bytes.length > 0) bytes = bytes.subarray(Deno.stderr.writeSync(bytes));
   } catch {
-    // nobody can be told that nobody can be told
+    // a failure of stderr can be reported nowhere
   }
 });

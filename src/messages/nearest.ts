@@ -36,7 +36,7 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
-      // Every index below is within its row; `?? 0` is for the compiler alone.
+      // Every index below is within its row; `?? 0` is only for the compiler.
       const same = a[i - 1] === b[j - 1];
       let cost = Math.min(
         (last[j] ?? 0) + 1,

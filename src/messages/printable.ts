@@ -20,7 +20,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * UTF-8 bytes as text that shows what is in them. A backslash becomes `\\`; a control character of
- * ASCII, and a byte that is no UTF-8, `\x1b`; another character that can't be seen, `\u{202e}`.
+ * ASCII, or a byte that is not UTF-8, `\x1b`; another character that can't be seen, `\u{202e}`.
  *
  * @param columns where the text is cut, one column a character; an escape that does not fit is left
  * out as a whole
@@ -64,7 +64,7 @@ export function printableJson(json: string): string {
   });
 }
 
-/** The quick way for ASCII that stands for itself, as almost every name is; undefined for others. */
+/** The fast path for plain ASCII, as almost every name is; undefined for other text. */
 function plainText(bytes: Uint8Array, columns: number): string | undefined {
   let text = "";
   for (let i = 0; i < bytes.length && i < columns; i++) {
@@ -75,7 +75,7 @@ function plainText(bytes: Uint8Array, columns: number): string | undefined {
   return text;
 }
 
-/** A character as it is shown, in so many columns. */
+/** A character as it is shown, and its width in columns. */
 interface Piece {
   readonly shown: string;
   readonly width: number;
@@ -114,7 +114,7 @@ function sequenceLength(lead: number): number {
   return lead >= 0xc0 ? 2 : 1;
 }
 
-/** One character, or undefined if the bytes are none. */
+/** One character, or undefined if the bytes are not one. */
 function decode(bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes);

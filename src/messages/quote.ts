@@ -3,8 +3,8 @@ import { printableJson } from "./printable.ts";
 const LONGEST = 80;
 
 /**
- * Text of others as a message shows it: in quotes, on one line, without what a terminal would act
- * on, shortened, and without the user name, password and query of a URL.
+ * Foreign text as a message shows it: in quotes, on one line, without what a terminal would act on,
+ * shortened, and without the user name, password and query of a URL.
  */
 export function quote(text: string): string {
   const shown = redact(text);

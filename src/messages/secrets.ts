@@ -1,10 +1,10 @@
-/** Secrets of this run, kept out of all that it says. */
+/** Secrets of this run, kept out of all its messages. */
 
-/** Shorter ones hide nothing, and would be found in any text. */
+/** Shorter ones protect nothing, and would be found in any text. */
 const LEAST_LENGTH = 4;
-/** Of a header's parts, which may be names as well: `tenant=blue`. */
+/** For the parts of a header, which may also be names: `tenant=blue`. */
 const LEAST_PART = 8;
-/** Counts, ports and times look like it, and have it in them. */
+/** Counts, ports and times look like it, or contain it. */
 const SHORT_NUMBER = /^\d{1,7}$/;
 const MASK = "***";
 
@@ -41,13 +41,13 @@ export function keepSecretsOfUrl(text: string): void {
     keepSecret(part);
     keepSecret(decoded(part));
   }
-  // one name alone may be a token: https://TOKEN@host
+  // a name without a password may be a token: https://TOKEN@host
   if (password === "") keepSecret(decoded(username));
 }
 
 /**
- * `text`, with each secret in it replaced: a short number only where it is a word. Secrets that
- * overlap, or hold another, are hidden whole.
+ * `text`, with each secret in it replaced: a short number only if it is a whole word. Secrets that
+ * overlap, or contain another, are hidden whole.
  */
 export function withoutSecrets(text: string): string {
   const found = [...secrets].flatMap((secret) => placesOf(secret, text))
@@ -61,7 +61,7 @@ export function withoutSecrets(text: string): string {
   return shown + text.slice(end);
 }
 
-/** A part of a text: the index of its first character, and of the one behind it. */
+/** A part of a text: the index of its first character, and of the one after it. */
 interface Place {
   readonly start: number;
   readonly end: number;

@@ -1,6 +1,6 @@
 /** Errors of the operating system, in words for the user. */
 
-/** Whether the operating system refused: a full disk, say, rather than a bug. */
+/** Whether the operating system refused, for example because a disk is full: it is not a bug. */
 export function isSystemError(error: unknown): error is Error & { code: string } {
   return error instanceof Error && "code" in error && typeof error.code === "string";
 }

@@ -15,7 +15,8 @@ const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
 
 /**
  * The bytes of an address of IPv4 or IPv6 (RFC 4291, section 2.2), without a zone: 4 or 16 in network
- * order. Undefined if the text is none. As `isIP` of node:net has it, which takes 30 ms to load.
+ * order. Undefined if the text is not one. Accepts what `isIP` of node:net does, which takes 30 ms
+ * to load.
  */
 export function parseAddress(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (IPV4.test(text)) return Uint8Array.from(text.split("."), Number);
@@ -38,7 +39,7 @@ export function parseAddress(text: string): Uint8Array<ArrayBuffer> | undefined 
   }));
 }
 
-/** Text of 16 bytes as RFC 5952 has it: lower case, the longest run of zero groups as `::`. */
+/** Text of 16 bytes as RFC 5952 writes it: lower case, the longest run of zero groups as `::`. */
 export function formatIpv6(bytes: Uint8Array, offset = 0): string {
   const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = writeIpv6(source, offset, formatted, 0);
@@ -50,7 +51,7 @@ export function formatIpv6(bytes: Uint8Array, offset = 0): string {
 const formatted = new DataView(new ArrayBuffer(40));
 
 /**
- * Writes what `formatIpv4` makes of an address, as ASCII. A byte behind it is overwritten too.
+ * Writes what `formatIpv4` makes of an address, as ASCII. A byte after it is overwritten too.
  * @param address the 32 bits in host order
  * @returns where it ends
  */
@@ -61,7 +62,7 @@ export function writeIpv4(address: number, target: DataView, at: number): number
   return writeOctet(address & 0xff, target, at) - 1;
 }
 
-/** Digits and a dot of each octet as they lie in memory, and how many bytes that is. */
+/** Digits and a dot of each octet as they lie in memory, and their length in bytes. */
 const OCTETS = new Int32Array(256);
 const OCTET_LENGTHS = new Uint8Array(256);
 for (let octet = 0; octet < 256; octet++) {
@@ -80,7 +81,7 @@ function writeOctet(octet: number, target: DataView, at: number): number {
 const COLON = 0x3a;
 
 /**
- * Writes what `formatIpv6` makes of the 16 bytes at `offset`, as ASCII; a byte behind it may be
+ * Writes what `formatIpv6` makes of the 16 bytes at `offset`, as ASCII; a byte after it may be
  * overwritten.
  * @returns where it ends
  */

@@ -9,14 +9,14 @@ export function isCidr(text: string): boolean {
 /** A network in numbers. */
 export interface Network {
   readonly family: "ipv4" | "ipv6";
-  /** In network order: 4 or 16. */
+  /** 4 or 16 bytes, in network order. */
   readonly bytes: Uint8Array;
-  /** Length in bits; what is behind it in `bytes` does not count. */
+  /** Length in bits; later bits of `bytes` do not count. */
   readonly prefix: number;
 }
 
 /**
- * Reads a network or a single address. One of IPv4-mapped IPv6 addresses (RFC 4291) is one of IPv4.
+ * Reads a network or a single address. IPv4-mapped IPv6 addresses (RFC 4291) become IPv4 ones.
  * @throws {TypeError} if it is neither
  */
 export function parseNetwork(cidr: string): Network {

@@ -1,4 +1,4 @@
-/** Sets of networks, asked by address. */
+/** Sets of networks that an address is looked up in. */
 import { BlockList } from "node:net";
 import { isCidr } from "./cidr.ts";
 
