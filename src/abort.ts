@@ -1,7 +1,7 @@
 /** Work that a signal cuts short. */
 import { type Clock, systemClock } from "./clock.ts";
 
-/** What `work` gives, or the signal's reason as soon as it aborts, whatever the work does then. */
+/** The result of `work`; rejects with the signal's reason once it aborts, even during `work`. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);
@@ -16,7 +16,7 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): P
 
 /**
  * A signal that aborts with `late` after `ms` milliseconds, unless disposed of before. Until then it
- * keeps the program running, which else ends in the middle of what never settles.
+ * keeps the program running: Deno ends a program that only waits for what never settles.
  */
 export class Deadline implements Disposable {
   readonly #controller = new AbortController();
@@ -35,7 +35,7 @@ export class Deadline implements Disposable {
   }
 }
 
-/** What `work` gives, `late` after `ms` milliseconds, or the signal's reason as soon as it aborts. */
+/** As {@linkcode unlessAborted}, but rejects with `late` after `ms` milliseconds. */
 export async function within<T>(
   ms: number,
   late: Error,
@@ -46,7 +46,7 @@ export async function within<T>(
   return await unlessAborted(unlessAborted(work, deadline.signal), signal);
 }
 
-/** Calls `then` when `signal` aborts, or now if it has, unless disposed of before. */
+/** Calls `then` when `signal` aborts, or at once if it already has, unless disposed of before. */
 export function onAbort(signal: AbortSignal, then: () => void): Disposable {
   if (signal.aborted) then();
   signal.addEventListener("abort", then);

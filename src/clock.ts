@@ -8,7 +8,7 @@ export interface Clock {
   setTimeout(then: () => void, ms: number): Disposable;
 }
 
-/** The system's. */
+/** The system's clock. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   setTimeout: (then, ms) => setTimeout(then, ms),

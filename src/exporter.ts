@@ -11,11 +11,11 @@ import type { ResourceMetrics } from "../npm/opentelemetry/sdk_metrics.ts";
 export type ExportOutcome =
   /** Taken; `rejected` sessions were refused for good (OTLP partial success), `message` says why. */
   | { readonly status: "success"; readonly rejected?: number; readonly message?: string }
-  /** Not taken now; worth trying again, not before `retryAfterMs` milliseconds where given. */
+  /** Not taken now; worth another try, after `retryAfterMs` milliseconds if that is given. */
   | { readonly status: "retryable"; readonly reason: string; readonly retryAfterMs?: number }
   /**
-   * Refused; another try would end the same way. `delivered` sessions were taken all the same. One more
-   * was taken in part where `unfinished` is there, which resolves once all of it is.
+   * Refused; another try would end the same way. `delivered` sessions were taken nevertheless. If
+   * `unfinished` is given, one more was taken in part; it resolves once the rest is taken.
    */
   | {
     readonly status: "failure";
@@ -26,32 +26,32 @@ export type ExportOutcome =
 
 /**
  * A destination of sessions. It is opened before capture starts, so that a wrong path or setting is
- * told before anything is attached; it gets one batch at a time per consumer of its queue.
+ * reported before anything is attached; it gets one batch at a time per consumer of its queue.
  */
 export interface Exporter {
   /**
-   * Called once when every exporter is open and capture can start. `signal` aborts when the run is to
-   * end.
+   * Called once when every exporter is open and capture can start. `signal` aborts when the run
+   * must end.
    */
   start?(signal: AbortSignal): Promise<void>;
   /**
-   * Called at SIGHUP, before the config is read again: what was renamed or removed under the exporter,
-   * as logrotate does, is begun anew at once.
+   * Called at SIGHUP, before the config is read again: a file that was renamed or removed, as
+   * logrotate does, must be replaced by a new one at once.
    */
   lookAnew?(): void;
   /**
-   * Asked at SIGHUP: whether certificates and keys that it was opened with were renewed, so that it is
-   * to be opened anew although its settings are the same. Of new ones that it could not be opened
-   * with it warns.
+   * Asked at SIGHUP: whether certificates and keys that it was opened with were renewed, so that it
+   * must be opened again although its settings are the same. If the new ones cannot be used, it
+   * warns.
    */
   isStale?(): Promise<boolean>;
   /**
-   * Hands a batch to the destination. Resolves when it was taken or refused; a rejection of the
-   * promise counts as `failure`. `signal` aborts when shutdown has waited long enough. An empty batch
-   * asks a server whether it would take more.
+   * Hands a batch to the destination. Resolves when it was taken or refused; if the promise
+   * rejects, that counts as `failure`. `signal` aborts when shutdown has waited long enough. An
+   * empty batch asks a server whether it would take more.
    */
   export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome>;
-  /** Flushes and frees what the exporter holds. No call to `export` comes after or is under way. */
+  /** Flushes and frees what the exporter holds. No call to `export` is under way or follows. */
   shutdown(): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export interface Exporter {
 export interface QueueSettings {
   /** Sessions held in memory at most. */
   readonly queueSize: number;
-  /** What is dropped, and counted, where there is no room. */
+  /** What is dropped, and counted, if there is no room. */
   readonly whenFull: WhenFull;
   /** Where sessions wait on disk; undefined for memory alone. */
   readonly storage?: StorageSettings | undefined;
@@ -73,14 +73,14 @@ export interface QueueSettings {
   readonly retry: RetrySettings | undefined;
 }
 
-/** What a full queue drops: the session that comes, or those that have waited longest. */
+/** What a full queue drops: the new session, or those that have waited longest. */
 export type WhenFull = "drop_newest" | "drop_oldest";
 
 /** A queue's place on disk. */
 export interface StorageSettings {
   /** The folder; relative ones are relative to the config file's. Each exporter has one below it. */
   readonly folder: string;
-  /** Whether every session goes through the disk, rather than what memory has no room for. */
+  /** Whether every session goes through the disk, not only what memory has no room for. */
   readonly persistent: boolean;
   /** Bytes that the exporter's part holds at most. */
   readonly maxBytes: number;
@@ -92,23 +92,23 @@ export interface RetrySettings {
   readonly initialInterval: number;
   /** Between two tries at most, unless the destination names a time. */
   readonly maxInterval: number;
-  /** After which a batch is given up; 0: never. */
+  /** Time after which a batch is given up; 0: never. */
   readonly maxElapsedTime: number;
 }
 
-/** What exporters are given to work with. */
+/** What an exporter works with. */
 export interface ExporterContext {
   /** The exporter's id in the config: `type` or `type/name`. */
   readonly id: string;
   /** Folder that relative paths and module names in the config are relative to. */
   readonly baseDirectory: string;
-  /** Reads an environment variable; an empty one counts as unset, as OpenTelemetry has it. */
+  /** Reads an environment variable; an empty one counts as unset, as OpenTelemetry says. */
   readonly env: (name: string) => string | undefined;
   /** Loads what makes spans: one and the same for all exporters that ask. */
   readonly openSpans: () => Promise<SpanSource>;
-  /** Whether the run is under way, and its config was read again: what it wrote is not emptied. */
+  /** Whether a run has read its config again: then files that it wrote are not emptied. */
   readonly reloading: boolean;
-  /** Tells the user something; the exporter's id is put in front. */
+  /** Warns the user; the exporter's id is put in front. */
   readonly warn: (message: string) => void;
   /** Ends the program cleanly, as when the reader of stdout has gone. */
   readonly stop: () => void;
@@ -118,19 +118,19 @@ export interface ExporterContext {
 export interface MetricExporter {
   /** As {@linkcode Exporter.isStale}. */
   isStale?(): Promise<boolean>;
-  /** As {@linkcode Exporter.export}; a `message` of a success is to be shown. */
+  /** As {@linkcode Exporter.export}; the `message` of a success must be shown. */
   export(metrics: ResourceMetrics, signal: AbortSignal): Promise<ExportOutcome>;
   shutdown(): Promise<void>;
 }
 
-/** What a {@linkcode MetricExporter} is given to work with. */
+/** What a {@linkcode MetricExporter} works with. */
 export type MetricExporterContext = Pick<ExporterContext, "id" | "baseDirectory" | "env" | "warn">;
 
 /** Flags of the command line that say how sessions are written. */
 export type FormatFlag = "format" | "time" | "timestamp";
 
 /**
- * A kind of exporter: its settings, and how to open one. Libraries are imported where they are
+ * A kind of exporter: its settings, and how to open one. Libraries are imported only when they are
  * needed: a run loads nothing of the types that it does not use, and no schema without a config.
  */
 export interface ExporterType<Settings> {
@@ -146,12 +146,12 @@ export interface ExporterType<Settings> {
   readonly environmentName?: string;
   /** Flags that win over its settings of the same names. */
   readonly flags?: readonly FormatFlag[];
-  /** Descriptor that it writes to: once nobody reads there any more, the run ends. */
+  /** Descriptor that it writes to: when its reader has gone, the run ends. */
   readonly output?: number;
   /** What selects it in place of the id's type: its settings have a key of this name. */
   readonly selectingKey?: {
     readonly name: string;
-    /** What the key does, behind its name: `that names a package`. */
+    /** What the key does, to put after its name: `that names a package`. */
     readonly meaning: string;
   };
   /** Loads the schema of the settings under the exporter's id in the config file. */
@@ -166,13 +166,13 @@ export interface ExporterType<Settings> {
    */
   open(settings: Settings, context: ExporterContext): Promise<Exporter>;
   /**
-   * For `doctor`: finds out whether the destination can be written to, and leaves all as it was. Without
-   * it, it is opened and handed an empty batch.
+   * For `doctor`: finds out whether the destination can be written to, and leaves everything as it
+   * was. Without it, doctor opens the exporter and hands it an empty batch.
    * @throws {UsageError} if the settings cannot work on this host
    */
   probe?(settings: Settings, context: ExporterContext): Promise<void>;
   /**
-   * Opens the same destination for tcpspan's own metrics, where it takes some.
+   * Opens the same destination for tcpspan's own metrics, if it takes metrics.
    * @throws {UsageError} if the settings cannot work
    */
   openMetrics?(settings: Settings, context: MetricExporterContext): Promise<MetricExporter>;
