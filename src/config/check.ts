@@ -1,12 +1,12 @@
-/** Checks values of a config file against a schema, and words what is wrong with them. */
+/** Checks values of a config file against a schema, and says what is wrong with them. */
 import * as z from "../../vendor/zod.js";
 import type { ConfigDocument } from "./document.ts";
 import { didYouMean } from "../messages/nearest.ts";
 import { type Path, type Problem, showPath, showValue } from "./problem.ts";
 
 /**
- * Checks one value, and adds what is wrong to the document's problems. A value that the environment
- * gave and that looks like a number is text again where text is expected: a token of digits.
+ * Checks one value, and adds what is wrong to the document's problems. A value from the environment
+ * that looks like a number is text again if text is expected: a token may be all digits.
  */
 export function checkValue<Output>(
   document: ConfigDocument,
@@ -49,13 +49,15 @@ function problemsOf(
     });
   }
   if (issue.code === "invalid_key") {
-    const text = `a name that cannot be: expected ${issue.issues[0]?.message ?? "another name"}`;
+    const text = `a name that is not allowed: expected ${
+      issue.issues[0]?.message ?? "another name"
+    }`;
     return [{ offset: document.keyOffset(path), path, text }];
   }
   const found = valueAt(value, inner);
   const offset = document.offset(path);
   if (found === undefined) {
-    // A value that could not be read is lost; that has been told.
+    // A value that could not be read is lost; that is reported already.
     if (document.problems.some((other) => showPath(other.path) === showPath(path))) return [];
     return [{ offset, path, text: `missing: expected ${issue.message}` }];
   }
@@ -66,7 +68,7 @@ function problemsOf(
   }];
 }
 
-/** What is expected, where the schema does not say it itself; a line a key for unknown keys. */
+/** What is expected, if the schema does not say it itself; for unknown keys, one line per key. */
 export function describeExpected(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "unrecognized_keys": {

@@ -1,6 +1,6 @@
 /**
- * What the sections of the config file hold where it says nothing. Apart from the schema, which has
- * its defaults from here, so that a run without a config need not load it.
+ * What the sections of the config file hold by default. Apart from the schema, which takes its
+ * defaults from here, so that a run without a config need not load it.
  */
 
 import { DEFAULT_RING_BUFFER } from "../capture/capture_options.ts";
@@ -52,7 +52,7 @@ export const TRACE = {
   key: "",
 };
 
-/** `telemetry`, as the file has them: it is off where the file says nothing. */
+/** `telemetry`, in the file's own form; it is off if the file leaves it out. */
 export const METRICS = {
   interval: "60s",
   listen: "127.0.0.1:9464",

@@ -17,7 +17,7 @@ import type { Path, Problem } from "./problem.ts";
 const DEEPEST = 64;
 /** Aliases can make a short text mean a huge one; this ends that. */
 const MOST_VALUES = 100_000;
-/** Broken text breaks everything behind it; the first problems tell. */
+/** Broken text breaks everything after it; the first problems are enough. */
 const MOST_SYNTAX_PROBLEMS = 10;
 
 /** A config file, read as YAML and with its references to the environment expanded. */
@@ -25,7 +25,7 @@ export class ConfigDocument {
   /** Mappings as objects, sequences as arrays, scalars as YAML's core schema types them. */
   readonly value: unknown;
   readonly problems: Problem[] = [];
-  /** The text is no YAML, or far too much of it; `value` means nothing. */
+  /** The text is not YAML, or far too long; then `value` means nothing. */
   broken: boolean;
 
   readonly #lines = new LineCounter();
@@ -33,9 +33,9 @@ export class ConfigDocument {
   readonly #env: Environment;
   /** Where keys and values are, by path. */
   readonly #places = new Map<string, { key?: number; value: number }>();
-  /** Paths of values that the environment gave a part of, which may be a secret. */
+  /** Paths of values with a part from the environment, which may be a secret. */
   readonly #expanded = new Set<string>();
-  /** The text behind values that the environment gave and YAML's rules gave another type. */
+  /** The text of values from the environment to which YAML's rules gave another type. */
   readonly #texts = new Map<string, string>();
   /** What aliases stand for; made when there is one. */
   #targets: ReadonlyMap<Alias, Node> | undefined;
@@ -67,7 +67,7 @@ export class ConfigDocument {
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   }
 
-  /** The offset of the value at `path`, or of the key of what comes nearest to holding it. */
+  /** The offset of the value at `path`, or of the key of the nearest value around it. */
   offset(path: Path): number {
     for (let length = path.length; length > 0; length--) {
       const place = this.#places.get(placeKey(path.slice(0, length)));
@@ -87,7 +87,7 @@ export class ConfigDocument {
     return this.#expanded.has(placeKey(path));
   }
 
-  /** The text that the value at `path` was before it was typed, if the environment gave it. */
+  /** The text of the value at `path` before it got its type, if it came from the environment. */
   expandedText(path: Path): string | undefined {
     return this.#texts.get(placeKey(path));
   }
@@ -96,7 +96,7 @@ export class ConfigDocument {
     this.problems.push({ offset, path, text });
   }
 
-  /** @param above the collections around `node`, to notice one that holds itself */
+  /** @param above the collections around `node`, to notice one that contains itself */
   #read(node: unknown, path: Path, above: readonly unknown[]): unknown {
     if (node === null || node === undefined) return null;
     const offset = (node as Node).range?.[0] ?? 0;
@@ -111,7 +111,11 @@ export class ConfigDocument {
         return this.#problem(offset, path, `unknown alias: expected an anchor before it`);
       }
       if (above.includes(target)) {
-        return this.#problem(offset, path, "an alias of what holds it: expected another value");
+        return this.#problem(
+          offset,
+          path,
+          "an alias of a value that contains it: expected another value",
+        );
       }
       return this.#read(target, path, above);
     }
@@ -183,7 +187,7 @@ export class ConfigDocument {
   }
 }
 
-/** A reference that is none, under a key of secrets: a variable's name is shown, as nothing else. */
+/** A wrong reference under a key of secrets: only the name of a variable is shown. */
 function quoteName(reference: string): string {
   return /^\$\{[A-Z_][A-Z0-9_]*\}$/.test(reference) ? quote(reference) : "${…}";
 }
@@ -198,7 +202,7 @@ function keyText(key: Scalar): string {
 
 /**
  * What each alias stands for: the last node before it that has its anchor. All in one pass, because
- * `Alias.resolve` walks through the whole document, and an alias may be met a great many times.
+ * `Alias.resolve` walks through the whole document, and an alias may be read many times.
  */
 function resolveAliases(document: Document): ReadonlyMap<Alias, Node> {
   const anchored = new Map<string, Node>();

@@ -2,10 +2,10 @@
 import { isScalar, parseDocument } from "../../vendor/yaml.js";
 import { quote } from "../messages/quote.ts";
 
-/** Reads an environment variable; an empty one counts as unset, as OpenTelemetry has it. */
+/** Reads an environment variable; an empty one counts as unset, as OpenTelemetry says. */
 export type Environment = (name: string) => string | undefined;
 
-/** What came of a text, or what is wrong with it and what is expected instead. */
+/** The expanded text, or what is wrong with it and what is expected instead. */
 export type Expansion =
   | {
     readonly text: string;
@@ -20,10 +20,10 @@ const REFERENCE = /^env:([A-Za-z_][A-Za-z0-9_]*)(?::-([^]*))?$/;
 const EXPECTED = "expected ${env:NAME}, ${env:NAME:-default}, or $$ for a dollar";
 
 /**
- * Replaces the references in `source` by the variables' values, and `$$` by `$`. What is put in is
- * not expanded again. A default takes effect, as in a shell, when the variable is unset or empty;
+ * Replaces the references in `source` by the variables' values, and `$$` by `$`. The values are not
+ * expanded again. A default takes effect, as in a shell, when the variable is unset or empty;
  * without a default that is a problem. A `$` before anything but `{` and `$` stays.
- * @param show how a problem shows what is no reference
+ * @param show how a problem shows a wrong reference
  */
 export function expand(
   source: string,
@@ -37,7 +37,7 @@ export function expand(
     expanded = true;
     const [, name, fallback] = found.endsWith("}") ? REFERENCE.exec(found.slice(2, -1)) ?? [] : [];
     if (name === undefined || fallback?.includes("${")) {
-      problem ??= `${show(found)} is no reference: ${EXPECTED}`;
+      problem ??= `${show(found)} is not a reference: ${EXPECTED}`;
       return "";
     }
     const value = env(name) || fallback?.replaceAll("$$", () => "$");
@@ -52,8 +52,8 @@ export function expand(
 }
 
 /**
- * The value that `text` has as an unquoted YAML scalar: `8080` is a number, `true` a boolean. What
- * is no scalar by itself, and an empty text, stays a string.
+ * The value that `text` has as an unquoted YAML scalar: `8080` is a number, `true` a boolean. Text
+ * that is not a scalar by itself, and empty text, stays a string.
  */
 export function retype(text: string): string | number | boolean | null {
   if (text === "") return text;

@@ -2,7 +2,7 @@ import * as z from "../../vendor/zod.js";
 
 /**
  * A config value that is a whole number within bounds.
- * @param what a good one, for messages; the bounds are added
+ * @param what what is expected, for messages; the bounds are added
  */
 export function integer(min: number, max: number, what = "a whole number"): z.ZodInt {
   const expected = `${what} from ${min} to ${max}`;

@@ -29,7 +29,7 @@ export function configJsonSchema(schemas: ExporterSchemas): JsonSchema {
   };
 }
 
-/** Ids select types by what is in front of `/`, unless the settings have the key of a type. */
+/** Ids select types by the part before `/`, unless the settings have the key of a type. */
 function exportersSchema(schemas: ExporterSchemas): JsonSchema {
   const byId: [pattern: string, summary: string, settings: JsonSchema][] = [];
   const byKey: [key: string, settings: JsonSchema][] = [];
@@ -62,7 +62,7 @@ function toJsonSchema(schema: z.ZodType): JsonSchema {
   return asWritten(json);
 }
 
-/** A schema of values as they stand in the file: references not expanded, sections left empty. */
+/** A schema of values as they are in the file: with references, and with empty sections. */
 function asWritten(schema: JsonSchema): JsonSchema {
   const { properties, items, additionalProperties, anyOf } = schema;
   if (properties !== undefined || additionalProperties !== undefined) {

@@ -1,7 +1,7 @@
-/** What values may be at most, in the config file as on the command line. */
+/** The largest values, in the config file and on the command line. */
 import { LIMIT } from "../session/record_layout.ts";
 
-/** Pids that the kernel program compares with one by one. */
+/** Most pids: the kernel program compares with one after another. */
 export const MOST_PIDS = LIMIT.pids;
 /** The largest pid that Linux gives: PID_MAX_LIMIT of include/linux/threads.h. */
 export const LARGEST_PID = 2 ** 22;

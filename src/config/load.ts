@@ -11,7 +11,7 @@ import { quote } from "../messages/quote.ts";
 import { configSchema } from "./schema.ts";
 import { keepSecretsOf } from "./secret_values.ts";
 
-/** The largest config file in bytes; a larger one is something else, given by mistake. */
+/** The largest config file, in bytes; a larger file is not a config, but a mistake. */
 export const LARGEST_FILE = 2 ** 18;
 
 /** An exporter as the config file names it. */
@@ -23,7 +23,7 @@ export interface ConfiguredExporter {
   readonly settings: unknown;
 }
 
-/** A config file's content, checked, with defaults filled in. Keys are the file's own. */
+/** A config file's content, checked, with defaults filled in. Keys are those of the file. */
 export interface Config extends Omit<z.output<typeof configSchema>, "exporters"> {
   /** At least one, in the order of the file. */
   readonly exporters: readonly ConfiguredExporter[];
@@ -41,7 +41,7 @@ export async function loadSchemas(
   );
 }
 
-/** What a config file is read with. */
+/** What reading a config file needs. */
 export interface ConfigContext {
   /** For `${env:NAME}`. */
   readonly env: Environment;
@@ -166,7 +166,7 @@ function checkExporters(
   return exporters;
 }
 
-/** Checks that it is clear which exporter's receiver gets metrics, and that it takes some. */
+/** Checks that it is clear which exporter's receiver gets metrics, and that it takes metrics. */
 function checkMetricExporter(
   document: ConfigDocument,
   id: string | undefined,
@@ -200,7 +200,11 @@ function exporterType(
   const offset = document.keyOffset(path);
   const [name = ""] = id.split("/", 1);
   if (!/^[^/\s]+(\/\S+)?$/.test(id)) {
-    document.problems.push({ offset, path, text: "no exporter id: expected type or type/name" });
+    document.problems.push({
+      offset,
+      path,
+      text: "not an exporter id: expected type or type/name",
+    });
     return undefined;
   }
   const selected = isMapping(settings)

@@ -15,8 +15,8 @@ export interface Problem {
 }
 
 /**
- * A path as messages show it: `exporters.otlp/jaeger.headers`, `capture.pids[2]`. Not a key that ought
- * to name a secret and is no name: with a slip it holds the secret.
+ * A path as messages show it: `exporters.otlp/jaeger.headers`, `capture.pids[2]`. It hides a key
+ * that should name a secret but is not a name: by mistake it may contain the secret.
  */
 export function showPath(path: Path): string {
   return path.map((step, i) => {
@@ -29,7 +29,7 @@ export function showPath(path: Path): string {
 }
 
 /**
- * A value as messages show it, or only its kind where the value may be a secret.
+ * A value as messages show it, or only its kind if it may be a secret.
  * @param expanded whether the environment gave a part of it
  */
 export function showValue(value: unknown, path: Path, expanded: boolean): string {

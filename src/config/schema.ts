@@ -1,6 +1,6 @@
 /**
- * The config file's schema, but for the exporters' settings, which each exporter type brings. Its
- * error texts say what is expected; `load.ts` puts in front where it is and what was found.
+ * The config file's schema, without the exporters' settings, which each exporter type brings. Its
+ * error texts say what is expected; `load.ts` puts the place and what was found in front.
  */
 import * as z from "../../vendor/zod.js";
 import { CGROUP, EXECUTABLE, isCgroup, isExecutable, isPin } from "../capture/names.ts";
@@ -78,9 +78,9 @@ export const captureSchema = section({
     .transform(unique).prefault(CAPTURE.exclude_cgroups)
     .describe("No session of processes in these cgroups (v2), or below them."),
   min_bytes: size().prefault(`${CAPTURE.min_bytes}B`)
-    .describe("Only sessions with as much payload, both ways together."),
+    .describe("Only sessions with at least this much payload, both directions together."),
   min_duration: duration().prefault(`${CAPTURE.min_duration}s`)
-    .describe("Only sessions that last as long."),
+    .describe("Only sessions that last at least this long."),
   max_sessions_per_second: integer(0, 2 ** 32 - 1, "a number")
     .default(CAPTURE.max_sessions_per_second)
     .describe("A cap, over which sessions are dropped and counted; 0 for none."),
@@ -92,7 +92,7 @@ export const captureSchema = section({
     z.literal(["off", false]).transform((): "off" => "off"),
     duration().refine((ms) => ms >= SHORTEST_INTERIM_MS, INTERIM),
   ], INTERIM).prefault(CAPTURE.interim)
-    .describe("Reports sessions that last as long, again and again: off, or a duration."),
+    .describe("Reports open sessions again and again, at this interval: off, or a duration."),
   report_open_on_exit: z.boolean().default(CAPTURE.report_open_on_exit)
     .describe("Reports the sessions that are still open when tcpspan stops."),
   own_traffic: z.boolean().default(CAPTURE.own_traffic)
@@ -111,7 +111,7 @@ const RATIO = "a number above 0 and at most 1, such as 0.1";
 /** `sampling`: which sessions are kept, of those that `capture` lets through. */
 export const samplingSchema = section({
   ratio: z.number(RATIO).gt(0, RATIO).max(1, RATIO).default(SAMPLING.ratio)
-    .describe("Part of the sessions that is kept, the same at both ends and on all hosts."),
+    .describe("Share of the sessions that is kept, the same at both ends and on all hosts."),
   keep_errors: z.boolean().default(SAMPLING.keep_errors)
     .describe("Keep all sessions that failed."),
 }).describe("Which sessions are kept, by their trace ids.");
@@ -143,8 +143,8 @@ export const resourceSchema = section({
 export const traceSchema = section({
   parent: z.enum(["auto", "always", "never"]).default(TRACE.parent)
     .describe(
-      "Whether the server's span is a child of the client's: auto is where the peer is on this " +
-        "host or in `peers`.",
+      "Whether the server's span is a child of the client's; auto: if the peer is on this host " +
+        "or in `peers`.",
     ),
   peers: networks(TRACE.peers).describe("Networks whose hosts run tcpspan too."),
   key: z.string().default(TRACE.key)
@@ -153,21 +153,23 @@ export const traceSchema = section({
 
 const METRIC_INTERVAL = "a duration of at least 1s, such as 60s";
 
-/** `telemetry`: how tcpspan tells of its own health. */
+/** `telemetry`: how tcpspan reports its own health. */
 export const telemetrySchema = section({
   otlp: optionalSection({
     exporter: z.string("the id of an otlp exporter").optional()
-      .describe("Id of the otlp exporter whose receiver gets them; the only one unless named."),
+      .describe(
+        "Id of the otlp exporter whose receiver gets them; not needed if there is only one.",
+      ),
     interval: duration().refine((ms) => ms >= 1000, METRIC_INTERVAL)
       .prefault(METRICS.interval).describe("How often they are sent."),
   }).describe("Metrics over OTLP, to the receiver of one of the exporters."),
   prometheus: optionalSection({
     listen: loopbackPort().prefault(METRICS.listen)
       .describe("Loopback address and port of the page /metrics; port 0 for any free one."),
-  }).describe("Metrics on a page for Prometheus, on this host alone."),
-}).describe("How tcpspan tells of its own health. What is left out is off.");
+  }).describe("Metrics on a page for Prometheus, only on this host."),
+}).describe("How tcpspan reports its own health. What is left out is off.");
 
-/** The whole file, with the exporters' settings unchecked. */
+/** The whole file; the exporters' settings are not checked here. */
 export const configSchema = z.strictObject({
   capture: captureSchema,
   sampling: samplingSchema,
@@ -177,8 +179,8 @@ export const configSchema = z.strictObject({
     .describe("How long exporters may take at the end to deliver what waits."),
   drop_privileges: z.boolean().default(DROP_PRIVILEGES)
     .describe(
-      "Once tracing has begun, give up for good to load kernel programs, to start programs, and " +
-        "more: see docs/security.md.",
+      "Once tracing has begun, give up for good the privileges to load kernel programs, to start " +
+        "programs, and more: see docs/security.md.",
     ),
   telemetry: telemetrySchema,
   exporters: z.record(

@@ -11,9 +11,9 @@ export function isSecretKey(key: unknown): boolean {
 }
 
 /**
- * Keeps all secrets in `value`: texts under secret keys, and what URLs anywhere have of credentials
- * and queries. Of the options of a module's exporter, URLs are no secrets but for that, and numbers
- * are none: they are times, sizes and ports.
+ * Keeps all secrets in `value`: texts under secret keys, and the credentials and queries of all
+ * URLs. In the options of a module's exporter, the rest of a URL is not a secret, nor are numbers:
+ * they are times, sizes and ports.
  * @param above the secret key that it is under
  */
 export function keepSecretsOf(value: unknown, above?: string): void {

@@ -8,13 +8,13 @@ export function section<Shape extends z.core.$ZodShape>(shape: Shape) {
   return orEmpty(z.strictObject(shape));
 }
 
-/** A section that is off where it is left out, and on with its defaults where it is empty. */
+/** A section that is off if it is left out, and on with its defaults if it is empty. */
 export function optionalSection<Shape extends z.core.$ZodShape>(shape: Shape) {
   const mapping = z.strictObject(shape);
   return mapping.nullable().transform((value) => value ?? mapping.parse({})).optional();
 }
 
-/** `mapping`, where nothing at all stands for a mapping without keys. */
+/** `mapping`, or nothing at all, which stands for a mapping without keys. */
 export function orEmpty<Mapping extends z.ZodType>(mapping: Mapping) {
   return z.preprocess((value) => value ?? {}, mapping).prefault({});
 }

@@ -10,8 +10,8 @@ const BYTES: Readonly<Record<string, number>> = {
 /**
  * A config value that is a number of bytes with its unit: `4096B`, `256KiB`, `16MiB`, `1GiB`. Its
  * output is bytes.
- * @param allowed whether a number of bytes is a good one here
- * @param expected what a good one is, for messages
+ * @param allowed whether a number of bytes is allowed
+ * @param expected what is expected, for messages
  */
 export function size(
   allowed: (bytes: number) => boolean = Number.isSafeInteger,

@@ -51,14 +51,14 @@ const BAD: readonly [source: string, problem: string][] = [
     "environment variable EMPTY is not set, or empty: expected a value for it, " +
     "or a default as in ${env:EMPTY:-default}",
   ],
-  ["${NAME}", `"\${NAME}" is no reference: ${SYNTAX}`],
-  ["${file:/etc/passwd}", `"\${file:/etc/passwd}" is no reference: ${SYNTAX}`],
-  ["${}", `"\${}" is no reference: ${SYNTAX}`],
-  ["${env:}", `"\${env:}" is no reference: ${SYNTAX}`],
-  ["${env:1ST}", `"\${env:1ST}" is no reference: ${SYNTAX}`],
-  ["${env:NAME", `"\${env:NAME" is no reference: ${SYNTAX}`],
-  ["${env:NAME-x}", `"\${env:NAME-x}" is no reference: ${SYNTAX}`],
-  ["${env:A:-${env:NAME}}", `"\${env:A:-\${env:NAME}" is no reference: ${SYNTAX}`],
+  ["${NAME}", `"\${NAME}" is not a reference: ${SYNTAX}`],
+  ["${file:/etc/passwd}", `"\${file:/etc/passwd}" is not a reference: ${SYNTAX}`],
+  ["${}", `"\${}" is not a reference: ${SYNTAX}`],
+  ["${env:}", `"\${env:}" is not a reference: ${SYNTAX}`],
+  ["${env:1ST}", `"\${env:1ST}" is not a reference: ${SYNTAX}`],
+  ["${env:NAME", `"\${env:NAME" is not a reference: ${SYNTAX}`],
+  ["${env:NAME-x}", `"\${env:NAME-x}" is not a reference: ${SYNTAX}`],
+  ["${env:A:-${env:NAME}}", `"\${env:A:-\${env:NAME}" is not a reference: ${SYNTAX}`],
 ];
 
 for (const [source, problem] of BAD) {
