@@ -1,4 +1,4 @@
-/** A set of IP addresses, asked without making text of them. */
+/** A set of IP addresses, searched without making text of them. */
 import type { End, Session } from "../session/session.ts";
 
 const WORDS = 4; // of an address

@@ -2,7 +2,7 @@
 import { TraceFlags } from "../../npm/opentelemetry/api.ts";
 import { VERSION } from "../version.ts";
 
-/** What the name of every span begins with. */
+/** The start of every span's name. */
 export const SPAN_NAME = "tcp";
 
 /** The instrumentation scope of every span. The schema is that of the conventions used. */

@@ -10,10 +10,10 @@ const RESCAN_MS = 30_000;
 const MOST_SCANNING = 0.05; // of the time, while namespaces come and go
 const MOST_SEEN = 65_536;
 
-/** Tells whether a peer is on this host. */
+/** Knows whether a peer is on this host. */
 export class HostAddresses {
-  readonly #listed = new AddressSet(); // by namespaces that have a process
-  readonly #seen = new AddressSet(); // at this host's end of a session
+  readonly #listed = new AddressSet(); // from namespaces that have a process
+  readonly #seen = new AddressSet(); // at this host's ends of sessions
   readonly #namespaces = new Set<number>();
   #scanned = -Infinity;
   #scanMs = 0; // how long it took
@@ -30,7 +30,7 @@ export class HostAddresses {
 
   /**
    * Whether the peer of `session` is on this host. A network namespace that was not seen before is
-   * looked at first.
+   * read first.
    */
   hasPeer(session: Session): boolean {
     if (isLoopback(session, "peer") || this.#seen.hasOf(session, "peer")) return true;
@@ -40,7 +40,7 @@ export class HostAddresses {
     return this.#listed.hasOf(session, "peer");
   }
 
-  /** One process of each namespace tells its addresses, through /proc. */
+  /** Reads the addresses of each namespace from the /proc of one of its processes. */
   #scan(): void {
     const began = performance.now();
     this.#listed.clear();

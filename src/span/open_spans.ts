@@ -1,4 +1,4 @@
-/** Puts together what makes spans: loaded where somebody asks for spans, since not every run does. */
+/** Puts together what makes spans; loaded only if an exporter needs spans, as not all do. */
 import { IdHasher } from "../ids/ids.ts";
 import type { SamplingOptions } from "../ids/sampling.ts";
 import { PortRange } from "../host/client_ports.ts";
@@ -7,14 +7,14 @@ import { ProcessResources, type ResourceSettings } from "./resource.ts";
 import { SpanMapper } from "./span_mapper.ts";
 import { SampledTraceStates } from "./trace_states.ts";
 
-/** What spans are made by. */
+/** Settings that spans are made with. */
 export interface SpanSettings {
   readonly resource: ResourceSettings;
   readonly trace: ParentSettings & {
-    /** Secret of the site's id hash; empty for the fixed one. */
+    /** Secret key of the site's id hash; empty for the fixed key. */
     readonly key: string;
   };
-  /** How the sessions were sampled; undefined where all were kept. */
+  /** How the sessions were sampled; undefined if all were kept. */
   readonly sampling: SamplingOptions | undefined;
 }
 

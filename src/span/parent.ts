@@ -6,13 +6,13 @@ import type { Session } from "../session/session.ts";
 
 /** `trace.parent` and `trace.peers` of the config. */
 export interface ParentSettings {
-  /** `auto`: where somebody exports the client's span: on this host, or one of `peers`. */
+  /** `auto`: if the client's span is exported, by this host or by one of `peers`. */
   readonly parent: "auto" | "always" | "never";
   /** Networks whose hosts run tcpspan too. */
   readonly peers: readonly string[];
 }
 
-/** A parent that nobody exports is a warning in trace viewers, so it is named only where one will. */
+/** Trace viewers warn of a parent that is missing, so it is named only if it is exported. */
 export class ParentRule {
   readonly #parent: ParentSettings["parent"];
   readonly #peers: Networks;

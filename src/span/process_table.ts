@@ -1,9 +1,9 @@
-/** What is known of processes, found by the bytes of their records. */
+/** What is known about processes, found by the bytes of their records. */
 import { RECORD, TEXT_LENGTH } from "../session/record_layout.ts";
 import type { Session } from "../session/session.ts";
 
-// a process is its number and its start; it may change its user, and what it executes, which has a
-// name as well
+// a process is identified by its number and its start; its user may change, and so may what it
+// executes, with its name
 const FIXED_FIELDS = [
   RECORD.owner_process_start_ns,
   RECORD.owner_process_start_ns + 4,
@@ -15,7 +15,7 @@ const NAME_AT = FIXED_FIELDS.length;
 const KEY_WORDS = NAME_AT + TEXT_LENGTH.exe / 4;
 const NONE = -1;
 
-/** A value for each process; of more processes than it has room for, it forgets the oldest. */
+/** A value for each process; when it is full, it forgets the oldest process. */
 export class ProcessTable<Value> {
   readonly #capacity: number;
   readonly #values: Value[] = []; // by slot
@@ -60,12 +60,12 @@ export class ProcessTable<Value> {
     let at = NAME_AT;
     for (; at < KEY_WORDS; at++) {
       const word = session.word(RECORD.owner_exe + 4 * (at - NAME_AT));
-      // the top bit of the first byte that is 0, and of others above it
+      // the top bit of the first byte that is 0, and perhaps of bytes above it
       const zeros = (word - 0x01010101) & ~word & 0x80808080;
       key[at] = zeros === 0 ? word : word & ((zeros & -zeros) >>> 7) - 1;
       if (zeros !== 0) break;
     }
-    // behind its end may be the rest of an earlier owner's name
+    // after its end may be the rest of an earlier owner's name
     for (at++; at < KEY_WORDS; at++) key[at] = 0;
   }
 
@@ -89,7 +89,7 @@ export class ProcessTable<Value> {
     this.#next[before] = next;
   }
 
-  /** Of the key at `at`: the words of its start, and its number. */
+  /** Hashes the key at `at`: the words of the process's start, and its number. */
   #hash(keys: Int32Array, at: number): number {
     const start = (keys[at] ?? 0) ^
       Math.imul((keys[at + 2] ?? 0) ^ (keys[at + 1] ?? 0) << 16, 0x9e3779b1);

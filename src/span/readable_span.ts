@@ -1,4 +1,4 @@
-/** Spans as objects, for what takes OpenTelemetry's own. */
+/** Spans as objects, for code that takes OpenTelemetry's spans. */
 import {
   type Attributes,
   type HrTime,

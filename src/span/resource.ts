@@ -26,17 +26,17 @@ import { TEXT_LENGTH } from "../session/record_layout.ts";
 import { formatRfc3339 } from "../bytes/rfc3339.ts";
 import type { Session } from "../session/session.ts";
 
-/** What a resource is made from, beside the process. */
+/** What a resource is made from, besides the process. */
 export interface ResourceSettings {
   /** Attributes of every resource; they win over what was found. */
   readonly attributes: Attributes;
-  /** Whether to tell `process.command_line`, which may hold secrets. */
+  /** Whether to report `process.command_line`, which may hold secrets. */
   readonly commandLine: boolean;
   /** Whether to take service.name from the observed process's own OTEL_SERVICE_NAME. */
   readonly fromProcessEnv: boolean;
 }
 
-// Characters of what processes choose without a limit: each of their spans has it, and it is kept.
+// Characters of texts that processes choose without a limit: they are kept, and each span has them.
 const LONGEST_NAME = 255;
 const LONGEST_COMMAND_LINE = 4096;
 
@@ -44,7 +44,7 @@ const CAPACITY = 16_384; // processes remembered, about 1 kB each
 
 /**
  * One resource object per process: serializers group spans by the object. What the kernel recorded
- * is enough to name a process that is gone; /proc adds to it while it lives.
+ * is enough to name a process that is gone; /proc adds to it while the process lives.
  */
 export class ProcessResources {
   readonly #settings: ResourceSettings;
@@ -118,7 +118,7 @@ export class ProcessResources {
     });
   }
 
-  /** Name of a user, its number where it has none. */
+  /** Name of a user, or its number if it has no name. */
   #userName(uid: number): string {
     if (!this.#users.has(uid)) {
       for (const line of (readFile("/etc/passwd") ?? "").split("\n")) {
@@ -141,7 +141,7 @@ export function hostAttributes(): Attributes {
   };
 }
 
-/** Undefined where the process has executed something else since the kernel named it `name`. */
+/** Undefined if the process has executed something else since the kernel named it `name`. */
 function executablePath(pid: number, name: string): string | undefined {
   const path = readProcLink(`${pid}/exe`)?.replace(/ \(deleted\)$/, "");
   const found = path?.replace(/.*\//, "") ?? "";

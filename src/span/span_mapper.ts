@@ -83,7 +83,7 @@ export class SpanMapper implements SpanSource {
 
   /**
    * @param ephemeral the ports that the kernel picks for clients: never in a span's name
-   * @param traceStates where sessions are sampled
+   * @param traceStates if sessions are sampled
    */
   constructor(
     ids: IdHasher,
@@ -99,7 +99,7 @@ export class SpanMapper implements SpanSource {
     this.#traceStates = traceStates;
   }
 
-  /** Takes note of sessions that spans will be asked for: who is on this host shows in them. */
+  /** Takes note of sessions that will become spans: they show which addresses are on this host. */
   observe(batch: SessionBatch): void {
     this.#parents.observe(batch);
   }
@@ -114,7 +114,7 @@ export class SpanMapper implements SpanSource {
     return this.#resources.of(session);
   }
 
-  /** Makes no object, text or BigInt of a session: that is left to sinks. */
+  /** Makes no object, text or BigInt per session: sinks may. */
   describe(session: Session, sink: SpanSink): void {
     const ids = this.#ids.identify(session);
     const ending = session.interim === 0 ? describedEnding(endingOf(session)) : undefined;
@@ -136,15 +136,15 @@ export class SpanMapper implements SpanSource {
     sink.end(ending?.message);
   }
 
-  /** A server's span is the client's child; a report of an open session is one of its final span. */
+  /** A server's span is the client's child; a report of an open session, its final span's child. */
   #parentOf(session: Session, ids: Ids): Id | undefined {
     if (session.role !== "passive") return undefined;
-    // of a failure that is kept although its trace is not, the client's end is no failure, mostly
+    // a failure that is kept although its trace is not: mostly, the client's end did not fail
     if (this.#traceStates !== undefined && !session.has(FLAG.SAMPLED)) return undefined;
     return this.#parents.hasParent(session) ? ids.peer : undefined;
   }
 
-  /** Of low cardinality: the server's port where it is known and not an ephemeral one. */
+  /** The server's port, if it is known and not ephemeral: span names need low cardinality. */
   #namedPort(session: Session): number | undefined {
     const port = session.serverPort;
     return port === undefined || this.#ephemeral.has(port) ? undefined : port;
@@ -163,7 +163,7 @@ class Head implements SpanHead {
   readonly end = new UnixTime();
 }
 
-/** An ending, and what spans tell of it. */
+/** An ending, and what spans say about it. */
 interface DescribedEnding {
   readonly reason: Ending["reason"];
   readonly close: FixedAttributes;

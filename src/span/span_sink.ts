@@ -1,4 +1,4 @@
-/** What a session's span is described to, and the parts that descriptions are made of. */
+/** What takes in a session's span, and the parts that a span is described with. */
 import type {
   Attributes,
   SpanKind,
@@ -13,9 +13,9 @@ import type { UnixTime } from "../bytes/unix_time.ts";
 
 let parts = 0;
 
-/** A part that many spans have; a sink may keep what it makes of it in an array, at `index`. */
+/** A part that many spans share; a sink may keep its own form of it in an array, at `index`. */
 class Part {
-  /** Another for each part of the program, counted from 0. */
+  /** Unique among all parts of the program, counted from 0. */
   readonly index = parts++;
 }
 
@@ -51,14 +51,14 @@ export class FixedTraceState extends Part {
   }
 }
 
-/** What a span has beside attributes and events. Described anew for each span in the same object. */
+/** What a span has besides attributes and events. The same object is filled again for each span. */
 export interface SpanHead {
   readonly trace: Id;
   readonly span: Id;
   readonly traceState: FixedTraceState | undefined;
   readonly parent: Id | undefined;
   readonly parentIsRemote: boolean;
-  /** Port in the span's name, which is `SPAN_NAME` alone without one. */
+  /** Port in the span's name; without one the name is only `SPAN_NAME`. */
   readonly namedPort: number | undefined;
   readonly kind: SpanKind;
   readonly start: UnixTime;
@@ -66,7 +66,7 @@ export interface SpanHead {
 }
 
 /**
- * Takes in one span at a time: `begin`, its attributes, its events, `end`. What it is handed holds
+ * Takes in one span at a time: `begin`, its attributes, its events, `end`. Arguments are valid only
  * until the call returns.
  */
 export interface SpanSink {
@@ -82,7 +82,7 @@ export interface SpanSink {
   end(error: FixedText | undefined): void;
 }
 
-/** Makes a span of a session, which may be moved on afterwards. */
+/** Makes a span of a session; the session may be moved on afterwards. */
 export type ToSpan = (session: Session) => ReadableSpan;
 
 /** Describes sessions as spans. */
@@ -91,6 +91,6 @@ export interface SpanSource {
   describe(session: Session, sink: SpanSink): void;
   /** The resource of that span: one object per process. */
   resourceOf(session: Session): Resource;
-  /** The span as an object, for what takes OpenTelemetry's own. */
+  /** The span as an object, for code that takes OpenTelemetry's spans. */
   readonly toSpan: ToSpan;
 }

@@ -25,7 +25,7 @@ export class Timeline {
     if (session.readFinReceived(time)) {
       this.#add(FIN_RECEIVED, time);
     } else if (session.lastState === "fin_wait2" && session.has(FLAG.SOCK_DONE)) {
-      // the FIN that ends an active closer's session changes its state to CLOSE, nothing before
+      // the FIN that ends an active closer's session changes its state straight to CLOSE
       this.#add(FIN_RECEIVED, end);
     }
     if (reason === "reset") this.#add(RESET_RECEIVED, end);
@@ -39,7 +39,7 @@ export class Timeline {
     }
   }
 
-  /** Behind those that are not later. */
+  /** Inserts it after those that are not later. */
   #add(name: FixedText, time: UnixTime): void {
     let i = this.#length++;
     const own = this.#times[i] ?? new UnixTime();

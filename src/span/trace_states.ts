@@ -1,4 +1,4 @@
-/** What spans tell of sampling. */
+/** What spans say about sampling. */
 import { type SamplingOptions, thresholdText } from "../ids/sampling.ts";
 import { FixedTraceState } from "./span_sink.ts";
 
@@ -12,7 +12,7 @@ export class SampledTraceStates {
     this.#failed = keepErrors ? new FixedTraceState("ot=th:0") : this.#sampled;
   }
 
-  /** A failure stands for itself alone where all are kept, whatever its trace id. */
+  /** If all failures are kept, whatever their trace ids, each stands for only itself. */
   of(failed: boolean): FixedTraceState {
     return failed ? this.#failed : this.#sampled;
   }
