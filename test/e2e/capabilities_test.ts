@@ -1,4 +1,4 @@
-/** Tracing without root: what each capability is needed for, and what is missing without it. */
+/** Tracing without root: what each capability is needed for, and what a run lacks without it. */
 import assert from "node:assert/strict";
 import { startNginx } from "./nginx.ts";
 import { asNobody } from "./places.ts";
@@ -7,7 +7,7 @@ import { runTcpspan, startTcpspan } from "./tcpspan.ts";
 
 const ENOUGH = ["bpf", "perfmon"];
 
-/** What a run with these capabilities tells of a session of a shell of user 1. */
+/** What a run with these capabilities reports of a session, whose owner is a shell of user 1. */
 async function traceAnother(capabilities: readonly string[]) {
   await using nginx = await startNginx();
   await using tool = await startTcpspan(["-D", `${nginx.port}`], {
@@ -40,7 +40,7 @@ exporters: { stdout: { format: json } }
   };
 }
 
-Deno.test("CAP_BPF and CAP_PERFMON, not root: sessions with their owners; a warning tells what lacks", async () => {
+Deno.test("CAP_BPF and CAP_PERFMON, not root: sessions with their owners; a warning says what is missing", async () => {
   const { service, path, commandLine, warnings } = await traceAnother(ENOUGH);
   assert.deepEqual([service, path, commandLine], ["bash", undefined, undefined]);
   assert.equal(warnings.length, 2, warnings.join("\n"));
@@ -58,7 +58,7 @@ Deno.test("CAP_SYS_PTRACE adds the path and the command line", async () => {
   assert.equal(warnings.length, 1, warnings.join("\n"));
 });
 
-Deno.test("CAP_DAC_READ_SEARCH beside it adds the process's own service name, and nothing lacks", async () => {
+Deno.test("CAP_DAC_READ_SEARCH beside it adds the process's own service name, and nothing is missing", async () => {
   const { service, warnings } = await traceAnother([
     ...ENOUGH,
     "sys_ptrace",
@@ -67,7 +67,7 @@ Deno.test("CAP_DAC_READ_SEARCH beside it adds the process's own service name, an
   assert.deepEqual([service, warnings], ["its-own-name", []]);
 });
 
-Deno.test("a table lacks nothing with CAP_BPF and CAP_PERFMON", async () => {
+Deno.test("with CAP_BPF and CAP_PERFMON a table lacks nothing", async () => {
   await using tool = await startTcpspan([], { inside: await asNobody(ENOUGH) });
   const { status, stderr } = await tool.stop("SIGINT");
   assert.deepEqual([status, stderr], [0, "tcpspan: tracing\n"]);
@@ -76,7 +76,7 @@ Deno.test("a table lacks nothing with CAP_BPF and CAP_PERFMON", async () => {
 for (
   const [one, other] of [["CAP_BPF", "CAP_PERFMON"], ["CAP_PERFMON", "CAP_BPF"]] as const
 ) {
-  Deno.test(`${one} without ${other}: says which one is wanted, status 1`, async () => {
+  Deno.test(`${one} without ${other}: says which one is missing, status 1`, async () => {
     const { status, stderr } = await runTcpspan([], {
       inside: await asNobody([one.slice("CAP_".length).toLowerCase()]),
     });
@@ -85,7 +85,7 @@ for (
   });
 }
 
-Deno.test("doctor tells of each capability that is not given what lacks without it", async () => {
+Deno.test("doctor says of each capability that is not given what is missing without it", async () => {
   const { status, stdout } = await runTcpspan(["doctor"], { inside: await asNobody(ENOUGH) });
   assert.equal(status, 0);
   for (const name of ["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN"]) {

@@ -31,7 +31,7 @@ Deno.test("--version and -V print name and version", async () => {
   }
 });
 
-Deno.test("config example prints a config that config check finds good", async () => {
+Deno.test("config example prints a config that config check accepts", async () => {
   const example = await runTcpspan(["config", "example"]);
   assert.deepEqual([example.status, example.stderr], [0, ""]);
   const folder = await Deno.makeTempDir({ prefix: "tcpspan-example-" });
@@ -48,7 +48,7 @@ Deno.test("config example prints a config that config check finds good", async (
   }
 });
 
-Deno.test("with --log-format json every message is one JSON object, wrong flags' and configs' too", async () => {
+Deno.test("with --log-format json every message is one JSON object, also about wrong flags and configs", async () => {
   const folder = await Deno.makeTempDir({ prefix: "tcpspan-log-" });
   try {
     const file = join(folder, "bad.yaml");
@@ -74,7 +74,7 @@ Deno.test("with --log-format json every message is one JSON object, wrong flags'
   }
 });
 
-Deno.test("config check tells all problems of a config, each with its place, status 2", async () => {
+Deno.test("config check reports all problems of a config, each with its place, status 2", async () => {
   const folder = await Deno.makeTempDir({ prefix: "tcpspan-check-" });
   try {
     const file = join(folder, "bad.yaml");

@@ -1,5 +1,5 @@
 /**
- * Disks that take no writes for a while. The file exporter tells it once, and loses nothing; stdout
+ * Disks that take no writes for a while. The file exporter reports it once and loses nothing; stdout
  * loses whole rows, and counts them.
  */
 import assert from "node:assert/strict";
@@ -18,7 +18,7 @@ interface Case {
   readonly name: string;
   /** Takes the disk away; disposing gives it back. */
   readonly spoil: (folder: string) => Promise<AsyncDisposable>;
-  /** What is said of it. */
+  /** The reason that the message gives. */
   readonly reason: string;
 }
 
@@ -82,11 +82,11 @@ tcpspan: file: delivering again
 
 for (const one of CASES) {
   const { name } = one;
-  Deno.test(`${name}: told once, tried again, and every session is in the file once it can`, () =>
+  Deno.test(`${name}: reported once, tried again; later every session is in the file`, () =>
     endure(one));
 }
 
-Deno.test("a disk that is full to the end: the stop is not held up, and tells what was lost", async () => {
+Deno.test("a disk that stays full: tcpspan stops without delay, and reports what was lost", async () => {
   await using traffic = startTraffic();
   await using folder = await makeTempFolder();
   await using _disk = await mountSmallDisk(folder.path, 512 * 1024);
@@ -109,7 +109,7 @@ exporters: { file: { path: "${path}" } }
 for (const hasRoomAgain of [true, false]) {
   Deno.test(
     `stdout in a file on a full disk, ${
-      hasRoomAgain ? "which has room again" : "to the end"
+      hasRoomAgain ? "which has room again" : "which stays full"
     }: rows are whole, and all others counted`,
     async () => {
       await using traffic = startTraffic();
@@ -129,7 +129,7 @@ exporters: { stdout: { format: json } }
         await using _full = hasRoomAgain ? await fill(folder.path) : await fillForGood(folder.path);
         await traffic.make(20);
         await tool.stderr.waitForLines(1, (line) => line.includes("No space left on device"));
-        await traffic.make(20); // to what is cut off already
+        await traffic.make(20); // after the row that is cut off already
         await sleep(300); // longer than it takes from the kernel to the exporter
         assert.doesNotMatch(Deno.readTextFileSync(path), /\n$/, "a row is cut off");
       }
@@ -162,7 +162,7 @@ async function fillForGood(folder: string): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
-/** The lines that have their end. */
+/** The complete lines. */
 function rowsIn(path: string): string[] {
   return Deno.readTextFileSync(path).split("\n").slice(0, -1);
 }

@@ -1,4 +1,4 @@
-/** doctor tries what a run would do, and says of each thing: ok, without it, or no. */
+/** doctor tries what a run would do, and reports each thing as ok, without or no. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { startJaeger } from "../backends/jaeger.ts";
@@ -67,7 +67,7 @@ Deno.test("doctor shows the row of a session that it made, and says that a run w
   assert.equal(verdict, "tcpspan can trace here\n");
 });
 
-Deno.test("doctor --json says the same to programs", async () => {
+Deno.test("doctor --json reports the same to programs", async () => {
   const report = await examine();
   assert.deepEqual(blemishes(report), []);
   assert.equal(report.usable, true);
@@ -98,14 +98,14 @@ const NO_CGROUP2 = inMounts(`
 
 type Losses = readonly (readonly [item: string, found: RegExp, loss: RegExp])[];
 
-/** Of a user who has CAP_BPF and CAP_PERFMON alone. */
+/** What a user lacks who has only CAP_BPF and CAP_PERFMON. */
 const LESS: Losses = [
   ["CAP_SYS_PTRACE", /^not given$/, /process\.executable\.path/],
   ["CAP_DAC_READ_SEARCH", /^not given$/, /OTEL_SERVICE_NAME/],
   ["CAP_SYS_ADMIN", /^not given$/, /other network namespaces/],
 ];
 
-/** Places in which a run works, with less or with all. */
+/** Places in which a run works, with everything or with less. */
 const WORKING: readonly (readonly [name: string, inside: Inside, blemishes: Losses])[] = [
   ["another user, with CAP_BPF and CAP_PERFMON", await asNobody(["bpf", "perfmon"]), LESS],
   [
@@ -155,7 +155,7 @@ const examineWorking = together(WORKING, ([, inside]) => examine({ inside }));
 
 for (const working of WORKING) {
   const [name, , expected] = working;
-  Deno.test(`doctor: ${name}: a run works, and what it lacks is told`, async () => {
+  Deno.test(`doctor: ${name}: a run works, and doctor says what it lacks`, async () => {
     const report = await examineWorking(working);
     assert.deepEqual(blemishes(report), expected.map(([item]) => `without: ${item}`));
     for (const [item, found, loss] of expected) {
@@ -165,7 +165,7 @@ for (const working of WORKING) {
   });
 }
 
-/** A host that says so of its kernel; the kernel itself is what it is. */
+/** A host whose files show another kernel; the kernel itself stays the same. */
 function withJit(value: string, release: string): Inside {
   return inMounts(`
     echo '${release}' >/mnt/osrelease
@@ -175,7 +175,7 @@ function withJit(value: string, release: string): Inside {
   `);
 }
 
-/** Places in which none works: what doctor says, and what a run says. */
+/** Places in which no run works: what doctor says, and what a run says. */
 const BROKEN: readonly (readonly [
   name: string,
   inside: Inside,
@@ -243,7 +243,7 @@ const runBroken = together(BROKEN, ([, inside]) => runTcpspan([], { inside }));
 
 for (const broken of BROKEN) {
   const [name, , expected, run] = broken;
-  Deno.test(`doctor: ${name}: no run works, and what to do is told`, async () => {
+  Deno.test(`doctor: ${name}: no run works, and doctor says what to do`, async () => {
     const report = await examineBroken(broken);
     const wrong = report.items.filter(({ result }) => result === "no").map(({ name }) => name);
     assert.deepEqual(wrong, expected.map(([item]) => item));
@@ -254,7 +254,7 @@ for (const broken of BROKEN) {
     assert.equal(report.session, null);
   });
 
-  Deno.test(`${name}: a run says so in lines, and nothing of ulimit -l, status 1`, async () => {
+  Deno.test(`${name}: a run says so, line by line, and nothing about ulimit -l, status 1`, async () => {
     const { status, stdout, stderr } = await runBroken(broken);
     assert.deepEqual([status, stdout], [1, ""]);
     assert.match(stderr, run);
@@ -262,7 +262,7 @@ for (const broken of BROKEN) {
   });
 }
 
-Deno.test("doctor --config asks each endpoint: one that takes spans, one that is dead, one that refuses", async () => {
+Deno.test("doctor --config asks each endpoint: one that takes spans, one that is dead, one that refuses them", async () => {
   await using receiver = startReceiver(freePort());
   const dead = freePort();
   const config = `
@@ -290,7 +290,7 @@ exporters:
   assert.deepEqual(receiver.spans, []);
 });
 
-Deno.test("doctor --config asks a real Jaeger, over each protocol, and nothing comes of it there", async () => {
+Deno.test("doctor --config asks a real Jaeger over each protocol, and leaves no span there", async () => {
   await using jaeger = await startJaeger();
   const config = `
 exporters:
@@ -360,7 +360,7 @@ const DROPPING = `
   exec "$@"
 `;
 
-Deno.test("doctor waits 10 s for a module, and for a session of its own where a firewall drops what is sent on loopback", async () => {
+Deno.test("doctor waits 10 s for a module, and for its own session if a firewall drops packets on loopback", async () => {
   await using folder = await makeTempFolder();
   await Deno.writeTextFile(join(folder.path, "module.ts"), MODULE);
   const config = `exporters: { endless: { module: ${folder.path}/module.ts, export: Endless } }\n`;
@@ -376,7 +376,7 @@ Deno.test("doctor waits 10 s for a module, and for a session of its own where a 
   assert.match(advice ?? "", /lo up\n.*nft list ruleset$/);
 });
 
-Deno.test("doctor --config: packages that were not downloaded: what needs them says so, all else is there", async () => {
+Deno.test("doctor --config: packages that were not downloaded: what needs them says so, all else is examined", async () => {
   const config = `
 telemetry: { prometheus: { listen: "127.0.0.1:${freePort()}" } }
 exporters: { otlp: { endpoint: "http://127.0.0.1:${freePort()}", protocol: http/json } }
@@ -403,7 +403,7 @@ exporters: { otlp: { endpoint: "http://127.0.0.1:${receiver.port}" } }
   );
 });
 
-Deno.test("doctor --config tells of a pin that cannot be, and of cgroups that cannot be excluded", async () => {
+Deno.test("doctor --config reports a pin that cannot be made, and cgroups that cannot be excluded", async () => {
   const config = `
 capture: { pin: /tcpspan, exclude_cgroups: [/system.slice] }
 exporters: { stdout: {} }
@@ -421,7 +421,7 @@ exporters: { stdout: {} }
   assert.equal(report.usable, false);
 });
 
-Deno.test("doctor --config makes sure of a pin, and leaves what is pinned as it is", async () => {
+Deno.test("doctor --config checks that a pin can be made, and changes nothing that is pinned", async () => {
   await using bpffs = await BpfFileSystem.mount();
   const [pin, open] = [join(bpffs.path, "tcpspan"), join(bpffs.path, "open")];
   const config = (path: string) => `capture: { pin: ${path} }\nexporters: { stdout: {} }\n`;
@@ -440,7 +440,7 @@ Deno.test("doctor --config makes sure of a pin, and leaves what is pinned as it 
   assert.equal(unsafe.usable, false);
 });
 
-Deno.test("doctor --config: a pin's folder that root made for another user, who may make none beside it", async () => {
+Deno.test("doctor --config: a folder for the pin that root made for another user, who cannot make one", async () => {
   await using bpffs = await BpfFileSystem.mount();
   const pin = join(bpffs.path, "tcpspan");
   await Deno.mkdir(pin, { mode: 0o700 });
@@ -453,7 +453,7 @@ Deno.test("doctor --config: a pin's folder that root made for another user, who 
   assert.deepEqual(BpfFileSystem.list(pin), []);
 });
 
-Deno.test("doctor --config: a seccomp filter that refuses to pin: a run works without", async () => {
+Deno.test("doctor --config: a seccomp filter that refuses pins: a run works without one", async () => {
   await using bpffs = await BpfFileSystem.mount();
   const before = BpfFileSystem.list(bpffs.path);
   await using folder = await makeTempFolder();
@@ -476,7 +476,7 @@ Deno.test("doctor --config: a seccomp filter that refuses to pin: a run works wi
 
 const OBJ_PIN = 6; // include/uapi/linux/bpf.h, enum bpf_cmd
 
-Deno.test("doctor --config: a pin that another tcpspan uses, and a page's port that is in use", async () => {
+Deno.test("doctor --config: a pin that another tcpspan uses, and a port for the Prometheus page that is in use", async () => {
   await using system = await BpfFileSystem.mount();
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const config = (listen: string) => `

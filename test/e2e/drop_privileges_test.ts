@@ -1,4 +1,4 @@
-/** `drop_privileges`: what only an intruder needs is impossible, and tracing goes on as before. */
+/** `drop_privileges`: what only an intruder needs is impossible, and tracing works as before. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { Actor } from "../kernel/actor.ts";
@@ -11,7 +11,7 @@ import { startTcpspan } from "./tcpspan.ts";
 
 const INTRUDER = fileURLToPath(new URL("../programs/intruder.ts", import.meta.url));
 
-/** What an exporter of others could do beyond exporting. */
+/** What a foreign exporter could do beyond exporting. */
 async function possible(drop: boolean): Promise<string> {
   await using nginx = await startNginx();
   await using tool = await startTcpspan(["-D", `${nginx.port}`], {
@@ -27,11 +27,11 @@ exporters: { evil: { module: ${INTRUDER}, export: Intruder } }
   return line?.text.replace(/.*possible: /, "") ?? "";
 }
 
-Deno.test("without it, code in the process can do all that root can", async () => {
+Deno.test("without drop_privileges, code in the process can do all that root can", async () => {
   assert.equal(await possible(false), "exec, map, mapInDisguise, otherPrograms, setns, unshare");
 });
 
-Deno.test("with it, no program is started, no kernel program or map made, no namespace entered", async () => {
+Deno.test("with drop_privileges, no program is started, no kernel program or map made, no namespace entered", async () => {
   assert.equal(await possible(true), "nothing");
 });
 
@@ -41,7 +41,7 @@ const WHO: readonly (readonly [string, Inside | undefined])[] = [
 ];
 
 for (const [who, inside] of WHO) {
-  Deno.test(`${who}: every thread has given it up, and everything that runs later works`, async () => {
+  Deno.test(`${who}: every thread has dropped them, and all later work succeeds`, async () => {
     await using nginx = await startNginx();
     const port = freePort();
     await using receiver = startReceiver(port);
@@ -59,8 +59,8 @@ exporters:
 `,
       ...(inside === undefined ? {} : { inside }),
     });
-    await curl([nginx.url("/")]); // its report waits for the close: a walk
-    const slow = curl([nginx.url("/slow")]); // interim reports: another
+    await curl([nginx.url("/")]); // reported when it closes: by a walk
+    const slow = curl([nginx.url("/slow")]); // interim reports: by another walk
     await tool.stdout.waitForLines(2, (line) => line.includes('"tcpspan.interim":true'));
     await slow;
     await tool.stdout.waitForLines(2, (line) => !line.includes('"tcpspan.interim":true'));
@@ -77,7 +77,7 @@ exporters:
   });
 }
 
-Deno.test("with it, what no process holds in other network namespaces bounds what was lost", async () => {
+Deno.test("with drop_privileges, sockets without a process in other network namespaces limit what was lost", async () => {
   await using namespace = await Namespace.alone();
   await namespace.ip("link", "set", "lo", "up");
   await using client = await Actor.start({ under: namespace.under });

@@ -62,7 +62,7 @@ Deno.test("OTEL_TRACES_EXPORTER=console,otlp does both", async () => {
   assert.equal(stderr, `${TRACING}\ntcpspan: captured 0 sessions; delivered: stdout 0, otlp 0\n`);
 });
 
-Deno.test("OTEL_TRACES_EXPORTER=none sends sessions nowhere, and says so", async () => {
+Deno.test("OTEL_TRACES_EXPORTER=none sends spans nowhere, and says so", async () => {
   const { status, stdout, stderr } = await runTcpspan(BRIEFLY, {
     env: { OTEL_TRACES_EXPORTER: "none" },
   });

@@ -1,4 +1,4 @@
-/** The programs of examples/, as somebody runs them who tries them out. */
+/** The programs of examples/, run as somebody would who tries them out. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeTempFolder } from "../temp_folder.ts";

@@ -1,4 +1,4 @@
-/** tcpspan's own health, as its users ask for it: the numbers are those of what really happened. */
+/** tcpspan's own health, as users ask for it: the numbers are what really happened. */
 import assert from "node:assert/strict";
 import { constants } from "node:os";
 import { startCollector } from "../backends/collector.ts";
@@ -43,7 +43,7 @@ function listeningPorts(pid: number): number[] {
   );
 }
 
-/** Waits for a line on stderr and gives it, with those behind it. */
+/** Waits for a line on stderr. @returns it and the lines after it, `count` in all */
 async function linesFrom(tool: Tcpspan, first: string, count: number): Promise<string[]> {
   await tool.stderr.waitForLines(1, (line) => line === first);
   return await until(`${count} lines from ${first}`, () => {
@@ -53,7 +53,7 @@ async function linesFrom(tool: Tcpspan, first: string, count: number): Promise<s
   });
 }
 
-Deno.test("SIGUSR2 has the health told on stderr, on an idle host too, and tcpspan goes on", async () => {
+Deno.test("SIGUSR2 prints the health on stderr, also on an idle host, and tcpspan keeps running", async () => {
   await using nginx = await startNginx();
   await using tool = await startTcpspan(["-D", `${nginx.port}`]);
   await makeSessions(nginx);
@@ -80,7 +80,7 @@ Deno.test("SIGUSR2 has the health told on stderr, on an idle host too, and tcpsp
   assert.deepEqual([status, stderr], [0, `${[TRACING, ...lines].join("\n")}\n`]);
 });
 
-/** Whether a process ignores SIGUSR1: a run does, from when it listens to SIGUSR2. */
+/** Whether a process ignores SIGUSR1: a run does as soon as it listens for SIGUSR2. */
 function ignoresUsr1(pid: number): boolean {
   const [, mask = ""] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(
     Deno.readTextFileSync(`/proc/${pid}/status`),
@@ -88,7 +88,7 @@ function ignoresUsr1(pid: number): boolean {
   return (BigInt(`0x${mask}`) & 1n << BigInt(constants.signals.SIGUSR1 - 1)) !== 0n;
 }
 
-Deno.test("SIGUSR1 opens no debugger and SIGUSR2 ends nothing, from a run's beginning to its end", async () => {
+Deno.test("from start to end of a run SIGUSR1 opens no debugger and SIGUSR2 ends nothing", async () => {
   const flags = ["-P=table", "--frozen", "mod.ts", "-D", `${freePort()}`, "--duration", "2"];
   await using tool = new Process([Deno.execPath(), "run", ...flags], {
     env: environment(),
@@ -118,7 +118,7 @@ Deno.test("SIGUSR1 opens no debugger and SIGUSR2 ends nothing, from a run's begi
   }
 });
 
-Deno.test("with --log-format json all of stderr is JSON objects, the health one of them", async () => {
+Deno.test("with --log-format json all of stderr is JSON objects, also the health", async () => {
   await using nginx = await startNginx();
   const config = `
 capture: { remote_ports: [${nginx.port}] }
@@ -168,7 +168,7 @@ exporters:
   });
 });
 
-Deno.test("a Collector gets spans and metrics of one run, and the metrics tell how many spans", async () => {
+Deno.test("a Collector gets the spans and metrics of a run, and the metrics say how many spans there are", async () => {
   await using nginx = await startNginx();
   await using collector = await startCollector({ metrics: true });
   const config = `
@@ -208,7 +208,7 @@ telemetry: { otlp: { interval: 1s } }
   );
 });
 
-Deno.test("Prometheus's page tells what was captured and what was lost: together, what was made", async () => {
+Deno.test("the Prometheus page shows what was captured and what was lost: together, what was made", async () => {
   await using nginx = await startNginx();
   const config = `
 capture: { remote_ports: [${nginx.port}], max_sessions_per_second: 2 }
@@ -244,7 +244,7 @@ telemetry: { prometheus: { listen: "127.0.0.1:0" } }
   assert.match(stderr, new RegExp(`^tcpspan: lost ${lost} sessions: over the cap`, "m"));
 });
 
-Deno.test("a metrics endpoint that refuses is told of once, and holds up nothing", async () => {
+Deno.test("a metrics endpoint that refuses is reported once, and delays nothing", async () => {
   await using nginx = await startNginx();
   const port = freePort();
   const config = `
@@ -259,7 +259,7 @@ telemetry: { otlp: { interval: 1s } }
   const { ended } = await curl([nginx.url("/")]);
   const rows = await tool.stdout.waitForLines(2, () => true);
   assert.ok((rows[1]?.at ?? NaN) - ended < 1000);
-  await new Promise((resolve) => setTimeout(resolve, 2500)); // two more that are refused
+  await new Promise((resolve) => setTimeout(resolve, 2500)); // two more are refused
   const before = performance.now();
   const { status, stderr } = await tool.stop("SIGTERM");
   assert.ok(performance.now() - before < 2000);
@@ -267,7 +267,7 @@ telemetry: { otlp: { interval: 1s } }
   assert.equal(stderr.split("telemetry.otlp").length - 1, 1, stderr);
 });
 
-Deno.test("a page's port that is in use is told before anything is attached, status 2", async () => {
+Deno.test("a port for the Prometheus page that is in use is reported before anything is attached, status 2", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   assert(listener.addr.transport === "tcp");
   const { port } = listener.addr;
@@ -294,7 +294,7 @@ Deno.test("OTEL_SDK_DISABLED switches metrics off, with a warning", async () => 
   ]);
 });
 
-Deno.test("a reload moves metrics elsewhere and keeps the page, or does neither where one cannot be", async () => {
+Deno.test("a reload moves metrics and keeps the page; if one of them fails, neither changes", async () => {
   await using one = await OtlpReceiver.start();
   await using two = await OtlpReceiver.start();
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -1,6 +1,6 @@
 /**
- * Processes that choose their names to harm whoever looks at them: executable, comm, cgroup,
- * command line and OTEL_SERVICE_NAME. One record a session in every format, safe to look at.
+ * Processes whose names are made to harm whoever looks at them: executable, comm, cgroup,
+ * command line and OTEL_SERVICE_NAME. Every format shows one record per session, safe to look at.
  */
 import assert from "node:assert/strict";
 import { decodeTraceRequest } from "../otlp_protobuf.ts";
@@ -10,7 +10,7 @@ import { accept, OtlpReceiver } from "../otlp_receiver.ts";
 import { Process, until } from "./process.ts";
 import { runTcpspan, startTcpspan, type Tcpspan } from "./tcpspan.ts";
 
-/** Names as bash writes them, which knows bytes: $'…'. */
+/** Names in bash's notation, which has bytes: $'…'. */
 const NAMES = [
   String.raw`\e[2J\e]0;evil\a`,
   String.raw`\x9b31m\xc2\x9b31m`,
@@ -23,7 +23,7 @@ const NAMES = [
   String.raw`=cmd|\' C\'!A0`,
 ] as const;
 
-/** A session of a process that has such a name wherever a process can have one. */
+/** A session of a process with such a name everywhere a process can have one. */
 const SCRIPT = String.raw`
 set -e
 name=$(printf %s "$3"; printf .); name=\${name%.}
@@ -47,7 +47,7 @@ rm -r "$folder"
 const FORMATS = ["table", "wide", "csv", "json"] as const;
 
 Deno.test("hostile names: one safe record a session in each format, whole in OTLP", async () => {
-  // an address of its own: other tests may use the port
+  // its own address: other tests may use the port
   const hostname = `127.93.${Math.floor(Math.random() * 256)}.${
     Math.floor(Math.random() * 254) + 1
   }`;
@@ -129,7 +129,7 @@ exporters:
   for (const [exporter, spans] of Object.entries(sent)) {
     const services = spans.map(({ resource }) => resource["service.name"]);
     assert.equal(services.length, NAMES.length, exporter);
-    // what is UTF-8 arrives as it is: it is the backend's to show
+    // what is UTF-8 arrives unchanged: the backend decides how to show it
     for (
       const whole of ["\u202egpj.exe\u2066", 'a,"b",=1+1', "\x1b[2J\x1b]0;evil\x07", "a\nb\rc\td"]
     ) {
@@ -139,7 +139,7 @@ exporters:
   }
 });
 
-Deno.test("a path with what a terminal acts on is told without it", async () => {
+Deno.test("a path with control characters is reported without them", async () => {
   const { status, stderr } = await runTcpspan(["--config", "/nowhere/\x1b[2J\x9b\u202e.yaml"]);
   assert.equal(status, 2);
   assert.equal(

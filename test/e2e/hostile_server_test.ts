@@ -1,4 +1,4 @@
-/** Collectors that misbehave without end: told once, and no other exporter is held up by them. */
+/** Collectors that misbehave without end: reported once, and they delay no other exporter. */
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { RawServer } from "../raw_server.ts";
@@ -10,7 +10,7 @@ import { startTcpspan } from "./tcpspan.ts";
 const SESSIONS = 20;
 const MOST_MEMORY = 400 * 2 ** 20; // bytes
 
-/** Writes without end, some 13 MB a second: the test's own process has other things to do. */
+/** Writes without end, about 13 MB a second, to leave the test's own process time. */
 function flood(text: string): (socket: Socket) => void {
   const many = text.repeat(Math.ceil(65536 / text.length));
   return (socket) => {
@@ -32,7 +32,7 @@ const SERVERS: readonly (readonly [string, (socket: Socket) => void])[] = [
 ];
 
 for (const [name, serve] of SERVERS) {
-  Deno.test(`a collector that ${name}: told once over each protocol, another gets all`, async () => {
+  Deno.test(`a collector that ${name}: reported once over each protocol, and another collector gets all`, async () => {
     await using nginx = await startNginx();
     await using overHttp = await RawServer.start(serve);
     await using overGrpc = await RawServer.start(serve);

@@ -7,7 +7,7 @@ import { runTcpspan, type TcpspanOptions } from "./tcpspan.ts";
 interface Case extends TcpspanOptions {
   readonly name: string;
   readonly args?: readonly string[];
-  /** All of stderr, without `tcpspan: ` in front and the line end; the config file is FILE. */
+  /** All of stderr, without the leading `tcpspan: ` and the line end; the config file is FILE. */
   readonly says: string | RegExp;
 }
 
@@ -265,7 +265,7 @@ for (
   }
 }
 
-Deno.test("config: a duplicate exporter, an unset variable and a wrong type are told together", async () => {
+Deno.test("config: a duplicate exporter, an unset variable and a wrong type are reported together", async () => {
   const { status, stderr } = await runTcpspan([], {
     config: "exporters:\n  stdout: { time: soon }\n  otlp:\n    endpoint: ${env:NO_SUCH}\n" +
       "  stdout: {}\n",

@@ -1,4 +1,4 @@
-/** Reports of sessions that are still open: how users see them before and after the end. */
+/** Reports of open sessions: how users see them before and after the end. */
 import assert from "node:assert/strict";
 import { type Jaeger, type JaegerSpan, startJaeger } from "../backends/jaeger.ts";
 import { Actor } from "../kernel/actor.ts";
@@ -13,11 +13,11 @@ type JsonSpan = Readonly<Record<string, unknown>>;
 
 const INTERIM_MS = 1000;
 const TABLE: RowFormat = { format: "table", time: false, timestamp: false };
-/** What reports of one session tell alike, and its final span too. */
+/** What all reports of one session and its final span have in common. */
 const ALIKE = ["trace_id", "name", "start", "service.name", "process.pid", "tcpspan.netns"];
 
 for (const end of ["client", "server"] as const) {
-  Deno.test(`an open session is reported again and again, below the span that comes later: the ${end}'s`, async () => {
+  Deno.test(`an open session is reported repeatedly, each time as a child of its later span: the ${end}'s`, async () => {
     await using pair = await Pair.start();
     await using tool = await startTcpspan([], {
       config: `
@@ -66,7 +66,7 @@ exporters: { stdout: { format: json } }
   });
 }
 
-Deno.test("Jaeger shows reports below the final span without warnings, and counts one session", async () => {
+Deno.test("Jaeger shows reports as children of the final span without warnings, and counts one session", async () => {
   await using pair = await Pair.start();
   await using jaeger = await startJaeger();
   await using tool = await startTcpspan([], {
@@ -159,11 +159,11 @@ exporters: { stdout: { format: ${format} }, otlp: { endpoint: "${jaeger.otlpHttp
 
 for (const exit of EXITS) {
   const { signal, format } = exit;
-  Deno.test(`report_open_on_exit: ${signal} reports an open session once for each end, as ${format} and to Jaeger`, () =>
+  Deno.test(`report_open_on_exit: ${signal} reports each end of an open session once, as ${format} and to Jaeger`, () =>
     reportOnExit(exit));
 }
 
-Deno.test("report_open_on_exit: what has ended is not told again, and an open one not without it", async () => {
+Deno.test("report_open_on_exit: a session that has ended is not reported again; without it, nor is an open one", async () => {
   await using pair = await Pair.start();
   const start = (onExit: boolean) =>
     startTcpspan([], {
@@ -186,7 +186,7 @@ exporters: { stdout: { format: json } }
   assert.equal(spansIn(tool, pair).length, 2);
 });
 
-Deno.test("a report on exit after others of the same session has an id of its own", async () => {
+Deno.test("a report on exit has an id of its own, also after other reports of the session", async () => {
   await using pair = await Pair.start();
   await using tool = await startTcpspan([], {
     config: `
@@ -231,7 +231,7 @@ class Pair implements AsyncDisposable {
     await Promise.all([this.client.connect("s", target), this.server.accept("l", "s")]);
   }
 
-  /** Sends up and down. */
+  /** Sends `up` bytes to the server, and `down` bytes back. */
   async exchange(up: number, down: number): Promise<void> {
     const { client, server } = this;
     await Promise.all([client.send("s", up), server.receive("s", up)]);
@@ -245,7 +245,7 @@ class Pair implements AsyncDisposable {
     await this.server.close("s");
   }
 
-  /** Whether a line of output is of its session. */
+  /** Whether a line of output is about its session. */
   isIn(line: string): boolean {
     return line.includes(`"server.port":${this.port},`) ||
       new RegExp(`^\\d+ +actor .* ${this.port} `).test(line);
@@ -268,7 +268,7 @@ async function spansOf(
   return lines.map(({ text }) => toSpan(text));
 }
 
-/** All that were written. */
+/** All spans that were written. */
 function spansIn({ stdout }: Tcpspan, pair: Pair, end?: "client" | "server"): JsonSpan[] {
   return stdout.lines.filter(({ text }) => isOf(text, pair, end)).map(({ text }) => toSpan(text));
 }
@@ -282,7 +282,7 @@ async function pairInJaeger(jaeger: Jaeger, { names }: Pair): Promise<JaegerSpan
   const traces = (await Promise.all(Object.values(names).map((name) => jaeger.traces(name))))
     .flat();
   const byId = traces.flatMap(({ spans }) => spans).map((span) => [span.spanId, span] as const);
-  return [...new Map(byId).values()]; // both services are in the one trace
+  return [...new Map(byId).values()]; // both services are in one trace
 }
 
 function namesOf(events: unknown): unknown[] {

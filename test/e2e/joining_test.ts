@@ -1,11 +1,11 @@
 /**
- * The two ends of a session on two hosts, each with a tcpspan of its own, and what is in between:
- * they are one trace, and an edge of service maps.
+ * The two ends of a session on two hosts, each with its own tcpspan, and what is in between:
+ * they are one trace, and one edge in service maps.
  *
- * A host is a `Machine`: a tracer there knows no addresses and processes but those of its machine.
+ * A host is a `Machine`: a tracer there knows only the addresses and processes of its machine.
  * It sees the sockets of the whole kernel, as all tracers do, so a filter keeps each to the sockets
- * of its host: clients are those with the server's port on the other end. The two have nothing in
- * common but the config.
+ * of its host: clients have the server's port on the other end. The two share nothing
+ * but the config.
  */
 import assert from "node:assert/strict";
 import { type Collector, startCollector } from "../backends/collector.ts";
@@ -23,22 +23,22 @@ import {
 import { startTcpspan, type Tcpspan } from "./tcpspan.ts";
 import { ADDRESSES, type Addresses, type Destination, TwoHosts } from "./two_hosts.ts";
 
-/** A way from the client to the server. */
-interface Way {
+/** What lies between the client and the server. */
+interface Route {
   readonly name: string;
-  /** What the server takes for the client. */
+  /** The client's addresses, as the server sees them. */
   readonly source: Addresses;
-  /** Makes the way. @returns what clients connect to, to reach the server on `port` */
+  /** Sets it up. @returns where clients connect to reach the server on `port` */
   make(hosts: TwoHosts, port: number): Promise<Destination>;
 }
 
-const ROUTED: Way = {
+const ROUTED: Route = {
   name: "a router",
   source: ADDRESSES.client,
   make: (_, port) => Promise.resolve({ addresses: ADDRESSES.server, port }),
 };
 
-const MASQUERADED: Way = {
+const MASQUERADED: Route = {
   name: "masquerade",
   source: ADDRESSES.inside,
   async make(hosts, port) {
@@ -47,7 +47,7 @@ const MASQUERADED: Way = {
   },
 };
 
-const MASQUERADED_AND_FORWARDED: Way = {
+const MASQUERADED_AND_FORWARDED: Route = {
   name: "masquerade and a forwarded port",
   source: ADDRESSES.inside,
   async make(hosts, port) {
@@ -56,7 +56,7 @@ const MASQUERADED_AND_FORWARDED: Way = {
   },
 };
 
-const WAYS: readonly Way[] = [
+const ROUTES: readonly Route[] = [
   ROUTED,
   MASQUERADED,
   {
@@ -74,9 +74,9 @@ const WAYS: readonly Way[] = [
 
 const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
 
-for (const way of WAYS) {
-  Deno.test(`through ${way.name}: one trace, the server's span under the client's`, async () => {
-    await using scene = await Scene.open(way);
+for (const route of ROUTES) {
+  Deno.test(`through ${route.name}: one trace, the server's span under the client's`, async () => {
+    await using scene = await Scene.open(route);
     const tracers = await Promise.all([
       scene.traceClient({ parent: "always" }),
       scene.traceServer({ parent: "always" }),
@@ -100,12 +100,12 @@ for (const way of WAYS) {
       assert.equal(atClient["network.local.address"], ADDRESSES.client[family]);
       assert.equal(atClient["server.address"], addresses[family]);
       assert.equal(atClient["server.port"], port);
-      assert.equal(atServer["client.address"], way.source[family]);
+      assert.equal(atServer["client.address"], route.source[family]);
       assert.equal(atServer["server.address"], ADDRESSES.server[family]);
       assert.equal(atServer["server.port"], scene.services.port);
-      // a way that translates leaves the ends little to agree on
+      // translated addresses leave the ends little to agree on
       const seesClient = atServer["client.port"] === atClient["client.port"];
-      assert.equal(seesClient, way.source === ADDRESSES.client);
+      assert.equal(seesClient, route.source === ADDRESSES.client);
 
       assert.deepEqual(
         [atClient, atServer].map((span) => [span["kind"], span["service.name"], span["host.name"]]),
@@ -117,7 +117,7 @@ for (const way of WAYS) {
   });
 }
 
-Deno.test("hosts with one trace.key have one trace, with another key another one", async () => {
+Deno.test("hosts with the same trace.key share a trace; another key gives another trace", async () => {
   await using scene = await Scene.open(MASQUERADED);
   const [client, server, ofAnotherKey, ofNoKey] = await Promise.all([
     scene.traceClient({ parent: "always", key: "this site's" }),
@@ -143,10 +143,10 @@ Deno.test("hosts with one trace.key have one trace, with another key another one
   assert.equal(new Set([atServer, ...others].map((span) => span["trace_id"])).size, 3);
 });
 
-for (const way of [ROUTED, MASQUERADED]) {
-  Deno.test(`through ${way.name}: trace.parent auto names a parent on another host in trace.peers alone`, async () => {
-    await using scene = await Scene.open(way);
-    const { ipv4, ipv6 } = way.source;
+for (const route of [ROUTED, MASQUERADED]) {
+  Deno.test(`through ${route.name}: trace.parent auto names a parent on another host only if trace.peers has it`, async () => {
+    await using scene = await Scene.open(route);
+    const { ipv4, ipv6 } = route.source;
     const tracers = await Promise.all([
       scene.traceClient({ parent: "auto" }),
       scene.traceServer({ parent: "auto" }),
@@ -163,14 +163,14 @@ for (const way of [ROUTED, MASQUERADED]) {
           [trace_id, undefined],
           [trace_id, undefined],
           [trace_id, span_id],
-          [trace_id, span_id], // all namespaces with a process are its host
+          [trace_id, span_id], // every namespace with a process is its host
         ],
       );
     }
   });
 }
 
-Deno.test("what ends TCP in between has two sessions, and there are two traces", async () => {
+Deno.test("a proxy in between has two sessions, and there are two traces", async () => {
   await using scene = await Scene.open(ROUTED);
   const { shop, stock, port } = scene.services;
   const { client, router } = scene.hosts;
@@ -212,7 +212,7 @@ Deno.test("what ends TCP in between has two sessions, and there are two traces",
   assert.notEqual(inside["trace_id"], outside["trace_id"]);
 });
 
-Deno.test("a service map across two hosts, by Jaeger and by the Collector's servicegraph", async () => {
+Deno.test("Jaeger and the Collector's servicegraph draw a service map across two hosts", async () => {
   const ORDERLY = 5;
   const RESET = 2; // one by each side
   const SESSIONS = ORDERLY + RESET;
@@ -239,7 +239,7 @@ Deno.test("a service map across two hosts, by Jaeger and by the Collector's serv
   ]);
 });
 
-Deno.test("a service map has no edge between hosts where the server's span names no parent", async () => {
+Deno.test("a service map has no edge between hosts if the server's span names no parent", async () => {
   await using scene = await Scene.open(ROUTED);
   await using maps = await Maps.start(ONE_END_ALONE);
   await maps.trace(scene, { parent: "auto" });
@@ -256,7 +256,7 @@ Deno.test("a service map has no edge between hosts where the server's span names
   ]);
 });
 
-Deno.test("an attempt that was refused is a failed call to the address, where servicegraph is told its name", async () => {
+Deno.test("a refused attempt is a failed call to the address, if servicegraph is set to name it", async () => {
   await using scene = await Scene.open(ROUTED);
   await using maps = await Maps.start(ONE_END_ALONE);
   const { shop } = scene.services;
@@ -273,10 +273,10 @@ Deno.test("an attempt that was refused is a failed call to the address, where se
   ]);
 });
 
-/** What one end alone tells, the connector takes for a call by `user`, or to what this names. */
+/** A span without its other end counts as a call by `user`, or to what this attribute names. */
 const ONE_END_ALONE = {
   virtual_node_peer_attributes: ["server.address"],
-  store: { ttl: "1s" }, // in which the other end may come
+  store: { ttl: "1s" }, // the other end may come within this time
   store_expiration_loop: "100ms",
 };
 
@@ -290,7 +290,7 @@ interface TraceSettings {
   readonly peers?: readonly string[];
 }
 
-/** Two hosts, a way between them, and the services that use it. Disposing ends the tracers too. */
+/** Two hosts, a route between them, and services that use it. Disposing ends the tracers too. */
 class Scene implements AsyncDisposable {
   readonly #resources: AsyncDisposableStack;
 
@@ -303,11 +303,11 @@ class Scene implements AsyncDisposable {
     this.#resources = resources;
   }
 
-  static async open(way: Way): Promise<Scene> {
+  static async open(route: Route): Promise<Scene> {
     await using resources = new AsyncDisposableStack();
     const hosts = resources.use(await TwoHosts.start());
     const services = resources.use(await Services.start(hosts));
-    const destination = await way.make(hosts, services.port);
+    const destination = await route.make(hosts, services.port);
     return new Scene(resources.move(), hosts, services, destination);
   }
 
@@ -337,7 +337,7 @@ class Scene implements AsyncDisposable {
       config: JSON.stringify(config), // JSON is YAML
       ...(inside === undefined ? {} : { inside }),
     });
-    // also of one that is still starting when another one has failed to
+    // also if it is still starting when another has failed
     this.#resources.defer(() =>
       tracer.then((tracer) => tracer[Symbol.asyncDispose](), () => undefined)
     );
@@ -355,12 +355,12 @@ class Scene implements AsyncDisposable {
 
 const STDOUT = { stdout: { format: "json" } };
 
-/** The span that a tracer prints; it must not have printed another by then. */
+/** The only span that a tracer has printed. */
 async function spanOf(tracer: Tcpspan): Promise<Json> {
   return only(await spansOf(tracer, 1));
 }
 
-/** The span of each of some tracers that is of a session of `family`. */
+/** The span that each tracer prints of the session of `family`. */
 async function spansOfEach<T extends readonly Tcpspan[]>(
   tracers: T,
   family: Family,
@@ -378,11 +378,11 @@ async function spansOf(tracer: Tcpspan, count: number): Promise<Json[]> {
   return lines.map(({ text }): Json => JSON.parse(text));
 }
 
-/** The two that draw service maps. */
+/** The two programs that draw service maps. */
 class Maps implements AsyncDisposable {
   private constructor(readonly jaeger: Jaeger, readonly collector: Collector) {}
 
-  /** @param settings of the connector `servicegraph`; what is not here is its default */
+  /** @param settings of the connector `servicegraph`, over its defaults */
   static async start(settings: Readonly<Record<string, unknown>>): Promise<Maps> {
     await using resources = new AsyncDisposableStack();
     const jaeger = resources.use(await startJaeger());
@@ -427,10 +427,10 @@ class Maps implements AsyncDisposable {
   }
 }
 
-/** Of a server that closes microseconds after its client: no tracer sees both ends, to nest them. */
+/** For a server that closes microseconds after its client: no tracer sees both, to nest them. */
 const SKEW = /^clock skew adjustment disabled; not applying calculated delta of -?[\d.]+(µs|ns)$/;
 
-/** What Jaeger finds wrong with spans, but for clocks: a missing parent, an id that is there twice. */
+/** What Jaeger finds wrong with spans, apart from clocks: a missing parent, a duplicate id. */
 function warningsOf(spans: readonly JaegerSpan[]): string[] {
   return spans.flatMap(({ warnings }) => warnings).filter((text) => !SKEW.test(text));
 }

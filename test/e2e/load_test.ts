@@ -8,16 +8,16 @@ import { makeTempFolder } from "../temp_folder.ts";
 import { lossesOf } from "./losses.ts";
 import { startTcpspan } from "./tcpspan.ts";
 
-/** Of each kind, as fast as two slow cores can make both and send them on. */
+/** As fast as two slow cores can make sessions and send their spans. */
 const ORDERLY = { threads: 4, sessions: 180_000, rate: 9000 };
 const RESET = { threads: 4, sessions: 120_000, rate: 6000, reset: true };
 
-/** Of a machine that is kept from running for a moment: more is a defect. */
+/** Lost on a machine that pauses for a moment; more is a defect. */
 const MOST_LOST = 0.05;
 
-const SETTLE_MS = 30_000; // on a machine that has other things to do
+const SETTLE_MS = 30_000; // on a busy machine
 
-Deno.test("of hundreds of thousands of sessions, both ends of each are delivered to OTLP once, or counted", async () => {
+Deno.test("both ends of hundreds of thousands of sessions are delivered over OTLP once, or counted as lost", async () => {
   await using folder = await makeTempFolder();
   await using load = await Load.prepare(folder.path);
   await using sink = await Sink.start(folder.path);
@@ -50,10 +50,10 @@ Deno.test("of hundreds of thousands of sessions, both ends of each are delivered
   assert.ok(distinct >= made * (1 - MOST_LOST), stderr);
 });
 
-/** What the queue and its exports may hold, beside what any run takes. */
+/** What the queue and its exports may hold, beyond what any run takes. */
 const MOST_GROWTH_MB = 64;
 
-Deno.test("what a destination that stands still leaves no room for is counted, in bounded memory", async () => {
+Deno.test("when a destination stalls, the sessions that the queue has no room for are counted, in bounded memory", async () => {
   await using folder = await makeTempFolder();
   await using load = await Load.prepare(folder.path);
   await using sink = await Sink.start(folder.path);
@@ -85,7 +85,7 @@ Deno.test("what a destination that stands still leaves no room for is counted, i
   assert.ok(after - before < MOST_GROWTH_MB, `grew by ${after - before} MB`);
 });
 
-/** How many sessions were lost in places of a kind, as the last lines tell. */
+/** How many sessions the last lines report as lost in places of a kind. */
 function lostIn(stderr: string, kind: RegExp): number {
   return lossesOf(stderr).reduce((sum, [place, count]) => sum + (kind.test(place) ? count : 0), 0);
 }

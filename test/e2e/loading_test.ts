@@ -43,7 +43,7 @@ for (
     ["--flag-that-is-none"],
   ]
 ) {
-  Deno.test(`${args.join(" ")}: no package, with an empty DENO_DIR, online or not`, async () => {
+  Deno.test(`${args.join(" ")} loads no package, with an empty DENO_DIR, online or not`, async () => {
     for (const permissions of [OFFLINE, ["-A"]]) {
       await using cache = await makeCache();
       const found = args.map((text) => text.endsWith(".yaml") ? join(cache.path, text) : text);
@@ -57,7 +57,7 @@ for (
   });
 }
 
-Deno.test("a table: no package, with an empty DENO_DIR, online or not", async () => {
+Deno.test("a table loads no package, with an empty DENO_DIR, online or not", async () => {
   await using nginx = await startNginx();
   for (const permissions of [OFFLINE, ["-A"]]) {
     await using cache = await makeCache();
@@ -88,7 +88,7 @@ Deno.test("spans to an OTLP receiver need packages, and say how to get them", as
 
 const DOWNLOAD_MS = 120_000;
 
-Deno.test("spans to an OTLP receiver fetch the packages that make them, and nothing of the tests", async () => {
+Deno.test("spans to an OTLP receiver fetch the packages that make them, and none of the tests' packages", async () => {
   await using nginx = await startNginx();
   await using cache = await makeCache();
   const port = freePort();

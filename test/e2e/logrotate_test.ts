@@ -1,4 +1,4 @@
-/** The file exporter's file is renamed under it, with and without SIGHUP, while sessions go on. */
+/** The file exporter's file is renamed under it, with and without SIGHUP, under traffic. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
@@ -46,7 +46,7 @@ for (const signal of [true, false]) {
     rotate(signal));
 }
 
-Deno.test("SIGHUP begins the new file at once, also where the config is wrong by now", async () => {
+Deno.test("SIGHUP starts the new file at once, even if the config is wrong by now", async () => {
   await using traffic = startTraffic();
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");

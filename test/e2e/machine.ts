@@ -1,4 +1,4 @@
-/** What stands for a host: a network, processes and a name of its own, on the one kernel there is. */
+/** What stands for a host: its own network, processes and name, on the one kernel there is. */
 import { run } from "../kernel/host.ts";
 import { only } from "./choose.ts";
 import { Process } from "./process.ts";
@@ -8,8 +8,8 @@ import { REPOSITORY } from "./tcpspan.ts";
 const LIFE_S = 120;
 
 /**
- * Its name is printed when it is ready. `unshare` in front of it ends it when it is killed. IPv6
- * addresses are in use at once, without a second's search for duplicates.
+ * Prints its name when it is ready. It ends if the `unshare` in front of it is killed. IPv6
+ * addresses work at once, without a second's search for duplicates.
  */
 const FIRST_PROCESS = `
   set -e
@@ -21,10 +21,10 @@ const FIRST_PROCESS = `
 `;
 
 /**
- * A machine: a namespace of networks, one of processes with a /proc of its own, and one of host
+ * A machine: a network namespace, a pid namespace with its own /proc, and a namespace of host
  * names. A tcpspan in it sees the sockets of the whole kernel, as all tracers do, but knows the
- * addresses and processes of this machine alone: the rest is left to its filter. Disposing ends all
- * its processes, and takes its network away.
+ * only the addresses and processes of this machine: its filter does the rest. Disposing ends all
+ * its processes and removes its network.
  */
 export class Machine implements AsyncDisposable {
   readonly #process: Process;
@@ -53,13 +53,13 @@ export class Machine implements AsyncDisposable {
     }
   }
 
-  /** Words in front of a command that is to run on it, in the repository's folder. */
+  /** The words in front of a command to run it on the machine, in the repository's folder. */
   get inside(): [string, ...string[]] {
     return this.#enter("--net", "--pid", "--mount", "--uts");
   }
 
   /**
-   * Words in front of a tracer that is to run on it. It has the test's own network, to send spans
+   * The words in front of a tracer to run it there. It has the test's own network, to send spans
    * over, as hosts may have one for management: what it sees of sessions is the same in each.
    */
   get besideNetwork(): [string, ...string[]] {

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { listeningPorts } from "../backends/server.ts";
 import { Process, until } from "./process.ts";
 
-/** Bytes of what nginx serves at `/`. */
+/** Bytes that nginx serves at `/`. */
 export const BODY_LENGTH = 100_000;
 
 /** A running nginx with two workers. It listens on 127.0.0.1 and ::1. */
 export interface Nginx extends AsyncDisposable {
-  /** Below the ports that the kernel gives to clients, so that spans are named by it. */
+  /** Below the ports that the kernel gives to clients, so that spans have it in their names. */
   readonly port: number;
   /** Process ids. */
   readonly workers: readonly number[];
@@ -46,7 +46,7 @@ export async function startNginx(): Promise<Nginx> {
   }
 }
 
-/** What curl says about its connection, on which it made all its requests. */
+/** What curl says about the one connection of all its requests. */
 export interface CurlReport {
   readonly pid: number;
   readonly localPort: number;
@@ -58,7 +58,7 @@ export interface CurlReport {
   /** Milliseconds since the epoch: curl's process ran within. */
   readonly started: number;
   readonly ended: number;
-  /** Process id of the nginx worker that answered, where one did. */
+  /** Process id of the nginx worker that answered, if one did. */
   readonly worker: number | undefined;
 }
 

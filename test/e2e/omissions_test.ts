@@ -1,4 +1,4 @@
-/** What a host refuses and tracing can do without: a line says what is lost, and rows go on. */
+/** What a host refuses and tracing can do without: a line says what is lost, and rows continue. */
 import assert from "node:assert/strict";
 import { Actor } from "../kernel/actor.ts";
 import { BpfFileSystem } from "../kernel/bpf_file_system.ts";
@@ -26,7 +26,7 @@ const PARTS: Readonly<Record<string, RegExp>> = {
   count_sockets: /^tcpspan: without the iterator count_sockets .* are not counted at the end/,
 };
 
-/** A kernel that refuses some of the programs, since they are damaged. */
+/** A kernel that refuses some of the programs, because they are damaged. */
 async function refusing(programs: readonly string[]): Promise<Inside & AsyncDisposable> {
   const elf = await Deno.readFile(OBJECT);
   for (const program of programs) elf[functionOffset(elf, program)] = NO_INSTRUCTION;
@@ -36,13 +36,13 @@ async function refusing(programs: readonly string[]): Promise<Inside & AsyncDisp
   return Object.assign(inside, { [Symbol.asyncDispose]: () => Deno.remove(path) });
 }
 
-/** What else a run is told. */
+/** Options of a run. */
 interface TraceOptions {
-  /** Of the config's `capture`. */
+  /** For the config's `capture`. */
   readonly capture?: string;
-  /** Of the config. */
+  /** For the config. */
   readonly more?: string;
-  /** Commands of bpf(2) that are refused. */
+  /** Refused commands of bpf(2). */
   readonly refused?: readonly number[];
 }
 
@@ -81,7 +81,7 @@ const traceWithout = together(Object.keys(PARTS), async (program) => {
 });
 
 for (const [program, expected] of Object.entries(PARTS)) {
-  Deno.test(`a kernel that refuses ${program}: a line says what is lost, and rows go on`, async () => {
+  Deno.test(`a kernel that refuses ${program}: a line says what is lost, and rows continue`, async () => {
     const { warnings } = await traceWithout(program);
     assert.equal(warnings.length, 1, warnings.join("\n"));
     assert.match(warnings[0] ?? "", expected);
@@ -89,7 +89,7 @@ for (const [program, expected] of Object.entries(PARTS)) {
   });
 }
 
-Deno.test("a kernel that refuses all that can be done without: a line for each, and rows go on", async () => {
+Deno.test("a kernel that refuses everything optional: a line for each, and rows continue", async () => {
   await using inside = await refusing(Object.keys(PARTS));
   const { warnings, lines } = await trace(inside);
   assert.equal(warnings.length, Object.keys(PARTS).length, warnings.join("\n"));
@@ -99,7 +99,7 @@ Deno.test("a kernel that refuses all that can be done without: a line for each, 
   );
 });
 
-Deno.test("a kernel that refuses set_state, which tracing needs: the end, status 1", async () => {
+Deno.test("a kernel that refuses set_state, which tracing needs: no run, status 1", async () => {
   await using inside = await refusing(["set_state"]);
   const [program, ...args] = [...inside, Deno.execPath(), "run", "-A", "--frozen", "mod.ts"];
   assert.ok(program !== undefined);
@@ -112,7 +112,7 @@ Deno.test("a kernel that refuses set_state, which tracing needs: the end, status
 
 const ITER_CREATE = 33; // include/uapi/linux/bpf.h, enum bpf_cmd
 
-Deno.test("a seccomp filter that refuses to walk: a line for each walk, and rows go on", async () => {
+Deno.test("a seccomp filter that refuses walks: a line for each walk, and rows continue", async () => {
   const { warnings } = await trace([], { refused: [ITER_CREATE] });
   assert.equal(warnings.length, 6, warnings.join("\n"));
   for (const warning of warnings) {
@@ -122,7 +122,7 @@ Deno.test("a seccomp filter that refuses to walk: a line for each walk, and rows
 
 const OBJ_PIN = 6; // include/uapi/linux/bpf.h, enum bpf_cmd
 
-Deno.test("a seccomp filter that refuses to pin: the run goes on, and says that nothing is kept", async () => {
+Deno.test("a seccomp filter that refuses pins: the run continues, and says that nothing is kept", async () => {
   await using system = await BpfFileSystem.mount();
   const folder = `${system.path}/tcpspan`;
   const { warnings, lines } = await trace([], { capture: `pin: ${folder}`, refused: [OBJ_PIN] });
@@ -132,7 +132,7 @@ Deno.test("a seccomp filter that refuses to pin: the run goes on, and says that 
   assert.deepEqual(BpfFileSystem.list(folder), [], "nothing stays");
 });
 
-Deno.test("no hierarchy of cgroups v2: those to exclude are reported, and a line says so", async () => {
+Deno.test("no cgroups v2: sessions of the cgroups to exclude are reported, and a line says so", async () => {
   const { warnings } = await trace(
     inMounts(`
       awk '$3 == "cgroup2" { print $2 }' /proc/mounts | while read -r folder; do
@@ -175,7 +175,7 @@ Deno.test("no CAP_SYS_ADMIN: other network namespaces are not entered, and a lin
   ]);
 });
 
-Deno.test("a shortage of descriptors is no refusal: a reload is done with all parts, or not at all", async () => {
+Deno.test("a shortage of descriptors is no refusal: a reload takes over all of the config, or nothing", async () => {
   const config = (interim: number) =>
     `capture: { interim: ${interim}s }\nexporters: { stdout: { format: csv } }\n`;
   await using tool = await startTcpspan([], { config: config(60) });

@@ -5,7 +5,7 @@ import { until } from "./process.ts";
 import { startReceiver } from "./receiver.ts";
 import { startTcpspan, TRACING } from "./tcpspan.ts";
 
-/** Sessions of curl to nginx alone, so that tcpspan's own attempts are none of them. */
+/** Only sessions of curl to nginx, without tcpspan's own attempts to export. */
 function config(nginx: Nginx, port: number): string {
   return `
 capture: { remote_ports: [${nginx.port}] }
@@ -18,7 +18,7 @@ exporters:
 `;
 }
 
-Deno.test("an endpoint that refuses at the start: told once, and delivered when it is there", async () => {
+Deno.test("an endpoint that refuses at the start: reported once, and spans arrive when it is up", async () => {
   await using nginx = await startNginx();
   const port = freePort();
   await using tool = await startTcpspan([], { config: config(nginx, port) });
@@ -54,7 +54,7 @@ tcpspan: captured ${SESSIONS + 1} sessions; delivered: stdout ${SESSIONS + 1}, o
   for (const id of ids) assert.ok(delivered.includes(id), id);
 });
 
-Deno.test("an endpoint that refuses until the end: the stop is quick and tells what was lost", async () => {
+Deno.test("an endpoint that refuses until the end: tcpspan stops quickly and reports what was lost", async () => {
   await using nginx = await startNginx();
   const port = freePort();
   await using tool = await startTcpspan([], { config: config(nginx, port) });

@@ -11,10 +11,10 @@ import { environment, REPOSITORY, runTcpspan, startTcpspan, TRACING } from "./tc
 
 const CONFIG = "/etc/tcpspan/tcpspan.yaml";
 const SPANS = "/var/log/tcpspan/spans.jsonl";
-/** Deno's own words on sets. */
+/** Deno's own warning about permission sets. */
 const NOTICE = /^Warning Permissions in the config file is an experimental feature.*\n/;
 
-/** The folders that the set `export` names, made in a mount namespace, with a config. */
+/** The folders that the set `export` names, in a mount namespace, with a config. */
 function installed(config: string) {
   return inMounts(`
     for folder in /etc /var/lib /var/log; do
@@ -92,7 +92,7 @@ exporters:
   assert.equal((await runTcpspan(["unpin", pin], { permissions: ["-P=table"] })).status, 0);
 });
 
-Deno.test("a path beyond the set is told, with what to do, status 2", async () => {
+Deno.test("a path outside the set is reported, with what to do, status 2", async () => {
   const { status, stdout, stderr } = await runTcpspan(["--config", CONFIG], {
     permissions: ["-P=export"],
     inside: installed("exporters: { file: { path: /var/tmp/spans.jsonl } }"),
@@ -152,7 +152,7 @@ for (
   });
 }
 
-Deno.test("no set allows to run programs, and none is without FFI, which they all need", () => {
+Deno.test("no set allows running programs, and every set has FFI, which tcpspan needs", () => {
   for (const set of Object.values(denoJson.permissions)) {
     assert.ok(!("run" in set) && !("all" in set));
     assert.equal(set.ffi, true);

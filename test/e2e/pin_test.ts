@@ -50,7 +50,7 @@ Deno.test("a second tcpspan with the same pin: status 1, and it says what to do"
     });
   }
   await traffic.make(1);
-  await running.stdout.waitForLines(1, () => true); // it goes on
+  await running.stdout.waitForLines(1, () => true); // it keeps running
   await running.stop("SIGTERM");
   await unpin(pin);
 });
@@ -66,7 +66,7 @@ Deno.test("a pin that is not in a BPF file system: status 2, before anything is 
   assert.equal(status, 2);
 });
 
-Deno.test("unpin tells what it removed, also where the config names it, and that nothing is left", async () => {
+Deno.test("unpin says what it removed, also if the config names it, and later that nothing is left", async () => {
   await using system = await BpfFileSystem.mount();
   await using traffic = startTraffic();
   const pin = `${system.path}/tcpspan`;
@@ -90,7 +90,7 @@ Deno.test("unpin tells what it removed, also where the config names it, and that
   await Deno.remove(file);
 });
 
-Deno.test("tcpspan's own attempts to export are rows where own_traffic says so, and else are not", async () => {
+Deno.test("tcpspan's own attempts to export are rows only if own_traffic is set", async () => {
   for (const own of [false, true]) {
     const port = freePort(); // nobody listens there
     await using traffic = startTraffic();

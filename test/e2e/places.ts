@@ -1,11 +1,11 @@
-/** Places in which tcpspan can't trace, or has to do without something. */
+/** Places in which tcpspan can't trace, or lacks something. */
 import { REPOSITORY } from "./tcpspan.ts";
 
-/** A command in front of a command, which then runs in another place. */
+/** What stands in front of a command, to run it in another place. */
 export type Inside = readonly [string, ...string[]];
 
 /**
- * A mount namespace of its own, made ready by shell commands. /mnt is a new tmpfs there, and the
+ * A new mount namespace, prepared by shell commands. /mnt is a new tmpfs there, and the
  * command keeps its process id.
  */
 export function inMounts(setup: string, ...run: readonly string[]): Inside {
@@ -14,8 +14,8 @@ export function inMounts(setup: string, ...run: readonly string[]): Inside {
 }
 
 /**
- * User 65534, in a clone made ready by root, who ran `deno install` as setup.sh does.
- * @param capabilities those that it has, as setpriv names them, now and in what it executes
+ * User 65534, in a clone where root ran `deno install` as setup.sh does.
+ * @param capabilities what the user has, in setpriv's names, also in programs that it executes
  */
 export async function asNobody(capabilities: readonly string[] = []): Promise<Inside> {
   const these = ["-all", ...capabilities.map((name) => `+${name}`)].join(",");
@@ -40,10 +40,10 @@ export const WITHOUT_CAPABILITIES: Inside = [
   ...["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"],
 ];
 
-/** No type information of the kernel. */
+/** Without the kernel's type information. */
 export const WITHOUT_BTF = inMounts("mount -t tmpfs tmpfs /sys/kernel/btf");
 
-/** A kernel that says that it is of another release. */
+/** A kernel that reports another release. */
 export function onRelease(release: string): Inside {
   return inMounts(`
     echo '${release}' >/mnt/osrelease
@@ -87,14 +87,14 @@ export const WITHOUT_TRACEFS = inMounts(`
   ! grep -E ' (tracefs|debugfs|bpf) ' /proc/mounts >&2
 `);
 
-/** No /proc but for what Deno itself needs to start. */
+/** No /proc, apart from what Deno itself needs to start. */
 export const WITHOUT_PROC = inMounts(`
   mount -t tmpfs tmpfs /proc
   mkdir /proc/self
   ln -s '${Deno.execPath()}' /proc/self/exe
 `);
 
-/** A folder that nobody can write to, root neither. */
+/** A folder that nobody can write to, not even root. */
 export function withReadOnly(folder: string): Inside {
   return inMounts(`
     mount --bind '${folder}' '${folder}'

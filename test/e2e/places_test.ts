@@ -1,4 +1,4 @@
-/** Places that lack something: a clear message, or it does not matter. */
+/** Places that lack something: a clear message, or a run that works without it. */
 import assert from "node:assert/strict";
 import { together } from "../together.ts";
 import { curl, startNginx } from "./nginx.ts";
@@ -20,9 +20,9 @@ import { runTcpspan, startTcpspan } from "./tcpspan.ts";
 interface Place {
   readonly name: string;
   readonly inside: Inside;
-  /** What is missing, as `doctor` names it. */
+  /** What is missing, in `doctor`'s words. */
   readonly missing: string;
-  /** What follows on `tcpspan: cannot trace here: `. */
+  /** What follows `tcpspan: cannot trace here: `. */
   readonly message: RegExp;
 }
 
@@ -95,7 +95,7 @@ for (const place of PLACES) {
     assert.match(said, message);
   });
 
-  Deno.test(`${name}: doctor tells it among the rest, status 1`, async () => {
+  Deno.test(`${name}: doctor reports it among the rest, status 1`, async () => {
     const { status, stdout, stderr } = await doctorIn(place);
     assert.equal(status, 1);
     assert.equal(stderr, "");
@@ -107,7 +107,7 @@ for (const place of PLACES) {
   });
 }
 
-/** Places in which tracing works, and what is told that is lost. */
+/** Places in which tracing works, and what is reported as lost. */
 const ENOUGH: readonly {
   readonly name: string;
   readonly inside: Inside;

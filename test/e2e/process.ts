@@ -1,4 +1,4 @@
-/** A program that a test runs, with what it wrote and when. */
+/** Programs that a test runs, with what they wrote and when. */
 
 /** One line that a program wrote. */
 export interface Line {
@@ -8,7 +8,7 @@ export interface Line {
   readonly at: number;
 }
 
-/** What became of a program. */
+/** A program that has ended. */
 export interface Ended {
   readonly status: number;
   /** All of it, with line ends. */
@@ -21,7 +21,7 @@ export interface ProcessOptions {
   /** The whole environment; without it, that of the tests. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** `piped` for what `write` is to write; nothing, by default. */
+  /** `piped` for `write`; no input, by default. */
   readonly stdin?: "piped";
 }
 
@@ -65,7 +65,7 @@ export class Process implements AsyncDisposable {
     return await this.end();
   }
 
-  /** Writes to its stdin, which was to be piped. */
+  /** Writes to its stdin, which must be `piped`. */
   async write(text: string): Promise<void> {
     const writer = this.#child.stdin.getWriter();
     await writer.write(new TextEncoder().encode(text));
@@ -77,7 +77,7 @@ export class Process implements AsyncDisposable {
     await this.#ended;
   }
 
-  /** Of a program killed by a signal, 128 and the signal's number, as shells have it. */
+  /** @returns its status; after a signal 128 plus the signal's number, as in shells */
   async #waitForEnd(): Promise<number> {
     const { code } = await this.#child.status;
     this.#running = false;
@@ -112,7 +112,7 @@ export class Output {
     return this.#text;
   }
 
-  /** The lines that `choose` chooses, as soon as there are `count` or more. */
+  /** The lines that match `choose`, as soon as there are `count` or more. */
   async waitForLines(
     count: number,
     choose: (text: string) => boolean,
@@ -132,7 +132,7 @@ export class Output {
     }
   }
 
-  /** Closes the reading end, as a reader does that goes away. */
+  /** Closes the reading end, like a reader that goes away. */
   async close(): Promise<void> {
     await this.#reader.cancel();
   }
@@ -156,7 +156,7 @@ export class Output {
   }
 }
 
-/** What the descriptors of process `pid` stand for: paths, and the like. */
+/** What the descriptors of process `pid` lead to: paths, sockets, pipes. */
 export function openFiles(pid: number): string[] {
   const folder = `/proc/${pid}/fd`;
   return Array.from(Deno.readDirSync(folder)).flatMap(({ name }) => {
@@ -168,7 +168,7 @@ export function openFiles(pid: number): string[] {
   });
 }
 
-/** Asks again and again until the answer is neither undefined nor false. */
+/** Asks repeatedly until the answer is neither undefined nor false. */
 export async function until<T>(
   what: string,
   ask: () => T | undefined | false | Promise<T | undefined | false>,

@@ -1,4 +1,4 @@
-/** An OTLP receiver on a port of the test's choice, which may begin to listen late. */
+/** An OTLP receiver on a port that the test chooses, which may start late. */
 import { decodeTraceRequest } from "../otlp_protobuf.ts";
 import { type OtlpSpan, parseOtlpJsonLines } from "../backends/otlp_json.ts";
 
@@ -6,15 +6,15 @@ import { type OtlpSpan, parseOtlpJsonLines } from "../backends/otlp_json.ts";
 export interface Receiver extends AsyncDisposable {
   readonly port: number;
   readonly spans: readonly OtlpSpan[];
-  /** Requests that came, answered or not. */
+  /** Requests that arrived, answered or not. */
   readonly requests: number;
-  /** Of the requests, in their order. */
+  /** The headers of each request, in order. */
   readonly headers: readonly Headers[];
 }
 
 /**
  * Listens on `port` of 127.0.0.1.
- * @param before called for each request, with its peer's port; the answer waits for what it gives
+ * @param before called for each request, with its peer's port; the answer waits for its promise
  */
 export function startReceiver(
   port: number,

@@ -1,4 +1,4 @@
-/** SIGHUP: the config is read again while capture goes on, or kept where the new one is wrong. */
+/** SIGHUP: the config is read again while capture continues, or kept if the new one is wrong. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseOtlpJsonLines } from "../backends/otlp_json.ts";
@@ -18,13 +18,13 @@ import {
 } from "./tcpspan.ts";
 import { startTraffic } from "./traffic.ts";
 
-/** Writes a new config, sends SIGHUP, and gives what the program says to it. */
+/** Writes a new config and sends SIGHUP. @returns what the program answers */
 async function reload(tool: Tcpspan, config: string): Promise<string> {
   await write(tool.config, config);
   return await hangUp(tool);
 }
 
-/** At once: what is written meanwhile is never read. */
+/** Writes a file in one step: nobody reads a part of it. */
 async function write(path: string, text: string): Promise<void> {
   await Deno.writeTextFile(`${path}.new`, text);
   await Deno.rename(`${path}.new`, path);
@@ -63,7 +63,7 @@ Deno.test("exporters that are added, removed and changed, under traffic: each se
   const answers: string[] = [];
   await traffic.during((async () => {
     for (let round = 0; round < 3; round++) {
-      // moved to the other receiver, moved back, replaced by another id, and back
+      // moved to the other receiver, moved back, replaced by another id, and then back
       answers.push(
         await reload(tool, `${base}exporters: { otlp/x: ${otlp(two.port)} }`),
         await reload(tool, `${base}exporters: { otlp/x: ${otlp(one.port)} }`),
@@ -90,7 +90,7 @@ Deno.test("exporters that are added, removed and changed, under traffic: each se
   assert.equal(Number(x) + Number(y), traffic.made, "also what removed exporters delivered");
 });
 
-Deno.test("an exporter that is not changed keeps its connection, whatever becomes of others", async () => {
+Deno.test("an exporter that is not changed keeps its connection, whatever happens to others", async () => {
   await using traffic = startTraffic();
   const peers: number[] = [];
   await using receiver = startReceiver(freePort(), (peer) => peers.push(peer));
@@ -154,7 +154,7 @@ Deno.test("a removed exporter gets no new sessions, and has shutdown_timeout for
   assert.equal(slow.requests, 1);
 });
 
-/** Configs that are wrong, below the one in force, and what is said. */
+/** Wrong configs in the place of the one in force, and the messages. */
 const WRONG: readonly [name: string, exporters: string, message: string][] = [
   [
     "a key that there is not",
@@ -179,7 +179,7 @@ const WRONG: readonly [name: string, exporters: string, message: string][] = [
   ],
 ];
 
-Deno.test("a config that is wrong is told, and the one in force stays", async () => {
+Deno.test("a wrong config is reported, and the one in force stays", async () => {
   await using traffic = startTraffic();
   await using receiver = startReceiver(freePort());
   await using folder = await makeTempFolder();
@@ -207,7 +207,7 @@ Deno.test("a config that is wrong is told, and the one in force stays", async ()
   assert.equal(status, 0);
 });
 
-Deno.test("certificates that were renewed are used from then on, for spans and metrics; wrong ones are not", async () => {
+Deno.test("renewed certificates are used from the reload on, for spans and metrics; wrong ones are not", async () => {
   await using traffic = startTraffic();
   await using old = await makeAuthority();
   await using renewed = await makeAuthority();
@@ -262,7 +262,7 @@ Deno.test("certificates that were renewed are used from then on, for spans and m
   assert.match(stderr, new RegExp(`delivered: otlp ${traffic.made}\n`));
 });
 
-/** An authority, and certificates that it signed for a server on localhost and for a client. */
+/** An authority, and certificates from it for a server on localhost and for a client. */
 async function makeAuthority(): Promise<Certificates> {
   const authority = await Certificates.make();
   await authority.sign("server", "DNS:localhost");
@@ -270,7 +270,7 @@ async function makeAuthority(): Promise<Certificates> {
   return authority;
 }
 
-Deno.test("a queue's place on disk stays while it is in use; with its exporter it goes and comes", async () => {
+Deno.test("a queue's folder on disk can't change while it is in use; it goes and comes with its exporter", async () => {
   await using traffic = startTraffic();
   const gate = Promise.withResolvers<void>();
   await using receiver = startReceiver(freePort(), () => gate.promise);
@@ -294,7 +294,7 @@ Deno.test("a queue's place on disk stays while it is in use; with its exporter i
     "tcpspan: reloaded FILE: otlp changed, capture unchanged",
   );
   await until("a request", () => receiver.requests > 0);
-  await reload(tool, `${base}exporters: { stdout: }`); // leaves to the disk what is not answered
+  await reload(tool, `${base}exporters: { stdout: }`); // leaves on disk what was not answered
   await reload(tool, config(storage));
   gate.resolve();
   await traffic.make(10);
@@ -315,7 +315,7 @@ Deno.test("each problem of a wrong config is a line", async () => {
   assert.ok(stderr.includes(`\n${place}3:1: shape: `), stderr);
 });
 
-Deno.test("what a wrong config had opened already is closed again", async () => {
+Deno.test("what a wrong config has already opened is closed again", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");
   await using tool = await startTcpspan([], { config: "exporters: { stdout: }" });
@@ -354,7 +354,7 @@ Deno.test("a stop does not wait for a reload that hangs in a module", async () =
   ]);
 });
 
-Deno.test("a SIGHUP that comes before capture is live is followed once it is", async () => {
+Deno.test("a SIGHUP that comes before capture is live reloads as soon as it is", async () => {
   await using folder = await makeTempFolder();
   await Deno.writeTextFile(
     join(folder.path, "slow.ts"),
@@ -378,7 +378,7 @@ Deno.test("a SIGHUP that comes before capture is live is followed once it is", a
   assert.equal((await process.stop("SIGTERM")).status, 0);
 });
 
-Deno.test("resource and trace hold for the spans made from then on", async () => {
+Deno.test("new settings of resource and trace apply to the spans made from then on", async () => {
   await using traffic = startTraffic();
   await using receiver = startReceiver(freePort());
   const rest = `${selecting(traffic.port)}exporters: { otlp: ${otlp(receiver.port)} }\n`;
@@ -398,7 +398,7 @@ Deno.test("resource and trace hold for the spans made from then on", async () =>
   await tool.stop("SIGTERM");
 });
 
-Deno.test("other filters are in force from then on, and sessions that were open keep their start", async () => {
+Deno.test("new filters apply from the reload on, and open sessions keep their start", async () => {
   await using traffic = startTraffic();
   await using receiver = startReceiver(freePort());
   const exporters = `exporters: { otlp: ${otlp(receiver.port)} }`;
@@ -419,7 +419,7 @@ Deno.test("other filters are in force from then on, and sessions that were open 
   );
 });
 
-Deno.test("a file is gone on with when its exporter is opened anew, also with append: false", async () => {
+Deno.test("a file is continued when its exporter is reopened, also with append: false", async () => {
   await using traffic = startTraffic();
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");
@@ -435,7 +435,7 @@ Deno.test("a file is gone on with when its exporter is opened anew, also with ap
   await tool.stop("SIGTERM");
 });
 
-Deno.test("a run ends with the reader of stdout while an exporter writes there, on an idle host too", async () => {
+Deno.test("a run ends when the reader of stdout goes, while an exporter writes there, also on an idle host", async () => {
   await using folder = await makeTempFolder();
   const base = selecting(freePort());
   const file = `file: { path: "${join(folder.path, "spans.jsonl")}" }`;
@@ -454,7 +454,7 @@ Deno.test("a run ends with the reader of stdout while an exporter writes there, 
   assert.equal((await removed.stop("SIGTERM")).status, 0);
 });
 
-Deno.test("the format of stdout changes between rows, with a header of its own", async () => {
+Deno.test("the format of stdout changes between rows, with a new header", async () => {
   await using traffic = startTraffic();
   const base = selecting(traffic.port);
   await using tool = await startTcpspan([], { config: `${base}exporters: { stdout: }` });
@@ -490,7 +490,7 @@ Deno.test("the flags of the command line win over the new config, too", async ()
   await tool.stop("SIGTERM");
 });
 
-Deno.test("many SIGHUPs at once are followed one after the other, the last config is in force", async () => {
+Deno.test("many SIGHUPs at once are handled one after the other; the last config is in force", async () => {
   await using traffic = startTraffic();
   await using receiver = startReceiver(freePort());
   const base = selecting(traffic.port);
@@ -535,7 +535,7 @@ Deno.test("reloads leave no descriptors behind", async () => {
     await until("a delivery", () => receiver.spans.length >= delivered);
     counts.push(openFiles(tool.pid).length);
   }
-  const [, second = 0] = counts; // the first loads what stays
+  const [, second = 0] = counts; // the first reload loads what stays
   const last = counts.at(-1) ?? Infinity;
   assert.ok(last <= second + 1, `descriptors: ${counts}`); // a connection that is being replaced
   assert.equal((await tool.stop("SIGTERM")).status, 0);
@@ -550,7 +550,7 @@ Deno.test("a SIGHUP while the run ends is ignored", async () => {
   await traffic.make(1);
   await until("a request", () => slow.requests === 1);
   const ended = tool.stop("SIGTERM");
-  await new Promise((resolve) => setTimeout(resolve, 500)); // signals may overtake each other
+  await new Promise((resolve) => setTimeout(resolve, 500)); // signals may arrive out of order
   Deno.kill(tool.pid, "SIGHUP");
   setTimeout(gate.resolve, 500);
   const { status, stderr } = await ended;
@@ -560,7 +560,7 @@ Deno.test("a SIGHUP while the run ends is ignored", async () => {
   ]);
 });
 
-Deno.test("without a config there is nothing to reload, and the run goes on", async () => {
+Deno.test("without a config there is nothing to reload, and the run continues", async () => {
   await using traffic = startTraffic();
   await using tool = await startTcpspan(["-D", `${traffic.port}`]);
   assert.equal(

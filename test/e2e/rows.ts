@@ -1,6 +1,6 @@
 /** Rows of tcplife's formats, as tcpspan prints them. */
 
-/** tcplife's printf formats: `header` and `row` of the default, of -w, and what -T and -t put in front. */
+/** tcplife's printf formats: headers and rows of the default and -w; what -T and -t put in front. */
 const PRINTF = {
   table: {
     header: "%-5s %-10.10s %s%-15s %-5s %-15s %-5s %5s %5s %s",
@@ -29,7 +29,7 @@ export interface Row {
   readonly timestamp: number | undefined;
   readonly pid: number;
   readonly comm: string;
-  /** In the formats of -w and -s. */
+  /** In the formats -w and -s. */
   readonly ip: string | undefined;
   readonly localAddress: string;
   readonly localPort: number;
@@ -71,7 +71,7 @@ export function parseRow(text: string, { format, time, timestamp }: RowFormat): 
   return row;
 }
 
-/** The row as tcplife would print it. */
+/** The row as tcplife prints it. */
 export function printRow(row: Row, rowFormat: RowFormat): string {
   const { format, time, timestamp } = rowFormat;
   const clocks = [...(time ? [row.time] : []), ...(timestamp ? [row.timestamp] : [])];

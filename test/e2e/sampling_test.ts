@@ -1,4 +1,4 @@
-/** Sampling as users see it: in the spans that arrive, and in what the program says at its end. */
+/** Sampling as users see it: in the spans that arrive, and in the program's last lines. */
 import assert from "node:assert/strict";
 import { Burst } from "../kernel/burst.ts";
 import { freePort } from "./nginx.ts";
@@ -21,7 +21,7 @@ function randomness(traceId: string): bigint {
 }
 
 for (const protocol of ["http/protobuf", "http/json"]) {
-  Deno.test(`sampled spans tell their threshold over ${protocol}, and failures are all there`, async () => {
+  Deno.test(`sampled spans carry their threshold over ${protocol}, and all failures are there`, async () => {
     await using burst = await Burst.prepare({ clients: 1, threads: 1, sessions: SESSIONS });
     const [endpoint, refusing] = [freePort(), freePort()];
     await using receiver = startReceiver(endpoint);
@@ -80,7 +80,7 @@ exporters: { stdout: { format: json } }
   assert.deepEqual((await tool.stop("SIGINT")).stderr, `${TRACING}\n`);
 });
 
-Deno.test("what is over the cap is told, and a cgroup that is not there", async () => {
+Deno.test("sessions over the cap are reported, and so is a cgroup that does not exist", async () => {
   await using burst = await Burst.prepare({ clients: 1, threads: 1, sessions: SESSIONS });
   await using tool = await startTcpspan([], {
     config: `

@@ -1,4 +1,4 @@
-/** Secrets of a config and of the environment: in no message, whatever goes wrong. */
+/** Secrets in a config or in the environment appear in no message, whatever goes wrong. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { answer, OtlpReceiver, type Reply } from "../otlp_receiver.ts";
@@ -9,7 +9,7 @@ import type { Ended } from "./process.ts";
 import { runTcpspan, startTcpspan } from "./tcpspan.ts";
 
 const SECRET = "S3cr+t/of=the&test";
-/** Parts that no other text has. */
+/** Parts of the secrets that no other text has. */
 const TRACES = ["S3cr", "of=the", "of%3Dthe", "UzNjci"];
 const IN_URL = encodeURIComponent(SECRET);
 const BLABBING = fileURLToPath(new URL("../programs/blabbing_exporter.ts", import.meta.url));
@@ -21,7 +21,7 @@ function assertNothingLeaked({ stdout, stderr }: Ended): void {
   }
 }
 
-/** Configs that are wrong, with the secret in them or beside what is wrong. */
+/** Wrong configs, with the secret in what is wrong or beside it. */
 const WRONG: readonly (readonly [string, string])[] = [
   ["a header's value that is a list", `exporters: { otlp: { headers: { a: ["${SECRET}"] } } }`],
   ["headers that are text", `exporters: { otlp: { headers: "${SECRET}" } }`],
@@ -84,7 +84,7 @@ const runWrong = together(WRONG, ([, config]) =>
 
 for (const wrong of WRONG) {
   const [name] = wrong;
-  Deno.test(`wrong config, ${name}: told without the secret, status 2`, async () => {
+  Deno.test(`wrong config, ${name}: reported without the secret, status 2`, async () => {
     const ended = await runWrong(wrong);
     assert.equal(ended.status, 2, ended.stderr);
     assert.notEqual(ended.stderr, "");
@@ -95,7 +95,7 @@ for (const wrong of WRONG) {
 }
 
 /** Variables that are wrong or unused. */
-Deno.test("wrong variables of OTLP are told without the secret", async () => {
+Deno.test("wrong variables of OTLP are reported without the secret", async () => {
   const ended = await runTcpspan(["--duration", "0.1"], {
     env: {
       OTEL_TRACES_EXPORTER: "otlp",
@@ -108,7 +108,7 @@ Deno.test("wrong variables of OTLP are told without the secret", async () => {
   assertNothingLeaked(ended);
 });
 
-/** What a run says whose exporter `otlp` is as in `config`, after a session was not delivered. */
+/** A run whose exporter `otlp` could not deliver a session. */
 async function failedDelivery(otlp: string): Promise<Ended> {
   await using nginx = await startNginx();
   await using tool = await startTcpspan(["-D", `${nginx.port}`], {
@@ -146,7 +146,7 @@ const REFUSALS: readonly (readonly [string, Reply])[] = [
 ];
 
 for (const [name, reply] of REFUSALS) {
-  Deno.test(`${name}: told without the secret`, async () => {
+  Deno.test(`${name}: reported without the secret`, async () => {
     await using server = await OtlpReceiver.start(reply);
     const url = new URL(server.url());
     const ended = await failedDelivery(
@@ -161,17 +161,17 @@ for (const protocol of ["http/protobuf", "grpc"]) {
   const endpoint = (scheme: string, port: number | string) =>
     `    protocol: ${protocol}\n    endpoint: "${scheme}://me:${IN_URL}@127.0.0.1:${port}/?t=${IN_URL}"`;
 
-  Deno.test(`${protocol}, a dead collector: told without the secret`, async () => {
+  Deno.test(`${protocol}, a dead collector: reported without the secret`, async () => {
     assertNothingLeaked(await failedDelivery(endpoint("http", unusedPort())));
   });
 
-  Deno.test(`${protocol}, TLS to a server without: told without the secret`, async () => {
+  Deno.test(`${protocol}, TLS to a server without TLS: reported without the secret`, async () => {
     await using server = await RawServer.start((socket) => void socket.end("220 hello\r\n"));
     assertNothingLeaked(await failedDelivery(endpoint("https", new URL(server.url).port)));
   });
 }
 
-Deno.test("an exporter of others that tells its options at each turn: told without the secret", async () => {
+Deno.test("a foreign exporter that puts its options into every message: reported without the secret", async () => {
   await using nginx = await startNginx();
   await using tool = await startTcpspan(["-D", `${nginx.port}`], {
     config: `
@@ -187,7 +187,7 @@ exporters:
   assertNothingLeaked(ended);
 });
 
-Deno.test("headers and options that are words and numbers: messages and counts stay whole", async () => {
+Deno.test("headers and options that are ordinary words and numbers: messages and counts stay whole", async () => {
   await using nginx = await startNginx();
   await using tool = await startTcpspan(["-D", `${nginx.port}`], {
     config: `

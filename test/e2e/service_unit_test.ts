@@ -19,7 +19,7 @@ Deno.test("systemd finds nothing wrong in the unit, and little that it could do"
   await run("systemd-analyze", "security", "--offline=true", `--threshold=${MOST_EXPOSED}`, UNIT);
 });
 
-/** What is done with the service, each time in a systemd that boots for it. */
+/** What is done with the service, each time in a fresh systemd. */
 const SCENARIOS: Readonly<Record<string, (service: Service) => Promise<void>>> = {
   "installed as its README says, the service sends spans with paths, and writes a file for nobody else":
     async (service) => {
@@ -100,7 +100,7 @@ for (const [name, scenario] of Object.entries(SCENARIOS)) {
   Deno.test(name, () => play(scenario));
 }
 
-/** The service, in a systemd of its own. It looks at sessions with `#port` of this host alone. */
+/** The service, in its own systemd. It traces only sessions with `#port` of this host. */
 class Service implements AsyncDisposable {
   readonly #receiver: Receiver;
   readonly #server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -109,7 +109,7 @@ class Service implements AsyncDisposable {
     this.#receiver = receiver;
   }
 
-  /** Follows deploy/README.md, but for ./setup.sh and, at its end, the start. */
+  /** Follows deploy/README.md, without ./setup.sh and the start at the end. */
   static async install(): Promise<Service> {
     const systemd = await Systemd.boot();
     try {
@@ -158,7 +158,7 @@ class Service implements AsyncDisposable {
     }
   }
 
-  /** Has it read its config again, and waits until it has. */
+  /** Makes it read its config again, and waits until it has. */
   async reload(): Promise<void> {
     await this.systemd.run("systemctl reload tcpspan");
     await until("the reload", async () => (await this.log()).includes("tcpspan: reloaded "));
@@ -181,7 +181,7 @@ class Service implements AsyncDisposable {
     };
   }
 
-  /** The spans that came, once there are `count` or more. */
+  /** The spans that arrived, once there are `count` or more. */
   async spans(count: number) {
     await until("the delivery", () => this.#receiver.spans.length >= count);
     return this.#receiver.spans;
@@ -197,7 +197,7 @@ class Service implements AsyncDisposable {
     return log.split("\n").filter((line) => line === TRACING).length;
   }
 
-  /** The sets of capabilities that the service has, each once. */
+  /** The distinct sets of capabilities of the service. */
   async capabilities(): Promise<bigint[]> {
     const status = await this.systemd.run(
       "cat /proc/$(systemctl show tcpspan --value --property=MainPID)/status",

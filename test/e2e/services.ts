@@ -1,4 +1,4 @@
-/** A client and a server on two hosts, which do as the test says. */
+/** A client and a server on two hosts, which do what the test says. */
 import { Actor, type EndTruth } from "../kernel/actor.ts";
 import type { Machine } from "./machine.ts";
 import type { Destination, TwoHosts } from "./two_hosts.ts";
@@ -6,13 +6,13 @@ import type { Destination, TwoHosts } from "./two_hosts.ts";
 /** The family of a session's addresses. */
 export type Family = "ipv4" | "ipv6";
 
-/** What both ends of a session know of themselves. */
+/** What both ends of a session know about themselves. */
 export interface Ends {
   readonly client: EndTruth;
   readonly server: EndTruth;
 }
 
-/** What a tracer has to be told, so that spans bear the names of `startService`. */
+/** Settings of a tracer for spans with the names of `startService`. */
 export const NAMED_BY_ENVIRONMENT = { from_process_env: true };
 
 /** Starts a process that tcpspan names `service`. */
@@ -44,7 +44,7 @@ export class Services implements AsyncDisposable {
     return new Services(resources.move(), shop, stock, port);
   }
 
-  /** A session with a hundred bytes there and two hundred back, which the client closes. */
+  /** A session with 100 bytes to the server and 200 back, which the client closes. */
   async talk(to: Destination, family: Family = "ipv4"): Promise<Ends> {
     const ends = await this.#open(to, family);
     await this.shop.close("s");

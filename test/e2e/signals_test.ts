@@ -8,7 +8,7 @@ import { startReceiver } from "./receiver.ts";
 import { startTraffic } from "./traffic.ts";
 import { command, environment, REPOSITORY, startTcpspan, TRACING } from "./tcpspan.ts";
 
-/** An OTLP receiver that takes requests, and answers when it is told to. */
+/** An OTLP receiver that takes requests, and answers when the test wants. */
 function startSlowReceiver() {
   const answers = Promise.withResolvers<void>();
   let requests = 0;
@@ -51,7 +51,7 @@ Deno.test("a first signal waits for an answer that comes within shutdown_timeout
   ]);
 });
 
-Deno.test("a first signal waits no longer than shutdown_timeout, and tells what was lost", async () => {
+Deno.test("a first signal waits no longer than shutdown_timeout, and reports what was lost", async () => {
   await using nginx = await startNginx();
   await using receiver = startSlowReceiver();
   await using tool = await startTcpspan([], {
@@ -96,7 +96,7 @@ export class Slow {
 }
 `;
 
-Deno.test("a second signal leaves to the disk what was not delivered, for the next run", async () => {
+Deno.test("a second signal leaves on disk what was not delivered, for the next run", async () => {
   await using traffic = startTraffic();
   await using folder = await makeTempFolder();
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 }); // never answers
@@ -147,7 +147,7 @@ Deno.test("a second signal does not wait for the last metrics", async () => {
   assert.match(stderr, /^tcpspan: captured 0 sessions; delivered: otlp 0$/m);
 });
 
-/** Exporters that would hold up the end for a minute: what stands under `exporters`. */
+/** Exporters that would delay the end for a minute, as the config's `exporters`. */
 const STUBBORN: readonly [name: string, exporter: (url: string) => string][] = [
   ["an OTLP server never answers", (url) => `otlp: { endpoint: "${url}", timeout: 1m }`],
   [
@@ -175,7 +175,7 @@ export class NeverEnds extends Exporter {
 `;
 
 for (const [name, exporter] of STUBBORN) {
-  Deno.test(`a second signal leaves at once where ${name}`, async () => {
+  Deno.test(`a second signal leaves at once if ${name}`, async () => {
     await using nginx = await startNginx();
     using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 }); // never answers
     await using folder = await makeTempFolder();
@@ -203,7 +203,7 @@ for (const [name, exporter] of STUBBORN) {
   });
 }
 
-Deno.test("signals that come together, as by who sends one to a group as well, are one request", async () => {
+Deno.test("signals that come together, to the process and to its group, are one request", async () => {
   await using nginx = await startNginx();
   await using receiver = startSlowReceiver();
   await using tool = await startTcpspan([], {

@@ -10,7 +10,7 @@ import { itemOf, only } from "./choose.ts";
 import { until } from "./process.ts";
 import { startTcpspan } from "./tcpspan.ts";
 
-/** Between what curl says and its sockets: the other end's FIN, and the test's own look at the clock. */
+/** Between curl's times and its sockets': the other end's FIN, and the test's own clock. */
 const MARGIN_MS = 100;
 
 Deno.test("Jaeger shows curl's span with nginx's below it, right in name, kind, bytes and time", async () => {
@@ -60,7 +60,7 @@ Deno.test("Jaeger shows curl's span with nginx's below it, right in name, kind, 
   const { localPort } = itemOf(reports, 2);
   const closedBy = (spans: readonly JaegerSpan[]) =>
     only(spans.filter(({ tags }) => tags["client.port"] === localPort)).tags["tcpspan.close.by"];
-  // whichever was first, the ends agree
+  // the ends agree on who was first
   assert.deepEqual([closedBy(clients), closedBy(servers)].sort(), ["local", "peer"]);
 
   assert.deepEqual(
@@ -75,7 +75,7 @@ Deno.test("Jaeger shows curl's span with nginx's below it, right in name, kind, 
   assert.deepEqual([status, stdout], [0, ""]);
 });
 
-Deno.test("stdout, Jaeger, two Collectors and files tell the same spans, by every way at once", async () => {
+Deno.test("stdout, Jaeger, two Collectors and files show the same spans, over all protocols at once", async () => {
   const folder = await Deno.makeTempDir({ prefix: "tcpspan-files-" });
   await using stack = new AsyncDisposableStack();
   stack.defer(() => Deno.remove(folder, { recursive: true }));
@@ -147,7 +147,7 @@ exporters:
   assert.deepEqual(reread, spans);
 });
 
-/** All frames of a file: Deno's own functions stop behind the first. */
+/** All frames of a file: Deno's own functions stop after the first. */
 function unzstd(path: string): Uint8Array {
   const { success, stdout } = new Deno.Command("zstd", { args: ["-dc", path] }).outputSync();
   assert.ok(success);
@@ -204,7 +204,7 @@ const MEMBERS: readonly (readonly [key: string, valid: (value: unknown, is: Fact
     ["service.instance.id", (value) => typeof value === "string" && /^[0-9a-f-]{36}$/.test(value)],
     ["process.pid", (value, { client, report }) => value === (client ? report.pid : report.worker)],
     ["process.executable.name", (value, { client }) => value === (client ? "curl" : "nginx")],
-    // curl may have gone before it was looked at
+    // curl may have ended before tcpspan looked at it
     [
       "process.executable.path",
       (value, { client }) =>
@@ -283,7 +283,7 @@ Deno.test("json: one flat object a line, with these keys, types and values", asy
   assert.equal(server["parent_span_id"], client["span_id"]);
   for (const span of [client, server]) {
     const facts = { client: span === client, nginx, report };
-    const optional = ["container.id", "k8s.pod.uid"]; // where the tests themselves run in one
+    const optional = ["container.id", "k8s.pod.uid"]; // if the tests themselves run in one
     assert.deepEqual(
       Object.keys(span).filter((key) => !optional.includes(key)),
       MEMBERS.map(([key]) => key).filter((key) => span[key] !== undefined),
@@ -362,7 +362,7 @@ function assertTimes({ startUs, durationUs }: JaegerSpan, report: CurlReport): v
 const KINDS = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT"];
 const STATUSES = ["Unset", "Ok", "Error"];
 
-/** A span of OTLP as the json format has it. */
+/** An OTLP span in the form of the json format. */
 function flatten(span: OtlpSpan): Record<string, unknown> {
   const { traceId, spanId, parentSpanId, name, kind, status, events } = span;
   const members = {
@@ -389,7 +389,7 @@ function rfc3339(ns: bigint): string {
   return `${seconds}.${`${ns % 1_000_000_000n}`.padStart(9, "0")}Z`;
 }
 
-/** Of RFC 3339 with nine digits behind the point. */
+/** From RFC 3339 with nine decimals. */
 function nanoseconds(time: unknown): bigint {
   assert.ok(isTime(time), `${time}`);
   const [seconds = "", fraction = ""] = `${time}`.slice(0, -1).split(".");

@@ -17,7 +17,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("--duration: a clean stop after that long", async () => {
+Deno.test("--duration: a clean stop after that time", async () => {
   const before = performance.now();
   await using tool = await startTcpspan(["--duration", "0.5", "-L", `${freePort()}`]);
   const tracing = performance.now();
@@ -66,7 +66,7 @@ Deno.test("| head -1 of the other commands: status 0, no error", async () => {
   }
 });
 
-Deno.test("stdout that cannot be written to is told before anything is attached, status 2", async () => {
+Deno.test("stdout that cannot be written is reported before anything is attached, status 2", async () => {
   await using process = new Process(
     ["sh", "-c", 'exec "$@" >/dev/full', "sh", ...command("-L", `${freePort()}`)],
     { cwd: REPOSITORY, env: environment() },
@@ -91,12 +91,12 @@ Deno.test("two copies at once: both print the session, with the same ids", async
   }));
   assert.deepEqual(told[0], told[1]);
   assert.equal((await one.stop("SIGINT")).status, 0);
-  await curl([nginx.url("/")]); // the one that is left goes on
+  await curl([nginx.url("/")]); // the other one keeps running
   await other.stdout.waitForLines(4, (line) => line.includes(`"server.port":${nginx.port},`));
   assert.equal((await other.stop("SIGINT")).status, 0);
 });
 
-Deno.test("with exporters that send spans, the end tells how many sessions they delivered", async () => {
+Deno.test("at the end tcpspan reports how many sessions each span exporter delivered", async () => {
   const { status, stdout, stderr } = await runTcpspan(
     ["--duration", "0.2", "-L", `${freePort()}`],
     { config: `exporters: { otlp: { endpoint: "http://127.0.0.1:${freePort()}" } }` },

@@ -10,7 +10,7 @@ import { runTcpspan, startTcpspan, type Tcpspan } from "./tcpspan.ts";
 
 const SESSIONS = 10;
 
-/** Sessions of curl to nginx alone, to an endpoint and a folder that two runs share. */
+/** Only sessions of curl to nginx, to an endpoint and a folder that two runs share. */
 function config(nginx: Nginx, port: number, queue: string): string {
   return `
 capture: { remote_ports: [${nginx.port}] }
@@ -22,7 +22,7 @@ exporters:
 `;
 }
 
-/** Makes sessions with a tcpspan that is new, and tells their span ids as stdout has them. */
+/** Makes sessions under a new tcpspan. @returns their span ids from stdout */
 async function make(nginx: Nginx, tool: Tcpspan, count: number): Promise<string[]> {
   for (let i = 0; i < count; i++) await curl([nginx.url("/")]);
   const isOurs = (line: string) => JSON.parse(line)["name"] === spanName(nginx);
@@ -30,7 +30,7 @@ async function make(nginx: Nginx, tool: Tcpspan, count: number): Promise<string[
   return lines.map(({ text }): string => JSON.parse(text)["span_id"]);
 }
 
-/** Clients elsewhere on the host may have a port of nginx's number: their spans are named otherwise. */
+/** Other clients of the host may have nginx's port number: their spans have another name. */
 function spanName(nginx: Nginx): string {
   return `tcp ${nginx.port}`;
 }
@@ -91,7 +91,7 @@ for (const one of ENDS) {
     outlive(one));
 }
 
-Deno.test("what is taken away while tcpspan runs is told as lost, the rest as kept", async () => {
+Deno.test("what is removed from disk while tcpspan runs is reported as lost, the rest as kept", async () => {
   await using folder = await makeTempFolder();
   await using nginx = await startNginx();
   const text = config(nginx, freePort(), `{ persistent: true, storage: ${folder.path} }`);
@@ -115,7 +115,7 @@ Deno.test("what is taken away while tcpspan runs is told as lost, the rest as ke
   await again.stop("SIGTERM");
 });
 
-Deno.test("a storage is relative to the config file, and no business of two at once", async () => {
+Deno.test("a storage is relative to the config file, and two runs cannot share it", async () => {
   const text = `
 exporters:
   file:
@@ -136,7 +136,7 @@ exporters:
   await tool.stop("SIGTERM");
 });
 
-Deno.test("a storage that can't be made is told before anything is attached", async () => {
+Deno.test("a storage that can't be made is reported before anything is attached", async () => {
   const { status, stderr } = await runTcpspan([], {
     config: "exporters:\n  otlp: { sending_queue: { storage: /nowhere/at/all } }\n",
   });

@@ -1,4 +1,4 @@
-/** A process that is stopped for a while, as by Ctrl-Z or a debugger, goes on as if nothing was. */
+/** A process that is stopped for a while, as by Ctrl-Z or a debugger, continues as before. */
 import assert from "node:assert/strict";
 import { freePort } from "./nginx.ts";
 import { until } from "./process.ts";
@@ -8,9 +8,9 @@ import { startTraffic } from "./traffic.ts";
 
 const STOPPED_MS = 1500;
 
-/** Of the ring: one that holds all that comes meanwhile, and the smallest. */
+/** A ring that holds all that comes meanwhile, and the smallest ring. */
 for (const [ring, overflows] of [["16MiB", false], ["256KiB", true]] as const) {
-  Deno.test(`stopped for a while with a ring of ${ring}: what was made is what was delivered and counted as lost`, async () => {
+  Deno.test(`stopped for a while with a ring of ${ring}: sessions made equals sessions delivered plus sessions counted as lost`, async () => {
     await using traffic = startTraffic();
     await using receiver = startReceiver(freePort());
     await using tool = await startTcpspan([], {

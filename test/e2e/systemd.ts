@@ -1,4 +1,4 @@
-/** A systemd of the tests' own. */
+/** A systemd for tests. */
 import { Cgroup, run } from "../kernel/host.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 import { denoFolder } from "./places.ts";
@@ -6,7 +6,7 @@ import { Process, until } from "./process.ts";
 import { REPOSITORY } from "./tcpspan.ts";
 
 // Arguments: the repository, Deno's folder, an empty one. The network stays that of the tests. What
-// would change the host cannot be written (sysctls, devices), and what it starts at boot stays off.
+// would change the host is read-only (sysctls, devices), and what it starts at boot stays off.
 const BOOT = `
 set -e
 mount --make-rprivate /
@@ -39,9 +39,9 @@ exec env -i PATH="$PATH" container=other /usr/lib/systemd/systemd --unit=basic.t
 `;
 
 /**
- * A systemd that is the first process of its own namespaces. Its files are the host's, and what it
- * changes of them is gone with it; /mnt/repository is the repository, /mnt/deno Deno's folder. It
- * ends, with all that it has started, when it is disposed of, and with the tests.
+ * A systemd that is the first process of its own namespaces. Its files are the host's; what it
+ * changes in them goes with it; /mnt/repository is the repository, /mnt/deno Deno's folder. It
+ * ends, with everything that it started, when it is disposed of or the tests end.
  */
 export class Systemd implements AsyncDisposable {
   #resources: AsyncDisposableStack;
@@ -52,7 +52,7 @@ export class Systemd implements AsyncDisposable {
     this.#pid = pid;
   }
 
-  /** Starts it, and waits until it takes orders. */
+  /** Starts it, and waits until it takes commands. */
   static async boot(): Promise<Systemd> {
     await using resources = new AsyncDisposableStack();
     const { path } = resources.use(await makeTempFolder());

@@ -1,4 +1,4 @@
-/** What a user of tcplife sees: rows, beside those of the real tcplife. */
+/** What a user of tcplife sees: rows, compared with those of the real tcplife. */
 import assert from "node:assert/strict";
 import { curl, freePort, type Nginx, startNginx } from "./nginx.ts";
 import { itemOf, only } from "./choose.ts";
@@ -8,7 +8,7 @@ import { startTcpspan } from "./tcpspan.ts";
 
 const TABLE: RowFormat = { format: "table", time: false, timestamp: false };
 
-/** A zone that no test machine is in, half an hour off. */
+/** A time zone that no test machine is in, half an hour off. */
 const ZONE = { name: "Asia/Kolkata", offsetMs: 5.5 * 60 * 60 * 1000 };
 
 Deno.test("a session of curl and nginx: one row for each end, within a second of its close", async () => {
@@ -67,7 +67,7 @@ const FORMATS: readonly (RowFormat & { readonly flags: readonly string[] })[] = 
   { flags: ["-stT"], format: "csv", time: true, timestamp: true },
 ];
 
-Deno.test("the columns are tcplife's in every format, and all formats tell the same", async () => {
+Deno.test("the columns are tcplife's in every format, and all formats show the same", async () => {
   await using stack = new AsyncDisposableStack();
   const nginx = stack.use(await startNginx());
   const tools = await Promise.all(FORMATS.map(async (format) => {
@@ -104,7 +104,7 @@ Deno.test("the columns are tcplife's in every format, and all formats tell the s
     for (const [i, row] of rows.entries()) {
       const first = itemOf(itemOf(told, 0), i);
       assert.deepEqual(withoutTimes(row), withoutTimes(first));
-      // each copy has its own look at the clock, and a machine may stand still in between
+      // each copy reads the clock itself, and a machine may pause in between
       assert.ok(Math.abs(row.ms - first.ms) < 20, `${row.ms} ms and ${first.ms} ms`);
     }
   }
@@ -144,12 +144,12 @@ Deno.test("beside the real tcplife: the same sessions, ports, sizes and duration
 
   for (const row of ours) {
     const other = only(theirs.filter((other) => endpoints(other) === endpoints(row)));
-    // each has its own look at the clock, at the same two events
+    // each reads the clock itself, at the same two events
     assert.ok(Math.abs(row.ms - other.ms) < 1, `${row.ms} ms, tcplife ${other.ms} ms`);
     // tcplife counts SYN and FIN; the sizes here are not near a multiple of 1024
     assert.equal(row.txKb, Math.trunc(other.txKb), endpoints(row));
     assert.equal(row.rxKb, Math.trunc(other.rxKb), endpoints(row));
-    // where a server closes first, tcplife tells whoever was interrupted by the last packet
+    // if a server closes first, tcplife shows the process that the last packet interrupted
     if (!serverFirst.some(({ localPort }) => localPort === row.peerPort)) {
       assert.deepEqual([row.pid, row.comm], [other.pid, other.comm], endpoints(row));
     }

@@ -1,7 +1,7 @@
 /** The real tcplife of libbpf-tools, beside tcpspan. */
 import { Process } from "./process.ts";
 
-/** What a row of tcplife says. */
+/** A row of tcplife. */
 export interface TcplifeRow {
   readonly pid: number;
   readonly comm: string;
@@ -17,13 +17,13 @@ export interface TcplifeRow {
 
 /** A running tcplife. */
 export interface Tcplife extends AsyncDisposable {
-  /** Waits for rows that `choose` chooses. */
+  /** Waits for rows that match `choose`. */
   waitForRows(count: number, choose: (row: TcplifeRow) => boolean): Promise<TcplifeRow[]>;
   /** All rows so far. */
   rows(): TcplifeRow[];
 }
 
-/** It needs tracefs, which is mounted for it alone where it is not there. */
+/** It needs tracefs, which is mounted for it alone if it is missing. */
 const SCRIPT = `
   [ -e /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing || exit
   exec stdbuf -oL tcplife -w
@@ -55,7 +55,7 @@ export async function startTcplife(): Promise<Tcplife> {
 const ROW =
   /^(\d+) +(.*?) +([\da-f.:]+) +(\d+) +([\da-f.:]+) +(\d+) +([\d.]+) +([\d.]+) +([\d.]+) *$/;
 
-/** @returns nothing for what is no row; a name that spans lines is none */
+/** @returns nothing for what is no row, such as a name over several lines */
 function parse(text: string): TcplifeRow[] {
   const match = ROW.exec(text);
   if (match === null) return [];

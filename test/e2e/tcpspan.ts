@@ -23,18 +23,18 @@ export const TRACING = "tcpspan: tracing";
 export interface TcpspanOptions {
   /** Text of a config file, which `--config` then names. */
   readonly config?: string;
-  /** Added to an environment without variables of OpenTelemetry's and tcpspan's. */
+  /** Added to an environment without variables of OpenTelemetry and tcpspan. */
   readonly env?: Readonly<Record<string, string>>;
-  /** A command that runs the command behind it: in another place, as somebody else. */
+  /** What stands in front of the command, to run it in another place or as another user. */
   readonly inside?: readonly [string, ...string[]];
   readonly cwd?: string;
-  /** Deno's flags for what the program may do, in the place of `-A`. */
+  /** Deno's permission flags, in place of `-A`. */
   readonly permissions?: readonly string[];
-  /** The line on stderr that says that capture is live; TRACING where it is not given. */
+  /** The line on stderr that says that capture is live; TRACING by default. */
   readonly tracing?: RegExp;
 }
 
-/** The program, tracing. Disposing ends it, without waiting for what it holds. */
+/** The program, tracing. Disposing ends it at once, whatever it still holds. */
 export interface Tcpspan
   extends Pick<Process, "pid" | "stdout" | "stderr" | "end">, AsyncDisposable {
   /** Sends a signal and waits for the end. */
@@ -76,7 +76,7 @@ export async function startTcpspan(
   };
 }
 
-/** Runs the program to its end. In what it wrote, the config file's path is `FILE`. */
+/** Runs the program to its end. In its output `FILE` stands for the config file's path. */
 export async function runTcpspan(
   args: readonly string[],
   options: TcpspanOptions = {},
@@ -91,7 +91,7 @@ export async function runTcpspan(
   }
 }
 
-/** The command that users type, but for sudo. */
+/** The command that users type, without sudo. */
 export function command(...args: readonly string[]): [string, ...string[]] {
   return [Deno.execPath(), "run", "-A", "--frozen", "mod.ts", ...args];
 }
@@ -122,7 +122,7 @@ async function spawn(args: readonly string[], options: TcpspanOptions) {
   return { process, config, folder };
 }
 
-/** Whatever happens, the program's user never sees a stack trace. */
+/** Fails if the output holds a stack trace, which no user may see. */
 function checked(ended: Ended): Ended {
   assert.doesNotMatch(ended.stderr, /at (async )?file:\/\/|Uncaught|panicked|^\s+at /m);
   return ended;

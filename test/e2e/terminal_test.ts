@@ -1,4 +1,4 @@
-/** Terminals that close: a run ends with its own, in good order, unless nohup started it. */
+/** Terminals that close: a run ends properly with its terminal, unless nohup started it. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,10 +10,10 @@ import { startTraffic } from "./traffic.ts";
 
 const TERMINAL = fileURLToPath(new URL("../programs/terminal.py", import.meta.url));
 
-/** Keeps the terminal open, as a shell does, whose last close would be no hangup. */
+/** Keeps the terminal open, as a shell does: without that its last close would be no hangup. */
 const SCRIPT = 'out=$1 errors=$2; shift 2; exec "$@" >"$out" 2>"$errors" 3</dev/tty';
 
-/** tcpspan in a terminal of its own, its output in files. */
+/** tcpspan in its own terminal, its output in files. */
 async function startInTerminal(args: readonly string[], before: readonly string[] = []) {
   const folder = await makeTempFolder();
   const [out, errors] = [join(folder.path, "out"), join(folder.path, "errors")];
@@ -38,7 +38,7 @@ async function startInTerminal(args: readonly string[], before: readonly string[
     close: () => process.write("\n"),
     end: async () => (await process.end()).status,
     [Symbol.asyncDispose]: async () => {
-      await process[Symbol.asyncDispose](); // its terminal closes, too
+      await process[Symbol.asyncDispose](); // its terminal closes too
       await folder[Symbol.asyncDispose]();
     },
   };
@@ -48,7 +48,7 @@ const EMPTY = "exporters: { stdout: { format: csv } }";
 
 for (const config of [undefined, EMPTY]) {
   const name = config === undefined ? "without a config" : "with a config";
-  Deno.test(`a terminal that closes ends a run ${name}: status 0, and the last session is told`, async () => {
+  Deno.test(`a terminal that closes ends a run ${name}: status 0, and the last session is reported`, async () => {
     await using traffic = startTraffic();
     await using folder = await makeTempFolder();
     const file = join(folder.path, "tcpspan.yaml");
@@ -63,7 +63,7 @@ for (const config of [undefined, EMPTY]) {
   });
 }
 
-Deno.test("in a terminal that is open SIGHUP reloads the config", async () => {
+Deno.test("in an open terminal SIGHUP reloads the config", async () => {
   await using traffic = startTraffic();
   await using folder = await makeTempFolder();
   const file = join(folder.path, "tcpspan.yaml");

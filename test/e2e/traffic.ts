@@ -1,20 +1,20 @@
-/** Sessions that the test makes itself, each as short as can be, and counts. */
+/** Sessions that the test makes itself, as short as possible, and counts. */
 
-/** Makes sessions with a listener of its own. */
+/** Makes sessions with its own listener. */
 export interface Traffic extends AsyncDisposable {
   /** The listener's; `remote_ports` with it selects one end of each session, the client's. */
   readonly port: number;
-  /** Sessions that have ended until now. */
+  /** Sessions that have ended so far. */
   readonly made: number;
-  /** Makes so many sessions, one after the other. */
+  /** Makes `count` sessions, one after the other. */
   make(count: number): Promise<void>;
-  /** Begins one; `close` ends it. */
+  /** Opens one; `close` ends it. */
   open(): Promise<{ close(): Promise<void> }>;
-  /** Makes one after the other for as long as `work` lasts. */
+  /** Makes one after the other while `work` lasts. */
   during<T>(work: Promise<T>): Promise<T>;
 }
 
-/** Begins to listen. */
+/** Starts to listen. */
 export function startTraffic(): Traffic {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
@@ -48,7 +48,7 @@ export function startTraffic(): Traffic {
     during: async (work) => {
       let over = false;
       const done = work.finally(() => over = true);
-      done.catch(() => {}); // told below, once no session is under way
+      done.catch(() => {}); // thrown below, once no session is under way
       while (!over) await make(1);
       return await done;
     },

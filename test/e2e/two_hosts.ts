@@ -15,7 +15,7 @@ export interface Destination {
 }
 
 /**
- * The addresses of all interfaces: of the benchmark network (RFC 2544) and of a local one (RFC 4193),
+ * Addresses of all interfaces, from the benchmark network (RFC 2544) and a local one (RFC 4193),
  * because the host of the tests must have none of them.
  */
 export const ADDRESSES = {
@@ -27,11 +27,11 @@ export const ADDRESSES = {
   server: { ipv4: "198.19.2.2", ipv6: "fd74:6370:1002::2" },
 } as const satisfies Record<string, Addresses>;
 
-/** Below what the kernel gives to clients, so that a client's own port is never one of them. */
+/** Below the ports that the kernel gives to clients, so that no client has one of them. */
 const MASQUERADED_PORTS = { first: 20_000, last: 20_999 };
 const FORWARDED_PORTS = { first: 10_000, last: 19_999 };
 
-/** Three machines. They have nothing but their two links in common, and no way to anywhere else. */
+/** Three machines. They share only their two links, and reach nothing else. */
 export class TwoHosts implements AsyncDisposable {
   readonly #resources: AsyncDisposableStack;
 
@@ -76,14 +76,14 @@ export class TwoHosts implements AsyncDisposable {
     );
   }
 
-  /** The server's host has its server on another port than clients know. */
+  /** The server listens on another port than clients connect to. */
   async redirect(port: number): Promise<Destination> {
     const known = forwardedPort();
     await translate(this.server, "prerouting", `tcp dport ${known} redirect to :${port}`);
     return { addresses: ADDRESSES.server, port: known };
   }
 
-  /** The router has a port under which clients reach the server (DNAT), as load balancers do. */
+  /** The router forwards a port to the server (DNAT), as load balancers do. */
   async forward(port: number): Promise<Destination> {
     const known = forwardedPort();
     const { outside, server } = ADDRESSES;
@@ -101,13 +101,13 @@ export class TwoHosts implements AsyncDisposable {
   }
 }
 
-/** A port at random: on machines of the test's own nobody else has one of these. */
+/** A random port: on the test's own machines nobody else has one of these. */
 function forwardedPort(): number {
   const { first, last } = FORWARDED_PORTS;
   return first + Math.floor(Math.random() * (last - first + 1));
 }
 
-/** Makes a machine translate addresses. @param rules lines of nftables, for packets of both families */
+/** Makes a machine translate addresses. @param rules lines of nftables for both families */
 async function translate(
   machine: Machine,
   hook: "prerouting" | "postrouting",
