@@ -8,7 +8,7 @@ const bytes = (length: number) =>
   fc.array(fc.constantFrom(1, 2, 255), { minLength: length, maxLength: length })
     .map((found) => Uint8Array.from(found));
 
-Deno.test("AddressSet has what was added, and nothing else", () => {
+Deno.test("AddressSet holds what was added, and nothing else", () => {
   const address = fc.oneof(bytes(4), bytes(16));
   const addresses = fc.array(address, { maxLength: 300 });
   fc.assert(fc.property(addresses, fc.array(address, { maxLength: 50 }), (inside, asked) => {

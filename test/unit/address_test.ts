@@ -39,7 +39,7 @@ for (const [hex, text] of IPV6) {
   });
 }
 
-Deno.test("formatIpv6() writes what URLs write, and node:net reads it", () => {
+Deno.test("formatIpv6() writes addresses as URLs do, and node:net reads them", () => {
   const group = fc.oneof(fc.constant(0), fc.nat({ max: 0xffff }));
   const groups = fc.array(group, { minLength: 8, maxLength: 8 });
   fc.assert(
@@ -59,7 +59,7 @@ Deno.test("formatIpv4() and formatIpv6() read from an offset", () => {
   assert.equal(formatIpv6(bytes, 6), "::2");
 });
 
-Deno.test("parseAddress() takes what node:net takes, but for zones, and nothing else", () => {
+Deno.test("parseAddress() takes what node:net takes, without zones, and nothing else", () => {
   const part = fc.constantFrom(
     "0",
     "1",

@@ -1,9 +1,9 @@
-/** How long one waits between the tries of an export. */
+/** How long to wait between the tries of an export. */
 import assert from "node:assert/strict";
 import { Backoff } from "../../src/queue/backoff.ts";
 import { ManualClock } from "../manual_clock.ts";
 
-/** `Math.random()` that always gives the same, until it is disposed of. */
+/** Makes `Math.random()` always give `value`, until it is disposed of. */
 function fixedRandom(value: number): Disposable {
   const { random } = Math;
   Math.random = () => value;
@@ -17,7 +17,7 @@ const WAITS: readonly [random: number, waits: readonly number[]][] = [
 ];
 
 for (const [random, waits] of WAITS) {
-  Deno.test(`waits grow by half up to the longest, with jitter of half either way: ${random}`, () => {
+  Deno.test(`waits grow by half up to the longest, with a jitter of half in both directions: ${random}`, () => {
     using _random = fixedRandom(random);
     const retry = { initialInterval: 100, maxInterval: 300, maxElapsedTime: 0 };
     const backoff = new Backoff(retry, new ManualClock());
@@ -25,14 +25,14 @@ for (const [random, waits] of WAITS) {
   });
 }
 
-Deno.test("a wait is as long as the server asks for, also beyond the longest", () => {
+Deno.test("a wait is as long as the server asks for, also beyond max_interval", () => {
   using _random = fixedRandom(0.5);
   const retry = { initialInterval: 100, maxInterval: 300, maxElapsedTime: 0 };
   const backoff = new Backoff(retry, new ManualClock());
   assert.deepEqual([backoff.next(99), backoff.next(1000), backoff.next()], [100, 1000, 225]);
 });
 
-Deno.test("a wait that would end too late is not begun", async () => {
+Deno.test("a wait that would end too late does not start", async () => {
   using _random = fixedRandom(0.5);
   const clock = new ManualClock();
   await clock.advance(5000); // before the first try
@@ -44,6 +44,6 @@ Deno.test("a wait that would end too late is not begun", async () => {
   assert.equal(backoff.next(), undefined);
 });
 
-Deno.test("without retry nothing is waited for", () => {
+Deno.test("without retry there is no wait", () => {
   assert.equal(new Backoff(undefined, new ManualClock()).next(1), undefined);
 });

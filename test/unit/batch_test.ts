@@ -16,7 +16,7 @@ Deno.test("SessionBatch takes whole records only", () => {
   assert.throws(() => new SessionBatch(new Uint8Array(RECORD.size + 1)), RangeError);
 });
 
-Deno.test("a SessionBatch gives its sessions in order, each a view of its own", () => {
+Deno.test("a SessionBatch gives its sessions in order, each as its own view", () => {
   const batch = batchOf(1, 2, 3);
   assert.equal(batch.length, 3);
   assert.deepEqual(pids(batch), [1, 2, 3]);

@@ -8,7 +8,7 @@ Deno.test("median() of an odd and an even number of values, and of none", () => 
   assert.deepEqual([median([3, 1, 2]), median([4, 1, 2, 3]), median([])], [2, 2.5, NaN]);
 });
 
-Deno.test("spread() is the distance of the extremes in medians", () => {
+Deno.test("spread() is the distance between the extremes, as a part of the median", () => {
   assert.equal(spread([9, 10, 12]), 0.3);
 });
 
@@ -19,7 +19,7 @@ const ROW: Row = {
   tcpspan: [1, 90, 2],
 };
 
-Deno.test("ratioOf() compares the measurements of a round, not medians of all", () => {
+Deno.test("ratioOf() compares the measurements of each round, not the medians", () => {
   assert.equal(ratioOf(ROW), 0.2);
 });
 
@@ -31,7 +31,7 @@ Deno.test("isMet() is undefined without a goal or without figures", () => {
   assert.equal(isMet({ ...ROW, goal: atMost(1, "one") }), false);
 });
 
-Deno.test("replaceMarked() leaves what is around the markers alone", () => {
+Deno.test("replaceMarked() keeps everything around the markers", () => {
   const document = "before\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nafter\n";
   assert.equal(
     replaceMarked(document, "new\n"),

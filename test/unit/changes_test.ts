@@ -19,15 +19,15 @@ interface Case {
   readonly name: string;
   /** The config that follows `EXPORTERS`. */
   readonly next: string;
-  /** What the user is told. */
+  /** What the message to the user says. */
   readonly told: string;
   /** Whether what makes spans changes; no, by default. */
   readonly spans?: boolean;
-  /** Whether telemetry is opened anew; no, by default. */
+  /** Whether telemetry is reopened; no, by default. */
   readonly telemetry?: boolean;
   /** Exporters whose certificates were renewed; none, by default. */
   readonly stale?: readonly string[];
-  /** Whether those of telemetry were; no, by default. */
+  /** Whether telemetry's certificates were renewed; no, by default. */
   readonly staleTelemetry?: boolean;
 }
 
@@ -168,7 +168,7 @@ for (
     const old = settings(from);
     const running = old.exporters.map((configured) => ({
       configured,
-      usesSpans: configured.id === "otlp/a", // in truth file does, too
+      usesSpans: configured.id === "otlp/a", // really file does, too
     }));
     const changes = compareSettings(old, running, settings(next), {
       exporters: new Set(stale),

@@ -40,7 +40,7 @@ for (const text of INVALID) {
 const CASES: [network: string, address: string, inside: boolean][] = [
   ["10.0.0.0/8", "10.255.255.255", true],
   ["10.0.0.0/8", "11.0.0.0", false],
-  ["10.1.2.3/8", "10.200.0.1", true], // bits behind the prefix do not count
+  ["10.1.2.3/8", "10.200.0.1", true], // bits after the prefix do not count
   ["10.1.2.3", "10.1.2.3", true],
   ["10.1.2.3", "10.1.2.4", false],
   ["0.0.0.0/0", "203.0.113.9", true],
@@ -87,7 +87,7 @@ Deno.test("parseNetwork() reads what formatIpv6() writes", () => {
   }));
 });
 
-Deno.test("Networks.has() asks all networks, and an empty set has nothing", () => {
+Deno.test("Networks.has() looks in all networks, and an empty set has nothing", () => {
   const networks = new Networks(["192.0.2.0/24", "2001:db8::/32", "198.51.100.7"]);
   assert.equal(networks.empty, false);
   assert.equal(networks.has("192.0.2.200", "ipv4"), true);

@@ -162,7 +162,7 @@ function helpText(...args: string[]): string {
 }
 
 for (const args of ["-h", "--help", "-T -h", "config -h", "config check -h", "doctor --help"]) {
-  Deno.test(`parseArguments() gives help on ${args}, of 80 columns at most`, () => {
+  Deno.test(`parseArguments() gives help on ${args}, at most 80 columns wide`, () => {
     const text = helpText(...words(args));
     for (const line of text.split("\n")) assert(line.length <= 80, line);
     assert.match(text, /^Usage: tcpspan /);
@@ -224,7 +224,7 @@ Deno.test("parseArguments() gives a result or a UsageError for any arguments", (
   );
 });
 
-Deno.test("parseArguments() reads back any list of ports", () => {
+Deno.test("parseArguments() reads any list of ports", () => {
   const ports = fc.uniqueArray(fc.integer({ min: 1, max: 65535 }), { minLength: 1 });
   fc.assert(fc.property(ports, (list) => {
     assert.deepEqual(parseArguments(["-L", list.join()]), { ...NO_FLAGS, localPorts: list });

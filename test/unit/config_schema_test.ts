@@ -59,7 +59,7 @@ for (const [name, yaml] of BAD) {
   Deno.test(`the JSON Schema refuses ${name}`, () => assert.notDeepEqual(check(yaml), []));
 }
 
-/** Every key with its schema, by path. */
+/** Every key's path and schema. */
 function* keys(at: unknown, path = ""): Generator<[path: string, schema: JsonSchema]> {
   if (typeof at !== "object" || at === null) return;
   for (const [name, value] of Object.entries(at)) {

@@ -34,7 +34,7 @@ function parse(text: string): Config {
   return parseConfig(text, { file: "f.yaml", env: (name) => VARIABLES[name], schemas });
 }
 
-/** The lines of the error that `text` gives. */
+/** The lines of the error that `text` causes. */
 function problems(text: string): string[] {
   try {
     parse(text);
@@ -87,7 +87,7 @@ Deno.test("parseConfig() fills in every default", () => {
   assert.deepEqual(exporters[0]?.settings, { format: "table", time: false, timestamp: false });
 });
 
-Deno.test("parseConfig() takes a section with nothing in it for its defaults", () => {
+Deno.test("parseConfig() takes the defaults for an empty section", () => {
   const empty = `${STDOUT}capture:\nsampling:\nresource:\n  attributes:\ntrace:\ntelemetry:\n`;
   const { exporters: _, ...rest } = parse(empty);
   const { exporters: __, ...defaults } = parse(STDOUT);
@@ -152,7 +152,7 @@ Deno.test("parseConfig() reads where a queue waits on disk", () => {
 const telemetry = (lines: string) =>
   parse(`exporters:\n  otlp/a:\n  stdout:\ntelemetry:\n  ${lines}\n`).telemetry;
 
-Deno.test("parseConfig() has telemetry off where it is left out, and on where it is empty", () => {
+Deno.test("parseConfig() has telemetry off if it is left out, and on if it is empty", () => {
   assert.deepEqual(telemetry(""), {});
   assert.deepEqual(telemetry("otlp:"), { otlp: { interval: 60_000 } });
   assert.deepEqual(telemetry("prometheus:"), {
@@ -190,13 +190,13 @@ Deno.test("parseConfig() reads every key of the example", () => {
   ]);
 });
 
-Deno.test("parseConfig() finds in the example nothing but defaults, where there are any", () => {
+Deno.test("the values of the example are the defaults, apart from its exporters", () => {
   const { exporters: _, ...rest } = parse(EXAMPLE);
   const { exporters: __, ...defaults } = parse(STDOUT);
   assert.deepEqual(rest, defaults);
 });
 
-Deno.test("parseConfig() reads lists, and takes what is in them twice for once", () => {
+Deno.test("parseConfig() reads lists, and drops repeated items", () => {
   assert.deepEqual(capture("pids: [1, 2, 1]").pids, [1, 2]);
   assert.deepEqual(capture("local_ports: [80]").local_ports, [80]);
   assert.deepEqual(capture("families: [ipv6, ipv6]").families, ["ipv6"]);
@@ -214,7 +214,7 @@ Deno.test("parseConfig() takes interim: off, also as false, or a duration", () =
   assert.equal(capture("interim: false").interim, "off");
 });
 
-Deno.test("parseConfig() reads what sampling and the controls of volume are", () => {
+Deno.test("parseConfig() reads sampling and the controls of volume", () => {
   assert.deepEqual(parse(`${STDOUT}sampling: { ratio: 0.1, keep_errors: true }\n`).sampling, {
     ratio: 0.1,
     keep_errors: true,
@@ -246,7 +246,7 @@ Deno.test("parseConfig() keeps the text of a reference where text is expected", 
   assert.equal(parse(`${STDOUT}trace:\n  key: \${env:YES}\n`).trace.key, "true");
 });
 
-Deno.test("parseConfig() never makes a list or a mapping of a variable", () => {
+Deno.test("parseConfig() never makes a list or a mapping from a variable", () => {
   assert.equal(parse(`${STDOUT}trace:\n  key: \${env:NAMES}\n`).trace.key, "[a, b]");
 });
 
@@ -262,7 +262,7 @@ Deno.test("parseConfig() follows aliases", () => {
   assert.deepEqual(capture.remote_ports, [80, 443]);
 });
 
-Deno.test("parseConfig() takes any id with a module for a module", () => {
+Deno.test("parseConfig() takes an exporter with any id for a module if it has the key module", () => {
   const { exporters } = parse(
     "exporters:\n" +
       "  zipkin: { module: npm:x@1.0.0, export: X }\n" +
@@ -277,7 +277,7 @@ Deno.test("parseConfig() takes any id with a module for a module", () => {
   });
 });
 
-Deno.test("parseConfig() takes host:port as an endpoint of grpc", () => {
+Deno.test("parseConfig() takes host:port as an endpoint for grpc", () => {
   const { endpoint } = settings("otlp", "protocol: grpc\nendpoint: jaeger:4317");
   assert.equal(endpoint, "jaeger:4317");
 });
@@ -290,7 +290,7 @@ const RING = "expected a power of two from 256KiB to 1GiB, such as 16MiB";
 const OTLP_KEYS = "expected one of endpoint, traces_endpoint, protocol, headers, compression, " +
   "timeout, tls, sending_queue, retry_on_failure";
 
-/** Config, and every line of its error. */
+/** A config, and every line of its error. */
 const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ["nothing", "", [`f.yaml:1:1: ${EMPTY}`]],
   ["comments alone", "# x\n\n", [`f.yaml:1:1: ${EMPTY}`]],
@@ -717,7 +717,7 @@ for (const [name, text, lines] of BAD) {
   Deno.test(`parseConfig() refuses ${name}`, () => assert.deepEqual(problems(text), lines));
 }
 
-Deno.test("parseConfig() tells all problems of a file at once, in their order", () => {
+Deno.test("parseConfig() reports all problems of a file at once, in order", () => {
   assert.deepEqual(
     problems(
       "trace: { parent: x, key: '${env:UNSET}' }\n" +
@@ -987,7 +987,7 @@ for (const [text, quoted] of QUOTES) {
   });
 }
 
-Deno.test("parseConfig() knows an exporter type by its settings alone", () => {
+Deno.test("parseConfig() needs only an exporter type's name and schema", () => {
   const nats = {
     type: "nats",
     summary: "",

@@ -8,7 +8,7 @@ import {
   writeText,
 } from "../../src/bytes/digits.ts";
 
-/** What a function writes, in the middle of other bytes. */
+/** What a function writes into the middle of other bytes. */
 function written(write: (target: DataView, at: number) => number): string {
   const target = new DataView(new ArrayBuffer(2 * NUMBER_LIMIT));
   const end = write(target, NUMBER_LIMIT / 2);
@@ -25,7 +25,7 @@ Deno.test("writeInteger() writes what String makes of any whole number", () => {
   fc.assert(fc.property(fc.maxSafeInteger(), check));
 });
 
-Deno.test("writeDigits() fills up with zeros, and digitCount() needs none", () => {
+Deno.test("writeDigits() fills up with zeros, and digitCount() counts without them", () => {
   assert.equal(written((target, at) => writeDigits(42, 9, target, at)), "000000042");
   fc.assert(fc.property(fc.nat(999_999_999), (value) => {
     const count = digitCount(value);

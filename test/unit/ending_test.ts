@@ -12,7 +12,7 @@ interface Row {
   readonly fields: Partial<RecordFields>;
   readonly by: Ending["by"];
   readonly reason: Ending["reason"];
-  /** error.type; a row without one is no failure. */
+  /** error.type; a row without it is no failure. */
   readonly error?: string;
 }
 
@@ -267,7 +267,7 @@ const ROWS: Row[] = [
 ];
 
 for (const { name, fields, by, reason, error } of ROWS) {
-  Deno.test(`endingOf() tells: ${name}`, () => {
+  Deno.test(`endingOf() recognizes: ${name}`, () => {
     const ending = endingOf(makeSession(fields));
     assert.deepEqual({ by: ending.by, reason: ending.reason, error: ending.error?.type }, {
       by,

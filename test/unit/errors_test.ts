@@ -1,4 +1,4 @@
-/** Errors in words. */
+/** Errors as text. */
 import assert from "node:assert/strict";
 import { messageOf } from "../../src/messages/errors.ts";
 

@@ -67,7 +67,7 @@ for (const [source, problem] of BAD) {
   });
 }
 
-Deno.test("expand() tells a text that is one reference from others", () => {
+Deno.test("expand() says whether a text is a single reference", () => {
   const whole = (source: string) => {
     const expansion = expand(source, env);
     return "whole" in expansion && expansion.whole;
@@ -117,7 +117,7 @@ Deno.test("expand() leaves text without a dollar as it is", () => {
   }));
 });
 
-Deno.test("expand() puts in what the variable holds, whatever that is", () => {
+Deno.test("expand() inserts the variable's value, whatever that is", () => {
   fc.assert(fc.property(fc.string({ unit: "binary", minLength: 1 }), (value) => {
     const expansion = expand("<${env:ANY}>", () => value);
     assert("text" in expansion);

@@ -1,4 +1,4 @@
-/** The sums over an exporter's queues: of one that was removed, and of the next under its id. */
+/** The sums over an exporter's queues: the removed one, and the next with the same id. */
 import assert from "node:assert/strict";
 import * as z from "zod";
 import { exporterTypes } from "../../exporters/registry.ts";
@@ -15,7 +15,7 @@ const NOTHING_STALE = { exporters: new Set<string>(), telemetry: false };
 
 const DEFAULTS = effectiveSettings(NO_FLAGS, undefined, { env: () => undefined, exporterTypes });
 
-/** A type whose exporters take `taken` batches of 10, and are busy then; their settings are a folder. */
+/** Its exporters take `taken` batches of 10, then are busy; their settings are a folder. */
 function makeType(taken: { batches: number }): ExporterType<string> {
   return {
     type: "fake",
@@ -36,7 +36,7 @@ function makeType(taken: { batches: number }): ExporterType<string> {
   };
 }
 
-/** A run with exporter `a` in `folder`, which has taken 20 of 100 sessions. */
+/** A run whose exporter `a`, in `folder`, has taken 20 of 100 sessions. */
 async function start(folder: string) {
   const taken = { batches: 2 };
   const type = makeType(taken) as ExporterType<unknown>;
@@ -62,7 +62,7 @@ async function start(folder: string) {
       exporters.use(await open(settings(next)));
       now = settings(next);
     },
-    /** Of `a`, in which nothing is unaccounted for. */
+    /** The sums of `a`, which must account for every session. */
     get sums() {
       const [stats] = exporters.stats;
       assert.ok(stats !== undefined);
@@ -90,7 +90,7 @@ Deno.test("what a removed exporter left on disk counts once when it comes back",
   assert.equal(run.exporters.stats[0]?.diskBytes, 0);
 });
 
-Deno.test("what it left on disk goes on to be told when it comes back in another place", async () => {
+Deno.test("what it left on disk is still reported when it comes back in another folder", async () => {
   await using folder = await makeTempFolder();
   const run = await start(folder.path);
   await run.reload({});
@@ -99,7 +99,7 @@ Deno.test("what it left on disk goes on to be told when it comes back in another
   await run.exporters.close(1000);
 });
 
-Deno.test("what it left on disk counts once when it comes back for a reload that fails", async () => {
+Deno.test("what it left on disk counts once when a reload that fails brings it back", async () => {
   await using folder = await makeTempFolder();
   const run = await start(folder.path);
   await run.reload({});

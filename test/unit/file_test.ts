@@ -53,7 +53,7 @@ Deno.test("a line is one TracesData with what the official serializer writes", (
   assert.deepEqual(JSON.parse(text), JSON.parse(new TextDecoder().decode(official)));
 });
 
-Deno.test("a line has scopeSpans before resource, whatever the resource holds", () => {
+Deno.test("in a line scopeSpans comes before resource, whatever the resource holds", () => {
   const resource = resourceFromAttributes(
     { "service.name": 'x","scopeSpans":[', '","scopeSpans":[': '{"resource":' },
     { schemaUrl: 'https://example.com/"resource"' },
@@ -111,7 +111,7 @@ Deno.test("every line is under 1 MiB, and no session is lost where one is split"
   assert.deepEqual(found.sort(), spanIds(batch).sort());
 });
 
-Deno.test("a session too large for a line gets one of its own", () => {
+Deno.test("a session too large for a line gets its own line", () => {
   const padding = "x".repeat(LINE_LIMIT);
   const lines = [...encodeLines(makeSessions(2), (session) => {
     const span = toTestSpan(session);
@@ -120,13 +120,13 @@ Deno.test("a session too large for a line gets one of its own", () => {
   assert.equal(lines.length, 2);
 });
 
-/** A umask that forbids nothing, until it is disposed of: modes are then the program's own. */
+/** A umask that forbids nothing, until it is disposed of: files have the modes that are set. */
 function permissiveUmask(): Disposable {
   const before = Deno.umask(0);
   return { [Symbol.dispose]: () => void Deno.umask(before) };
 }
 
-Deno.test("the file is created for its owner alone, whatever the umask", async () => {
+Deno.test("only its owner can read the new file, whatever the umask", async () => {
   using _umask = permissiveUmask();
   await using folder = await makeTempFolder();
   const exporter = await open({ path: "spans.jsonl" }, makeContext("file", folder.path));
@@ -166,7 +166,7 @@ for (
       for (const half of [batch.slice(0, 2), batch.slice(2, batch.length)]) {
         assert.deepEqual(await exporter.export(half, NEVER), { status: "success" });
         expected.push(...spanIds(half));
-        // some versions of zcat want to see a suffix
+        // some versions of zcat need a suffix
         const [cat = [], test = []] = commands;
         const text = await run("sh", "-c", `${cat.join(" ")} <"$1"`, "sh", path);
         const found = parseOtlpJsonLines(text).map(({ spanId }) => spanId);
@@ -178,7 +178,7 @@ for (
   });
 }
 
-Deno.test("rotation by size puts files aside under lumberjack's names and loses nothing", async () => {
+Deno.test("rotation by size renames files like lumberjack and loses nothing", async () => {
   using _umask = permissiveUmask();
   await using folder = await makeTempFolder();
   const exporter = await open(
@@ -205,7 +205,7 @@ Deno.test("rotation by size puts files aside under lumberjack's names and loses 
   assert.deepEqual(found.sort(), spanIds(batch).sort());
 });
 
-/** Writes `lines` to `spans.jsonl` in `folder`, each to a file of its own. */
+/** Writes `lines` to `spans.jsonl` in `folder`, each to its own file. */
 async function rotate(folder: string, rotation: Partial<Rotation>, lines: string[]) {
   const path = join(folder, "spans.jsonl");
   const warnings: string[] = [];
@@ -226,7 +226,7 @@ async function contents(folder: string): Promise<string[]> {
   return Promise.all(names.map((name) => Deno.readTextFile(join(folder, name))));
 }
 
-Deno.test("files put aside in one millisecond do not overwrite each other", async () => {
+Deno.test("files rotated in the same millisecond do not overwrite each other", async () => {
   await using folder = await makeTempFolder();
   const lines = Array.from({ length: 20 }, (_, i) => `${i}\n`);
   await rotate(folder.path, {}, lines);
@@ -247,7 +247,7 @@ Deno.test("max_backups keeps the newest after the clock was set back", async () 
   assert.deepEqual(await contents(folder.path), ["2\n", "3\n"]);
 });
 
-Deno.test("max_days removes old files at the start and leaves those of others alone", async () => {
+Deno.test("max_days removes old files at the start, but no foreign ones", async () => {
   await using folder = await makeTempFolder();
   const stamp = (hours: number) =>
     new Date(Date.now() - hours * HOUR_MS).toISOString().slice(0, -1).replaceAll(":", "-");
@@ -266,7 +266,7 @@ Deno.test("max_days removes old files at the start and leaves those of others al
   assert.deepEqual(await listFolder(folder.path), [...kept, "spans.jsonl"].sort());
 });
 
-Deno.test("a line that was cut off by a crash does not spoil the next", async () => {
+Deno.test("a line that a crash cut off does not spoil the next", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");
   await Deno.writeTextFile(path, '{"resourceSpans":[{"scope');
@@ -279,7 +279,7 @@ Deno.test("a line that was cut off by a crash does not spoil the next", async ()
   assert.equal(parseOtlpJsonLines(lines.join("\n")).length, 2);
 });
 
-Deno.test("a line that was cut off stays alone in the file that is put aside", async () => {
+Deno.test("rotation leaves a cut-off line in the old file", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");
   await Deno.writeTextFile(path, "x".repeat(90));
@@ -294,10 +294,10 @@ Deno.test("a line that was cut off stays alone in the file that is put aside", a
   assert.equal(await Deno.readTextFile(path), "a line of 20 bytes.\n");
 });
 
-/** What a write that failed half-way leaves: `a` and `b` are written before, `d` after it. */
+/** What a write that fails half-way leaves: `a` and `b` are written before it, `d` after it. */
 const HALF_WRITTEN: readonly {
   readonly name: string;
-  /** What somebody else does before it fails. */
+  /** What another program does before it fails. */
   readonly meanwhile: (path: string) => void;
   readonly left: string;
 }[] = [
@@ -331,7 +331,7 @@ for (const { name, meanwhile, left } of HALF_WRITTEN) {
   });
 }
 
-/** Has files take `room` bytes more, then do `meanwhile`, and then nothing. */
+/** Lets files take `room` more bytes, then calls `meanwhile`, and then lets them take nothing. */
 function fullDisk(room: number, meanwhile: () => void): Disposable {
   const { prototype } = Deno.FsFile;
   const { write } = prototype;
@@ -347,9 +347,9 @@ function fullDisk(room: number, meanwhile: () => void): Disposable {
 
 interface Interference {
   readonly name: string;
-  /** What somebody does to the file between two exports of one session each. */
+  /** What another program does to the file between two exports of one session each. */
   readonly act: (path: string) => unknown;
-  /** Sessions in the file at the path afterwards. */
+  /** Sessions in the file at the path after that. */
   readonly left: number;
 }
 
@@ -385,7 +385,7 @@ const INTERFERENCES: readonly Interference[] = [
 
 for (const compression of ["none", "gzip"]) {
   for (const { name, act, left } of INTERFERENCES) {
-    Deno.test(`who ${name} gets the next session at the path (${compression})`, async () => {
+    Deno.test(`the file at the path gets the next session if a program ${name} (${compression})`, async () => {
       await using folder = await makeTempFolder();
       const path = join(folder.path, "spans", "spans.jsonl");
       await Deno.mkdir(dirname(path));
@@ -400,7 +400,7 @@ for (const compression of ["none", "gzip"]) {
   }
 }
 
-Deno.test("a new file after a rename is for its owner alone, and rotation counts it from zero", async () => {
+Deno.test("after a rename only its owner can read the new file, and rotation counts it from zero", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");
   const file = await RotatingFile.open(path, {
@@ -424,7 +424,7 @@ Deno.test("a new file after a rename is for its owner alone, and rotation counts
   assert.deepEqual(await listFolder(folder.path), ["spans.jsonl", "spans.jsonl.1"]);
 });
 
-Deno.test("a file that was cut off and then emptied begins with the next line", async () => {
+Deno.test("a file that was cut off and then emptied starts with the next line", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");
   await Deno.writeTextFile(path, '{"resourceSpans":[{"scope');
@@ -435,7 +435,7 @@ Deno.test("a file that was cut off and then emptied begins with the next line", 
   assert.match(await Deno.readTextFile(path), /^\{.*\}\n$/);
 });
 
-Deno.test("lookAnew() begins a new file at once where the old one was renamed", async () => {
+Deno.test("lookAnew() starts a new file at once if the old one was renamed", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");
   const exporter = await open({ path }, makeContext("file", folder.path));
@@ -447,7 +447,7 @@ Deno.test("lookAnew() begins a new file at once where the old one was renamed", 
   await exporter.shutdown();
 });
 
-Deno.test("lookAnew() during exports loses nothing and leaves no descriptor", async () => {
+Deno.test("lookAnew() during exports loses nothing and leaves no descriptor open", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");
   const exporter = await open({ path }, makeContext("file", folder.path));
@@ -470,7 +470,7 @@ Deno.test("lookAnew() during exports loses nothing and leaves no descriptor", as
   assert.equal(spans, 200);
 });
 
-Deno.test("a folder that is removed is worth another try, which says what to do", async () => {
+Deno.test("a removed folder is a failure to retry, which says what to do", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans", "spans.jsonl");
   await Deno.mkdir(dirname(path));
@@ -488,7 +488,7 @@ Deno.test("a folder that is removed is worth another try, which says what to do"
   assert.equal(parseOtlpJsonLines(await Deno.readTextFile(path)).length, 1);
 });
 
-Deno.test("a path that cannot be written is an error that tells what to do", async (t) => {
+Deno.test("a path that cannot be written is an error that says what to do", async (t) => {
   await using folder = await makeTempFolder();
   await Deno.mkdir(join(folder.path, "folder"));
   await Deno.writeTextFile(join(folder.path, "plain"), "");
@@ -501,7 +501,7 @@ Deno.test("a path that cannot be written is an error that tells what to do", asy
     { path: "plain/spans.jsonl", detail: "FOLDER/plain is not a directory: name another" },
     { path: "/dev/null", detail: "it is not a regular file: name another" },
     {
-      path: "/sys/spans.jsonl", // refused to root, too
+      path: "/sys/spans.jsonl", // even root is refused
       detail: "Permission denied: name a file that can be written, or change who may write it",
     },
     {

@@ -31,7 +31,7 @@ function join(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(Buffer.concat(parts));
 }
 
-/** A source that gives `most` bytes at a time. */
+/** A source of `bytes`. */
 function sourceOf(bytes: Uint8Array): FrameSource {
   return {
     size: bytes.length,
@@ -47,7 +47,7 @@ function sourceOf(bytes: Uint8Array): FrameSource {
 
 const window = new Uint8Array(WINDOW);
 
-/** Whatever is found in `bytes`: values of frames, and `[offset, bytes, sessions]` of damage. */
+/** What is found in `bytes`: values of frames, and `[offset, bytes, sessions]` of damage. */
 function readAll(bytes: Uint8Array): (number[] | { damage: number[] })[] {
   const reader = new FrameReader(sourceOf(bytes), window, 0);
   const found: (number[] | { damage: number[] })[] = [];
@@ -78,7 +78,7 @@ function flipped(bytes: Uint8Array, offset: number): Uint8Array<ArrayBuffer> {
   return copy;
 }
 
-const garbage = new Uint8Array(37).fill(0xf5); // each byte could begin a frame
+const garbage = new Uint8Array(37).fill(0xf5); // each byte could start a frame
 
 for (
   const [name, bytes, found] of [
@@ -122,13 +122,13 @@ for (
     ["a seal behind damage", join(A, flipped(B, 5), seal(3)), [[1, 2], { damage: [32, 24, 0] }]],
   ] as const
 ) {
-  Deno.test(`of ${name} what is whole is found, and the damage told`, () => {
+  Deno.test(`in ${name} whole frames are found, and the damage is reported`, () => {
     assert.deepEqual(readAll(bytes), found);
   });
 }
 
 Deno.test("a record that looks like a header is never taken for one", () => {
-  // An address may be any 16 bytes: here the header of a frame that would swallow what follows.
+  // an address may be any 16 bytes: here the header of a frame that would swallow what follows
   const trap = frame(7, 8).subarray(0, FRAME_HEADER);
   const evil = new Uint8Array(FRAME_HEADER + 3 * RECORD_SIZE);
   evil.set(trap, FRAME_HEADER);
@@ -136,7 +136,7 @@ Deno.test("a record that looks like a header is never taken for one", () => {
   assert.deepEqual(readAll(join(flipped(evil, 5), B, C)), [{ damage: [0, 40, 0] }, [3], [4, 5, 6]]);
 });
 
-Deno.test("a payload that is no number of whole records is damage", () => {
+Deno.test("a payload that ends within a record is damage", () => {
   const odd = new Uint8Array(FRAME_HEADER + RECORD_SIZE + 1);
   writeFrameHeader(odd, RECORD_SIZE + 1, LAYOUT);
   assert.deepEqual(readAll(join(odd, B)), [{ damage: [0, 25, 1] }, [3]]);
@@ -148,7 +148,7 @@ Deno.test("a frame of another layout is damage", () => {
   assert.deepEqual(readAll(join(other, B)), [{ damage: [0, 32, 2] }, [3]]);
 });
 
-Deno.test("a payload larger than any is damage", () => {
+Deno.test("a payload larger than the limit is damage", () => {
   const large = new Uint8Array(FRAME_HEADER + LARGEST_PAYLOAD + RECORD_SIZE);
   writeFrameHeader(large, LARGEST_PAYLOAD + RECORD_SIZE, LAYOUT);
   const [damage, ...rest] = readAll(join(large, B));
@@ -156,7 +156,7 @@ Deno.test("a payload larger than any is damage", () => {
   assert.deepEqual(rest, [[3]]);
 });
 
-Deno.test("frames are found beyond the reader's memory, and as the source grows", () => {
+Deno.test("frames are found beyond the reader's memory, and while the source grows", () => {
   const large = new Uint8Array(FRAME_HEADER + LARGEST_PAYLOAD);
   writeFrameHeader(large, LARGEST_PAYLOAD, LAYOUT);
   const bytes = join(A, large, B, large, C);
@@ -174,7 +174,7 @@ Deno.test("frames are found beyond the reader's memory, and as the source grows"
   assert.deepEqual(lengths, [16, LARGEST_PAYLOAD, 8, LARGEST_PAYLOAD, 24]);
 });
 
-Deno.test("a source that ends before its size is damage to its end", () => {
+Deno.test("a source that is shorter than its size is damaged up to its end", () => {
   const source = { ...sourceOf(A), size: 1000 };
   const reader = new FrameReader(source, window, 0);
   assert.equal(reader.next(), "frame");
@@ -183,7 +183,7 @@ Deno.test("a source that ends before its size is damage to its end", () => {
   assert.equal(reader.next(), "end");
 });
 
-Deno.test("a source full of what could begin a frame is given up within a second", () => {
+Deno.test("the reader gives up on a source full of possible frame starts within a second", () => {
   const headers = new Uint8Array(16 * 2 ** 20);
   const header = new Uint8Array(FRAME_HEADER + LARGEST_PAYLOAD);
   writeFrameHeader(header, LARGEST_PAYLOAD, LAYOUT);
@@ -196,7 +196,7 @@ Deno.test("a source full of what could begin a frame is given up within a second
   assert.ok(performance.now() - began < 1000);
 });
 
-Deno.test("whatever is changed, frames that are whole are found, and none that was not written", () => {
+Deno.test("after any changes whole frames are found, and none that was not written", () => {
   fc.assert(fc.property(
     fc.array(fc.array(fc.nat(1e9), { minLength: 1, maxLength: 4 }), { maxLength: 8 }),
     fc.array(fc.record({ at: fc.nat(500), bits: fc.integer({ min: 1, max: 255 }) }), {

@@ -1,4 +1,4 @@
-/** Readings of a run's health, and what is said of them. */
+/** Readings of a run's health, and the messages about them. */
 import assert from "node:assert/strict";
 import { bootTimeNs } from "../../ffi/clock.ts";
 import type { Exporter, ExportOutcome } from "../../src/exporter.ts";
@@ -66,7 +66,7 @@ Deno.test("HealthMonitor counts the sessions that pass, and reads each queue", a
   health.observe(batch);
   await new Promise((resolve) => setTimeout(resolve, 50)); // delivered at the second try
   const large = makeBatch({}, {}, {}, {}, {}, {}, {});
-  queue.push(large); // 5 fit
+  queue.push(large); // the queue has room for 5
   health.observe(large);
   await new Promise((resolve) => setTimeout(resolve, 5)); // 2 are under way
   const { captured, exporters } = health.read();
@@ -86,7 +86,7 @@ Deno.test("HealthMonitor counts the sessions that pass, and reads each queue", a
   assert.equal(health.read().exporters[0]?.failed, 5);
 });
 
-Deno.test("HealthMonitor passes on what a queue on disk counts beside", () => {
+Deno.test("HealthMonitor passes on the other counts of a queue on disk", () => {
   const counters = { ...newCounters(), exported: 1, dropped: 2, failed: 12, retries: 4 };
   const queue = {
     id: "otlp",
@@ -110,12 +110,12 @@ Deno.test("HealthMonitor passes on what a queue on disk counts beside", () => {
     corruptBytes: 13,
     exported: 1,
     dropped: 2,
-    failed: 3, // that were not rejected
+    failed: 3, // without the rejected ones
     retries: 4,
   }]);
 });
 
-Deno.test("HealthMonitor tells how old the oldest session was when it arrived", () => {
+Deno.test("HealthMonitor reports how old the oldest session was when it arrived", () => {
   const health = new HealthMonitor(makeCapture(), NONE);
   assert.equal(health.read().lagSeconds, 0);
   health.observe(makeBatch({ end_ns: bootTimeNs() - 250_000_000n }, { end_ns: bootTimeNs() }));
@@ -124,7 +124,7 @@ Deno.test("HealthMonitor tells how old the oldest session was when it arrived", 
   assert.ok(lagSeconds >= 0.25 && lagSeconds < 0.5, `${lagSeconds}`);
 });
 
-Deno.test("HealthMonitor gives its last reading once the capture may be gone", () => {
+Deno.test("HealthMonitor keeps its last reading after disposal, when the capture may be gone", () => {
   const capture = makeCapture();
   const health = new HealthMonitor(capture, NONE);
   health[Symbol.dispose]();
@@ -134,7 +134,7 @@ Deno.test("HealthMonitor gives its last reading once the capture may be gone", (
   assert.equal(health.read().losses.ringFull, 1);
 });
 
-Deno.test("RecentMaximum forgets after a minute or two, and shows a peak to every reader", () => {
+Deno.test("RecentMaximum forgets a peak after one to two minutes, and shows it to every reader", () => {
   using clock = stopClock();
   const maximum = new RecentMaximum();
   assert.equal(maximum.value, 0);
@@ -152,9 +152,9 @@ Deno.test("RecentMaximum forgets after a minute or two, and shows a peak to ever
   assert.equal(maximum.value, 0);
 });
 
-Deno.test("reportLines() tells what was lost on disk: bytes, sessions, or both", () => {
+Deno.test("reportLines() reports what was lost on disk, in sessions and bytes", () => {
   for (
-    const [corrupt, corruptBytes, told] of [
+    const [corrupt, corruptBytes, shown] of [
       [0, 0, undefined],
       [0, 20, "corrupt 0 (20 B)"],
       [5, 0, "corrupt 5 (0 B)"],
@@ -162,11 +162,11 @@ Deno.test("reportLines() tells what was lost on disk: bytes, sessions, or both",
   ) {
     const exporters = [makeExporterHealth({ corrupt, corruptBytes })];
     const line = reportLines({ ...HEALTH, exporters }).at(-1) ?? "";
-    assert.equal(/corrupt[^,]*/.exec(line)?.[0], told);
+    assert.equal(/corrupt[^,]*/.exec(line)?.[0], shown);
   }
 });
 
-Deno.test("lossesOf() has every place once, also without a loss", () => {
+Deno.test("lossesOf() has every place once, also those without a loss", () => {
   assert.deepEqual(lossesOf(HEALTH), [
     { place: "ring_full", sessions: 1 },
     { place: "storage_failed", sessions: 2 },
@@ -191,7 +191,7 @@ const NO_LOSSES = {
   skippedRuns: 0,
 };
 
-Deno.test("describeLosses() has a message for each loss, and none where nothing was lost", () => {
+Deno.test("describeLosses() has a message for each loss, and none if nothing was lost", () => {
   const losses = { ...NO_LOSSES, ringFull: 1, skippedRuns: 3 };
   const exporters = [makeExporterHealth({ id: "otlp/a", dropped: 2 })];
   assert.deepEqual(describeLosses({ ...HEALTH, losses, exporters }), [
@@ -216,7 +216,7 @@ Deno.test("describeLosses() has a message for each loss, and none where nothing 
   );
 });
 
-Deno.test("describeLosses() says where sessions that no walk could see may be among the lost", () => {
+Deno.test("describeLosses() says `at most` if sessions that no walk could see may be counted as lost", () => {
   const losses = { ...NO_LOSSES, unseen: 3, unseenAtMost: true as const };
   assert.deepEqual(
     describeLosses({ ...HEALTH, losses, exporters: [] }).map(({ message }) => message),

@@ -28,7 +28,7 @@ const FIB_TRIE = `Main:
            /32 link BROADCAST
 `;
 
-Deno.test("parseFibTrie() finds the local addresses, neither networks nor broadcast", () => {
+Deno.test("parseFibTrie() finds local addresses, but no networks or broadcast addresses", () => {
   assert.deepEqual(parseFibTrie(FIB_TRIE), ["127.0.0.1", "172.16.0.2"]);
   assert.deepEqual(parseFibTrie(""), []);
 });
@@ -83,7 +83,7 @@ Deno.test("the address of this end of a session is on this host", () => {
   }
 });
 
-Deno.test("addresses of this host's ends are forgotten when they are 65,536, which bounds them", () => {
+Deno.test("addresses of this host's ends are forgotten when there are 65,536 of them", () => {
   const addresses = new HostAddresses();
   const { bytes } = makeBatch(...new Array<object>(4096).fill({ local_address: "198.18.0.0" }));
   const view = new DataView(bytes.buffer);

@@ -1,4 +1,4 @@
-/** What doctor says of what the kernel's files tell. */
+/** What doctor says about the contents of the kernel's files. */
 import assert from "node:assert/strict";
 import { checkBpfFileSystem } from "../../src/host/bpf_file_system.ts";
 import { checkCgroup2 } from "../../src/host/cgroup2.ts";
@@ -156,7 +156,7 @@ for (const [what, check, result, found, advice] of CHECKS) {
   });
 }
 
-Deno.test("doctor on a pointer to the kernel program, as Git LFS leaves one: no", async () => {
+Deno.test("doctor on a Git LFS pointer in place of the kernel program: no", async () => {
   await using folder = await makeTempFolder();
   const file = new URL(`file://${folder.path}/tcpspan.bpf.o`);
   await Deno.writeTextFile(file, "version https://git-lfs.github.com/spec/v1\n");

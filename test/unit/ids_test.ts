@@ -10,7 +10,7 @@ const sequenceNumber = fc.oneof(
   fc.nat({ max: 0xffffffff }),
   fc.constantFrom(0, 1, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff),
 );
-// past a few turns of the sequence space
+// several times around the sequence space
 const payload = fc.bigInt({ min: 0n, max: 2n ** 35n });
 
 /** The counters of both ends of one session that was closed with FINs, as TCP has them. */
@@ -61,7 +61,7 @@ Deno.test("identify() gives both ends of a session one trace id and each other's
   );
 });
 
-Deno.test("identify() takes neither address, port, process nor time of an established session in", () => {
+Deno.test("identify() ignores addresses, ports, process and times of an established session", () => {
   const { active } = ends(1, 2, 3n, 4n);
   const elsewhere: Partial<RecordFields> = {
     ...active,
@@ -90,7 +90,7 @@ Deno.test("identify() gives ids in lower-case hex, of which none is zero", () =>
   }));
 });
 
-Deno.test("an id takes the hash as it is; of zeros, which W3C Trace Context calls invalid, it makes 1", () => {
+Deno.test("an id is the hash itself; zero, which W3C Trace Context calls invalid, becomes 1", () => {
   for (const size of [2, 4] as const) {
     const id = new Id(size);
     id.take({ words: Int32Array.of(0, -1, 0, 0) });
@@ -100,7 +100,7 @@ Deno.test("an id takes the hash as it is; of zeros, which W3C Trace Context call
   }
 });
 
-Deno.test("identify() tells sessions apart", () => {
+Deno.test("identify() gives different sessions different ids", () => {
   const pair = fc.tuple(sequenceNumber, sequenceNumber);
   fc.assert(fc.property(pair, pair, ([a, b], [c, d]) => {
     fc.pre(!(a === c && b === d) && !(a === d && b === c));
@@ -135,7 +135,7 @@ Deno.test("identify() shows no sequence number in an id", () => {
   }));
 });
 
-Deno.test("identify() of a socket connected to itself gives no other end", () => {
+Deno.test("identify() gives a socket connected to itself no other end", () => {
   const { active } = ends(1000, 1000, 5n, 5n);
   assert.equal(identify({ ...active, last_state: "closing" }).peerSpanId, undefined);
 });
@@ -148,7 +148,7 @@ const ATTEMPT: Partial<RecordFields> = {
   start_ns: 1_000_000n,
 };
 
-Deno.test("identify() of an attempt gives no other end, and the same ids again", () => {
+Deno.test("identify() gives an attempt no other end, and the same ids each time", () => {
   const ids = identify(ATTEMPT);
   assert.equal(ids.peerSpanId, undefined);
   assert.deepEqual(identify(ATTEMPT), ids);
@@ -161,12 +161,12 @@ const ATTEMPT_DIFFERENCES: Record<string, Partial<RecordFields>> = {
 };
 
 for (const [difference, fields] of Object.entries(ATTEMPT_DIFFERENCES)) {
-  Deno.test(`identify() gives an attempt of another ${difference} another trace`, () => {
+  Deno.test(`identify() gives an attempt with another ${difference} another trace`, () => {
     assert.notEqual(identify({ ...ATTEMPT, ...fields }).traceId, identify(ATTEMPT).traceId);
   });
 }
 
-Deno.test("identify() joins no session whose role can't be known", () => {
+Deno.test("identify() joins no session whose role is unknown", () => {
   const { active, passive } = ends(1, 2, 10n, 20n);
   const unknown = { ...passive, role: ROLE.UNKNOWN };
   const ids = identify(unknown);

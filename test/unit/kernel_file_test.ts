@@ -4,7 +4,7 @@ import { listKernelFolder, readKernelFile, readKernelLink } from "../../ffi/kern
 import { SystemError } from "../../ffi/libc.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 
-Deno.test("readKernelFile() reads what Deno reads, also over many reads and amid a character", async () => {
+Deno.test("readKernelFile() reads what Deno reads, also in many reads that split a character", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "file");
   for (
@@ -17,17 +17,17 @@ Deno.test("readKernelFile() reads what Deno reads, also over many reads and amid
   assert.equal(readKernelFile(path), "a\ufffdb");
 });
 
-Deno.test("readKernelFile() reads the beginning alone where it is told to", () => {
+Deno.test("readKernelFile() reads only the beginning if it has a limit", () => {
   const MOST = 20_000;
   const { length } = readKernelFile("/dev/zero", MOST);
   assert.ok(length >= MOST && length < MOST + 16 * 1024, String(length));
 });
 
-Deno.test("readKernelLink() tells where a link leads", () => {
+Deno.test("readKernelLink() reads where a link leads", () => {
   assert.equal(readKernelLink("/proc/self/exe"), Deno.readLinkSync("/proc/self/exe"));
 });
 
-Deno.test("listKernelFolder() lists what is there, a great many things too, with inodes", async () => {
+Deno.test("listKernelFolder() lists all names with their inodes, even very many", async () => {
   await using folder = await makeTempFolder();
   const names = Array.from({ length: 2000 }, (_, i) => `entry-${i}-é`);
   for (const name of names) await Deno.writeTextFile(join(folder.path, name), "");
@@ -42,7 +42,7 @@ Deno.test("listKernelFolder() lists what is there, a great many things too, with
   }
 });
 
-Deno.test("what is not there is a SystemError that says what was attempted", () => {
+Deno.test("a missing file is a SystemError that says what was attempted", () => {
   for (const act of [readKernelFile, readKernelLink, listKernelFolder]) {
     assert.throws(() => act("/proc/nothing"), (error) => {
       assert.ok(error instanceof SystemError);

@@ -75,7 +75,7 @@ Deno.test("the level is that of the method", () => {
   assert.deepEqual(lines.map((line) => JSON.parse(line).level), ["error", "warn", "info"]);
 });
 
-Deno.test("a message of several lines is one by intent alone", () => {
+Deno.test("only a list of lines makes a message of several lines", () => {
   const { log, lines } = logger("text");
   log.error(["FILE:1:1: one", "FILE:2:1: two\nforged"]);
   assert.deepEqual(lines, ["tcpspan: FILE:1:1: one\nFILE:2:1: two\\x0aforged\n"]);
@@ -91,7 +91,7 @@ Deno.test("a report is lines of text, or one JSON object", () => {
   assert.deepEqual(entry, { level: "info", message: "health", health: HEALTH });
 });
 
-Deno.test("warnings of one source are limited, and those left out are counted", () => {
+Deno.test("warnings from one source are limited, and the suppressed ones are counted", () => {
   const { log, lines } = logger("text");
   using clock = stopClock();
   const warn = log.limited({ exporter: "otlp/a" });
@@ -119,7 +119,7 @@ Deno.test("limited warnings have the fields of their source", () => {
   assert.deepEqual(entries, [entry, { ...entry, sessions: 3 }]);
 });
 
-Deno.test("a flood from one source leaves out nothing of another, nor what is said once", () => {
+Deno.test("a flood from one source suppresses no warnings of another, and no unlimited ones", () => {
   const { log, lines } = logger("text");
   const flood = log.limited({ exporter: "otlp/a" });
   for (let i = 0; i < 100; i++) flood("flood");
@@ -144,7 +144,7 @@ const FORMATS: [args: string, format: LogFormat][] = [
 ];
 
 for (const [args, format] of FORMATS) {
-  Deno.test(`what goes wrong with ${args === "" ? "no flags" : args} is told as ${format}`, () => {
+  Deno.test(`what goes wrong with ${args === "" ? "no flags" : args} is reported as ${format}`, () => {
     assert.equal(logFormat(args === "" ? [] : args.split(" ")), format);
   });
 }

@@ -19,7 +19,7 @@ import { makeTempFolder } from "../temp_folder.ts";
 const NEVER = new AbortController().signal;
 const TIMEOUT_MS = 50;
 
-Deno.test("moduleUrl() leaves URLs alone and takes the rest for paths", () => {
+Deno.test("moduleUrl() keeps URLs and treats everything else as a path", () => {
   const CASES = [
     ["npm:@opentelemetry/exporter-zipkin@3.1.0", "npm:@opentelemetry/exporter-zipkin@3.1.0"],
     ["jsr:@scope/name@1", "jsr:@scope/name@1"],
@@ -92,7 +92,7 @@ Deno.test("toWholeMicroseconds() keeps all times whole, in order, and within a m
   fc.assert(property);
 });
 
-/** A SpanExporter that answers as told, and keeps what it got. */
+/** A SpanExporter that answers with `answer`, and keeps what it got. */
 function makeExporter(answer: SpanExporter["export"], others: Partial<SpanExporter> = {}) {
   const received: ReadableSpan[] = [];
   const exporter: SpanExporter = {
@@ -219,7 +219,7 @@ Deno.test("the signal ends the wait for a SpanExporter", async () => {
   await module.shutdown();
 });
 
-Deno.test("shutdown() flushes first, where the SpanExporter can", async () => {
+Deno.test("shutdown() flushes first if the SpanExporter can", async () => {
   const calls: string[] = [];
   const { exporter } = makeExporter(() => {}, {
     forceFlush: () => Promise.resolve(void calls.push("forceFlush")),
@@ -248,7 +248,7 @@ const BAD_ENDS: { name: string; others: Partial<SpanExporter>; warning: string }
   },
 ];
 for (const { name, others, warning } of BAD_ENDS) {
-  Deno.test(`a SpanExporter that ${name} is a warning, and the program goes on`, async () => {
+  Deno.test(`a SpanExporter that ${name} is a warning, and the program continues`, async () => {
     const { exporter } = makeExporter(() => {}, others);
     const context = makeContext("mine", "/");
     await new ModuleExporter(exporter, context).shutdown();
@@ -256,7 +256,7 @@ for (const { name, others, warning } of BAD_ENDS) {
   });
 }
 
-Deno.test("one export at a time, as the specification promises a SpanExporter", () => {
+Deno.test("there is one export at a time, as the specification promises a SpanExporter", () => {
   const settings = moduleSettings.parse({ module: "./x.ts", export: "X" });
   assert.equal(moduleExporter.queue(settings).consumers, 1);
 });
@@ -285,7 +285,7 @@ Deno.test("a module's class gets the options of the config", async () => {
   await exporter.shutdown();
 });
 
-Deno.test("the class may be among what a CommonJS module exports", async () => {
+Deno.test("the class may be an export of a CommonJS module", async () => {
   await using folder = await makeTempFolder();
   await Deno.writeTextFile(
     join(folder.path, "exporter.cjs"),
@@ -299,7 +299,7 @@ Deno.test("the class may be among what a CommonJS module exports", async () => {
   await exporter.shutdown();
 });
 
-Deno.test("a module or export that cannot be used is an error that tells what to do", async (t) => {
+Deno.test("a module or export that cannot be used is an error that says what to do", async (t) => {
   await using folder = await makeTempFolder();
   await Deno.writeTextFile(join(folder.path, "exporter.js"), MODULE);
   await Deno.writeTextFile(join(folder.path, "nothing.js"), "export const VERSION = 1;");

@@ -1,4 +1,4 @@
-/** Exporters of one's own, which a module of the config brings: declared by a type and open(). */
+/** Users' own exporters, which the config names as a module: declared by a type and open(). */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { moduleExporter } from "../../exporters/module/module.ts";
@@ -10,12 +10,12 @@ import { makeTempFolder, type TempFolder } from "../temp_folder.ts";
 
 const NEVER = new AbortController().signal;
 
-/** What the modules of these tests leave for them to look at. */
+/** What the modules of these tests leave for the tests to look at. */
 declare global {
   var seen: unknown[];
 }
 
-/** Opens what `source` exports as `mine`. */
+/** Opens the exporter that `source` exports as `mine`. */
 async function open(folder: TempFolder, source: string, options: Record<string, unknown> = {}) {
   await Deno.writeTextFile(join(folder.path, "mine.js"), source);
   const settings = moduleSettings.parse({ module: "./mine.js", export: "mine", options });
@@ -23,7 +23,7 @@ async function open(folder: TempFolder, source: string, options: Record<string, 
   return { exporter: await moduleExporter.open(settings, context), context };
 }
 
-Deno.test("a module's exporter type gets options, a context, batches, and gives outcomes", async () => {
+Deno.test("a module's exporter type gets options, a context and batches, and returns outcomes", async () => {
   await using folder = await makeTempFolder();
   globalThis.seen = [];
   const { exporter, context } = await open(
@@ -68,7 +68,7 @@ Deno.test("a module's exporter type gets options, a context, batches, and gives 
   assert.deepEqual(context.warnings, ["open"]);
 });
 
-Deno.test("a class declares itself by static members", async () => {
+Deno.test("a class can be an exporter type by its static members", async () => {
   await using folder = await makeTempFolder();
   const { exporter } = await open(
     folder,
@@ -86,7 +86,7 @@ Deno.test("a class declares itself by static members", async () => {
   await exporter.shutdown();
 });
 
-Deno.test("a batch is given up once its outcome is there", async () => {
+Deno.test("after its outcome a batch cannot be read any more", async () => {
   await using folder = await makeTempFolder();
   globalThis.seen = [];
   const { exporter } = await open(
@@ -118,7 +118,7 @@ const MISBEHAVIOURS = [
   { code: '{ status: "failure", reason: "no room" }', reason: "no room" },
 ];
 for (const { code, reason } of MISBEHAVIOURS) {
-  Deno.test(`export() that gives ${code} is a failure: ${reason}`, async () => {
+  Deno.test(`an export() that returns ${code} is a failure: ${reason}`, async () => {
     await using folder = await makeTempFolder();
     const { exporter } = await open(
       folder,
@@ -130,7 +130,7 @@ for (const { code, reason } of MISBEHAVIOURS) {
   });
 }
 
-Deno.test("an export that the end cuts off is one to try again: it may have been taken", async () => {
+Deno.test("an export that the end of the run cuts off is retryable: it may have been taken", async () => {
   await using folder = await makeTempFolder();
   const { exporter } = await open(
     folder,
@@ -156,7 +156,7 @@ for (
     },
   ]
 ) {
-  Deno.test(`open() that fails is a UsageError with the place: ${message}`, async () => {
+  Deno.test(`an open() that fails is a UsageError with its place: ${message}`, async () => {
     await using folder = await makeTempFolder();
     await assert.rejects(
       open(folder, `export const mine = { type: "mine", open: ${code} };`),

@@ -39,7 +39,7 @@ function ends(...batches: readonly (readonly Partial<RecordFields>[])[]): bigint
   });
 }
 
-// the server was established, got the client's FIN and sent its own before
+// before that, the server was established, got the client's FIN and sent its own
 const BEFORE = {
   wall_offset_ns: 0n,
   established_ns: END - 9n,
@@ -50,7 +50,7 @@ const client = { ...CLIENT, end_ns: END - 1n, wall_offset_ns: 0n };
 const late = { ...SERVER, ...BEFORE, end_ns: END + 30_000n };
 const early = { ...SERVER, ...BEFORE, end_ns: END - 30_000n };
 
-Deno.test("apply() ends a server's session with its client's where that came before", () => {
+Deno.test("apply() ends a server's session when its client's ended, if that was earlier", () => {
   assert.deepEqual(ends([client, late]), [END - 1n, END - 1n]);
 });
 
@@ -58,22 +58,22 @@ Deno.test("apply() remembers clients from one batch to the next", () => {
   assert.deepEqual(ends([client], [late]), [END - 1n, END - 1n]);
 });
 
-Deno.test("apply() leaves a server's session alone that ends first", () => {
+Deno.test("apply() does not change a server's session that ends first", () => {
   assert.deepEqual(ends([client, early]), [END - 1n, END - 30_000n]);
 });
 
-Deno.test("apply() leaves alone what is another's session", () => {
+Deno.test("apply() does not change other sessions", () => {
   const other = { ...late, snd_una: 5, rcv_nxt: 6 };
   assert.deepEqual(ends([client, other]), [END - 1n, END + 30_000n]);
 });
 
-Deno.test("apply() leaves a server's session alone that did something after its client's end", () => {
+Deno.test("apply() does not change a server's session that was active after its client's end", () => {
   for (const field of ["established_ns", "fin_received_ns", "fin_sent_ns"] as const) {
     assert.deepEqual(ends([client, { ...late, [field]: END }]), [END - 1n, END + 30_000n], field);
   }
 });
 
-Deno.test("apply() sets a reset back by what its process can't see: 100 µs", () => {
+Deno.test("apply() moves a reset back by less than 100 µs, which its process can't see", () => {
   const reset = { ...late, last_state: "established", fin_sent_ns: 0n } as const;
   assert.deepEqual(ends([client, reset]), [END - 1n, END - 1n]);
   const seen = { ...reset, end_ns: END + 100_000n };
@@ -82,14 +82,14 @@ Deno.test("apply() sets a reset back by what its process can't see: 100 µs", ()
   assert.deepEqual(ends([client, unseen]), [END - 1n, END - 1n]);
 });
 
-Deno.test("apply() leaves alone an end on a slow path, or after a FIN that was never acknowledged", () => {
+Deno.test("apply() does not change an end that comes much later, or whose FIN was never acknowledged", () => {
   const slow = { ...late, end_ns: END + 10_000_000n };
   assert.deepEqual(ends([client, slow]), [END - 1n, END + 10_000_000n]);
   const timedOut = { ...late, end_ns: END + 100_000n, err: constants.errno.ETIMEDOUT };
   assert.deepEqual(ends([client, timedOut]), [END - 1n, END + 100_000n]);
 });
 
-Deno.test("apply() leaves reports of open sessions alone, and takes no end from them", () => {
+Deno.test("apply() does not change reports of open sessions, and takes no end from them", () => {
   assert.deepEqual(ends([client, { ...late, interim: 1 }]), [END - 1n, END + 30_000n]);
   assert.deepEqual(ends([{ ...client, interim: 1 }, late]), [END - 1n, END + 30_000n]);
 });

@@ -7,7 +7,7 @@ import { UsageError } from "../../src/messages/errors.ts";
 type Variables = Readonly<Record<string, string>>;
 type Settings = Parameters<typeof otlpSettings.parse>[0];
 
-/** What the settings and the variables come to; variables without OTEL_EXPORTER_OTLP_. */
+/** The result of settings and variables; variables without OTEL_EXPORTER_OTLP_. */
 function resolve(settings: Settings, variables: Variables = {}, signal?: Signal) {
   const warnings: string[] = [];
   const resolved = resolveOtlp(
@@ -105,14 +105,14 @@ for (const [settings, variables, url] of METRICS_URLS) {
   });
 }
 
-Deno.test("resolveOtlp() takes the variables of metrics for metrics, and those of traces not", () => {
+Deno.test("resolveOtlp() uses the variables of metrics for metrics, and not those of traces", () => {
   const variables = { TRACES_TIMEOUT: "1", METRICS_TIMEOUT: "2", TRACES_HEADERS: "a=b" };
   const { resolved } = resolve({}, variables, "metrics");
   assert.deepEqual([resolved.timeout, resolved.headers], [2, {}]);
   assert.equal(resolve({}, variables).resolved.timeout, 1);
 });
 
-Deno.test("resolveOtlp() refuses metrics where the URL of traces does not tell theirs", () => {
+Deno.test("resolveOtlp() refuses metrics if their URL does not follow from that of traces", () => {
   assert.throws(
     () => resolve({ traces_endpoint: "http://h:1/any" }, {}, "metrics"),
     new UsageError(
@@ -154,7 +154,7 @@ for (const [settings, variables, expected] of VALUES) {
   });
 }
 
-Deno.test("resolveOtlp() takes the config's paths as they are, and the environment's absolute", () => {
+Deno.test("resolveOtlp() keeps the config's paths, and makes those of the environment absolute", () => {
   const { tls } = resolve(
     { tls: { ca_file: "ca.pem" } },
     { CERTIFICATE: "/other.pem", CLIENT_CERTIFICATE: "/cert.pem", TRACES_CLIENT_KEY: "key.pem" },

@@ -1,4 +1,4 @@
-/** The own encoder of binary protobuf, beside the official serializer of the same spans. */
+/** tcpspan's encoder of binary protobuf, compared with the official serializer. */
 import { Buffer } from "node:buffer";
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
@@ -17,7 +17,7 @@ import { decodeTraceRequest } from "../otlp_protobuf.ts";
 const spans = makeSpanMapper();
 const sampledSpans = makeSpanMapper({ ratio: 0.1, keepErrors: true });
 
-/** Fails unless the own encoder writes the bytes that the official one does. */
+/** Fails unless tcpspan's encoder writes the same bytes as the official one. */
 function assertSame(
   batch: SessionBatch,
   encoder = new TraceRequestEncoder(spans),
@@ -42,7 +42,7 @@ const counter = fc.oneof(
   fc.bigInt({ min: 0n, max: 70_000n }),
   fc.constantFrom(0n, 1n, 127n, 128n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 53n, 2n ** 64n - 1n),
 );
-/** Nanoseconds of a clock, near multiples of 2^32 too, where a carry is. */
+/** Nanoseconds of a clock, also near multiples of 2^32, for the carry. */
 const time = fc.oneof(
   fc.bigInt({ min: 1n, max: 2n ** 60n }),
   fc.tuple(fc.bigInt({ min: 1n, max: 2n ** 24n }), fc.bigInt({ min: -2n, max: 2n }))
@@ -96,7 +96,7 @@ const rest = fc.record({
   cookie: counter,
   bytes_acked: counter,
   bytes_received: counter,
-  // of its own alone does the tracer know the names of interfaces, which are zones
+  // the tracer knows the names of interfaces, which are zones, only in its own namespace
   netns: fc.oneof(fc.constant(ownNetns), u32),
   snd_una: u32,
   write_seq: u32,
@@ -161,9 +161,9 @@ for (const role of [ROLE.ACTIVE, ROLE.PASSIVE, ROLE.UNKNOWN]) {
   Deno.test(`encode() writes reports of an open session of role ${role}, then its final span`, () => {
     const batch = makeBatch(
       { ...OPEN, role, interim: 1 },
-      // an error that the socket still holds is no ending
+      // an error that the socket still holds does not end it
       { ...OPEN, role, interim: 2, err: constants.errno.ECONNRESET },
-      // reports go on while it closes
+      // reports continue while it closes
       { role, interim: 70_000 },
       { ...OPEN, role, interim: 70_001, flags: 0 },
       { role },
@@ -207,11 +207,11 @@ Deno.test("encode() writes zones: names in the tracer's own namespace, numbers i
   assertSame(batch);
 });
 
-Deno.test("encode() names the parent of a server whose client is here, in whatever namespace", () => {
+Deno.test("encode() names the parent of a server whose client is on this host, in any namespace", () => {
   const server = { role: ROLE.PASSIVE, local_address: "192.0.2.1", netns: 2 };
   const batch = makeBatch(
     { local_address: "192.0.2.9", peer_address: "192.0.2.1", netns: 1 },
-    { ...server, peer_address: "192.0.2.9" }, // seen above
+    { ...server, peer_address: "192.0.2.9" }, // a client above
     { ...server, peer_address: "10.9.9.9" }, // among the peers
     { ...server, peer_address: "198.51.100.1" },
     { ...server, peer_address: "198.51.100.1", netns: ownNetns },
@@ -224,7 +224,7 @@ Deno.test("encode() names the parent of a server whose client is here, in whatev
   assertSame(batch);
 });
 
-Deno.test("encode() ends a server's span with its client's where that set it back", () => {
+Deno.test("encode() ends a server's span when its client's ended, if nesting moved it", () => {
   const { local, peer } = INITIAL_SEQUENCE_NUMBERS;
   const end = 7n << 32n;
   const before = { start_ns: end - 9n, established_ns: end - 8n, wall_offset_ns: 1n << 60n };
@@ -261,9 +261,9 @@ Deno.test("encode() ends a server's span with its client's where that set it bac
   assertSame(batch);
 });
 
-Deno.test("encode() groups the spans of many processes, and lengths take as many bytes as they need", () => {
+Deno.test("encode() groups the spans of many processes, with lengths of as many bytes as needed", () => {
   const encoder = new TraceRequestEncoder(spans);
-  // of one group from a span to more than 2^14 bytes, and one of more than 2^21
+  // groups from one span to more than 2^14 bytes, and one of more than 2^21
   for (const count of [1, 2, 13, 14, 15, 16, 17, 18, 19, 20, 30, 1000, 2500]) {
     const records = Array.from({ length: count }, (_, i) => ({ owner_pid: 2 ** 22 + i % 3 }));
     assertSame(makeBatch(...records), encoder);
@@ -294,7 +294,7 @@ Deno.test("encode() of 4096 sessions stays under 20 MiB, and no span has more th
   assert.ok(length < 20 * 1024 * 1024, `${length} bytes`);
 });
 
-Deno.test("encode() leaves alone what was not given back, and writes over what was", () => {
+Deno.test("encode() reuses only memory that was given back", () => {
   const encoder = new TraceRequestEncoder(spans);
   const batch = makeBatch({ owner_comm: "one" }, { owner_comm: "two" });
   const held = encoder.encode(batch);

@@ -1,9 +1,9 @@
-/** doctor's own session: what of a record is told that is not as it was. */
+/** doctor's own session: what it reports if a record is wrong. */
 import assert from "node:assert/strict";
 import { OwnSession } from "../../src/doctor/own_session.ts";
 import { makeSession } from "../fixtures.ts";
 
-Deno.test("differences() tells each thing that is otherwise, as on a kernel that gives wrong rows", async () => {
+Deno.test("differences() reports each field that is wrong, as on a kernel that gives wrong rows", async () => {
   using own = new OwnSession();
   await own.play();
   const differences = own.differences(makeSession({ owner_pid: Deno.pid + 1 }));
@@ -14,7 +14,7 @@ Deno.test("differences() tells each thing that is otherwise, as on a kernel that
   assert.equal(differences[3], "its time is not that of the wall clock");
 });
 
-Deno.test("isToldBy() knows the client's end alone", async () => {
+Deno.test("isToldBy() recognizes only the client's end", async () => {
   using own = new OwnSession();
   await own.play();
   assert.equal(own.isToldBy(makeSession({ local_port: own.port })), false);

@@ -24,7 +24,7 @@ for (const [what, ring, bytes, inMs, sleep] of SLEEPS) {
   });
 }
 
-Deno.test("the rate is that since the last reading", () => {
+Deno.test("the rate is measured since the last reading", () => {
   using clock = stopClock();
   const pace = new Pace(16 * MIB);
   clock.advance(1000);

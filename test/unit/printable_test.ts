@@ -64,7 +64,7 @@ for (const [text, columns, shown] of CUT) {
 
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
-Deno.test("printable() lets nothing unseen through and loses nothing, whatever the bytes", () => {
+Deno.test("printable() shows every byte of any input, and nothing invisible", () => {
   const shortBytes = fc.uint8Array({ maxLength: 16 });
   const text = fc.string({ unit: "binary", maxLength: 8 }).map(utf8);
   fc.assert(fc.property(fc.oneof(shortBytes, text), (bytes) => {
@@ -74,7 +74,7 @@ Deno.test("printable() lets nothing unseen through and loses nothing, whatever t
   }));
 });
 
-Deno.test("printable() never shows more columns than asked for, and only a beginning", () => {
+Deno.test("printable() never shows more columns than asked for, and cuts only at the end", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 16 }), fc.nat(20), (bytes, columns) => {
     const cut = printable(bytes, columns);
     assert.ok([...cut].length <= columns);
@@ -122,7 +122,7 @@ Deno.test("printableJson() keeps the line ends between values", () => {
   assert.equal(printableJson('"a"\n"\x7f"\n'), '"a"\n"\\u007f"\n');
 });
 
-Deno.test("printableJson() does not change the value, and shows nothing unseen", () => {
+Deno.test("printableJson() does not change the value, and shows nothing invisible", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
     const json = printableJson(JSON.stringify(text));
     assert.equal(JSON.parse(json), text);

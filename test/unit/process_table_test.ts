@@ -5,7 +5,7 @@ import { makeSession } from "../fixtures.ts";
 
 const CAPACITY = 8;
 
-Deno.test("ProcessTable has the newest processes, as many as it has room for", () => {
+Deno.test("ProcessTable keeps as many of the newest processes as it has room for", () => {
   const process = fc.record({
     owner_pid: fc.nat({ max: 3 }),
     owner_uid: fc.constantFrom(0, 1000),
@@ -33,7 +33,7 @@ Deno.test("ProcessTable has the newest processes, as many as it has room for", (
   }));
 });
 
-Deno.test("ProcessTable passes over what an earlier owner's name left behind the end of another", () => {
+Deno.test("ProcessTable ignores the rest of an older name after the end of an owner's name", () => {
   const name = fc.array(fc.integer({ min: 1, max: 255 }), { maxLength: 20 });
   const rest = fc.uint8Array({ maxLength: 20 });
   fc.assert(fc.property(name, rest, name, (name, rest, other) => {

@@ -16,7 +16,7 @@ function pids(batch: SessionBatch): (number | undefined)[] {
   return [...batch].map(({ pid }) => pid);
 }
 
-Deno.test("take() gives sessions in their order, a batch at most, and none when none wait", () => {
+Deno.test("take() gives sessions in order, one batch at most, and nothing when none wait", () => {
   const store = new RecordStore(new BatchMemory(CAPACITY, 1));
   store.push(sessions(1, 3));
   store.push(sessions(4, 6));
@@ -26,7 +26,7 @@ Deno.test("take() gives sessions in their order, a batch at most, and none when 
   assert.equal(store.length, 0);
 });
 
-Deno.test("push() copies a batch, whose memory is free at once", () => {
+Deno.test("push() copies a batch, so its memory is free at once", () => {
   const store = new RecordStore(new BatchMemory(CAPACITY, 1));
   const batch = sessions(1, 2);
   store.push(batch);
@@ -46,7 +46,7 @@ Deno.test("memory that is given back is used again", () => {
   assert.deepEqual(pids(second), [2]);
 });
 
-Deno.test("memory of another capacity, and more than is to be kept, is let go", () => {
+Deno.test("memory of another capacity, or beyond what is kept, is released", () => {
   const memory = new BatchMemory(CAPACITY, 1);
   const [other, first, second] = [1, CAPACITY, CAPACITY].map((n) => new BatchMemory(n, 0).take());
   assert.ok(other !== undefined && first !== undefined && second !== undefined);

@@ -12,9 +12,9 @@ function translation(description: string): RecordTranslation {
   return found;
 }
 
-/** What `source` is in today's layout. */
+/** `source` in today's layout. */
 function translate(description: string, source: Uint8Array, count = 1): SessionBatch {
-  const target = new Uint8Array(count * RECORD.size).fill(0xff); // what was there must not show
+  const target = new Uint8Array(count * RECORD.size).fill(0xff); // old contents must not show
   translation(description).translate(source, count, target);
   return new SessionBatch(target);
 }
@@ -46,7 +46,7 @@ Deno.test("a member is found by its name, wherever the other layout has it", () 
   assert.equal(bytes.readBigUInt64LE(RECORD.bytes_received), 2n ** 60n);
 });
 
-Deno.test("what the other layout has not is zero, what today's has not is left out", () => {
+Deno.test("what the other layout lacks is zero, what today's lacks is left out", () => {
   const source = new Uint8Array(8).fill(0xaa);
   const { bytes } = translate("size:8 new_in_another_version:0:8", source);
   assert.deepEqual(bytes, new Uint8Array(RECORD.size));
@@ -59,7 +59,7 @@ Deno.test("a shorter member is extended with zeros, a longer one loses its upper
   const bytes = Buffer.from(translate("size:12 owner_pid:0:2 peer_port:4:8", source).bytes);
   assert.equal(bytes.readUInt32LE(RECORD.owner_pid), 65535);
   assert.equal(bytes.readUInt16LE(RECORD.peer_port), 0x1f90);
-  // its neighbours are not written over
+  // its neighbours are not overwritten
   assert.equal(bytes.readUInt16LE(RECORD.err), 0);
   assert.equal(bytes.readUInt16LE(RECORD.last_state), 0);
 });
@@ -113,7 +113,7 @@ for (
     ["two spaces", "size:8  owner_pid:0:4"],
   ] as const
 ) {
-  Deno.test(`a description with ${why} is none`, () => {
+  Deno.test(`a description with ${why} is invalid`, () => {
     assert.equal(RecordTranslation.of(description), undefined);
   });
 }

@@ -1,4 +1,4 @@
-/** What a refusal of the kernel means: advice of ours, in the place of libbpf's. */
+/** What a refusal of the kernel means: tcpspan's advice in place of libbpf's. */
 import assert from "node:assert/strict";
 import { LibbpfError, tellingLines } from "../../ffi/libbpf.ts";
 import { hostError, splitAdvice } from "../../src/host/host_error.ts";
@@ -88,14 +88,14 @@ const REFUSALS: readonly [
 ];
 
 for (const [what, errno, lines, host, expected] of REFUSALS) {
-  Deno.test(`${what}: advice of its own`, () => {
+  Deno.test(`${what}: its own advice`, () => {
     const advice = explainRefusal({ errno, lines }, { ...HOST, ...host });
     assert.equal(advice.length, expected.length, advice.join("\n"));
     expected.forEach((pattern, i) => assert.match(advice[i] ?? "", pattern));
   });
 }
 
-Deno.test("of libbpf's lines those are left that say why, and none that sends to ulimit -l", () => {
+Deno.test("libbpf's lines that say why are kept, and none that suggests ulimit -l", () => {
   assert.deepEqual(
     tellingLines([
       "prog 'count_open': BPF program load failed: Operation not permitted",
@@ -117,7 +117,7 @@ Deno.test("of libbpf's lines those are left that say why, and none that sends to
   );
 });
 
-Deno.test("a host's error has what was said and what to do on lines of their own, told apart again", () => {
+Deno.test("a HostError has the finding and the advice on separate lines, which can be split again", () => {
   const said =
     "cannot load the BPF program: Cannot allocate memory\n  map 'ring': failed to create";
   const { message, cause } = hostError(new LibbpfError(said, { errno: ENOMEM }));

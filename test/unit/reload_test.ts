@@ -104,7 +104,7 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-Deno.test("a stop ends a reload whose capture never answers; nothing of it is put to use", async () => {
+Deno.test("a stop ends a reload whose capture never answers; nothing of the reload takes effect", async () => {
   const { type, settings, first, stop, exporters, reloader, reload } = await start(
     () => new Promise(() => {}),
   );
@@ -121,7 +121,7 @@ Deno.test("a stop ends a reload whose capture never answers; nothing of it is pu
   assert.deepEqual([type.opened, type.shutDown], [3, 3]);
 });
 
-Deno.test("a capture that cannot change stays as it is, and the rest changes", async () => {
+Deno.test("a capture that cannot change stays, and the rest changes", async () => {
   const { type, settings, exporters, reloader, reload } = await start(
     () => Promise.reject(new HostError("no such luck")),
   );
@@ -133,7 +133,7 @@ Deno.test("a capture that cannot change stays as it is, and the rest changes", a
   assert.equal(type.opened, type.shutDown, "also what was opened for the first try");
 });
 
-Deno.test("requests that come during a reload are one more, of the config as it is then", async () => {
+Deno.test("requests that come during a reload cause one more reload, of the latest config", async () => {
   const gate = Promise.withResolvers<void>();
   const run = await start(() => gate.promise);
   run.reload(run.settings(["a"], 1, { localPorts: [1] }));
@@ -147,7 +147,7 @@ Deno.test("requests that come during a reload are one more, of the config as it 
   await run.exporters.close(1000);
 });
 
-Deno.test("an exporter that comes back larger has its new size, also while the old queue drains", async () => {
+Deno.test("an exporter that comes back with a larger queue has the new size, also while the old queue drains", async () => {
   const { type, settings, exporters, reloader, reload } = await start(() => Promise.resolve());
   const go = Promise.withResolvers<void>();
   type.shutdown = () => go.promise;
@@ -201,7 +201,7 @@ Deno.test("stdout's reader is watched while an exporter writes there, and at no 
   await run.exporters.close(1000);
 });
 
-Deno.test("a capture that cannot change is asked once, also where stdout comes in", async () => {
+Deno.test("a capture that cannot change is asked once, also if stdout is added", async () => {
   let asked = 0;
   const run = await start(() => {
     asked++;
@@ -214,7 +214,7 @@ Deno.test("a capture that cannot change is asked once, also where stdout comes i
   await run.exporters.close(1000);
 });
 
-Deno.test("stdout is left as it is where no program can be loaded any more", async () => {
+Deno.test("stdout does not change if no program can be loaded any more", async () => {
   let asked = 0;
   const run = await start(
     () => {
@@ -231,7 +231,7 @@ Deno.test("stdout is left as it is where no program can be loaded any more", asy
   await run.exporters.close(1000);
 });
 
-Deno.test("no reload begins once the run is to end", async () => {
+Deno.test("no reload starts once the run must end", async () => {
   const { settings, first, stop, exporters, reloader, reload } = await start(
     () => Promise.resolve(),
   );

@@ -8,13 +8,13 @@ const DEFAULTS: ResourceSettings = { attributes: {}, commandLine: false, fromPro
 const TICK_NS = 10_000_000n; // of the times in /proc/PID/stat
 const NO_PROCESS = 2 ** 22 + 1; // above any pid that Linux gives
 
-/** What a session of `fields` says of its process. */
+/** What a session with `fields` says about its process. */
 function attributesOf(fields: Partial<RecordFields>, settings: Partial<ResourceSettings> = {}) {
   const resources = new ProcessResources({ ...DEFAULTS, ...settings });
   return resources.of(makeSession(fields)).attributes;
 }
 
-/** The kernel's words on a process that runs. */
+/** What the kernel records of a running process. */
 function fieldsOf(pid: number): Partial<RecordFields> {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "0";
@@ -56,14 +56,14 @@ Deno.test("of() names a process that is gone by what the kernel recorded", () =>
   assert.match(String(instance), uuid);
 });
 
-Deno.test("of() adds what /proc tells of a process that runs", () => {
+Deno.test("of() adds what /proc shows of a running process", () => {
   const attributes = attributesOf({ ...fieldsOf(Deno.pid), owner_exe: "deno" });
   assert.equal(attributes["process.executable.path"], Deno.readLinkSync("/proc/self/exe"));
   assert.equal(attributes["process.pid"], Deno.pid);
   assert.equal(attributes["process.executable.name"], "deno");
 });
 
-Deno.test("of() tells no path of what a process has executed since", () => {
+Deno.test("of() gives no path of a program that the process executed later", () => {
   for (const before of ["bash", "de", "denoise"]) {
     const settings = { commandLine: true };
     const attributes = attributesOf({ ...fieldsOf(Deno.pid), owner_exe: before }, settings);
@@ -90,7 +90,7 @@ Deno.test("of() knows the path of an executable whose name the kernel cut", asyn
   }
 });
 
-Deno.test("of() takes nothing from another process that got the number", () => {
+Deno.test("of() takes nothing from another process that got the same pid", () => {
   const fields = fieldsOf(Deno.pid);
   const earlier = BigInt(fields.owner_process_start_ns ?? 0) - TICK_NS;
   const attributes = attributesOf({ ...fields, owner_process_start_ns: earlier, owner_exe: "x" });
@@ -98,12 +98,12 @@ Deno.test("of() takes nothing from another process that got the number", () => {
   assert.equal(attributes["process.executable.name"], "x");
 });
 
-Deno.test("of() tells the host's id where it has one", () => {
+Deno.test("of() gives the host's id if it has one", () => {
   let id: string | undefined;
   try {
     id = Deno.readTextFileSync("/etc/machine-id").trim() || undefined;
   } catch {
-    // a minimal image has none
+    // a minimal image has no id
   }
   assert.equal(attributesOf(DEAD)["host.id"], id);
 });
@@ -125,7 +125,7 @@ for (const [name, fields, serviceName] of NAMES) {
   });
 }
 
-Deno.test("service.name of the settings wins over all others, and so do their other attributes", () => {
+Deno.test("service.name in the settings wins over all others, and so do the other attributes there", () => {
   const settings = {
     attributes: {
       "service.name": "mine",
@@ -142,7 +142,7 @@ Deno.test("service.name of the settings wins over all others, and so do their ot
   }
 });
 
-Deno.test("service.name is the process's own OTEL_SERVICE_NAME where the settings allow it", async () => {
+Deno.test("service.name is the process's own OTEL_SERVICE_NAME if the settings allow it", async () => {
   await using sleeper = await start({ OTEL_SERVICE_NAME: "own" }, "sleep 60");
   const fields = { ...fieldsOf(sleeper.pid), owner_exe: "sleep" };
   assert.equal(attributesOf(fields)["service.name"], "sleep");
@@ -158,14 +158,14 @@ for (const value of ["", undefined]) {
   });
 }
 
-Deno.test("process.command_line is told only where the settings ask for it", async () => {
+Deno.test("process.command_line is there only if the settings ask for it", async () => {
   await using sleeper = await start({}, "sleep 60.5");
   const fields = { ...fieldsOf(sleeper.pid), owner_exe: "sleep" };
   assert.equal(attributesOf(fields)["process.command_line"], undefined);
   assert.equal(attributesOf(fields, { commandLine: true })["process.command_line"], "sleep 60.5");
 });
 
-Deno.test("what a process chooses without a limit is cut, and never amid a character", async () => {
+Deno.test("what a process can make arbitrarily long is cut, but never within a character", async () => {
   const name = "x" + "\u{1f94a}".repeat(20_000);
   await using sleeper = await start({ OTEL_SERVICE_NAME: name }, `sleep 60 ${"0 ".repeat(20_000)}`);
   const fields = { ...fieldsOf(sleeper.pid), owner_exe: "sleep" };
@@ -177,11 +177,11 @@ Deno.test("what a process chooses without a limit is cut, and never amid a chara
   );
 });
 
-Deno.test("process.owner is a user's number where it has no name", () => {
+Deno.test("process.owner is the user's number if the user has no name", () => {
   assert.equal(attributesOf({ ...DEAD, owner_uid: 3_999_999_999 })["process.owner"], "3999999999");
 });
 
-Deno.test("of() tells nothing that is not known: no empty and no undefined values", () => {
+Deno.test("of() leaves out what is unknown: no empty and no undefined values", () => {
   for (const fields of [{ ...DEAD, owner_exe: "" }, { owner_source: OWNER.UNKNOWN }]) {
     for (const [key, value] of Object.entries(attributesOf(fields))) {
       assert.ok(value !== undefined && value !== "", key);
@@ -189,14 +189,14 @@ Deno.test("of() tells nothing that is not known: no empty and no undefined value
   }
 });
 
-Deno.test("of() gives a process that the tracer's namespace does not show its name alone", () => {
+Deno.test("of() gives only the name of a process that the tracer's namespace does not show", () => {
   const attributes = attributesOf({ ...DEAD, owner_pid: 0 });
   assert.equal(attributes["process.pid"], undefined);
   assert.equal(attributes["service.instance.id"], undefined);
   assert.equal(attributes["service.name"], "worker");
 });
 
-Deno.test("of() gives all sessions of a process one object", () => {
+Deno.test("of() gives all sessions of a process the same object", () => {
   const resources = new ProcessResources(DEFAULTS);
   const one = resources.of(makeSession({ ...DEAD, local_port: 1 }));
   assert.equal(resources.of(makeSession({ ...DEAD, local_port: 2 })), one);
@@ -213,14 +213,14 @@ const OTHERS: Record<string, Partial<RecordFields>> = {
 };
 
 for (const [difference, fields] of Object.entries(OTHERS)) {
-  Deno.test(`of() gives a process of another ${difference} another object`, () => {
+  Deno.test(`of() gives a process with another ${difference} another object`, () => {
     const resources = new ProcessResources(DEFAULTS);
     const one = resources.of(makeSession(DEAD));
     assert.notEqual(resources.of(makeSession({ ...DEAD, ...fields })), one);
   });
 }
 
-Deno.test("service.instance.id is the same at every start, and another for another process", () => {
+Deno.test("service.instance.id is the same at every start, and different for another process", () => {
   const id = attributesOf(DEAD)["service.instance.id"];
   assert.equal(attributesOf(DEAD)["service.instance.id"], id);
   for (const fields of [{ owner_pid: NO_PROCESS + 1 }, { owner_process_start_ns: 2n }]) {
@@ -236,8 +236,8 @@ async function start(env: Record<string, string>, command: string) {
     clearEnv: true,
   }).spawn();
   const [name = ""] = command.split(" ");
-  const told = (file: string) => readFileSync(`/proc/${child.pid}/${file}`, "utf8");
-  while (told("comm").trim() !== name || told("environ") === "") { // which comes later
+  const read = (file: string) => readFileSync(`/proc/${child.pid}/${file}`, "utf8");
+  while (read("comm").trim() !== name || read("environ") === "") { // environ comes later
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   return {

@@ -28,7 +28,7 @@ Deno.test("formatRfc3339() loses no nanosecond", () => {
   }));
 });
 
-Deno.test("Rfc3339Writer writes what formatRfc3339() makes of any time", () => {
+Deno.test("Rfc3339Writer writes any time as formatRfc3339() does", () => {
   const writer = new Rfc3339Writer();
   const time = new UnixTime();
   const target = new DataView(new ArrayBuffer(64));

@@ -1,4 +1,4 @@
-/** Batches from the ring: records that are announced come later, and somebody waits for them. */
+/** Batches from the ring: announced records come later, and are waited for. */
 import assert from "node:assert/strict";
 import { RingReader, type RingSource } from "../../src/capture/ring_reader.ts";
 import { Selection } from "../../src/capture/selection.ts";
@@ -21,7 +21,7 @@ function ringOf(...records: readonly { pid: number; announced: boolean }[]): Rin
   };
 }
 
-/** What is read of a ring: the sessions' processes, and how often a wait was asked for. */
+/** What is read from a ring: the sessions' processes, and how often a wait was asked for. */
 function read(ring: RingSource) {
   let waits = 0;
   const reader = new RingReader({
@@ -35,7 +35,7 @@ function read(ring: RingSource) {
   return { pids: Array.from(batch, ({ pid }) => pid), waits };
 }
 
-Deno.test("read() takes announcements out, and has their records waited for", () => {
+Deno.test("read() removes announcements, and asks to wait for their records", () => {
   const ring = ringOf(
     { pid: 1, announced: true },
     { pid: 2, announced: false },
@@ -45,7 +45,7 @@ Deno.test("read() takes announcements out, and has their records waited for", ()
   assert.deepEqual(read(ring), { pids: [2, 4], waits: 1 });
 });
 
-Deno.test("read() has nothing waited for where nothing is announced", () => {
+Deno.test("read() asks for no wait if nothing is announced", () => {
   const ring = ringOf({ pid: 1, announced: false }, { pid: 2, announced: false });
   assert.deepEqual(read(ring), { pids: [1, 2], waits: 0 });
 });

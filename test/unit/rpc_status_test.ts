@@ -20,7 +20,7 @@ Deno.test("readRpcStatus() skips fields that it does not know", () => {
   deepStrictEqual(readRpcStatus(new Uint8Array([...unknown, 0x12, 1, 0x61])), { message: "a" });
 });
 
-Deno.test("readRpcStatus() takes what is no status for none", () => {
+Deno.test("readRpcStatus() finds no status in other bytes", () => {
   const rows: readonly number[][] = [
     [0x12, 5, 0x61], // text cut short
     [0x12], // no length

@@ -1,4 +1,4 @@
-/** Thresholds of consistent probability sampling, and what spans say of them. */
+/** Thresholds of consistent probability sampling, and what spans say about them. */
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { threshold, thresholdText } from "../../src/ids/sampling.ts";
@@ -27,14 +27,14 @@ for (const [ratio, th] of TABLE) {
   });
 }
 
-Deno.test("threshold() is the number of 56 bits that th stands for, with zeros behind it", () => {
+Deno.test("threshold() is th as a number of 56 bits, filled up with zeros at its end", () => {
   assert.equal(threshold("0"), 0n);
   assert.equal(threshold("8"), 2n ** 55n);
   assert.equal(threshold("c"), 3n * 2n ** 54n);
   assert.equal(threshold("fd70a4"), 71337018784743424n); // the specification's example
 });
 
-Deno.test("the threshold keeps the ratio that was asked for, to four digits", () => {
+Deno.test("the threshold keeps the configured ratio to four digits", () => {
   const ratios = fc.double({ min: 2 ** -40, max: 1, minExcluded: true, noNaN: true });
   fc.assert(fc.property(ratios, (ratio) => {
     const th = thresholdText(ratio);
@@ -50,7 +50,7 @@ Deno.test("ratios near 0 and 1 have thresholds too", () => {
 });
 
 for (const ratio of [0, -0.1, 1.1, NaN, Infinity]) {
-  Deno.test(`${ratio} is no ratio`, () => {
+  Deno.test(`${ratio} is refused as a ratio`, () => {
     assert.throws(() => thresholdText(ratio), {
       name: "RangeError",
       message: `cannot sample with the ratio ${ratio}: ratios are above 0, and 1 at most`,
@@ -58,7 +58,7 @@ for (const ratio of [0, -0.1, 1.1, NaN, Infinity]) {
   });
 }
 
-Deno.test("failures that are all kept stand for themselves alone, the rest for more", () => {
+Deno.test("failures that are always kept stand only for themselves, other sessions for more", () => {
   const plain = new SampledTraceStates({ ratio: 0.1 });
   assert.deepEqual([false, true].map((failed) => plain.of(failed).text), [
     "ot=th:e666",

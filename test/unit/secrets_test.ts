@@ -1,10 +1,10 @@
-/** Which secrets are kept out of messages, and what is left of them. */
+/** Which secrets are kept out of messages, and what the messages then show. */
 import assert from "node:assert/strict";
 import { keepSecretsOf } from "../../src/config/secret_values.ts";
 import { Logger } from "../../src/messages/log.ts";
 import { withoutSecrets } from "../../src/messages/secrets.ts";
 
-/** A config's value, a text, and the text without the secrets in the value. */
+/** A value in a config, a text, and the text without the secrets of the value. */
 const CASES: readonly [what: string, value: unknown, text: string, shown: string][] = [
   ["a header's whole value", { headers: { a: "ab1c" } }, "no ab1c here", "no *** here"],
   [
@@ -88,7 +88,7 @@ for (const [what, value, text, shown] of CASES) {
   });
 }
 
-Deno.test("warnings and errors have no secret; information and losses are as they are", () => {
+Deno.test("warnings and errors show no secret; information and losses are not changed", () => {
   keepSecretsOf({ headers: { dataset: "tracing", tenant: "3000" } });
   const lines: string[] = [];
   const log = new Logger((line) => lines.push(line));

@@ -7,7 +7,7 @@ const ID = "0123456789abcdef";
 const BOOT = "00112233445566778899aabbccddeeff";
 const OTHER = "size:16 owner_pid:0:4 netns:8:4";
 
-/** A header in which the bytes from `at` on are others, with or without a checksum to match. */
+/** A header with other bytes from `at` on, with or without a matching checksum. */
 function changed(
   at: number,
   bytes: number[],
@@ -27,7 +27,7 @@ function damaged(header: Uint8Array<ArrayBuffer>, at: number) {
   return header;
 }
 
-Deno.test("a header tells its id, its size, and how to translate the records behind it", () => {
+Deno.test("a header has its id, its size, and how to translate the records after it", () => {
   const bytes = new Uint8Array(5000);
   const header = makeHeader(ID, BOOT, OTHER);
   bytes.set(header);
@@ -70,7 +70,7 @@ for (
     ["a layout that is none", changed(40, [0], "right"), "its records have an unknown layout"],
   ] as const
 ) {
-  Deno.test(`${name} is no header`, () => assert.equal(readHeader(bytes), why));
+  Deno.test(`${name} is not taken for a header`, () => assert.equal(readHeader(bytes), why));
 }
 
 Deno.test("a few wrong bytes in a header of today's layout lose nothing", () => {
@@ -82,7 +82,7 @@ Deno.test("a few wrong bytes in a header of today's layout lose nothing", () => 
   }
 });
 
-Deno.test("many wrong bytes are another layout's", () => {
+Deno.test("many wrong bytes are taken for another layout", () => {
   const many = changed(100, Array(17).fill(0xff), "wrong", RECORD_DESCRIPTION);
   assert.equal(readHeader(many), NO_SEGMENT);
 });

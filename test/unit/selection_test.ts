@@ -1,4 +1,4 @@
-/** What is taken out of batches after the kernel program was on the safe side. */
+/** What is removed from batches because the kernel program could only decide roughly. */
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
 import { SessionBatch } from "../../src/session/batch.ts";
@@ -8,7 +8,7 @@ import { makeBatch, type RecordFields } from "../fixtures.ts";
 
 const MS = 1_000_000n;
 
-/** Cookies of the sessions that are left, told by their order from 1. */
+/** Cookies of the sessions that are left; the cookies are numbers in order, from 1. */
 function select(
   options: SelectionOptions,
   ...records: readonly Partial<RecordFields>[]
@@ -24,7 +24,7 @@ function select(
   };
 }
 
-Deno.test("apply() leaves all where nothing is asked for", () => {
+Deno.test("apply() leaves all sessions without options", () => {
   assert.deepEqual(select({}, {}, {}, {}), { cookies: [1, 2, 3], sampledOut: 0 });
 });
 
@@ -39,7 +39,7 @@ Deno.test("apply() counts payload without SYN and FIN", () => {
   assert.deepEqual(cookies, [1, 3]);
 });
 
-Deno.test("apply() takes the span's duration, to the nanosecond", () => {
+Deno.test("apply() compares the span's duration, to the nanosecond", () => {
   const { cookies } = select(
     { minDuration: 5000 },
     { start_ns: MS, end_ns: MS + 5000n * MS, established_ns: 2n * MS },
@@ -54,14 +54,14 @@ const REFUSED: Partial<RecordFields> = {
   err: constants.errno.ECONNREFUSED,
 };
 
-Deno.test("apply() keeps what is sampled, and failures alone of the rest", () => {
+Deno.test("apply() keeps what is sampled, and only failures of the rest", () => {
   const result = select(
     { sampling: { ratio: 0.1, keepErrors: true } },
     { flags: FLAG.SAMPLED | FLAG.SOCK_DONE },
     { flags: FLAG.SOCK_DONE },
     { ...REFUSED, flags: 0 },
     { ...REFUSED, flags: FLAG.SAMPLED },
-    // a stale error of an orderly end
+    // an old error before an orderly end
     { flags: FLAG.SOCK_DONE, err: constants.errno.EHOSTUNREACH },
     // an open session has not failed
     { last_state: "established", err: constants.errno.ECONNRESET, flags: 0, interim: 1 },

@@ -14,7 +14,7 @@ const STATES = [
   "last_ack",
 ] as const satisfies TcpState[];
 
-/** What one end did, in the terms of TCP. */
+/** What one end did, in terms of TCP. */
 interface Model {
   readonly role: "active" | "passive";
   readonly lastState: typeof STATES[number];
@@ -28,7 +28,7 @@ interface Model {
   readonly sentAgain: bigint;
   readonly received: bigint;
   readonly unread: number;
-  /** The peer acknowledged the FIN, where there was one. */
+  /** The peer acknowledged the FIN, if there was one. */
   readonly finAcked: boolean;
   /** The peer's FIN came, and the process has not read up to it. */
   readonly finUnread: boolean;
@@ -68,7 +68,7 @@ const model: fc.Arbitrary<Model> = fc.record({
   return { ...raw, ...queue, finAcked, unread: Math.min(raw.unread, Number(raw.received)) };
 });
 
-/** The counters as the kernel has them: see "Fields at CLOSE" in docs/kernel.md. */
+/** The kernel's counters: see "Fields at CLOSE" in docs/kernel.md. */
 function fieldsOf(end: Model): Partial<RecordFields> {
   const sequence = (from: number, offset: bigint | number) =>
     Number(BigInt.asUintN(32, BigInt(from) + BigInt(offset)));
@@ -116,7 +116,7 @@ Deno.test("initialSequenceNumbers are those of both SYNs, whatever was sent sinc
   );
 });
 
-Deno.test("a session of unknown role has neither a server's port nor sure sequence numbers", () => {
+Deno.test("a session of unknown role has neither a server's port nor certain sequence numbers", () => {
   const session = makeSession({ role: ROLE.UNKNOWN });
   assert.equal(session.role, "unknown");
   assert.equal(session.serverPort, undefined);
@@ -128,7 +128,7 @@ Deno.test("initialSequenceNumbers of a repaired session are unknown", () => {
   assert.equal(makeSession({ flags: FLAG.RESTORED }).initialSequenceNumbers, undefined);
 });
 
-/** Attempts: the SYN takes a sequence number, and is no payload. */
+/** Attempts: the SYN takes a sequence number, but is no payload. */
 const ATTEMPTS: Record<string, Partial<RecordFields>> = {
   "whose SYN left": { snd_una: 0xffffffff, write_seq: 0 },
   "whose SYN never left": { snd_una: 0, write_seq: 0, local_port: 0 },
@@ -147,12 +147,12 @@ for (const [name, fields] of Object.entries(ATTEMPTS)) {
   });
 }
 
-Deno.test("unackedBytes of an attempt is what was written along with its SYN", () => {
+Deno.test("unackedBytes of an attempt is what was written together with its SYN", () => {
   const session = makeSession({ last_state: "syn_sent", snd_una: 1000, write_seq: 1101 });
   assert.equal(session.unackedBytes, 100);
 });
 
-Deno.test("unreadBytes is unknown while a process may still read, but for nothing, and so far", () => {
+Deno.test("unreadBytes is unknown while a process may still read, except if it is 0 or in a report", () => {
   const waiting = { last_state: "established", rcv_nxt: 110, copied_seq: 100, flags: 0 } as const;
   assert.equal(makeSession(waiting).unreadBytes, undefined);
   assert.equal(makeSession({ ...waiting, flags: FLAG.ALL_READ }).unreadBytes, 10);
@@ -193,7 +193,7 @@ const BEFORE_CLOSE: [seen: TcpState, fields: Partial<RecordFields>, last: TcpSta
 ];
 
 for (const [seen, { flags = 0, ...fields }, last] of BEFORE_CLOSE) {
-  Deno.test(`lastState is ${last} after ${seen}, ${show({ ...fields, flags })}, where CLOSE was missed`, () => {
+  Deno.test(`lastState is ${last} after ${seen}, ${show({ ...fields, flags })}, if CLOSE was missed`, () => {
     const session = makeSession({ ...fields, last_state: seen, flags: flags | FLAG.BACKSTOP });
     assert.equal(session.lastState, last);
   });
@@ -219,7 +219,7 @@ Deno.test("times are those of the boot clock plus one offset to the wall clock",
   assert.equal(session.durationUs, 0.04);
 });
 
-Deno.test("times that were never seen are undefined", () => {
+Deno.test("times that were not observed are undefined", () => {
   const session = makeSession({
     established_ns: 0n,
     fin_sent_ns: 0n,
@@ -234,27 +234,27 @@ Deno.test("times that were never seen are undefined", () => {
   assert.equal(session.established, true); // fin_wait2 comes after it
 });
 
-Deno.test("a wall clock that is behind the boot clock gives times all the same", () => {
+Deno.test("a wall clock that is behind the boot clock still gives times", () => {
   const session = makeSession({ wall_offset_ns: -7n, end_ns: 50n });
   assert.equal(session.endUnixNs, 43n);
 });
 
 const PASSIVE: Partial<RecordFields> = { role: ROLE.PASSIVE, last_state: "last_ack" };
 
-Deno.test("startUnixNs of a passive end is set back by the round trip of its SYN-ACK", () => {
+Deno.test("startUnixNs of a passive end is earlier by the round trip of its SYN-ACK", () => {
   const established = { start_ns: 1_000_000n, established_ns: 1_100_000n, end_ns: 2_000_000n };
   const passive = { ...PASSIVE, ...established, wall_offset_ns: 0n };
   // the round trip ends at ESTABLISHED
   assert.equal(makeSession({ ...passive, handshake_rtt_us: 300 }).startUnixNs, 800_000n);
   assert.equal(makeSession({ ...passive, handshake_rtt_us: 300 }).durationUs, 1200);
-  // but SYN_RECV is no later than it was seen
+  // but not later than SYN_RECV was seen
   assert.equal(makeSession({ ...passive, handshake_rtt_us: 50 }).startUnixNs, 1_000_000n);
   assert.equal(makeSession({ ...passive, handshake_rtt_us: 0 }).startUnixNs, 1_000_000n);
   const late = makeSession({ ...PASSIVE, handshake_rtt_us: 300, flags: FLAG.SOCK_DONE });
   assert.equal(late.startUnixNs, END_UNIX_NS - 12n * MILLISECOND);
 });
 
-Deno.test("handshakeUs is SYN to ESTABLISHED, or the SYN-ACK's round trip where there is one", () => {
+Deno.test("handshakeUs is SYN to ESTABLISHED, or the SYN-ACK's round trip if there is one", () => {
   assert.equal(makeSession().handshakeUs, 2000);
   assert.equal(makeSession({ ...PASSIVE, handshake_rtt_us: 300 }).handshakeUs, 300);
   assert.equal(makeSession({ ...PASSIVE, handshake_rtt_us: 0 }).handshakeUs, undefined);
@@ -278,7 +278,7 @@ Deno.test("round trips without a sample are undefined", () => {
   assert.deepEqual([session.smoothedRttUs, session.minRttUs], [150, 0]);
 });
 
-Deno.test("counters and numbers of the socket are told as they are", () => {
+Deno.test("counters and numbers of the socket are given unchanged", () => {
   const session = makeSession({
     data_segs_in: 0xffffffff,
     data_segs_out: 2,
@@ -323,7 +323,7 @@ const OWNER_SOURCES = [
 ] as const;
 
 for (const [owner_source, name] of OWNER_SOURCES) {
-  Deno.test(`ownerSource tells ${name}`, () => {
+  Deno.test(`ownerSource is ${name}`, () => {
     assert.equal(makeSession({ owner_source }).ownerSource, name);
   });
 }

@@ -33,7 +33,7 @@ function ids({ exporters }: RunSettings): string[] {
 
 const TABLE = { format: "table", time: false, timestamp: false };
 
-Deno.test("effectiveSettings() without flags, config and variables is a table of everything", () => {
+Deno.test("effectiveSettings() without flags, config and variables is a table of all sessions", () => {
   const { exporters, ...rest } = settings("");
   assert.deepEqual(rest, {
     capture: {
@@ -68,7 +68,7 @@ Deno.test("effectiveSettings() without flags, config and variables is a table of
   ]);
 });
 
-Deno.test("effectiveSettings() without a config is what a config that says nothing gives", () => {
+Deno.test("effectiveSettings() gives the same without a config as with an empty one", () => {
   assert.deepEqual(settings(""), settings("", "exporters: { stdout: }"));
   assert.deepEqual(
     settings("", undefined, { OTEL_TRACES_EXPORTER: "otlp" }),
@@ -86,7 +86,7 @@ Deno.test("effectiveSettings() finds the exporter whose receiver gets metrics", 
   assert.equal(settings("", two).telemetry?.otlp?.exporter.id, "otlp/b");
 });
 
-Deno.test("effectiveSettings() has telemetry only where the config has", () => {
+Deno.test("effectiveSettings() has telemetry only if the config has it", () => {
   assert.equal(settings("", "exporters: { otlp: }").telemetry, undefined);
   assert.equal(settings("", "exporters: { otlp: }\ntelemetry:").telemetry, undefined);
   assert.deepEqual(settings("", "exporters: { stdout: }\ntelemetry: { prometheus: }").telemetry, {
@@ -95,7 +95,7 @@ Deno.test("effectiveSettings() has telemetry only where the config has", () => {
   });
 });
 
-Deno.test("effectiveSettings() switches telemetry off where OTEL_SDK_DISABLED is true", () => {
+Deno.test("effectiveSettings() switches telemetry off if OTEL_SDK_DISABLED is true", () => {
   const config = "exporters: { stdout: }\ntelemetry: { prometheus: }";
   const { telemetry, warnings } = settings("", config, { OTEL_SDK_DISABLED: "true" });
   assert.equal(telemetry, undefined);
@@ -147,7 +147,7 @@ exporters: { stdout: }
       minBytes: 1024,
       minDuration: 2000,
       maxSessionsPerSecond: 3,
-      sampling: { ratio: 0.5, keepErrors: true, key: "k" }, // of the same ids as the spans
+      sampling: { ratio: 0.5, keepErrors: true, key: "k" }, // decided by the ids of the spans
       ringBuffer: 2 ** 20,
       existing: false,
       interim: 30_000,
@@ -197,12 +197,12 @@ const FORMATS: readonly [args: string, config: string | undefined, settings: unk
 
 for (const [args, config, expected] of FORMATS) {
   const where = config === undefined ? "without a config" : `with ${config.trim()}`;
-  Deno.test(`effectiveSettings() puts "${args}" over stdout's settings ${where}`, () => {
+  Deno.test(`effectiveSettings() applies "${args}" over stdout's settings ${where}`, () => {
     assert.deepEqual(settings(args, config).exporters[0]?.settings, expected);
   });
 }
 
-Deno.test("effectiveSettings() puts format flags over each stdout exporter and no other", () => {
+Deno.test("effectiveSettings() applies format flags to each stdout exporter and to no other", () => {
   const config = "exporters: { stdout/a: , stdout/b: , otlp: }";
   const plain = settings("", config).exporters;
   const { exporters } = settings("-s", config);

@@ -1,6 +1,6 @@
 /**
- * The signals that end a run: a second one leaves at once, and what its sender takes for one request
- * is no second. SIGTERM alone: `deno test` itself ends at SIGINT.
+ * The signals that end a run: a second one ends it at once; signals that come together are one
+ * request. Only SIGTERM is sent: `deno test` itself ends at SIGINT.
  */
 import assert from "node:assert/strict";
 import { EndSignals, onSignal } from "../../src/run/signals.ts";
@@ -8,7 +8,7 @@ import { until } from "../e2e/process.ts";
 
 const SAME_REQUEST_MS = 50;
 
-Deno.test("a first signal stops, and one that comes later leaves", async () => {
+Deno.test("a first signal stops the run, and a later one ends it at once", async () => {
   using signals = new EndSignals();
   await send();
   assert.deepEqual(effectOf(signals), { stop: true, leave: false });
@@ -19,7 +19,7 @@ Deno.test("a first signal stops, and one that comes later leaves", async () => {
   });
 });
 
-Deno.test("a signal right after the first is no second, even if it is heard late", async () => {
+Deno.test("a signal right after the first does not count as a second, even if it is noticed late", async () => {
   using signals = new EndSignals();
   await send();
   let heard = false;
@@ -31,7 +31,7 @@ Deno.test("a signal right after the first is no second, even if it is heard late
   assert.deepEqual(effectOf(signals), { stop: true, leave: false });
 });
 
-Deno.test("a first signal to a run that ends by itself is no second", async () => {
+Deno.test("a first signal to a run that ends by itself does not count as a second", async () => {
   using signals = new EndSignals();
   signals.requestStop();
   assert.deepEqual(effectOf(signals), { stop: true, leave: false });
@@ -44,7 +44,7 @@ function effectOf({ stop, leave }: EndSignals) {
   return { stop: stop.aborted, leave: leave.aborted };
 }
 
-/** Sends a signal to this process, and waits until everybody who listens has heard it. */
+/** Sends a signal to this process, and waits until all listeners have got it. */
 async function send(): Promise<void> {
   let heard = false;
   using _listener = onSignal("SIGTERM", () => heard = true);

@@ -42,12 +42,12 @@ for (const size of [8, 16] as const) {
   });
 }
 
-Deno.test("SipHash reads an input that lies anywhere in its buffer", () => {
+Deno.test("SipHash reads an input anywhere in its buffer", () => {
   const bytes = Uint8Array.from({ length: 40 }, (_, i) => i * 7);
   assert.equal(hash(16, KEY, bytes.subarray(3, 23)), hash(16, KEY, bytes.slice(3, 23)));
 });
 
-Deno.test("SipHash takes a key of 16 bytes only", () => {
+Deno.test("SipHash takes only a key of 16 bytes", () => {
   for (const length of [0, 8, 15, 17]) {
     assert.throws(() => new SipHash(new Uint8Array(length)), {
       name: "RangeError",

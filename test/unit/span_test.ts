@@ -1,4 +1,4 @@
-/** The span of a session, as docs/span.md has it. */
+/** The span of a session, as docs/span.md describes it. */
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
 import { type Attributes, SpanKind, SpanStatusCode } from "@opentelemetry/api";
@@ -38,7 +38,7 @@ function toSpan(
   return mapper.toSpan(makeSession(fields));
 }
 
-/** curl's end of a session with a web server; nothing about it is a default of the fixtures. */
+/** curl's end of a session with a web server; no field has the default of the fixtures. */
 const CLIENT: Partial<RecordFields> = {
   role: ROLE.ACTIVE,
   local_address: "10.0.0.1",
@@ -131,7 +131,7 @@ interface Case {
   readonly kind: SpanKind;
   readonly spanName: string;
   readonly attributes: Attributes;
-  /** Where there is an error: what its message has to hold. */
+  /** If there is an error: what its message must match. */
   readonly error?: RegExp;
   /** Names in order. */
   readonly events: string[];
@@ -273,7 +273,7 @@ const CASES: Case[] = [
 ];
 
 for (const { name, fields, kind, spanName, attributes, error, events } of CASES) {
-  Deno.test(`toSpan() of ${name} has that kind, name, status, those attributes and events`, () => {
+  Deno.test(`toSpan() of ${name} has the right kind, name, status, attributes and events`, () => {
     const span = toSpan(fields);
     assert.equal(span.kind, kind);
     assert.equal(span.name, spanName);
@@ -288,12 +288,12 @@ for (const { name, fields, kind, spanName, attributes, error, events } of CASES)
   });
 }
 
-Deno.test("toSpan() tells no unread bytes where the process may still read them", () => {
+Deno.test("toSpan() gives no unread bytes if the process may still read them", () => {
   const reset = { ...CLIENT, last_state: "established", shutdown: 0, copied_seq: 2602 } as const;
   assert.ok(!("tcpspan.rx.unread_bytes" in toSpan(reset).attributes));
 });
 
-Deno.test("toSpan() gives an ephemeral port of a server no place in the name", () => {
+Deno.test("toSpan() keeps a server's ephemeral port out of the name", () => {
   const names = [32767, 32768, 60999, 61000].map((peer_port) =>
     toSpan({ ...CLIENT, peer_port }).name
   );
@@ -319,7 +319,7 @@ Deno.test("toSpan() gives each event its time", () => {
   ]);
 });
 
-Deno.test("toSpan() names the scope and the schema of the conventions in use", () => {
+Deno.test("toSpan() names the scope and the schema of the semantic conventions", () => {
   const { instrumentationScope } = toSpan(CLIENT);
   assert.deepEqual(instrumentationScope, {
     name: "tcpspan",
@@ -337,7 +337,7 @@ Deno.test("toSpan() samples every span, and leaves no links or dropped counts", 
   assert.deepEqual([droppedAttributesCount, droppedEventsCount, droppedLinksCount], [0, 0, 0]);
 });
 
-Deno.test("toSpan() tells in the trace state how many sessions stand behind one", () => {
+Deno.test("toSpan() says in the trace state how many sessions a span stands for", () => {
   const state = (fields: Partial<RecordFields>, sampling: SamplingOptions) =>
     toSpan(fields, DEFAULT_PARENT, sampling).spanContext().traceState?.serialize();
   const reset = { ...CLIENT, last_state: "established", err: errno.ECONNRESET } as const;
@@ -362,7 +362,7 @@ Deno.test("toSpan() names no parent that sampling may have left out", () => {
   assert.equal(sampled.parentSpanContext.traceState, undefined);
 });
 
-Deno.test("toSpan() keeps nothing of the session, which may be moved on", () => {
+Deno.test("toSpan() keeps no reference to the session, which may move on", () => {
   const span = toSpan(CLIENT);
   const again = toSpan(CLIENT);
   assert.equal(span.spanContext(), span.spanContext());

@@ -1,4 +1,4 @@
-/** The bytes of the stdout formats, beside plain code that makes the same text of strings. */
+/** The bytes of the stdout formats, compared with plain code that makes the same text. */
 import assert from "node:assert/strict";
 import { type Attributes, type HrTime, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
@@ -49,7 +49,7 @@ const comm = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 16 }),
   fc.uint8Array({ maxLength: 15 }),
 );
-/** Of the time in which a session lives, or any at all. */
+/** A time near a session's, or any time at all. */
 const time = fc.oneof(fc.bigInt(4_000_000_000n, 5_000_000_000_000n), u64);
 
 const record: fc.Arbitrary<Partial<RecordFields>> = fc.record({
@@ -106,7 +106,7 @@ for (const clocks of CLOCKS) {
   });
 }
 
-/** Resources without a name of a span's attribute or a member, with some, and with a number's. */
+/** Resources without the names of span attributes or members, with some, and with numbers. */
 const RESOURCES: Readonly<Record<string, Attributes>> = {
   "resources beside": { "test.text": 'zwölf "Boxkämpfer" \u{1f94a}\u202e\n', "test.list": ["a"] },
   "resources with names of attributes": { "error.type": "none", "network.transport": [1, 2] },
@@ -137,7 +137,7 @@ Deno.test("writeMilliseconds() rounds each microsecond as C does, whatever is be
   }));
 });
 
-/** One formatter writes some batches; its bytes are looked at before the next, and only then. */
+/** A formatter writes some batches; the bytes of each are compared before the next. */
 function check(format: () => StdoutFormat, plain: () => (session: Session) => string): void {
   fc.assert(
     fc.property(batches, (parts) => {
@@ -161,7 +161,7 @@ interface Clocks {
   readonly timestamp: boolean;
 }
 
-/** What stands before the session, from the first session on. */
+/** The columns of -T and -t, from the first session on. */
 function plainClocks({ time, timestamp }: Clocks): (session: Session) => string[] {
   let first: bigint | undefined;
   return (session) => {
@@ -220,7 +220,7 @@ function plainCsv(clocks: Clocks): (session: Session) => string {
   };
 }
 
-/** As C's `%.2f`: of two equally near values it takes the even one, toFixed the larger one. */
+/** Like C's `%.2f`: of two equally near values it takes the even one, toFixed the larger one. */
 function plainMilliseconds(us: number): string {
   const tie = us % 500 === 125; // .125 and .625 are exact in binary; .375 and .875 round up in both
   return ((tie ? us - 5 : us) / 1000).toFixed(2);
@@ -242,7 +242,7 @@ function plainJson(span: ReadableSpan): string {
       ? undefined
       : span.events.map(({ name, time }) => ({ name, time: plainTime(time) })),
   };
-  // a member's place is where it first stands, its value the last one
+  // a member stays at its first place, and has the last value
   return printableJson(
     JSON.stringify({ ...members, ...span.resource.attributes, ...span.attributes, ...members }),
   );

@@ -33,7 +33,7 @@ const PLAIN = { time: false, timestamp: false };
 const SYN_AND_FIN = 2; // bytes_acked of an active end that closed counts them
 const FIN = 1;
 
-/** What curl, nginx, an unknown owner and a hostile name look like. */
+/** Sessions of curl, nginx, an unknown owner and a hostile name. */
 const SESSIONS: Partial<RecordFields>[] = [
   {},
   {
@@ -52,7 +52,7 @@ const SESSIONS: Partial<RecordFields>[] = [
   { last_state: "syn_sent", peer_address: "255.255.255.255" },
 ];
 
-Deno.test("table: tcplife's columns, and a long address moves the rest as tcplife's does", () => {
+Deno.test("table: tcplife's columns; a long address moves the rest, as in tcplife", () => {
   assert.equal(
     lines(new TableFormat({ ...PLAIN, wide: false }), SESSIONS),
     `\
@@ -94,11 +94,11 @@ PID,COMM,IP,LADDR,LPORT,RADDR,RPORT,TX_KB,RX_KB,MS
   );
 });
 
-/** Ends of sessions after that of the first one; the second one ended before it. */
+/** Sessions that end at these times after the first one; the second ends before it. */
 const LATER: Partial<RecordFields>[] = [0n, -1_000n, 1_500_000n, 3_661_000_001_999n]
   .map((ns) => ({ end_ns: 5_000_000_000n + ns }));
 
-/** India's clocks show 08:34:05 at the end of the first. */
+/** Clocks in India show 08:34:05 at the end of the first. */
 const CLOCK_CASES: [name: string, format: () => StdoutFormat, starts: string[]][] = [
   [
     "-T puts the local time of the session's end before a row",
@@ -154,7 +154,7 @@ for (const [name, format, starts] of CLOCK_CASES) {
   });
 }
 
-Deno.test("-t counts from the first row of all batches, and a step of the wall clock is no time", () => {
+Deno.test("-t counts from the very first row, and steps of the wall clock do not count", () => {
   const format = new CsvFormat({ time: false, timestamp: true });
   format.format(makeBatch({}));
   const hour = 3_600_000_000_000n;
@@ -162,7 +162,7 @@ Deno.test("-t counts from the first row of all batches, and a step of the wall c
   assert.match(rows(format, later), /^0\.000250,/);
 });
 
-Deno.test("MS rounds as C's printf does, ties to the even digit included", () => {
+Deno.test("MS rounds as C's printf does, also ties to the even digit", () => {
   const cases: [us: number, ms: string][] = [
     [0, "0.00"],
     [4, "0.00"],
@@ -231,7 +231,7 @@ for (const { name, wide, header, row } of PRINTF_CASES) {
   });
 }
 
-Deno.test("csv: any name comes back whole from a reader of RFC 4180, one record a line", () => {
+Deno.test("csv: a reader of RFC 4180 gets any name back whole, one record per line", () => {
   const bytes = fc.uint8Array({ min: 1, minLength: 1, maxLength: 15 });
   const hostile = fc.string({ unit: fc.constantFrom(...',"\n\r\\ax'), minLength: 1, maxLength: 15 })
     .map((text) => new TextEncoder().encode(text));
@@ -279,7 +279,7 @@ const SPAN: ReadableSpan = {
   droppedLinksCount: 0,
 };
 
-Deno.test("json: identity, times with nine digits, events, then attributes flat; nothing unseen", () => {
+Deno.test("json: identity, times with nine digits, events, then flat attributes; nothing invisible", () => {
   assert.equal(
     rows(new JsonFormat(sourceOf(SPAN)), makeBatch({})),
     '{"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331",' +
@@ -299,7 +299,7 @@ Deno.test("json: a trace state is a member", () => {
   assert.equal(line["trace_state"], "ot=th:e666");
 });
 
-Deno.test("json: no parent, no events and no status message leave no member", () => {
+Deno.test("json: without parent, events or status message there is no member for them", () => {
   const { parentSpanContext: _, ...orphan } = SPAN;
   const span: ReadableSpan = {
     ...orphan,
@@ -336,7 +336,7 @@ Deno.test("json: one line for each session, in the batch's order", () => {
   ]);
 });
 
-Deno.test("json: any attribute comes back as it was", () => {
+Deno.test("json: any attribute can be read back unchanged", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (key, value) => {
       const attributes = Object.fromEntries([[`x.${key}`, value], ["__proto__", value]]);
@@ -356,7 +356,7 @@ Deno.test("no session is no text, in any format", () => {
   assert.equal(new JsonFormat(sourceOf(SPAN)).header, "");
 });
 
-Deno.test("the queue takes 100000 sessions and one consumer hands over 4096 at most, at once", () => {
+Deno.test("the queue takes 100000 sessions, and one consumer hands over at most 4096 at once", () => {
   assert.deepEqual(stdoutExporter.queue({ format: "table", ...PLAIN }), {
     queueSize: 100_000,
     consumers: 1,
@@ -370,7 +370,7 @@ Deno.test("the queue takes 100000 sessions and one consumer hands over 4096 at m
 
 const forever = new AbortController().signal;
 
-/** A reader of stdout that does what `answers` say, in turn, then takes all that it is given. */
+/** A reader of stdout that does what `answers` say, in turn, and then takes everything. */
 class Reader {
   readonly #answers: (Error | number)[];
   readonly #decoder = new TextDecoder();
@@ -413,7 +413,7 @@ Deno.test("export() writes a batch at once", async () => {
   assert.equal(reader.writes, 1);
 });
 
-Deno.test("export() goes on where a write took only a part", async () => {
+Deno.test("export() continues if a write took only a part", async () => {
   const reader = new Reader(3, 1, 0, 2);
   const exporter = reader.exporter();
   await exporter.export(makeBatch({ owner_pid: 1234 }, { owner_pid: 5678 }), forever);
@@ -421,7 +421,7 @@ Deno.test("export() goes on where a write took only a part", async () => {
   assert.equal(reader.text, "1234\n5678\n9\n");
 });
 
-Deno.test("export() waits for room in a full pipe that does not block", async () => {
+Deno.test("export() waits for room in a full non-blocking pipe", async () => {
   const full = () => new Deno.errors.WouldBlock("Resource temporarily unavailable");
   const reader = new Reader(full(), 2, full(), full());
   const outcome = await reader.exporter().export(makeBatch({ owner_pid: 1234 }), forever);
@@ -429,7 +429,7 @@ Deno.test("export() waits for room in a full pipe that does not block", async ()
   assert.equal(reader.text, "1234\n");
 });
 
-Deno.test("start() prints it before any session ended, and once", async () => {
+Deno.test("start() prints the header once, before any session has ended", async () => {
   const reader = new Reader();
   const exporter = reader.exporter();
   await exporter.start(forever);
@@ -439,7 +439,7 @@ Deno.test("start() prints it before any session ended, and once", async () => {
   assert.equal(reader.text, "PID\n1\n2\n");
 });
 
-Deno.test("start() writes nothing for a format without one", async () => {
+Deno.test("start() writes nothing for a format without a header", async () => {
   const reader = new Reader();
   await reader.exporter({ ...ROWS, header: "" }).start(forever);
   assert.equal(reader.writes, 0);
@@ -496,7 +496,7 @@ Deno.test("a row that a failure cut off is finished by the next write that works
   assert.equal(reader.text, "1234\n9\n");
 });
 
-Deno.test("rows that were written whole before a failure are told as delivered", async () => {
+Deno.test("rows that were written whole before a failure count as delivered", async () => {
   const reader = new Reader(8, FULL, FULL, 3);
   const exporter = reader.exporter();
   const batch = makeBatch({ owner_pid: 11 }, { owner_pid: 22 }, { owner_pid: 33333 }, {});
@@ -560,7 +560,7 @@ Deno.test("an exporter that takes another's place finishes the row that was cut 
   assert.equal(await isFinished(), true);
 });
 
-Deno.test("two exporters that write at a time do not mix their rows", async () => {
+Deno.test("two exporters that write at the same time do not mix their rows", async () => {
   const reader = new Reader(2, FULL, 1);
   const [one, other] = [reader.exporter(), reader.exporter()];
   const outcomes = await Promise.all([
@@ -572,7 +572,7 @@ Deno.test("two exporters that write at a time do not mix their rows", async () =
   assert.equal(reader.text, "1234\n5678\n9\n");
 });
 
-Deno.test("where an export is given up, others wait for its write, and finish the row it cut off", async () => {
+Deno.test("if an export is given up, others wait for its write, and finish the row it cut off", async () => {
   const { promise: reading, resolve: read } = Promise.withResolvers<number>();
   let text = "";
   const output = new LineOutput(async (bytes) => {
@@ -597,7 +597,7 @@ Deno.test("where an export is given up, others wait for its write, and finish th
   assert.equal(text, "1111\n2222\n3333\n");
 });
 
-Deno.test("a row that was cut off is kept where the one behind it is given up", async () => {
+Deno.test("a row that was cut off is kept if the export after it is given up", async () => {
   const reader = new Reader(2, FULL);
   const exporter = reader.exporter();
   const outcome = failureOf(await exporter.export(makeBatch({ owner_pid: 1234 }), forever));
@@ -609,7 +609,7 @@ Deno.test("a row that was cut off is kept where the one behind it is given up", 
   assert.equal(reader.text, "1234\n9\n");
 });
 
-Deno.test("of a reader that goes away with a row cut off, nothing is told as lost", async () => {
+Deno.test("if the reader goes away after a row was cut off, nothing counts as lost", async () => {
   const reader = new Reader(2, FULL, new Deno.errors.BrokenPipe("EPIPE"));
   const exporter = reader.exporter();
   const outcome = failureOf(await exporter.export(makeBatch({ owner_pid: 1234 }), forever));
@@ -620,7 +620,7 @@ Deno.test("of a reader that goes away with a row cut off, nothing is told as los
   assert.deepEqual([reader.text, reader.stops, reader.writes], ["12", 1, 3]);
 });
 
-Deno.test("any failures leave whole rows, as many as are told as delivered", async () => {
+Deno.test("after any failures there are only whole rows, as many as count as delivered", async () => {
   const answer = fc.oneof(fc.nat(30), fc.constant(FULL));
   const pids = fc.array(fc.nat(4_194_304), { minLength: 1, maxLength: 5 });
   await fc.assert(
@@ -664,7 +664,7 @@ Deno.test("a header that can't be written is a usage error", async () => {
   );
 });
 
-Deno.test("shutdown's patience ends the wait for a reader that takes nothing", async () => {
+Deno.test("the signal of an export ends its wait for a reader that takes nothing", async () => {
   const patience = new AbortController();
   let writes = 0;
   const writing = Promise.withResolvers<void>();
@@ -698,13 +698,13 @@ function failureOf(outcome: ExportOutcome): Failure {
   return outcome as Failure;
 }
 
-/** @returns asks whether what it is given has resolved by now */
+/** @returns a function that says whether `unfinished` has resolved */
 function watch(unfinished: Promise<void> | undefined): () => Promise<boolean> {
   assert.ok(unfinished !== undefined, "a row was cut off");
   let finished = false;
   unfinished.then(() => finished = true);
   return async () => {
-    await Promise.resolve(); // its turn, where it is about to
+    await Promise.resolve(); // lets it resolve if it is about to
     return finished;
   };
 }
@@ -719,7 +719,7 @@ function rows(format: StdoutFormat, batch: SessionBatch): string {
   return decoder.decode(format.format(batch));
 }
 
-/** Describes every session as `span`, but for what `own` says of it. */
+/** Describes every session as `span`, with what `own` changes. */
 function sourceOf(
   span: ReadableSpan,
   own: (session: Session) => Partial<SpanHead> = () => ({}),
@@ -806,7 +806,7 @@ function printfArguments(row: Row, ip: boolean): string[] {
   ];
 }
 
-/** What coreutils' printf prints; it uses the format again until it has no arguments left. */
+/** What coreutils' printf prints; it repeats the format until it has no arguments left. */
 function printf(format: string, args: string[]): string {
   const { success, stdout, stderr } = new Deno.Command("printf", {
     args: [format, ...args],

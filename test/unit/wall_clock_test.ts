@@ -18,7 +18,7 @@ Deno.test("offsetAt() leads from the boot clock to the wall clock", () => {
   assert.ok(now > before - TOLERANCE_NS && now < after + TOLERANCE_NS);
 });
 
-Deno.test("offsetAt() is the same at any time while nobody sets the wall clock", () => {
+Deno.test("offsetAt() is the same for any time while nobody sets the wall clock", () => {
   const clock = new WallClock();
   const offset = clock.offsetAt(0n);
   for (const bootNs of [1n, bootTimeNs(), 2n ** 62n]) {
@@ -31,7 +31,7 @@ Deno.test("after a step offsetAt() keeps the old offset for the time before it",
   const before = bootTimeNs();
   const old = clock.offsetAt(before);
   let after = before;
-  // two readings may agree to the nanosecond, a hundred do not
+  // two readings may be equal to the nanosecond, a hundred are not
   for (let i = 0; i < 100 && clock.offsetAt(after) === old; i++) {
     clock.step();
     after = bootTimeNs();
@@ -44,14 +44,14 @@ Deno.test("after a step offsetAt() keeps the old offset for the time before it",
 Deno.test("a clock that is stepped without end forgets the oldest steps", () => {
   const clock = new WallClock();
   for (let i = 0; i < 1000; i++) clock.step();
-  assertNear(clock.offsetAt(0n), wallOffsetNs()); // the oldest that is kept
+  assertNear(clock.offsetAt(0n), wallOffsetNs()); // the oldest offset that is kept
   assertNear(clock.offsetAt(bootTimeNs()), wallOffsetNs());
 });
 
 const GAPS: [name: string, gapNs: bigint, offsetNs: bigint][] = [
-  ["takes a program that stood still between two clocks for what it is", 20_000_000n, 0n],
-  ["finds a step forward that was taken back unseen", 3_000_000_000n, 3_000_000_000n],
-  ["finds a step back that was taken back unseen", -3_000_000_000n, -3_000_000_000n],
+  ["sees no step if the program paused between reading the two clocks", 20_000_000n, 0n],
+  ["finds a step forward that was undone unseen", 3_000_000_000n, 3_000_000_000n],
+  ["finds a step back that was undone unseen", -3_000_000_000n, -3_000_000_000n],
 ];
 
 for (const [name, gapNs, offsetNs] of GAPS) {

@@ -8,7 +8,7 @@ const O_RDONLY = 0;
 const O_WRONLY = 1;
 const O_NONBLOCK = 0o4000;
 
-Deno.test("writeSome() writes to a file, and tells how much", async () => {
+Deno.test("writeSome() writes to a file, and returns how much", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "file");
   await Deno.writeTextFile(path, "");
@@ -20,7 +20,7 @@ Deno.test("writeSome() writes to a file, and tells how much", async () => {
   assert.equal(await Deno.readTextFile(path), "one\ntwothree");
 });
 
-Deno.test("writeSome() rejects where nothing can be written, with the reason", async () => {
+Deno.test("writeSome() rejects if nothing can be written, with the reason", async () => {
   using full = open("/dev/full", O_WRONLY);
   await assert.rejects(
     writeSome(full.fd, new Uint8Array(10_000)),
@@ -28,7 +28,7 @@ Deno.test("writeSome() rejects where nothing can be written, with the reason", a
   );
 });
 
-Deno.test("writeSome() tells exactly what a pipe has taken that gets full, and that its reader has gone", async () => {
+Deno.test("writeSome() returns exactly what a full pipe has taken, and rejects when its reader has gone", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "pipe");
   await new Deno.Command("mkfifo", { args: [path] }).output();
