@@ -1,11 +1,11 @@
-/** A process that makes TCP sessions as it is told: the driver of programs/actor.py. */
+/** A process that makes TCP sessions on command: the driver of programs/actor.py. */
 import { strict as assert } from "node:assert";
 import { TextLineStream } from "../lines.ts";
 import { PYTHON } from "../python.ts";
 
 const PROGRAM = new URL("../programs/actor.py", import.meta.url).pathname;
 
-/** What a process says of itself. */
+/** What a process says about itself. */
 export interface ProcessTruth {
   readonly pid: number;
   readonly uid: number;
@@ -27,7 +27,7 @@ export interface Stamps {
   readonly wall_after_ns: bigint;
 }
 
-/** A socket as its process sees it, connected or not. */
+/** A socket as its process sees it, connected or not yet. */
 export interface OwnEndTruth {
   readonly local_address: string;
   readonly local_port: number;
@@ -50,7 +50,7 @@ export interface Failure extends Stamps {
   readonly errno: number;
 }
 
-/** A listener's own wishes. */
+/** Options of a listener. */
 export interface ListenOptions {
   /** Picked by the kernel by default. */
   readonly port?: number;
@@ -60,7 +60,7 @@ export interface ListenOptions {
   readonly mptcp?: boolean;
 }
 
-/** A socket that is to connect later. */
+/** Options of a socket that connects later. */
 export interface SocketOptions {
   readonly family: SocketFamily;
   /** Local address and port to bind to. */
@@ -82,7 +82,7 @@ export interface SocketInfo {
   readonly unread: number;
 }
 
-/** `dual` is an IPv6 socket that speaks IPv4 as well. */
+/** `dual` is an IPv6 socket that also speaks IPv4. */
 export type SocketFamily = "ipv4" | "ipv6" | "dual";
 
 /** Where to connect to, and how. */
@@ -98,26 +98,26 @@ export interface Target {
 
 /** How to start the process. */
 export interface ActorOptions {
-  /** The kernel's name of it. */
+  /** The kernel's name for it. */
   readonly comm?: string;
   readonly uid?: number;
-  /** Folder of a cgroup to join, or one for each of some hierarchies. */
+  /** Folder of a cgroup to join, or one folder for each of some hierarchies. */
   readonly cgroup?: string | readonly string[];
-  /** Words in front of the command line, such as `ip netns exec NAME`. */
+  /** What stands in front of the command line, such as `ip netns exec NAME`. */
   readonly under?: readonly string[];
 }
 
 type Command = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** The process. Sockets go by names of the test's choice. */
+/** The process. The test gives its sockets names. */
 export class Actor implements AsyncDisposable {
   readonly #child: Deno.ChildProcess | undefined;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #lines: ReadableStreamDefaultReader<string>;
-  /** Name of a second thread that acts from now on; undefined for the first. */
+  /** Name of a second thread that acts from now on; undefined for the first thread. */
   thread: string | undefined;
 
-  /** @param child if it is one of this process, and not of another actor */
+  /** @param child if it is a child of this process, not of another actor */
   private constructor(
     input: WritableStream<Uint8Array>,
     output: ReadableStream<Uint8Array<ArrayBuffer>>,
@@ -180,7 +180,7 @@ export class Actor implements AsyncDisposable {
     return this.#do("start_connect", { name, address, port });
   }
 
-  /** Waits for what comes of `startConnect()`. */
+  /** Waits for the connection that `startConnect()` started. */
   finishConnect(name: string): Promise<EndTruth> {
     return this.#do("finish_connect", { name });
   }
@@ -265,7 +265,7 @@ export class Actor implements AsyncDisposable {
     return this.#do("send_fast_open", { name, address, port, bytes, wait: false });
   }
 
-  /** The same, where it fails. */
+  /** The same, if it fails. */
   async failToFastOpen(
     name: string,
     address: string,
@@ -322,7 +322,7 @@ export class Actor implements AsyncDisposable {
     return this.#do("close", { name, linger_zero: true });
   }
 
-  /** Closes with SO_LINGER: waits until the peer has acknowledged all, for that time at most. */
+  /** Closes with SO_LINGER: waits until the peer has acknowledged all, `seconds` at most. */
   linger(name: string, seconds: number): Promise<Stamps> {
     return this.#do("close", { name, linger: seconds });
   }
@@ -331,7 +331,7 @@ export class Actor implements AsyncDisposable {
     return this.#do("info", { name });
   }
 
-  /** Waits until the peer has acknowledged all, a FIN included. */
+  /** Waits until the peer has acknowledged all, also a FIN. */
   async untilAcknowledged(name: string): Promise<void> {
     while ((await this.info(name)).unsent_or_unacked > 0) {
       await new Promise((resolve) => setTimeout(resolve, 1));
@@ -343,7 +343,7 @@ export class Actor implements AsyncDisposable {
     return this.#do("wait_closed", { name });
   }
 
-  /** Sets the wall clock forward or back, which is undone exactly after `forMs`. */
+  /** Sets the wall clock forward or back, and undoes it exactly after `forMs`. */
   stepClock(seconds: number, forMs: number): Promise<Stamps> {
     return this.#do("step_clock", { seconds, for_ms: forMs });
   }
@@ -353,17 +353,17 @@ export class Actor implements AsyncDisposable {
     await this.#do("wait_for_clock", {});
   }
 
-  /** Starts to note the sequence numbers of SYNs of one IPv4 port. */
+  /** Starts to record the sequence numbers of SYNs of one IPv4 port. */
   async sniff(networkInterface: string, port: number): Promise<void> {
     await this.#do("sniff", { interface: networkInterface, port });
   }
 
-  /** The numbers noted, by source port. */
+  /** The recorded sequence numbers, by source port. */
   async sniffed(port: number): Promise<Record<string, number>> {
     return (await this.#do<{ numbers: Record<string, number> }>("sniffed", { port })).numbers;
   }
 
-  /** From now on a child process acts, with copies of all sockets, until `leave()`. */
+  /** From now on a child process with copies of all sockets acts, until `leave()`. */
   async fork(): Promise<ProcessTruth> {
     return (await this.#do<{ process: ProcessTruth }>("fork", {})).process;
   }
@@ -373,7 +373,7 @@ export class Actor implements AsyncDisposable {
     await this.#do("leave", {});
   }
 
-  /** A child process with copies of all sockets, which acts beside this one. */
+  /** A child process with copies of all sockets that acts beside this one. */
   async split(comm?: string): Promise<Actor> {
     return await atMeetingPoint(async (path) => {
       using control = Deno.listen({ transport: "unix", path });
@@ -416,11 +416,11 @@ export class Actor implements AsyncDisposable {
   async kill(): Promise<void> {
     if (this.#child === undefined) Deno.kill(this.process.pid, "SIGKILL");
     else this.#child.kill("SIGKILL");
-    await this.#lines.read(); // what it ends with
+    await this.#lines.read(); // its last line
     await this.#child?.status;
   }
 
-  /** Has the process end by itself, and close what it has open. */
+  /** Lets the process end by itself, and close what it has open. */
   async exit(): Promise<void> {
     await this[Symbol.asyncDispose]();
   }
@@ -450,13 +450,13 @@ export class Actor implements AsyncDisposable {
   }
 }
 
-/** Gives `work` a path for a Unix socket. */
+/** Calls `work` with a path for a Unix socket. */
 async function atMeetingPoint<T>(work: (path: string) => Promise<T>): Promise<T> {
   const path = `/tmp/tcpspan-${crypto.randomUUID()}`;
   try {
     return await work(path);
   } finally {
-    await Deno.remove(path).catch(() => {}); // a listener of Deno's has done it
+    await Deno.remove(path).catch(() => {}); // a listener of Deno has done it
   }
 }
 

@@ -1,7 +1,7 @@
-/** A BPF file system of a test's own. */
+/** A BPF file system for one test. */
 import { strict as assert } from "node:assert";
 
-/** Mounted in a temporary folder until it is disposed of, and with it all that is pinned there. */
+/** Mounted in a temporary folder until it is disposed of, with everything that is pinned there. */
 export class BpfFileSystem implements AsyncDisposable {
   private constructor(readonly path: string) {}
 

@@ -23,7 +23,7 @@ export interface BurstSize {
   readonly sessions: number;
 }
 
-/** The processes, which wait until they are told to begin. */
+/** The processes, which wait for `run()`. */
 export class Burst implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #lines: ReadableStreamDefaultReader<string>;
@@ -34,15 +34,15 @@ export class Burst implements AsyncDisposable {
     this.#lines = child.stdout.pipeThrough(new TextLineStream()).getReader();
   }
 
-  /** @param under words in front of the command line */
+  /** @param under what stands in front of the command line */
   static async prepare(size: BurstSize, under: readonly string[] = []): Promise<Burst> {
     const { clients, threads, sessions } = size;
-    const numbers = Object.entries({ clients, threads, sessions });
+    const counts = Object.entries({ clients, threads, sessions });
     const [command = "", ...args] = [
       ...under,
       ...PYTHON,
       PROGRAM,
-      ...numbers.map(([name, value]) => `--${name}=${value}`),
+      ...counts.map(([name, value]) => `--${name}=${value}`),
     ];
     const burst = new Burst(
       new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn(),
@@ -51,7 +51,7 @@ export class Burst implements AsyncDisposable {
     return burst;
   }
 
-  /** Of the listener. */
+  /** The listener's port. */
   get port(): number {
     return this.#port;
   }

@@ -33,8 +33,8 @@ Deno.test("two captures at once both deliver all sessions", async () => {
 });
 
 // Softirqs interrupt the kernel program here, and the kernel skips runs of it. A few ends may be
-// missing altogether: some virtual machines run no program on top of their own supervisor.
-Deno.test("capture() delivers or counts each end once where packets arrive on other CPUs", async () => {
+// missing completely: some virtual machines run no program on top of their own supervisor.
+Deno.test("capture() delivers or counts each end once if packets arrive on other CPUs", async () => {
   await using namespace = await Namespace.make();
   await namespace.steerLoopback();
   await using burst = await Burst.prepare({ ...SIZE, sessions: 1000 }, namespace.under);
@@ -72,7 +72,7 @@ Deno.test("losses() counts the sessions for which the ring had no room", async (
   assert.equal(new Set(delivered).size, delivered.length);
 });
 
-Deno.test("a ring that was full takes sessions again once it was read", async () => {
+Deno.test("a ring that was full takes sessions again after it was read", async () => {
   const begin = Promise.withResolvers<void>();
   await using first = await Burst.prepare(SIZE);
   await using second = await Burst.prepare({ clients: 1, threads: 1, sessions: 20 });
@@ -90,7 +90,7 @@ Deno.test("a ring that was full takes sessions again once it was read", async ()
   assert.deepEqual(sessions.map(fromSession).sort(), made.map(fromTruth).sort());
 });
 
-/** All that tells an end from any other, in one string. */
+/** All that distinguishes an end from any other, in one string. */
 function fromTruth({ role, pid, cookie, local_port, peer_port, bytes }: BurstEnd): string {
   return `${role} ${pid} ${cookie} ${local_port} ${peer_port} ${bytes} ${bytes}`;
 }

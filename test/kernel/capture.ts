@@ -2,7 +2,7 @@
 import { Capture } from "../../src/capture/capture.ts";
 import type { CaptureOptions } from "../../src/capture/capture_options.ts";
 
-/** Without options, of everything. */
+/** Captures everything by default. */
 export function capture(options: CaptureOptions = {}): Promise<Capture> {
   return Capture.open(options);
 }

@@ -8,7 +8,7 @@ import { hasPort } from "./harness.ts";
 import { Scene } from "./scene.ts";
 
 Deno.test("capture() closes everything that it opened", async () => {
-  await using _warmUp = await capture(); // opens what stays open: libraries, the runtime's own
+  await using _warmUp = await capture(); // opens what stays open: libraries, the runtime's files
   const before = { descriptors: descriptors(), mappings: mappings("bpf-map") };
   for (let i = 0; i < 5; i++) {
     await using sessions = await capture({ signal: AbortSignal.timeout(20) });
@@ -54,9 +54,9 @@ Deno.test("a signal ends the iteration of a capture that waits for sessions", as
   await iteration;
 });
 
-Deno.test("a signal that is aborted already ends a capture at once", async () => {
+Deno.test("a signal that is already aborted ends a capture at once", async () => {
   await using sessions = await capture({ signal: AbortSignal.abort() });
-  for await (const _batch of sessions); // whatever ended in between
+  for await (const _batch of sessions); // sessions that ended in between
 });
 
 Deno.test("a session is delivered within a second of its end", async () => {
@@ -89,7 +89,7 @@ Deno.test("a signal aborted after disposal writes to no descriptor", async () =>
     await using _sessions = await capture({ signal: controller.signal });
   }
   try {
-    // these get the numbers that the capture's descriptors had
+    // these get the numbers of the capture's descriptors
     for (let i = 0; i < 32; i++) {
       const path = await Deno.makeTempFile();
       paths.push(path);
@@ -103,7 +103,7 @@ Deno.test("a signal aborted after disposal writes to no descriptor", async () =>
   }
 });
 
-Deno.test("a capture that was disposed of is at its end, and does not crash", async () => {
+Deno.test("iterating a capture after disposal ends at once, and does not crash", async () => {
   const sessions = await capture();
   await sessions[Symbol.asyncDispose]();
   assert.throws(() => sessions.losses());

@@ -1,4 +1,4 @@
-/** How sessions end: the rows of "How it ended" in docs/kernel.md that a host can play alone. */
+/** How sessions end: the rows of "How it ended" in docs/kernel.md that one host can play. */
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
 import { endingOf } from "../../src/session/ending.ts";
@@ -113,7 +113,7 @@ const CASES: Case[] = [
 ];
 
 for (const { name, act, ...expected } of CASES) {
-  Deno.test(`endingOf() tells at both ends that ${name}`, async () => {
+  Deno.test(`endingOf() recognizes at both ends that ${name}`, async () => {
     await using scene = await Scene.open();
     await scene.connect();
     await act(scene);
@@ -186,7 +186,7 @@ Deno.test("capture() reports both sessions of a socket that disconnects and conn
   assert.ok(clients.every(({ role, pid }) => role === "active" && pid === client.process.pid));
 });
 
-Deno.test("capture() tells the owner of a session whose process was killed", async () => {
+Deno.test("capture() reports the owner of a session whose process was killed", async () => {
   await using scene = await Scene.open();
   await scene.connect();
   await scene.client.kill();
@@ -214,7 +214,7 @@ Deno.test("capture() reports a session that nobody accepted when its listener cl
   assert.deepEqual([by, reason, error], ["local", "aborted", undefined]);
 });
 
-Deno.test("finSentUnixNs is when shutdown() queued the FIN, also where close() comes before its acknowledgement", async () => {
+Deno.test("finSentUnixNs is when shutdown() queued the FIN, also if close() comes before its acknowledgement", async () => {
   await using scene = await Scene.open();
   const { client, server, trace, port } = scene;
   await scene.connect();

@@ -1,4 +1,4 @@
-/** A capture that itself lives in a pid namespace, as in a container. */
+/** A capture that itself runs in a pid namespace, as in a container. */
 import { strict as assert } from "node:assert";
 import { Actor } from "./actor.ts";
 import { TextLineStream } from "../lines.ts";
@@ -7,7 +7,7 @@ const PROGRAM = new URL("../programs/trace.ts", import.meta.url).pathname;
 const CONTAINER = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 const LOOPBACK = { family: "ipv4", address: "127.0.0.1" } as const;
 
-Deno.test("pid is that of the capture's own namespace, and unknown outside of it", async () => {
+Deno.test("pid is the one in the capture's own namespace, and unknown for processes outside of it", async () => {
   await using outside = await Actor.start({ comm: "outside" });
   const port = await outside.listen("l", "ipv4", "127.0.0.1");
   await using tracer = startTracer(port);
@@ -35,7 +35,7 @@ Deno.test("pid is that of the capture's own namespace, and unknown outside of it
   assert.ok(inside.process.pid < 1000, "a small number, of a new namespace");
 });
 
-/** programs/trace.ts in a pid namespace of its own. */
+/** programs/trace.ts in its own pid namespace. */
 function startTracer(port: number) {
   const [command = "unshare", ...args] = [
     ...CONTAINER,
@@ -53,7 +53,7 @@ function startTracer(port: number) {
       assert.ok(value !== undefined, "the tracer ended early");
       return value;
     },
-    /** Of the tracer, in the namespace of this test. */
+    /** The tracer's pid in the namespace of this test. */
     async pid(): Promise<number> {
       const file = `/proc/${child.pid}/task/${child.pid}/children`; // unshare has one child
       return Number((await Deno.readTextFile(file)).trim());

@@ -1,4 +1,4 @@
-/** What this process holds open. */
+/** What this process has open. */
 
 /** Number of open descriptors. */
 export function descriptors(): number {

@@ -1,10 +1,10 @@
-/** Object files (ELF, 64 bits, little-endian), as far as tests change them. */
+/** The parts of object files (ELF, 64 bits, little-endian) that tests change. */
 
 const HEADER = { sectionOffset: 40, sectionSize: 58, sectionCount: 60, nameSection: 62 } as const;
 const SECTION = { name: 0, offset: 24, size: 32 } as const;
 const SYMBOL = { size: 24, name: 0, section: 6, value: 8 } as const;
 
-/** Where the function `name` begins in `elf`, in bytes. */
+/** Where the function `name` starts in `elf`, in bytes. */
 export function functionOffset(elf: Uint8Array<ArrayBuffer>, name: string): number {
   const symbols = section(elf, ".symtab");
   const names = section(elf, ".strtab");
@@ -17,7 +17,7 @@ export function functionOffset(elf: Uint8Array<ArrayBuffer>, name: string): numb
   throw new Error(`no function ${name}`);
 }
 
-/** The bytes of a section of `elf`, shared with it. */
+/** A section of `elf`, as a view of the same bytes. */
 export function section(elf: Uint8Array<ArrayBuffer>, name: string): Uint8Array<ArrayBuffer> {
   const view = viewOf(elf);
   const names = sectionOffset(elf, view.getUint16(HEADER.nameSection, true));

@@ -1,10 +1,10 @@
-/** The ids of excluded cgroups, as they come and go. */
+/** The ids of excluded cgroups that come and go. */
 import { strict as assert } from "node:assert";
 import { basename } from "node:path";
 import { ExcludedCgroups } from "../../src/capture/excluded_cgroups.ts";
 import { Cgroup } from "./host.ts";
 
-Deno.test("ExcludedCgroups follows a path whose cgroup is removed and made again", () => {
+Deno.test("ExcludedCgroups finds a cgroup that is removed and made again at its path", () => {
   const cgroup = new Cgroup();
   const path = `/${basename(cgroup.path)}`;
   const inMap = new Set<bigint>();
@@ -27,7 +27,7 @@ Deno.test("ExcludedCgroups follows a path whose cgroup is removed and made again
   assert.deepEqual(excluded.missing, ["/there/is/none"]);
 });
 
-Deno.test("ExcludedCgroups keeps a cgroup that two paths lead to while one is left", () => {
+Deno.test("ExcludedCgroups keeps a cgroup with two paths while one of them is left", () => {
   using cgroup = new Cgroup();
   const path = `/${basename(cgroup.path)}`;
   const calls: string[] = [];

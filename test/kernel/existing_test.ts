@@ -1,4 +1,4 @@
-/** What was open before the capture started: whose it is, and who opened it. */
+/** What was open before the capture started: who owns it, and who opened it. */
 import { strict as assert } from "node:assert";
 import { Actor } from "./actor.ts";
 import { hasPort, Trace } from "./harness.ts";
@@ -8,7 +8,7 @@ import { assertOwner } from "./owner.ts";
 const LOOPBACK = { family: "ipv4", address: "127.0.0.1" } as const;
 
 for (const where of ["the tracer's network namespace", "another network namespace"]) {
-  Deno.test(`the owners and roles of sessions that were idle since the start are known, in ${where}`, async () => {
+  Deno.test(`owners and roles of sessions that are idle from the start on are known, in ${where}`, async () => {
     await using namespace = await Namespace.make();
     const options = where.startsWith("another") ? { under: namespace.under } : {};
     await using client = await Actor.start(options);
@@ -36,13 +36,13 @@ for (const where of ["the tracer's network namespace", "another network namespac
   });
 }
 
-Deno.test("a session accepted from a listener that is older than the capture starts where it does", async () => {
+Deno.test("the start of a session is observed, also if its listener is older than the capture", async () => {
   await using client = await Actor.start();
   await using server = await Actor.start();
   const port = await server.listen("l", "ipv4", LOOPBACK.address);
   await using trace = await Trace.start();
   await client.connect("s", { ...LOOPBACK, port });
-  await server.close("l"); // what nobody accepted is its listener's
+  await server.close("l"); // a session that nobody accepted belongs to its listener
   await client.receiveError("s");
   await client.close("s");
   const ends = await trace.pair(port);
@@ -52,7 +52,7 @@ Deno.test("a session accepted from a listener that is older than the capture sta
   assert.equal(ends.server.role, "passive");
 });
 
-Deno.test("a session that nobody had accepted at the start belongs to who accepts it", async () => {
+Deno.test("a session that nobody had accepted at the start belongs to the process that accepts it", async () => {
   await using client = await Actor.start();
   await using server = await Actor.start();
   const port = await server.listen("l", "ipv4", LOOPBACK.address);

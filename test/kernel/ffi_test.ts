@@ -1,4 +1,4 @@
-/** libbpf and libc through FFI: what is opened is closed, and what fails says why. */
+/** libbpf and libc through FFI: what is opened is closed, and failures say why. */
 import { strict as assert } from "node:assert";
 import { fileURLToPath } from "node:url";
 import { BpfObject } from "../../ffi/bpf_object.ts";
@@ -17,7 +17,7 @@ const RING_SIZE = 64 * 1024;
 const SIGUSR1 = fileURLToPath(new URL("../programs/sigusr1.ts", import.meta.url));
 
 Deno.test("BpfObject and Ring close everything that they opened", () => {
-  load()[Symbol.dispose](); // opens what stays open: libraries, what libbpf keeps
+  load()[Symbol.dispose](); // opens what stays open: libraries, libbpf's files
   const before = { descriptors: descriptors(), mappings: mappings("bpf-map") };
   for (let i = 0; i < 5; i++) {
     using object = load();
@@ -29,7 +29,7 @@ Deno.test("BpfObject and Ring close everything that they opened", () => {
   assert.deepEqual({ descriptors: descriptors(), mappings: mappings("bpf-map") }, before);
 });
 
-Deno.test("ignoreSignal() keeps Deno's debugger shut at SIGUSR1, which a listener alone does not", async () => {
+Deno.test("with ignoreSignal() SIGUSR1 does not open Deno's debugger; with only a listener it does", async () => {
   const start = async (what: "ignore" | "listen") => {
     const process = new Process([Deno.execPath(), "run", "-A", SIGUSR1, what]);
     await process.stdout.waitForLines(1, (line) => line === "ready");
@@ -37,7 +37,7 @@ Deno.test("ignoreSignal() keeps Deno's debugger shut at SIGUSR1, which a listene
   };
   await using ignoring = await start("ignore");
   await using listening = await start("listen");
-  // half a second after its start Deno listens, too, to the older one earlier
+  // Deno itself listens half a second after the start, so first in the older process
   await until("the debugger", () => {
     for (const { pid } of [ignoring, listening]) Deno.kill(pid, "SIGUSR1");
     return /debugger|inspector/i.test(listening.stderr.text);
@@ -82,7 +82,7 @@ const UNREADABLE: Record<string, Uint8Array<ArrayBuffer>> = {
 };
 
 for (const [name, bytes] of Object.entries(UNREADABLE)) {
-  Deno.test(`BpfObject says in libbpf's words why it can't read ${name}`, () => {
+  Deno.test(`BpfObject says, in libbpf's words, why it can't read ${name}`, () => {
     assert.throws(() => new BpfObject(bytes), (error) => {
       assert.ok(error instanceof LibbpfError);
       assert.match(error.message, /^cannot read the BPF object: /);
@@ -94,12 +94,12 @@ for (const [name, bytes] of Object.entries(UNREADABLE)) {
   });
 }
 
-Deno.test("BpfObject says what errno stands for where libbpf has no words", () => {
+Deno.test("BpfObject says what errno means if libbpf says nothing", () => {
   const message = "cannot read the BPF object: Invalid argument";
   assert.throws(() => new BpfObject(new Uint8Array()), { name: "LibbpfError", message });
 });
 
-Deno.test("load() of a program that the verifier rejects shows the line that tells why", () => {
+Deno.test("load() of a program that the verifier rejects shows the line that says why", () => {
   using object = new BpfObject(rejected());
   assert.throws(() => object.load(), (error) => {
     assert.ok(error instanceof LibbpfError);
@@ -111,7 +111,7 @@ Deno.test("load() of a program that the verifier rejects shows the line that tel
   });
 });
 
-Deno.test("BpfObject names the map, program or section that is not there", () => {
+Deno.test("BpfObject names the map, program or section that does not exist", () => {
   using object = load();
   const cases: [() => unknown, string][] = [
     [() => object.mapFd("nonesuch"), "cannot find the map nonesuch in the BPF object"],
@@ -121,12 +121,12 @@ Deno.test("BpfObject names the map, program or section that is not there", () =>
   for (const [use, message] of cases) assert.throws(use, { name: "LibbpfError", message });
 });
 
-Deno.test("programInfo() counts no recursion misses of a program that never ran", () => {
+Deno.test("programInfo() counts no recursion misses for a program that never ran", () => {
   using object = load();
   assert.equal(object.recursionMisses("set_state"), 0);
 });
 
-Deno.test("Btf of the kernel knows its tracepoints and structures", () => {
+Deno.test("the kernel's Btf knows its tracepoints and structures", () => {
   using btf = Btf.kernel();
   assert.equal(btf.hasTracepoint("inet_sock_set_state"), true);
   assert.equal(btf.hasTracepoint("nonesuch"), false);
@@ -164,7 +164,7 @@ Deno.test("Poller closes its descriptor, also while a wait is under way", async 
   assert.equal(descriptors(), before);
 });
 
-Deno.test("a clock that nobody sets makes no ClockStepEvent readable", async () => {
+Deno.test("a ClockStepEvent does not become readable while nobody sets the clock", async () => {
   const before = descriptors();
   {
     using event = new ClockStepEvent();
@@ -177,7 +177,7 @@ Deno.test("a clock that nobody sets makes no ClockStepEvent readable", async () 
   assert.equal(descriptors(), before);
 });
 
-Deno.test("bootTimeNs() is the time since boot, and wallOffsetNs() leads from it to the wall clock", async () => {
+Deno.test("bootTimeNs() is the time since boot, and wallOffsetNs() added to it is the wall clock", async () => {
   const [uptime = 0] = (await Deno.readTextFile("/proc/uptime")).split(" ").map(Number);
   const boot = bootTimeNs();
   assert.ok(Math.abs(Number(boot) / 1e9 - uptime) < 1);
@@ -192,12 +192,12 @@ Deno.test("bootTimeNs() is the time since boot, and wallOffsetNs() leads from it
 function load(): BpfObject {
   const object = new BpfObject(ELF);
   object.setMaxEntries("ring", RING_SIZE);
-  object.disable("send"); // its hook is not in every kernel
+  object.disable("send"); // not every kernel has its hook
   object.load();
   return object;
 }
 
-/** The object with a program that begins with the read of a register that nobody wrote. */
+/** The object with a program that starts by reading a register that was never written. */
 function rejected(): Uint8Array<ArrayBuffer> {
   const elf = ELF.slice();
   const loadFromR9 = [0x79, 0x90, 0, 0, 0, 0, 0, 0]; // r0 = *(u64 *)(r9 + 0)

@@ -1,10 +1,10 @@
-/** What a capture's filters let through, and what they keep out. */
+/** What a capture's filters let through, and what they block. */
 import { strict as assert } from "node:assert";
 import type { CaptureOptions } from "../../src/capture/capture_options.ts";
 import { Actor, type SocketFamily } from "./actor.ts";
 import { hasPort, Trace } from "./harness.ts";
 
-/** What is there to be captured: three sessions, six ends. */
+/** What there is to capture: three sessions, six ends. */
 interface Scenery {
   readonly client: number;
   readonly server: number;
@@ -23,7 +23,7 @@ const RING_SIZE = 2 ** 18; // bytes: there are many
 interface Case {
   readonly name: string;
   readonly options: (scenery: Scenery) => CaptureOptions;
-  /** Ends that come through: `a>` is the client's of the session with listener a, `>a` the server's. */
+  /** Ends that come through: `a>` is the client's end with listener a, `>a` the server's. */
   readonly expected: string;
 }
 
@@ -123,7 +123,7 @@ const CASES: Case[] = [
   },
 ];
 
-/** The ends that came through, by the names of cases: each has a capture of its own, at once. */
+/** The ends that came through, by case. Each case has its own capture; all run at once. */
 async function play(): Promise<ReadonlyMap<string, string>> {
   await using resources = new AsyncDisposableStack();
   const client = resources.use(await Actor.start());
@@ -134,7 +134,7 @@ async function play(): Promise<ReadonlyMap<string, string>> {
     resources.use(await Trace.start({ ringBuffer: RING_SIZE, ...options }));
   const traces = new Map<string, Trace>();
   for (const { name, options } of CASES) traces.set(name, await start(options(scenery)));
-  // sees all, and so tells when the others have to have seen their parts
+  // sees all, and so shows when the others must have seen their parts
   const all = await start({});
   for (const listener of ["a", "b", "c"] as const) {
     const target = { ...LISTENERS[listener], source: CLIENTS[listener], port: ports[listener] };
@@ -160,10 +160,10 @@ async function play(): Promise<ReadonlyMap<string, string>> {
   return seen;
 }
 
-let playing: ReturnType<typeof play> | undefined; // in the first test's time
+let playing: ReturnType<typeof play> | undefined; // by the first test
 
 for (const { name, expected } of CASES) {
-  Deno.test(`capture() lets through what fits: ${name}`, async () => {
+  Deno.test(`capture() lets through only what matches: ${name}`, async () => {
     const seen = await (playing ??= play());
     assert.equal(seen.get(name), expected.split(" ").sort().join(" "));
   });

@@ -1,4 +1,4 @@
-/** A capture for the length of one test, and what it delivered. */
+/** A capture during one test, and what it delivered. */
 import { strict as assert } from "node:assert";
 import { bootTimeNs } from "../../ffi/clock.ts";
 import type { Capture, CaptureLosses } from "../../src/capture/capture.ts";
@@ -9,14 +9,14 @@ import type { Session } from "../../src/session/session.ts";
 
 const TIMEOUT_MS = 10_000;
 
-/** What to capture, and when to begin to read the ring: at once by default. */
+/** What to capture, and when to start reading the ring: at once by default. */
 export interface TraceOptions extends CaptureOptions {
   readonly reading?: Promise<void>;
 }
 
 /**
  * Captures from `start()` on. Tests filter by the ports of their own listeners, so that other
- * traffic on the machine does not disturb; filters of the kernel are a test's own business.
+ * traffic on the machine does not disturb; tests add filters of the kernel themselves.
  */
 export class Trace implements AsyncDisposable {
   /** CLOCK_BOOTTIME before and after the start. */
@@ -33,7 +33,7 @@ export class Trace implements AsyncDisposable {
     this.#reading = Promise.race([reading, this.#disposing.promise]).then(() => this.#read());
   }
 
-  /** @throws {HostError} where this host lacks what capture needs: kernel tests never skip */
+  /** @throws {HostError} if this host lacks what capture needs: kernel tests never skip */
   static async start({ reading, ...options }: TraceOptions = {}): Promise<Trace> {
     const before_ns = bootTimeNs();
     const running = await capture(options);
@@ -41,7 +41,7 @@ export class Trace implements AsyncDisposable {
   }
 
   /**
-   * Waits until `count` sessions fulfil `matches`, or for a bounded time.
+   * Waits until `count` sessions match, for a bounded time.
    * @returns whether they do
    */
   async until(count: number, matches: (session: Session) => boolean): Promise<boolean> {
@@ -54,14 +54,14 @@ export class Trace implements AsyncDisposable {
     return this.#sessions.filter(matches).length >= count;
   }
 
-  /** Stops the capture, and gives all sessions that fulfil `matches`: the last one in the ring too. */
+  /** Stops the capture. @returns all sessions that match, also the last one in the ring */
   async finish(matches: (session: Session) => boolean): Promise<Session[]> {
     this.#capture.stop();
     await this.#reading;
     return this.#sessions.filter(matches);
   }
 
-  /** Waits until `count` sessions fulfil `matches`; there must be no more of them at the end. */
+  /** Waits until `count` sessions match; at the end there must be no more of them. */
   async take(count: number, matches: (session: Session) => boolean): Promise<Session[]> {
     await this.until(count, matches);
     const found = await this.finish(matches);
@@ -79,7 +79,7 @@ export class Trace implements AsyncDisposable {
     return { client, server };
   }
 
-  /** Goes on with other options. */
+  /** Continues with other options. */
   async reconfigure(options: CaptureOptions): Promise<void> {
     await this.#capture.reconfigure(options);
   }
@@ -120,7 +120,7 @@ export function hasPort(
   return ({ localPort, peerPort }) => localPort === port || peerPort === port;
 }
 
-/** One session in a line, for the messages of failed tests. */
+/** A session on one line, for the messages of failed tests. */
 export function summary(session: Session): string {
   const { localAddress, localPort, peerAddress, peerPort, comm, pid, role, lastState } = session;
   return `${role} ${localAddress}:${localPort} -> ${peerAddress}:${peerPort} ` +

@@ -1,4 +1,4 @@
-/** Parts of the host made for one test, and taken away after it. */
+/** Parts of a host that are made for one test, and removed after it. */
 import { strict as assert } from "node:assert";
 
 /** Runs a command. @returns what it wrote to stdout */
@@ -27,7 +27,7 @@ export class Cgroup implements Disposable {
   }
 }
 
-/** What a namespace is joined to, and its addresses. */
+/** What a namespace is connected to, and its addresses. */
 export interface NamespaceOptions {
   /** The namespace of the pair's other interface; that of the tests by default. */
   readonly joinedTo?: Namespace;
@@ -35,10 +35,10 @@ export interface NamespaceOptions {
   readonly network?: number;
 }
 
-/** A network namespace, joined to another one by a pair of interfaces. */
+/** A network namespace, connected to another one by a pair of interfaces. */
 export class Namespace implements AsyncDisposable {
   readonly name = uniqueName();
-  /** Addresses on the other namespace's side: this one, for a test. */
+  /** Addresses on the other namespace's side, which is usually the test's. */
   readonly here: Addresses;
   /** Addresses on the namespace's side. */
   readonly there: Addresses;
@@ -49,7 +49,7 @@ export class Namespace implements AsyncDisposable {
     this.there = addressesOf(network, 2);
   }
 
-  /** One with a loopback interface alone. */
+  /** One with only a loopback interface. */
   static async alone(): Promise<Namespace> {
     const namespace = new Namespace(0);
     await namespace.#add();
@@ -71,13 +71,13 @@ export class Namespace implements AsyncDisposable {
     return namespace;
   }
 
-  /** Words in front of a command that is to run in it. */
+  /** What stands in front of a command, to run it in the namespace. */
   get under(): string[] {
     // not `ip netns exec`, which hides the cgroups behind another /sys
     return ["nsenter", `--net=/run/netns/${this.name}`];
   }
 
-  /** Its inode, which is its number in what is captured. */
+  /** Its inode, which is its number in records. */
   get inode(): number {
     const { ino } = Deno.statSync(`/run/netns/${this.name}`);
     assert.ok(ino !== null);
@@ -90,12 +90,12 @@ export class Namespace implements AsyncDisposable {
     return run(program, ...args);
   }
 
-  /** ip(8) on it. @returns what it wrote to stdout */
+  /** Runs ip(8) on it. @returns what it wrote to stdout */
   ip(...args: readonly string[]): Promise<string> {
     return run("ip", "-n", this.name, ...args);
   }
 
-  /** Several of ip(8)'s commands on it. */
+  /** Runs several commands of ip(8) on it. */
   async configure(...commands: readonly string[]): Promise<void> {
     await ip(this, commands);
   }
@@ -105,19 +105,19 @@ export class Namespace implements AsyncDisposable {
     await this.run("sysctl", "-qw", `net.${key}=${value}`);
   }
 
-  /** Hands packets of its loopback interface to all CPUs, as a network card with queues does. */
+  /** Spreads packets of its loopback interface over all CPUs, like a network card with queues. */
   async steerLoopback(): Promise<void> {
-    const file = "/sys/class/net/lo/queues/rx-0/rps_cpus"; // of a /sys of its own
+    const file = "/sys/class/net/lo/queues/rx-0/rps_cpus"; // in its own /sys
     const mask = ((1 << Math.min(navigator.hardwareConcurrency, 30)) - 1).toString(16);
     const command = `ip link set lo up && echo ${mask} > ${file}`;
     await run("ip", "netns", "exec", this.name, "sh", "-c", command);
   }
 
-  /** Takes its name away; it is gone when nothing uses it any more. */
+  /** Removes its name; it is gone when nothing uses it any more. */
   async remove(): Promise<void> {
     if (!this.#exists) return;
     this.#exists = false;
-    await run("ip", "netns", "del", this.name); // takes the interfaces with it
+    await run("ip", "netns", "del", this.name); // removes the interfaces too
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -136,7 +136,7 @@ export interface Addresses {
   readonly ipv6: string;
 }
 
-/** Of the benchmark network (RFC 2544), so that two runs can share a machine. */
+/** Addresses from the benchmark network (RFC 2544), so that two runs can share a machine. */
 function addressesOf(network: number, host: number): Addresses {
   return {
     ipv4: `198.18.${network >> 6}.${((network & 63) << 2) + host}`,
@@ -156,7 +156,7 @@ function configuration(device: string, { ipv4, ipv6 }: Addresses): string[] {
   ];
 }
 
-/** One process for several commands of ip(8). @param where the tests' own namespace by default */
+/** Runs commands of ip(8) in one process. @param where the tests' own namespace by default */
 async function ip(where: Namespace | undefined, commands: readonly string[]): Promise<void> {
   const args = [...(where === undefined ? [] : ["-n", where.name]), "-batch", "-"];
   const child = new Deno.Command("ip", { args, stdin: "piped", stdout: "null", stderr: "piped" })
@@ -168,7 +168,7 @@ async function ip(where: Namespace | undefined, commands: readonly string[]): Pr
   assert.ok(success, `ip ${args.join(" ")}: ${commands}: ${new TextDecoder().decode(stderr)}`);
 }
 
-/** Of 15 characters at most, as names of interfaces are. */
+/** Of at most 15 characters, like names of interfaces. */
 function uniqueName(): string {
   return `tcpspan${crypto.randomUUID().slice(0, 8)}`;
 }

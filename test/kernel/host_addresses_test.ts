@@ -1,4 +1,4 @@
-/** The addresses of a host whose network namespaces come and go, as containers do. */
+/** The addresses of a host whose network namespaces come and go, like containers. */
 import { strict as assert } from "node:assert";
 import { HostAddresses } from "../../src/span/host_addresses.ts";
 import type { StoppedClock } from "../clock.ts";
@@ -17,7 +17,7 @@ interface Scene {
   readonly container: number;
 }
 
-/** @param perLook milliseconds that each look at the clock takes: looking up is two */
+/** @param perLook milliseconds that each reading of the clock takes; a lookup needs two */
 async function play(perLook: number, test: (scene: Scene) => void): Promise<void> {
   await using namespace = await Namespace.make();
   using clock = stopClock(perLook);
@@ -31,7 +31,7 @@ async function play(perLook: number, test: (scene: Scene) => void): Promise<void
   test({ has, clock, own, container: namespace.inode });
 }
 
-Deno.test("the first session of a new namespace has the host's addresses looked up again", () =>
+Deno.test("the first session of a new namespace causes a new lookup of the host's addresses", () =>
   play(0, ({ has, clock, own, container }) => {
     clock.advance(1);
     assert.ok(!has(own), "nothing says that there is a new one");
@@ -39,7 +39,7 @@ Deno.test("the first session of a new namespace has the host's addresses looked 
     assert.ok(has(own), "it is remembered");
   }));
 
-Deno.test("namespaces that come without end are looked up for a 20th of the time", () =>
+Deno.test("endless new namespaces cause lookups for at most a 20th of the time", () =>
   play(10, ({ has, clock, container }) => {
     assert.ok(!has(container));
     clock.advance(200);

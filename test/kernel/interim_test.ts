@@ -8,12 +8,12 @@ import { Scene } from "./scene.ts";
 
 const INTERVAL_MS = 300;
 
-/** The session's reports and its end, in the order in which they came, of the end with `port`. */
+/** The reports and the last record of the end with `port`, in order of arrival. */
 function ofServer(sessions: readonly Session[], port: number): Session[] {
   return sessions.filter(({ localPort }) => localPort === port);
 }
 
-Deno.test("interim reports tell of both ends what they have carried so far, under the same numbers", async () => {
+Deno.test("interim reports show what both ends have carried so far, under the same sequence numbers", async () => {
   await using scene = await Scene.open({ capture: () => ({ interim: INTERVAL_MS }) });
   const { client, server, port, trace } = scene;
   await scene.connect();
@@ -57,7 +57,7 @@ Deno.test("interim reports are an interval apart", async () => {
     .map(({ endUnixNs }) => Number(endUnixNs) / 1e6);
   const [first = 0, fifth = 0] = [times[0], times[4]];
   const intervals = (fifth - first) / INTERVAL_MS;
-  assert.ok(intervals > 3.5 && intervals < 7, `${intervals} intervals`); // 8 if each second is left out
+  assert.ok(intervals > 3.5 && intervals < 7, `${intervals} intervals`); // 8 if half are left out
 });
 
 Deno.test("a session shorter than the interval has no interim report", async () => {
@@ -79,7 +79,7 @@ Deno.test("interim reports obey the filters", async () => {
   assert.ok(reports.length > 0 && reports.every(({ peerPort }) => peerPort === scene.port));
 });
 
-Deno.test("interim reports of a session that sends all the while agree on its sequence numbers", async () => {
+Deno.test("interim reports of a session that keeps sending agree on its sequence numbers", async () => {
   await using scene = await Scene.open({ capture: () => ({ interim: 100 }) });
   const { client, server, port, trace } = scene;
   await scene.connect();
@@ -98,7 +98,7 @@ Deno.test("interim reports of a session that sends all the while agree on its se
   }
 });
 
-Deno.test("reportOpenOnExit reports each end of an open session once when the capture stops", async () => {
+Deno.test("reportOpenOnExit reports each end of an open session once, when the capture stops", async () => {
   await using scene = await Scene.open({ capture: () => ({ reportOpenOnExit: true }) });
   await scene.connect();
   await scene.exchange(10, 20);
@@ -113,8 +113,8 @@ Deno.test("reportOpenOnExit reports each end of an open session once when the ca
   );
 });
 
-Deno.test("a capture in a hurry breaks off the reports of open sessions", async () => {
-  const SESSIONS = 700; // more than a walk makes before the ring is read
+Deno.test("a capture in a hurry stops reporting open sessions", async () => {
+  const SESSIONS = 700; // more than a walk reports before the ring is read
   for (const inAHurry of [false, true]) {
     using ends = new DisposableStack();
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

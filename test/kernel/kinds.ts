@@ -5,7 +5,7 @@ import { PYTHON } from "../python.ts";
 
 const PROGRAM = new URL("../programs/kinds.py", import.meta.url).pathname;
 
-/** The process, which has some sessions open. */
+/** The process, which keeps some sessions open. */
 export class Kinds implements AsyncDisposable {
   /** The peer's address of each client, and of no other session of this machine. */
   static readonly peer = "127.77.0.1";
@@ -20,7 +20,7 @@ export class Kinds implements AsyncDisposable {
     this.#lines = child.stdout.pipeThrough(new TextLineStream()).getReader();
   }
 
-  /** @param count of each kind. @param under words in front of the command line */
+  /** @param count of each kind. @param under what stands in front of the command line */
   static async prepare(count: number, under: readonly string[]): Promise<Kinds> {
     const [command = "", ...args] = [...under, ...PYTHON, PROGRAM, `--count=${count}`];
     const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn();
@@ -29,18 +29,18 @@ export class Kinds implements AsyncDisposable {
     return kinds;
   }
 
-  /** Of a listener with a session that is open, and that nobody accepts before `close()`. */
+  /** Port of a listener with an open session that nobody accepts before `close()`. */
   get fullPort(): number {
     return this.#fullPort;
   }
 
-  /** Makes all others, and ends them. */
+  /** Makes all other sessions, and ends them. */
   async make(): Promise<void> {
     await this.#input.write(new TextEncoder().encode("\n"));
     await this.#expect(/^made$/);
   }
 
-  /** Closes those that were open at first. */
+  /** Closes the sessions that were open from the start. */
   async close(): Promise<void> {
     await this.#input.write(new TextEncoder().encode("\n"));
     await this.#expect(/^closed$/);
@@ -52,7 +52,7 @@ export class Kinds implements AsyncDisposable {
     await this.#child.status;
   }
 
-  /** @returns what is in the pattern's parentheses */
+  /** @returns what the pattern's parentheses matched */
   async #expect(line: RegExp): Promise<string | undefined> {
     const { value = "" } = await this.#lines.read();
     assert.match(value, line);

@@ -1,12 +1,12 @@
-/** A capture as programs get it: what it gives back, and what it says after its end. */
+/** A capture as programs use it: what it releases, and what can be read after its end. */
 import { strict as assert } from "node:assert";
 import { capture, type Session } from "../../mod.ts";
 import { descriptors } from "./descriptors.ts";
 
-/** Nothing is ever delivered of it. */
+/** A pid without sessions: nothing is ever delivered. */
 const NO_PID = [2 ** 22];
 
-Deno.test("losses(), sampledOut and omissions can be read before, after, and after disposal", async () => {
+Deno.test("losses(), sampledOut and omissions can be read before and after the end, and after disposal", async () => {
   const sessions = await capture({ pids: NO_PID, signal: AbortSignal.timeout(20) });
   const before = sessions.losses();
   for await (const _batch of sessions) assert.fail("a session came through");
@@ -29,7 +29,7 @@ Deno.test("a capture that was disposed of gives no batch", async () => {
   for await (const _batch of sessions) assert.fail("a session came through");
 });
 
-Deno.test("a second iteration is an error, since the first one has the sessions", async () => {
+Deno.test("a second iteration is an error, because the first one has the sessions", async () => {
   await using sessions = await capture({ pids: NO_PID, signal: AbortSignal.abort() });
   for await (const _batch of sessions);
   await assert.rejects(
@@ -38,7 +38,7 @@ Deno.test("a second iteration is an error, since the first one has the sessions"
   );
 });
 
-Deno.test("a break gives the batch up, and disposal what the capture holds", async () => {
+Deno.test("a break releases the batch, and disposal releases what the capture holds", async () => {
   await using _warmUp = await capture();
   const before = descriptors();
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -1,10 +1,10 @@
-/** Sessions of another network namespace, which is where containers live. */
+/** Sessions in another network namespace, as in containers. */
 import { strict as assert } from "node:assert";
 import { Namespace, run } from "./host.ts";
 import { Scene } from "./scene.ts";
 
 for (const family of ["ipv4", "ipv6"] as const) {
-  Deno.test(`capture() tells both ends of an ${family} session between two namespaces`, async () => {
+  Deno.test(`capture() reports both ends of an ${family} session between two namespaces`, async () => {
     await using namespace = await Namespace.make();
     const { here, there, under } = namespace;
     await using scene = await Scene.open({
@@ -28,7 +28,7 @@ for (const family of ["ipv4", "ipv6"] as const) {
   });
 }
 
-Deno.test("retransmits are those of TCP_INFO, and txBytes counts their payload once", async () => {
+Deno.test("retransmits equals TCP_INFO's, and txBytes counts their payload once", async () => {
   await using namespace = await Namespace.make();
   const { here, there, name, under } = namespace;
   await using scene = await Scene.open({
@@ -38,7 +38,7 @@ Deno.test("retransmits are those of TCP_INFO, and txBytes counts their payload o
   const { client, server } = scene;
   await scene.connect();
   await scene.exchange(100, 100);
-  // the server's acknowledgements go nowhere for a while
+  // the server's acknowledgements are lost for a while
   await run("ip", "-n", name, "route", "add", "blackhole", `${here.ipv4}/32`);
   await client.send("s", 5000);
   await server.receive("s", 5000);

@@ -1,11 +1,11 @@
-/** The tracer's own sessions: left out where that is wanted, at both ends on this host. */
+/** The tracer's own sessions: left out unless wanted, at both ends on this host. */
 import { strict as assert } from "node:assert";
 import { Actor } from "./actor.ts";
 import { hasPort, Trace } from "./harness.ts";
 
 type Making = (actor: Actor) => Promise<{ port: number }>;
 
-/** Sessions that this process, the tracer, has a part in. */
+/** Sessions of this process, the tracer. */
 const SESSIONS: Record<string, { make: Making; ends: number; others: number }> = {
   "a connection to another process, which this one closes first": {
     ends: 2,
@@ -74,7 +74,7 @@ for (const [name, { make, ends, others }] of Object.entries(SESSIONS)) {
   }
 }
 
-/** A session of no interest to anybody. @returns its listener's port */
+/** Makes an unrelated session. @returns its listener's port */
 async function makeOther(actor: Actor): Promise<number> {
   await using client = await Actor.start();
   const port = await actor.listen("other", "ipv4", "127.0.0.1");

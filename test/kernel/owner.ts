@@ -5,7 +5,7 @@ import type { ProcessTruth } from "./actor.ts";
 
 const TICK_NS = 10_000_000n; // of the times in /proc/PID/stat
 
-/** Fails unless `end` names `owner` in everything that a record holds of a process. */
+/** Fails unless everything that a record says about a process is `owner`'s. */
 export function assertOwner(end: Session, owner: ProcessTruth): void {
   assert.equal(end.pid, owner.pid);
   assert.equal(end.uid, owner.uid);

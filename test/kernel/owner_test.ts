@@ -1,4 +1,4 @@
-/** Whose session it is: the process that used the socket, however it came by it. */
+/** Whose session it is: the process that used the socket, however it got it. */
 import { strict as assert } from "node:assert";
 import { assertOwner } from "./owner.ts";
 import type { OwnerSource } from "../../src/session/session.ts";
@@ -64,11 +64,11 @@ Deno.test("the owner of a session is the process that connected, though a child 
   await using scene = await Scene.open();
   const { client, server, trace, port } = scene;
   await scene.connect();
-  const child = await client.fork(); // both hold the socket now
+  const child = await client.fork(); // both have the socket now
   await client.send("s", 10);
   await client.close("s");
   await client.leave();
-  await client.close("s"); // the last descriptor: now it ends
+  await client.close("s"); // the last descriptor: now the session ends
   await server.close("s");
   const ends = await trace.pair(port);
   assert.notEqual(ends.client.pid, child.pid);
@@ -76,7 +76,7 @@ Deno.test("the owner of a session is the process that connected, though a child 
   assert.equal(ends.client.ownerSource, "connect");
 });
 
-Deno.test("comm is that of the thread that connected, pid that of its process", async () => {
+Deno.test("comm is the name of the thread that connected, pid belongs to its process", async () => {
   await using scene = await Scene.open();
   await scene.connect("test-thread");
   await scene.client.close("s");
@@ -87,7 +87,7 @@ Deno.test("comm is that of the thread that connected, pid that of its process", 
   assert.equal(client.executable, scene.client.process.exe);
 });
 
-Deno.test("comm holds the 15 bytes that the kernel keeps, and any of them", async () => {
+Deno.test("comm has the 15 bytes that the kernel keeps, whatever they are", async () => {
   const comm = "näme with (y) s";
   await using scene = await Scene.open({ client: { comm: `${comm}!` } });
   await scene.connect();
@@ -97,7 +97,7 @@ Deno.test("comm holds the 15 bytes that the kernel keeps, and any of them", asyn
   assert.equal(client.comm, "näme with (y) ");
 });
 
-Deno.test("uid is that of the user who runs the process", async () => {
+Deno.test("uid is the user that the process runs as", async () => {
   await using scene = await Scene.open({ client: { uid: 54321 }, server: { uid: 12345 } });
   await scene.connect();
   await scene.exchange(1, 1);
@@ -107,7 +107,7 @@ Deno.test("uid is that of the user who runs the process", async () => {
   assert.deepEqual([client.uid, server.uid], [54321, 12345]);
 });
 
-Deno.test("pid is that of the tracer's namespace for a process in one of its own", async () => {
+Deno.test("pid is the one in the tracer's namespace, also for a process in its own namespace", async () => {
   const under = ["unshare", "--pid", "--fork", "--kill-child"];
   await using scene = await Scene.open({ client: { under }, server: { under } });
   await scene.connect();
@@ -137,7 +137,7 @@ Deno.test("a session that was open before the capture started is reported as suc
   await server.close("s");
   const ends = await trace.pair(port);
   assert.deepEqual([ends.client.role, ends.server.role], ["active", "passive"]);
-  // all of the payload, that of before the start too
+  // all of the payload, also from before the start
   assert.deepEqual([ends.client.txBytes, ends.client.rxBytes], [1000, 500]);
   assert.deepEqual([ends.server.txBytes, ends.server.rxBytes], [500, 1000]);
   assert.deepEqual([ends.client.cookie, ends.server.cookie], [clientEnd.cookie, serverEnd.cookie]);
@@ -156,7 +156,7 @@ Deno.test("a session that was open before the capture started is reported as suc
   assertOwner(ends.server, server.process);
 });
 
-Deno.test("the owner of an old session is who used it last, though the peer ends it", async () => {
+Deno.test("the owner of an old session is the process that used it last, though the peer ends it", async () => {
   await using client = await Actor.start();
   await using server = await Actor.start();
   const port = await server.listen("l", "ipv4", "127.0.0.1");
@@ -172,7 +172,7 @@ Deno.test("the owner of an old session is who used it last, though the peer ends
   assertOwner(ends.server, server.process);
 });
 
-Deno.test("the process start is the start of an old session whose process is younger than the tracer", async () => {
+Deno.test("an old session starts with its process if that is younger than the tracer", async () => {
   await using client = await Actor.start();
   await using server = await Actor.start();
   const port = await server.listen("l", "ipv4", "127.0.0.1");

@@ -1,4 +1,4 @@
-/** Payload is exact, whatever its size and whoever ends the session. */
+/** Payload is counted exactly, whatever its size and whoever ends the session. */
 import { strict as assert } from "node:assert";
 import { hasPort } from "./harness.ts";
 import { Scene } from "./scene.ts";
@@ -15,7 +15,7 @@ const SIZES: readonly (readonly [fromClient: number, fromServer: number])[] = [
   [4 * MIB, 6 * MIB],
 ];
 
-/** How both ends let go of a session, all of whose payload was received. */
+/** How both ends close a session whose payload was all received. */
 const ENDINGS: Record<string, (scene: Scene) => Promise<unknown>> = {
   "FIN by the client first": async ({ client, server }) => {
     await client.close("s");
@@ -101,7 +101,7 @@ Deno.test("unreadBytes is what the process left in its socket", async () => {
   assert.equal(ends.client.txBytes, 3000); // the kernel acknowledged what no process read
 });
 
-Deno.test("unreadBytes is unknown where the peer's reset leaves data that can still be read", async () => {
+Deno.test("unreadBytes is unknown if data can still be read after the peer's reset", async () => {
   await using scene = await Scene.open();
   const { client, server } = scene;
   await scene.connect();

@@ -30,7 +30,7 @@ Deno.test("sessions that end while no tracer runs are delivered by the next", as
   assert.equal(new Set(sessions.map(({ cookie }) => cookie)).size, ends);
 });
 
-Deno.test("a session that is open while tracers change keeps its start, its times and its owner", async () => {
+Deno.test("a session that stays open from one tracer to the next keeps its start, its times and its owner", async () => {
   await using place = await pinFolder();
   await using client = await Actor.start({ comm: "test-client" });
   await using server = await Actor.start({ comm: "test-server" });
@@ -54,13 +54,13 @@ Deno.test("a session that is open while tracers change keeps its start, its time
   assert.equal(ends.client.ownerSource, "connect");
 });
 
-Deno.test("what was handed on, and whose place nobody has given up, is delivered again", async () => {
+Deno.test("what was handed on, but not released, is delivered again", async () => {
   await using place = await pinFolder();
   await (await capture(place.options))[Symbol.asyncDispose]();
   const { port, ends } = await makeSessions();
   const first = await capture(place.options);
   const handedOn: bigint[] = [];
-  for await (const batch of first) { // left while the first batch is being worked on
+  for await (const batch of first) { // ends before the first batch is released
     handedOn.push(...[...batch].filter(hasPort(port)).map(({ cookie }) => cookie));
     break;
   }
@@ -71,7 +71,7 @@ Deno.test("what was handed on, and whose place nobody has given up, is delivered
   assert.ok(handedOn.every((cookie) => again.includes(cookie)));
 });
 
-Deno.test("what was handed on before the next batch was asked for is not delivered again", async () => {
+Deno.test("once the next batch was asked for, the one before it is not delivered again", async () => {
   await using place = await pinFolder();
   const first = await Trace.start(place.options);
   const { port, ends } = await makeSessions();
@@ -81,7 +81,7 @@ Deno.test("what was handed on before the next batch was asked for is not deliver
   assert.deepEqual(await second.finish(hasPort(port)), []);
 });
 
-Deno.test("the next tracer's filters hold from its start on", async () => {
+Deno.test("the next tracer's filters apply from its start on", async () => {
   await using place = await pinFolder();
   await (await capture({ ...place.options, remotePorts: [1] }))[Symbol.asyncDispose]();
   const { port: filtered } = await makeSessions();
@@ -93,7 +93,7 @@ Deno.test("the next tracer's filters hold from its start on", async () => {
   assert.ok(all.every(hasPort(port)));
 });
 
-Deno.test("a second tracer on the same pin is refused, and the first goes on", async () => {
+Deno.test("a second tracer on the same pin is refused, and the first continues", async () => {
   await using place = await pinFolder();
   await using trace = await Trace.start(place.options);
   const inUse = {
@@ -106,7 +106,7 @@ Deno.test("a second tracer on the same pin is refused, and the first goes on", a
   await trace.take(ends, hasPort(port));
 });
 
-Deno.test("a ring of another size: what is in the old one is delivered, and it is gone then", async () => {
+Deno.test("a ring of another size: what is in the old ring is delivered, and then the old ring is removed", async () => {
   await using place = await pinFolder();
   await (await capture(place.options))[Symbol.asyncDispose]();
   const { port, ends } = await makeSessions();
@@ -123,7 +123,7 @@ Deno.test("a tracer of another version leaves its ring: records are read as it d
   await using place = await pinFolder();
   await (await capture(place.options))[Symbol.asyncDispose]();
   const { port, ends } = await makeSessions();
-  // the ports lie the other way round in that version's records, and its counters elsewhere
+  // in that version's records the ports are swapped, and its counters are elsewhere
   describeAs(
     `${place.folder}/${STATE_ID}/description`,
     `${
@@ -157,7 +157,7 @@ Deno.test("while a tracer of another version is replaced no session is lost", as
   assert.deepEqual(truth.filter(({ cookie }) => !cookies.has(cookie)), []);
 });
 
-Deno.test("a report that waits for its socket's close is handed over by a tracer of another version", async () => {
+Deno.test("a report that waits for its socket's close is taken over from a tracer of another version", async () => {
   await using place = await pinFolder();
   await using client = await Actor.start();
   await using server = await Actor.start();
@@ -168,14 +168,14 @@ Deno.test("a report that waits for its socket's close is handed over by a tracer
   await trace.pair(port);
 });
 
-Deno.test("a report that waited, was handed on and never given up is delivered again", async () => {
+Deno.test("a report that waited and was handed on, but not released, is delivered again", async () => {
   await using place = await pinFolder();
   await using client = await Actor.start();
   await using server = await Actor.start();
   const first = await capture(place.options);
   const port = await resetUnused(client, server);
   let handedOn = 0;
-  for await (const batch of first) { // left while the report is being worked on
+  for await (const batch of first) { // ends before the report is released
     handedOn += [...batch].filter(({ localPort }) => localPort === port).length;
     if (handedOn > 0) break;
   }
@@ -198,7 +198,7 @@ Deno.test("a report that a crash left in two places is delivered once", async ()
   for (const { count, keys, values } of [...waiting.entries()]) {
     for (let i = 0; i < count; i++) {
       const taken = keys.slice(8 * i, 8 * i + 8);
-      taken[7] = 0x40; // as it is while a reader hands it on
+      taken[7] = 0x40; // as while a reader hands it on
       assert.ok(
         waiting.add(taken, values.slice(i * waiting.valueSize, (i + 1) * waiting.valueSize)),
       );
@@ -206,12 +206,12 @@ Deno.test("a report that a crash left in two places is delivered once", async ()
   }
   await using trace = await Trace.start(place.options);
   await trace.until(1, ({ localPort }) => localPort === port);
-  await new Promise((resolve) => setTimeout(resolve, 2200)); // until what still waits is handed over
+  await new Promise((resolve) => setTimeout(resolve, 2200)); // until waiting reports are delivered
   const ends = await trace.finish(({ localPort }) => localPort === port);
   assert.equal(ends.length, 1);
 });
 
-Deno.test("a report that is just being written is left alone, whichever way its cookie counts", async () => {
+Deno.test("a report that is just being written is not read, whichever way its cookie counts", async () => {
   await using place = await pinFolder();
   await (await capture(place.options))[Symbol.asyncDispose]();
   using pinned = new Pinned(`${place.folder}/${STATE_ID}/waiting`);
@@ -225,7 +225,7 @@ Deno.test("a report that is just being written is left alone, whichever way its 
   assert.deepEqual(await trace.finish(({ cookie }) => cookie === 0n), []);
 });
 
-Deno.test("where too many reports wait, the next is delivered at once", async () => {
+Deno.test("if too many reports wait, the next is delivered at once", async () => {
   await using place = await pinFolder();
   await using client = await Actor.start();
   await using server = await Actor.start();
@@ -246,11 +246,11 @@ Deno.test("where too many reports wait, the next is delivered at once", async ()
   assert.ok(waited < 900, `after ${waited} ms, as if it had waited`);
 });
 
-Deno.test("a start that was cut short leaves links that stand by: the next takes them away", async () => {
+Deno.test("a start that was cut short leaves links behind: the next start removes them", async () => {
   await using place = await pinFolder();
   await (await capture(place.options))[Symbol.asyncDispose]();
   using link = new Pinned(`${place.folder}/${STATE_ID}/set_state-1`);
-  pin(link.fd, `${place.folder}/${STATE_ID}/set_state-2`); // as the next generation would be called
+  pin(link.fd, `${place.folder}/${STATE_ID}/set_state-2`); // the name of the next generation
   await using trace = await Trace.start(place.options);
   const { port, ends } = await makeSessions();
   await trace.take(ends, hasPort(port));
@@ -258,7 +258,7 @@ Deno.test("a start that was cut short leaves links that stand by: the next takes
   assert.deepEqual(links, [`${STATE_ID}/set_state-2`]);
 });
 
-Deno.test("a start that was cut short before all maps were pinned is begun anew", async () => {
+Deno.test("after a start that was cut short before all maps were pinned, the next starts from scratch", async () => {
   await using place = await pinFolder();
   await (await capture(place.options))[Symbol.asyncDispose]();
   await Deno.remove(`${place.folder}/${STATE_ID}/bss`);
@@ -267,7 +267,7 @@ Deno.test("a start that was cut short before all maps were pinned is begun anew"
   await trace.take(ends, hasPort(port));
 });
 
-Deno.test("what a tracer of another version had not removed yet does not keep the next from starting", async () => {
+Deno.test("what a tracer of another version has not removed does not prevent the next start", async () => {
   await using place = await pinFolder();
   await Deno.mkdir(place.folder);
   await Deno.mkdir(`${place.folder}/0123456789abcdef`); // all but the folder itself
@@ -277,7 +277,7 @@ Deno.test("what a tracer of another version had not removed yet does not keep th
   assert.deepEqual(folders(place.folder), [STATE_ID]);
 });
 
-Deno.test("a ring whose layout is unknown: refused before anything is attached, and unpin() helps", async () => {
+Deno.test("a ring whose description is unknown is refused before anything is attached, and unpin() helps", async () => {
   await using place = await pinFolder();
   await (await capture(place.options))[Symbol.asyncDispose]();
   describeAs(`${place.folder}/${STATE_ID}/description`, "something else");
@@ -292,7 +292,7 @@ Deno.test("a ring whose layout is unknown: refused before anything is attached, 
   assert.deepEqual([unpinned?.programs, unpinned?.unread], [HOOKS, 0]);
 });
 
-Deno.test("a folder that another user could touch is refused", async () => {
+Deno.test("a folder that another user can write to is refused", async () => {
   await using system = await BpfFileSystem.mount();
   const pin = `${system.path}/tcpspan`;
   const refused = {
@@ -312,19 +312,19 @@ Deno.test("a folder that another user could touch is refused", async () => {
   await assert.rejects(capture({ pin }), UsageError);
 });
 
-Deno.test("losses() goes on counting what the ring had no room for while no tracer ran", async () => {
+Deno.test("losses() also counts what the ring had no room for while no tracer ran", async () => {
   await using place = await pinFolder(2 ** 18);
   await (await capture(place.options))[Symbol.asyncDispose]();
   const { port, ends } = await makeSessions({ clients: 2, threads: 2, sessions: 300 });
   await using trace = await Trace.start(place.options);
   await trace.until(1, hasPort(port));
-  const kept = await trace.finish(() => true); // of other traffic too: it shares the ring
+  const kept = await trace.finish(() => true); // also other traffic, which shares the ring
   const { ringFull } = trace.losses();
   assert.ok(ringFull > 0);
   assert.ok(kept.length + ringFull >= ends);
 });
 
-Deno.test("unpin() tells what the ring had no room for", async () => {
+Deno.test("unpin() reports what the ring had no room for", async () => {
   await using place = await pinFolder(2 ** 18);
   await (await capture(place.options))[Symbol.asyncDispose]();
   const { ends } = await makeSessions({ clients: 2, threads: 2, sessions: 300 });
@@ -334,7 +334,7 @@ Deno.test("unpin() tells what the ring had no room for", async () => {
   assert.ok((unpinned?.unread ?? 0) + ringFull >= ends);
 });
 
-Deno.test("unpin() detaches everything, and tells what nobody had read", async () => {
+Deno.test("unpin() detaches everything, and reports what nobody has read", async () => {
   await using place = await pinFolder();
   await (await capture(place.options))[Symbol.asyncDispose]();
   const { ends } = await makeSessions();
@@ -345,7 +345,7 @@ Deno.test("unpin() detaches everything, and tells what nobody had read", async (
   assert.equal(unpin(place.folder), undefined, "a second time there is nothing");
 });
 
-Deno.test("unpin() touches nothing where something else is pinned, too", async () => {
+Deno.test("unpin() removes nothing if something else is pinned there too", async () => {
   await using place = await pinFolder();
   await (await capture(place.options))[Symbol.asyncDispose]();
   const parent = place.folder.replace(/\/tcpspan$/, "");
@@ -383,7 +383,7 @@ Deno.test("a capture with a pin closes everything that it opened", async () => {
   assert.deepEqual({ descriptors: descriptors(), mappings: mappings("bpf-map") }, before);
 });
 
-/** A session whose accepted end was never used, and is held: its close would tell who has it. */
+/** A session whose accepted end is open but unused: only its close would show who has it. */
 async function resetUnused(client: Actor, server: Actor): Promise<number> {
   const port = await server.listen("l", "ipv4", "127.0.0.1");
   await Promise.all([
@@ -399,7 +399,7 @@ interface Place extends AsyncDisposable {
   readonly options: CaptureOptions;
 }
 
-/** Where to pin to; disposing unpins. */
+/** A folder to pin to; disposing unpins. */
 async function pinFolder(ringBuffer = RING_SIZE): Promise<Place> {
   const system = await BpfFileSystem.mount();
   const folder = `${system.path}/tcpspan`;
@@ -413,7 +413,7 @@ async function pinFolder(ringBuffer = RING_SIZE): Promise<Place> {
   };
 }
 
-/** Makes sessions, all of which are over. @returns the port of their listener, and the number of ends */
+/** Makes sessions and ends them. @returns the port of their listener, and the number of ends */
 async function makeSessions(size = SMALL): Promise<{ port: number; ends: number }> {
   await using burst = await Burst.prepare(size);
   const ends = await burst.run();

@@ -1,4 +1,4 @@
-/** A capture that goes on with other options: nothing is lost, and nothing comes twice. */
+/** A capture that continues with other options: nothing is lost, and nothing comes twice. */
 import { strict as assert } from "node:assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { capture } from "./capture.ts";
@@ -12,7 +12,7 @@ import { Scene } from "./scene.ts";
 
 const SMALL = { clients: 2, threads: 1, sessions: 10 };
 
-Deno.test("reconfigure() puts other filters in force", async () => {
+Deno.test("reconfigure() applies other filters", async () => {
   await using trace = await Trace.start({ remotePorts: [1] });
   await using one = await Burst.prepare(SMALL);
   await one.run();
@@ -27,7 +27,7 @@ Deno.test("reconfigure() puts other filters in force", async () => {
   assert.ok(sessions.every(hasPort(other.port)));
 });
 
-Deno.test("a session that is open meanwhile keeps its start and its owner", async () => {
+Deno.test("a session that is open during a change keeps its start and its owner", async () => {
   await using scene = await Scene.open();
   const { client, server, port, trace } = scene;
   await scene.connect();
@@ -52,7 +52,7 @@ const UNDER_LOAD: Record<string, (round: number) => CaptureOptions> = {
 };
 
 for (const [name, options] of Object.entries(UNDER_LOAD)) {
-  Deno.test(`reconfigure() again and again under load, with ${name}: each end once`, async () => {
+  Deno.test(`reconfigure() several times under load, with ${name}: each end is delivered once`, async () => {
     await using burst = await Burst.prepare({ clients: 2, threads: 2, sessions: 1500 });
     await using trace = await Trace.start();
     const running = burst.run();
@@ -69,7 +69,7 @@ for (const [name, options] of Object.entries(UNDER_LOAD)) {
   });
 }
 
-Deno.test("reports that are due when they are switched off are not asked for any more", async () => {
+Deno.test("reports that are due when they are switched off do not come any more", async () => {
   await using trace = await Trace.start({ interim: 1 }); // due all the time
   for (let round = 0; round < 3; round++) {
     await trace.reconfigure({});
@@ -81,7 +81,7 @@ Deno.test("reports that are due when they are switched off are not asked for any
   await trace.take(length, hasPort(burst.port));
 });
 
-Deno.test("several changes that are asked for at once all come into force, the last one for good", async () => {
+Deno.test("several changes at once are all applied, and the last one stays", async () => {
   await using trace = await Trace.start();
   await Promise.all(
     [{ remotePorts: [1] }, { minBytes: 1e9 }, {}].map((options) => trace.reconfigure(options)),
@@ -100,14 +100,14 @@ Deno.test("a change that is under way when the capture ends leaves nothing attac
       for await (const _batch of sessions);
     })();
     const changing = sessions.reconfigure({}).catch(() => {});
-    await delay(i); // some way into it
+    await delay(i); // so that it is under way
     await sessions[Symbol.asyncDispose]();
     await Promise.all([reading, changing]);
   }
   assert.deepEqual({ descriptors: descriptors(), mappings: mappings("bpf-map") }, before);
 });
 
-Deno.test("options that cannot be are refused, and those before hold on", async () => {
+Deno.test("impossible options are refused, and the options before them stay", async () => {
   await using trace = await Trace.start();
   await assert.rejects(trace.reconfigure({ ringBuffer: 0 }), HostError);
   await using burst = await Burst.prepare(SMALL);
@@ -115,14 +115,14 @@ Deno.test("options that cannot be are refused, and those before hold on", async 
   await trace.take(length, hasPort(burst.port));
 });
 
-Deno.test("a capture that ends refuses options that it has not looked at", async () => {
+Deno.test("a capture that ends refuses options that it has not applied yet", async () => {
   const sessions = await capture();
   const refused = assert.rejects(sessions.reconfigure({}), HostError);
   await sessions[Symbol.asyncDispose]();
   await refused;
 });
 
-Deno.test("reconfigure() leaves nothing open of what was before", async () => {
+Deno.test("reconfigure() closes everything from before", async () => {
   await using trace = await Trace.start({ interim: 1000, reportOpenOnExit: true });
   await trace.reconfigure({});
   const before = { descriptors: descriptors(), mappings: mappings("bpf-map") };

@@ -1,4 +1,4 @@
-/** Which sessions the kernel program keeps: those that user space's trace ids say. */
+/** Which sessions the kernel program keeps: those that their trace ids in user space select. */
 import { strict as assert } from "node:assert";
 import { endingOf } from "../../src/session/ending.ts";
 import { IdHasher } from "../../src/ids/ids.ts";
@@ -11,7 +11,7 @@ import { Namespace } from "./host.ts";
 import { Kinds } from "./kinds.ts";
 
 const KEY = "of the site";
-const OTHERS_MS = 300; // for what is not to come
+const OTHERS_MS = 300; // to wait for what must not come
 
 /** W3C Trace Context level 2: the last 56 bits of the trace id, as a number. */
 function isSampled(session: Session, ratio: number): boolean {
@@ -23,7 +23,7 @@ function traceId(session: Session): string {
   return new IdHasher(KEY).identify(session).trace.hex;
 }
 
-/** The same in each capture. */
+/** Names an end alike in each capture. */
 function keyOf({ cookie, role }: Session): string {
   return `${cookie} ${role}`;
 }
@@ -63,7 +63,7 @@ Deno.test("sampled-out sessions are counted, and take no room in the ring", asyn
   await using burst = await Burst.prepare({ clients: 4, threads: 2, sessions: 250 });
   await using trace = await Trace.start({
     sampling: { ratio: 0.25, key: KEY },
-    ringBuffer: 256 * 1024, // room for some 880
+    ringBuffer: 256 * 1024, // room for about 880
     localPorts: [burst.port],
     reading: begin.promise,
   });
@@ -87,7 +87,7 @@ Deno.test("captures with other keys keep other sessions", async () => {
   assert.notDeepEqual(kept, keysOf(await other.finish(hasPort(burst.port))));
 });
 
-/** What is told apart by how ids are made, or by where a record is written. */
+/** Kinds differ in how ids are made, or in where a record is written. */
 function kindOf(session: Session): string {
   const { role, errno, startObserved } = session;
   const repair = session.has(FLAG.REPAIR) ? ", closed by TCP_REPAIR" : "";
@@ -111,7 +111,7 @@ const KINDS = [
   "with itself",
 ];
 
-Deno.test("sampling decides by the span's trace id for sessions and attempts of every kind", async () => {
+Deno.test("sampling decides by the span's trace id, for sessions and attempts of every kind", async () => {
   const ratio = 0.5;
   const each = 30;
   await using namespace = await Namespace.make();
@@ -133,7 +133,7 @@ Deno.test("sampling decides by the span's trace id for sessions and attempts of 
   const joinable = (session: Session) => session.joinable;
   const wanted = sessions.filter((session) => session.joinable && isSampled(session, ratio));
   assert.deepEqual(keysOf(kept.filter(joinable)), keysOf(wanted));
-  // the ids of the rest have the capture's own times in them: some are kept, and some are not
+  // the other ids contain the capture's own times: some are kept, and some are not
   for (const kind of KINDS) {
     const count = kept.filter((session) => kindOf(session) === kind).length;
     const most = sessions.filter((session) => kindOf(session) === kind).length;
@@ -152,7 +152,7 @@ Deno.test("sampling decides by the span's trace id for sessions and attempts of 
   );
 });
 
-Deno.test("interim reports are sampled as the session's end is", async () => {
+Deno.test("interim reports are sampled like the session's last record", async () => {
   const ratio = 0.5;
   await using namespace = await Namespace.make();
   await namespace.ip("link", "set", "lo", "up");
@@ -166,7 +166,7 @@ Deno.test("interim reports are sampled as the session's end is", async () => {
   await new Promise((resolve) => setTimeout(resolve, OTHERS_MS));
   const kept = await trace.finish(here);
   assertAll(kept, (session) => session.has(FLAG.SAMPLED) && isSampled(session, ratio));
-  // what nobody has accepted is in no process's files, where reports come from
+  // a session that nobody has accepted is in no process's files, where reports come from
   const older = kept.filter(({ startObserved, localPort }) =>
     !startObserved && localPort !== kinds.fullPort
   );
@@ -197,7 +197,7 @@ Deno.test("the last reports of open sessions are sampled, and those left out are
 });
 
 // Softirqs interrupt the kernel program here: some sessions are reported by the backstop.
-Deno.test("sampling decides alike where the event of the end was missed", async () => {
+Deno.test("sampling decides alike if the event of the end was missed", async () => {
   const ratio = 0.5;
   await using namespace = await Namespace.make();
   await namespace.steerLoopback();

@@ -3,7 +3,7 @@ import type { CaptureOptions } from "../../src/capture/capture_options.ts";
 import { Actor, type ActorOptions, type EndTruth, type SocketFamily } from "./actor.ts";
 import { Trace } from "./harness.ts";
 
-/** Who speaks with whom, over what. */
+/** How client and server are connected. */
 export interface SceneOptions {
   readonly listen?: { readonly family: SocketFamily; readonly address: string };
   /** Where the client connects to; the listener's own address by default. */
@@ -35,7 +35,7 @@ export class Scene implements AsyncDisposable {
     this.#resources = resources;
   }
 
-  /** Starts both processes, the listener and then the capture. */
+  /** Starts both processes and the listener, and then the capture. */
   static async open(options: SceneOptions = {}): Promise<Scene> {
     await using resources = new AsyncDisposableStack();
     const { family, address } = options.listen ?? { family: "ipv4", address: "127.0.0.1" };

@@ -1,10 +1,10 @@
-/** service.name of processes that systemd, or something with cgroups like it, has started. */
+/** service.name of processes that systemd, or something with similar cgroups, has started. */
 import { strict as assert } from "node:assert";
 import { ProcessResources } from "../../src/span/resource.ts";
 import { Cgroup } from "./host.ts";
 import { Scene } from "./scene.ts";
 
-Deno.test("service.name is the systemd unit, or the process's own where that may be asked", async () => {
+Deno.test("service.name is the systemd unit, or the process's own if tcpspan may ask for it", async () => {
   using cgroup = new Cgroup(".service");
   const unit = cgroup.path.replace(/.*\//, "").replace(".service", "");
   await using scene = await Scene.open({

@@ -1,4 +1,4 @@
-/** Every field of a session, against what both of its processes say. */
+/** Every field of a session, compared with what both of its processes say. */
 import { strict as assert } from "node:assert";
 import { assertOwner } from "./owner.ts";
 import { bootTimeNs, wallOffsetNs } from "../../ffi/clock.ts";
@@ -61,7 +61,7 @@ const CASES: Case[] = [
 ];
 
 for (const { name, ...expected } of CASES) {
-  Deno.test(`capture() tells all of both ends of a session over ${name}`, async () => {
+  Deno.test(`capture() reports every field of both ends of a session over ${name}`, async () => {
     using cgroup = new Cgroup();
     await using scene = await Scene.open({
       ...expected,
@@ -118,7 +118,7 @@ for (const { name, ...expected } of CASES) {
     assertAt("client's start", ends.client.startUnixNs, connect);
     assertAt("client's established", ends.client.establishedUnixNs, connect);
     assertWithin("client's start", ends.client.startBootNs, connect.before_ns, connect.after_ns);
-    // the handshake's last packet may arrive when connect() has returned already
+    // the handshake's last packet may arrive after connect() has returned
     const handshake = { ...connect, ...truth.server, wall_before_ns: connect.wall_before_ns };
     assertAt("server's start", ends.server.startUnixNs, handshake);
     assertAt("server's established", ends.server.establishedUnixNs, handshake);
@@ -158,7 +158,7 @@ Deno.test("startUnixNs of a server is when the SYN-ACK left: between the client'
   );
 });
 
-Deno.test("initialSequenceNumbers are those of the SYNs on the wire", async () => {
+Deno.test("initialSequenceNumbers equal those of the SYNs on the wire", async () => {
   await using scene = await Scene.open();
   const { client, server, port, trace } = scene;
   await client.sniff("lo", port);
@@ -175,11 +175,11 @@ Deno.test("initialSequenceNumbers are those of the SYNs on the wire", async () =
   });
 });
 
-Deno.test("round trips, segments and retransmits of a reset session are those of its last TCP_INFO", async () => {
+Deno.test("round trips, segments and retransmits of a reset session equal its last TCP_INFO", async () => {
   await using scene = await Scene.open();
   await scene.connect();
   await scene.exchange(100_000, 200_000);
-  await new Promise((resolve) => setTimeout(resolve, 100)); // delayed ACKs have come
+  await new Promise((resolve) => setTimeout(resolve, 100)); // delayed ACKs have arrived
   const info = await scene.client.info("s");
   await scene.client.abort("s"); // nothing is acknowledged any more
   await scene.server.receiveError("s");

@@ -1,4 +1,4 @@
-/** The host's clocks, as a process in a time namespace has them: time_namespaces(7). */
+/** The host's clocks for a process in a time namespace: time_namespaces(7). */
 import assert from "node:assert/strict";
 import { parseStartTime, readProc } from "../../src/host/procfs.ts";
 
@@ -10,7 +10,7 @@ const known = isSameProcess(${Deno.pid}, BigInt(Deno.args[0]) * 10_000_000n);
 console.log(String(boot), String(boot + wallOffsetNs()), known);
 `;
 
-/** What a process that `inside` runs has for clocks, and whether it knows this one by its start. */
+/** The clocks of a process that `inside` runs, and whether it recognizes this one by its start. */
 async function clocks(...inside: readonly string[]) {
   const started = parseStartTime(readProc("self/stat") ?? "") ?? "";
   const [command = "", ...args] = [...inside, Deno.execPath(), "eval", SCRIPT, started];
@@ -20,7 +20,7 @@ async function clocks(...inside: readonly string[]) {
 }
 
 for (const offset of ["100000", "-5"]) {
-  Deno.test(`in a time namespace of ${offset} s, boot clock, wall clock and starts of processes are the host's`, async () => {
+  Deno.test(`in a time namespace of ${offset} s, boot clock, wall clock and starts of processes are those of the host`, async () => {
     const before = await clocks();
     const inside = await clocks("unshare", "--time", `--boottime=${offset}`, "--fork");
     const after = await clocks();

@@ -1,4 +1,4 @@
-/** The controls of volume: each lets something through, and something not. */
+/** The controls of volume: each lets something through, and blocks something. */
 import { strict as assert } from "node:assert";
 import { basename } from "node:path";
 import type { CaptureOptions } from "../../src/capture/capture_options.ts";
@@ -17,7 +17,7 @@ interface Stage {
   readonly port: number;
 }
 
-/** A session with so many bytes of payload each way. */
+/** A session with `bytes` bytes of payload each way. */
 async function session({ client, server, port }: Stage, bytes: number, ms = 0): Promise<void> {
   await Promise.all([client.connect("s", { ...LOOPBACK, port }), server.accept("l", "s")]);
   await client.send("s", bytes);
@@ -30,7 +30,7 @@ async function session({ client, server, port }: Stage, bytes: number, ms = 0): 
   await server.close("s");
 }
 
-/** The roles and payload of what `options` let through, of what `play` makes. */
+/** Roles and payload of the sessions from `play` that `options` let through. */
 async function rolesOf(
   stage: Stage,
   options: CaptureOptions,
@@ -38,14 +38,14 @@ async function rolesOf(
   ends: number,
 ): Promise<string[]> {
   await using trace = await Trace.start(options);
-  await using all = await Trace.start(); // tells when the other one has to have seen its part
+  await using all = await Trace.start(); // shows when the other one must have seen its part
   await play();
   await all.take(ends, hasPort(stage.port));
   const found = await trace.finish(hasPort(stage.port));
   return found.map(({ role, txBytes }) => `${role} ${txBytes}`).sort();
 }
 
-Deno.test("excludeExecutables leaves out the ends of executables by their whole names", async () => {
+Deno.test("excludeExecutables leaves out ends by the whole names of their executables", async () => {
   await using folder = await makeTempFolder();
   const program = `${folder.path}/tcpspan-excluded`;
   await Deno.copyFile(await Deno.realPath(PYTHON[0]), program);
@@ -66,7 +66,7 @@ Deno.test("excludeExecutables leaves out the ends of executables by their whole 
   }
 });
 
-Deno.test("excludeCgroups leaves out the processes of a cgroup and of those below it", async () => {
+Deno.test("excludeCgroups leaves out the processes of a cgroup and of the cgroups below it", async () => {
   using above = new Cgroup();
   using other = new Cgroup();
   const below = `${above.path}/below`;
@@ -91,7 +91,7 @@ Deno.test("excludeCgroups leaves out the processes of a cgroup and of those belo
   }
 });
 
-Deno.test("minBytes counts the payload of both ways together, without SYN and FIN", async () => {
+Deno.test("minBytes counts the payload of both directions together, without SYN and FIN", async () => {
   await using client = await Actor.start();
   await using server = await Actor.start();
   const port = await server.listen("l", "ipv4", LOOPBACK.address);
@@ -158,11 +158,11 @@ Deno.test("maxSessionsPerSecond caps, and losses() counts the excess", async () 
   const seconds = Math.ceil((performance.now() - began) / 1000);
   const { length } = await trace.finish(hasPort(burst.port));
   assert.equal(length + trace.losses().overCap, ends);
-  const race = navigator.hardwareConcurrency; // as many may count at the same time
+  const race = navigator.hardwareConcurrency; // so many CPUs may count at the same time
   assert.ok(length >= cap && length <= seconds * (cap + race), `${length} in ${seconds} s`);
 });
 
-Deno.test("a cap that is not reached leaves out nothing", async () => {
+Deno.test("a cap that is not reached leaves nothing out", async () => {
   await using burst = await Burst.prepare({ clients: 1, threads: 1, sessions: 20 });
   await using trace = await Trace.start({ maxSessionsPerSecond: 1000, localPorts: [burst.port] });
   await burst.run();

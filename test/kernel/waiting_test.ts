@@ -1,4 +1,4 @@
-/** Resets that find an accepted socket which its process has not used, or not read to its end. */
+/** Resets of accepted sockets that their process has not used, or not read to the end. */
 import { strict as assert } from "node:assert";
 import { endingOf } from "../../src/session/ending.ts";
 import { Actor } from "./actor.ts";
@@ -63,7 +63,7 @@ Deno.test("unreadBytes of a reset session is what its process left unread when i
   }
 });
 
-Deno.test("a stopping capture reports what waits", async () => {
+Deno.test("a capture that stops reports what waits", async () => {
   await using scene = await Scene.open();
   await scene.connect();
   await scene.client.abort("s");
@@ -71,7 +71,7 @@ Deno.test("a stopping capture reports what waits", async () => {
   assert.deepEqual(ends.map(({ role }) => role).sort(), ["active", "passive"]);
 });
 
-Deno.test("a pid filter applies to the owner that the close tells", async () => {
+Deno.test("a pid filter applies to the owner that the close shows", async () => {
   await using client = await Actor.start();
   await using server = await Actor.start();
   const port = await server.listen("l", "ipv4", LOOPBACK.address);

@@ -10,7 +10,7 @@ const LOOPBACK = { family: "ipv4", address: "127.0.0.1" } as const;
 for (const where of ["the tracer's network namespace", "another network namespace"]) {
   const elsewhere = where.startsWith("another");
 
-  Deno.test(`what no process holds is reported at the end, and not counted as lost, in ${where}`, async () => {
+  Deno.test(`sessions that no process holds are reported at the end, and not counted as lost, in ${where}`, async () => {
     await using namespace = await Namespace.alone();
     await namespace.ip("link", "set", "lo", "up");
     const options = elsewhere ? { under: namespace.under } : {};
@@ -63,7 +63,7 @@ Deno.test("sessions in other network namespaces that processes hold have interim
 });
 
 for (const last of [false, true]) {
-  Deno.test(`a capture that is disposed of during its ${last ? "last " : ""}reports just ends`, async () => {
+  Deno.test(`a capture that is disposed of during its ${last ? "last " : ""}reports ends normally`, async () => {
     await using client = await Actor.start();
     await using server = await Actor.start();
     const port = await server.listen("l", LOOPBACK.family, LOOPBACK.address);
