@@ -1,4 +1,4 @@
-/** Which file imports which, and what the order of rooms says of it. */
+/** Which file imports which, and whether the order of rooms allows it. */
 import { dirname, join } from "node:path/posix";
 
 /** One file importing another; paths are relative to the repository's root. */
@@ -8,8 +8,8 @@ export interface Import {
 }
 
 /**
- * The order, from the top down. A room is a folder of src/, or a file there; it may import those of
- * the lines below its own. Rooms of one line know nothing of each other.
+ * The order, from the top down. A room is a folder of src/, or a file there; it may import rooms of
+ * the lines below its own. Rooms of one line do not import each other.
  */
 const ORDER: readonly (readonly string[])[] = [
   ["examples"],
@@ -34,8 +34,8 @@ const ORDER: readonly (readonly string[])[] = [
 const MOST_AT_ROOT = 6; // files, in src/
 
 /**
- * The files of ours that the text of `file` imports: by `import` and `export … from`, of values or of
- * types, and by `import()`. Data and what comes from elsewhere is left out, and so are the examples
+ * Our files that the text of `file` imports: by `import` and `export … from`, of values or of
+ * types, and by `import()`. Data and foreign modules are left out, and so are the examples
  * in comments.
  */
 export function importsOf(file: string, text: string): Import[] {
@@ -84,7 +84,7 @@ function upwardImport({ from, to }: Import): string[] {
   ];
 }
 
-/** Each circle once, as the way round it. */
+/** Each circle once, as the path around it. */
 function circles(imports: readonly Import[]): string[] {
   const importedBy = Map.groupBy(imports, ({ from }) => from);
   const faults: string[] = [];

@@ -1,25 +1,25 @@
-/** Imports go down, from room to room: what CONTRIBUTING.md says of where a change belongs. */
+/** Imports go down, from room to room, as CONTRIBUTING.md says. */
 import assert from "node:assert/strict";
 import { listFiles, readFile } from "./files.ts";
 import { faultsOf, type Import, importsOf } from "./imports.ts";
 
 const OURS = /^(src\/|exporters\/|ffi\/|examples\/|mod\.ts$).*(?<=\.ts)$|^mod\.ts$/;
 
-Deno.test("each import goes down, none goes round", () => {
+Deno.test("each import goes down, and none is part of a circle", () => {
   const files = listFiles().filter((file) => OURS.test(file));
   const imports = files.flatMap((file) => importsOf(file, readFile(file)));
   assert.ok(imports.length > files.length, "imports were found");
   assert.deepEqual(faultsOf(files, imports), []);
 });
 
-Deno.test("examples import mod.ts alone, as programs elsewhere do", () => {
+Deno.test("examples import only mod.ts, as other programs do", () => {
   const files = listFiles("examples").filter((file) => file.endsWith(".ts"));
   const imports = files.flatMap((file) => importsOf(file, readFile(file)));
   assert.ok(imports.length >= files.length && files.length >= 3);
   assert.deepEqual(imports.filter(({ to }) => to !== "mod.ts"), []);
 });
 
-Deno.test("importsOf() finds imports and exports, of values and types, static and dynamic", () => {
+Deno.test("importsOf() finds imports and exports of values and types, static and dynamic", () => {
   const text = `
 /** @example
  * import { no } from "./example.ts";
@@ -95,7 +95,7 @@ for (const [what, imports, fault] of FAULTS) {
   Deno.test(`${what} is a fault`, () => assert.deepEqual(faultsOf([], imports), [fault]));
 }
 
-Deno.test("a folder without a place in the order is a fault, and a seventh file in src/", () => {
+Deno.test("a folder without a place in the order is a fault, and so is a seventh file in src/", () => {
   const atRoot = ["exporter", "abort", "version", "a", "b", "c"].map((name) => `src/${name}.ts`);
   const isAbout = (files: readonly string[]) =>
     faultsOf(files, []).map((fault) => /^\S+/.exec(fault)?.[0]);

@@ -9,13 +9,13 @@ const LINK = /\]\(([^()\s]+)\)|^\[[^\]]+\]: (\S+)$/gm;
 const ELSEWHERE = /^[a-z]+:/; // https:, mailto:
 const FENCED = /^( *)(```|~~~)[^]*?^\1\2$/gm;
 
-/** Paths of ours that a text names, each as often as it does. */
+/** Our paths that a text names, with repetitions. */
 export function mentionsIn(text: string): string[] {
   return Array.from(text.matchAll(MENTION), ([path]) => path)
     .filter((path) => !PLACEHOLDER.test(path));
 }
 
-/** What a document links to here: a path from the repository's root, and a heading of it. */
+/** A document's links within the repository: a path from its root, and a heading there. */
 export function linksIn(document: string, text: string): { path: string; heading?: string }[] {
   return Array.from(text.replaceAll(FENCED, "").matchAll(LINK), ([, inline, reference]) => {
     const target = inline ?? reference ?? "";

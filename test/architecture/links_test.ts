@@ -1,4 +1,4 @@
-/** Whatever a document or a comment sends its reader to is there. */
+/** Everything that a document or a comment refers to exists. */
 import assert from "node:assert/strict";
 import { listFiles, readFile } from "./files.ts";
 import { headingsIn, linksIn, mentionsIn } from "./links.ts";
@@ -26,7 +26,7 @@ Deno.test("each link in a document leads somewhere", () => {
   );
 });
 
-Deno.test("each file that a comment, a message or a document names is there", () => {
+Deno.test("each file that a comment, a message or a document names exists", () => {
   const mentions = files.filter((file) => TEXT.test(file) && !file.startsWith(OWN)).flatMap((
     file,
   ) => mentionsIn(readFile(file)).map((path) => ({ file, path })));
@@ -35,9 +35,9 @@ Deno.test("each file that a comment, a message or a document names is there", ()
   assert.deepEqual(dead.map(({ file, path }) => `${file} names ${path}, which is not there`), []);
 });
 
-const OWN = "test/architecture/"; // its texts below name what is nowhere
+const OWN = "test/architecture/"; // its texts below name files that do not exist
 
-Deno.test("mentionsIn() finds paths from the repository's root, and none of others", () => {
+Deno.test("mentionsIn() finds paths from the repository's root, and no others", () => {
   const text = `
 see docs/kernel.md, \`src/queue/spool/frame.ts\` (bpf/record.h). vendor/NAME.js
 /usr/src/linux/bpf/none.h ../src/none.ts include/uapi/linux/bpf.h https://example.org/docs/none.md

@@ -12,7 +12,7 @@ const env = (name: string) => name === "X" ? "1" : undefined;
 
 addEventListener("unload", () => Deno.removeSync(file));
 
-/** Any bytes in a config file: a config, or lines that say what is wrong. */
+/** Any bytes in a config file give a config, or lines that say what is wrong. */
 fuzz("config", async (bytes) => {
   await Deno.writeFile(file, bytes);
   try {

@@ -7,7 +7,7 @@ import { effectiveSettings } from "../../src/run/settings.ts";
 import { assertSafeLine, toText, unlessWrong } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 
-/** OTEL_* variables, a line each: settings, or what is wrong, and warnings on one line each. */
+/** OTEL_* variables, one a line, give settings or an error, and warnings of one line each. */
 fuzz("environment", (bytes) => {
   const variables = new Map(
     toText(bytes).split("\n").map((line) => {

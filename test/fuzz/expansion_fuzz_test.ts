@@ -5,7 +5,7 @@ import { fuzz } from "./fuzz.ts";
 
 const VALUE = "${env:B}$$"; // must not be expanded again
 
-/** References to the environment in any text: a text, or what is wrong with it. */
+/** References to the environment in any text give a text, or an error. */
 fuzz("expansion", (bytes) => {
   const source = toText(bytes);
   const expansion = expand(source, (name) => name === "A" ? VALUE : undefined);

@@ -1,16 +1,16 @@
-/** What holds of every text for a person, and of every error for a user. */
+/** What is true of every text for people, and of every error for users. */
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/messages/errors.ts";
 
-/** Nothing that a terminal acts on, that hides, or that changes the order of what is shown. */
+/** What a terminal acts on, what is invisible, and what changes the order of the text. */
 export const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
 
-/** `text` can be shown on one line. */
+/** Fails unless `text` can be shown on one line. */
 export function assertSafeLine(text: string): void {
   assert.ok(!UNSAFE.test(text), JSON.stringify(text));
 }
 
-/** What `act` gives; undefined where it throws a UsageError, whose lines can be shown. */
+/** @returns what `act` returns; undefined if it throws a UsageError, whose lines must be safe */
 export function unlessWrong<Result>(act: () => Result): Result | undefined {
   try {
     return act();
@@ -24,7 +24,7 @@ export function unlessWrong<Result>(act: () => Result): Result | undefined {
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The text of bytes that are UTF-8. */
+/** The text of bytes that must be UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }

@@ -3,7 +3,7 @@ import { parseArguments } from "../../src/command_line/parse.ts";
 import { toText, unlessWrong } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 
-/** Any command line, an argument a line: something to do, or what is wrong. */
+/** Any command line, one argument a line, gives something to do, or an error. */
 fuzz("flags", (bytes) => {
   const parsed = unlessWrong(() => parseArguments(toText(bytes).split("\n")));
   if (parsed?.command !== "run") return;

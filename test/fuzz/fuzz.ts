@@ -1,7 +1,7 @@
 /**
- * Runs fuzz targets: functions that take any bytes, and throw where they find something wrong. A
- * target gets the files of `test/fuzz/seeds/NAME/`, then what fast-check makes of them: the same
- * each time, or for TCPSPAN_FUZZ_SECONDS something new. What fails is kept as another seed.
+ * Runs fuzz targets: functions that take any bytes, and throw if they find something wrong. A
+ * target gets the files of `test/fuzz/seeds/NAME/`, then what fast-check makes from them: the same
+ * each time, or something new for TCPSPAN_FUZZ_SECONDS. What fails is kept as another seed.
  */
 import fc from "fast-check";
 import { createHash } from "node:crypto";
@@ -16,9 +16,9 @@ export type Target = (bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>;
 export interface FuzzOptions {
   /** Tokens that are put into the bytes. */
   readonly tokens?: readonly string[];
-  /** Cases in a run of the tests. */
+  /** Number of cases when the tests run. */
   readonly runs?: number;
-  /** Bytes of a case at most. */
+  /** Most bytes of a case. */
   readonly most?: number;
 }
 
@@ -26,12 +26,12 @@ const SEEDS = fileURLToPath(new URL("seeds/", import.meta.url));
 const FIXED_SEED = 20261125;
 const RUNS = 300;
 const MOST_BYTES = 4096;
-const MOST_CPU_MS = 2000; // of one case: beyond it hangs, for whoever waits
+const MOST_CPU_MS = 2000; // of one case: more counts as hanging
 const ROUND = 200; // cases between looks at the clock
 
 const encoder = new TextEncoder();
 
-/** Registers a test for each seed of `name`, and one for what comes of them. */
+/** Registers a test for each seed of `name`, and one for what is made from them. */
 export function fuzz(name: string, target: Target, options: FuzzOptions = {}): void {
   const folder = join(SEEDS, name);
   const seeds = [...Deno.readDirSync(folder)].map((entry) => entry.name).sort();
@@ -71,14 +71,14 @@ async function check(
 }
 
 async function timed(target: Target, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  const began = cpuUsage(); // the machine may have others at work
+  const began = cpuUsage(); // not elapsed time: the machine may be busy
   await target(bytes);
   const { user, system } = cpuUsage(began);
   const took = (user + system) / 1000;
   if (took > MOST_CPU_MS) throw new Error(`it took ${Math.round(took)} ms`);
 }
 
-/** One change of some bytes. Places are parts of 2^16 of their length. */
+/** One change of some bytes. Places are parts of 2^16 of the length. */
 type Change =
   | { readonly kind: "flip"; readonly at: number; readonly bit: number }
   | { readonly kind: "cut"; readonly at: number; readonly length: number }

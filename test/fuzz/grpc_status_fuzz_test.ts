@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readRpcStatus } from "../../exporters/otlp/rpc_status.ts";
 import { fuzz } from "./fuzz.ts";
 
-/** A google.rpc.Status, as it comes in grpc-status-details-bin and in answers over HTTP. */
+/** A google.rpc.Status, as in grpc-status-details-bin and in answers over HTTP. */
 fuzz("grpc_status", (bytes) => {
   const status = readRpcStatus(bytes);
   if (status === undefined) return;

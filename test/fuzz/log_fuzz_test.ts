@@ -3,7 +3,7 @@ import { type LogFormat, Logger } from "../../src/messages/log.ts";
 import { assertSafeLine, toText } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 
-/** Any text in a message and its fields: one line, and in JSON all of it can be read back. */
+/** Any text in a message and its fields gives one line, and JSON can be read back whole. */
 fuzz("log", (bytes) => {
   for (const text of [toText(bytes), unitsOf(bytes)]) {
     const [message = "", exporter = "", place = ""] = text.split("\0");
@@ -29,7 +29,7 @@ fuzz("log", (bytes) => {
   ],
 });
 
-/** What is written, without its end: a line that can be shown. */
+/** The line that is written, without its end; it must be safe to show. */
 function lineOf(format: LogFormat, write: (log: Logger) => void): string {
   let all = "";
   const log = new Logger((line) => all += line);
@@ -41,7 +41,7 @@ function lineOf(format: LogFormat, write: (log: Logger) => void): string {
   return line;
 }
 
-/** The bytes as UTF-16, lone surrogates and all. */
+/** The bytes as UTF-16, also lone surrogates. */
 function unitsOf(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i + 1 < bytes.length; i += 2) {

@@ -28,7 +28,7 @@ function fieldsOf(line: string): string[] {
     .map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? "");
 }
 
-/** The names that a process gave itself: one line a session in each format, and safe. */
+/** Names that a process gave itself: one safe line per session in each format. */
 fuzz("names", (bytes) => {
   const comm = bytes.slice(0, TEXT_LENGTH.comm - 1);
   const exe = bytes.slice(comm.length, comm.length + TEXT_LENGTH.exe - 1);

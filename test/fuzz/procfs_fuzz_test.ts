@@ -5,7 +5,7 @@ import { parseEnviron, parseStartTime } from "../../src/host/procfs.ts";
 import { toText } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 
-/** Files of /proc, whose names in them others chose. */
+/** Files of /proc with names that other processes chose. */
 fuzz("procfs", (bytes) => {
   const text = toText(bytes);
   for (const names of [parseCgroups(text), parseCgroup2(text)]) {

@@ -20,7 +20,7 @@ const rows = [
   new JsonFormat(spans),
 ];
 
-/** Any record from the ring, or from a disk: a span in every format, with ids and in UTF-8. */
+/** Any record from the ring or a disk gives a span in every format, with ids and in UTF-8. */
 fuzz("record", (bytes) => {
   const record = new Uint8Array(RECORD.size);
   record.set(bytes.subarray(0, RECORD.size));

@@ -5,7 +5,7 @@ import { fuzz } from "./fuzz.ts";
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** A Retry-After: a time to wait, as setTimeout takes it, or none. */
+/** A Retry-After gives a time to wait that setTimeout takes, or none. */
 fuzz("retry_after", (bytes) => {
   const wait = parseRetryAfter(toText(bytes), Date.UTC(2026, 0, 1));
   assert.ok(wait === undefined || wait >= 0 && wait <= LONGEST_TIMER_MS, String(wait));

@@ -1,6 +1,6 @@
 /**
- * Segments of a spool with whatever in them: nothing throws or hangs, what is whole is delivered, and
- * nothing is that was not written. The seeds are segments as spools wrote them, cut and made up; each
+ * Segments of a spool with any contents: nothing throws or hangs, what is whole is delivered, and
+ * nothing that was not written. The seeds are segments from spools, cut ones and made-up ones; each
  * session's pid is its number. FUZZ_RUNS sets how many mutations are tried.
  */
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ import { makeMemoryFolder } from "../temp_folder.ts";
 
 const RUNS = Number(Deno.env.get("FUZZ_RUNS") ?? 200);
 const SEEDS = fileURLToPath(new URL("./seeds/spool/", import.meta.url));
-const LONGEST_MS = 5000; // for a few kilobytes, on a machine that is busy
+const LONGEST_MS = 5000; // for a few kilobytes, on a busy machine
 
 /** A frame of a seed. */
 interface Frame {
@@ -25,12 +25,12 @@ interface Frame {
 interface Seed {
   readonly name: string;
   readonly bytes: Uint8Array;
-  /** Where its frames begin; 0 if it is no segment. */
+  /** Where its frames start; 0 if it is no segment. */
   readonly header: number;
   readonly frames: readonly Frame[];
 }
 
-/** Reads a seed as the documentation of the format has it, without the code that is tested. */
+/** Reads a seed as the format is documented, without the code under test. */
 function readSeed(name: string): Seed {
   const bytes = Buffer.from(Deno.readFileSync(join(SEEDS, name)));
   const size = Number(/size:(\d+)/.exec(bytes.toString("latin1"))?.[1] ?? 0);
@@ -53,14 +53,14 @@ function readSeed(name: string): Seed {
 const seeds = [...Deno.readDirSync(SEEDS)].map(({ name }) => readSeed(name))
   .sort((a, b) => a.name < b.name ? -1 : 1);
 
-/** Bytes that take the place of others. */
+/** Bytes that replace others. */
 interface Splice {
   readonly at: number;
   readonly remove: number;
   readonly insert: Uint8Array;
 }
 
-/** What is left of a seed: its bytes, and which of its frames nothing has touched. */
+/** What is left of a seed: its bytes, and the frames that are unchanged. */
 function mutate(seed: Seed, splices: readonly Splice[]) {
   let bytes = Buffer.from(seed.bytes);
   let places = seed.frames.map(({ start, end, pids }) => ({ start, end, pids }));
@@ -68,7 +68,7 @@ function mutate(seed: Seed, splices: readonly Splice[]) {
   for (const { at: anywhere, remove, insert } of splices) {
     const at = anywhere % (bytes.length + 1);
     const behind = Math.min(bytes.length, at + remove);
-    if (at < header) header = 0; // anything may become of the rest
+    if (at < header) header = 0; // the rest may be read in any way
     bytes = Buffer.concat([bytes.subarray(0, at), insert, bytes.subarray(behind)]);
     const moved = insert.length - (behind - at);
     places = places.filter(({ start, end }) => end <= at || start >= behind)
@@ -79,7 +79,7 @@ function mutate(seed: Seed, splices: readonly Splice[]) {
   return { bytes, whole: header === 0 ? [] : places.flatMap(({ pids }) => pids) };
 }
 
-/** What a spool of such files delivers. */
+/** The sessions that a spool of such files delivers. */
 async function deliver(files: Readonly<Record<string, Uint8Array>>): Promise<number[]> {
   await using folder = await makeMemoryFolder();
   Deno.mkdirSync(join(folder.path, FOLDER), { mode: 0o700 });
@@ -111,7 +111,7 @@ const splice: fc.Arbitrary<Splice> = fc.record({
   ),
 });
 
-Deno.test("each seed is delivered as it is", async () => {
+Deno.test("each seed is delivered completely", async () => {
   assert.ok(seeds.length >= 7);
   for (const seed of seeds) {
     const { whole } = mutate(seed, []);
@@ -119,7 +119,7 @@ Deno.test("each seed is delivered as it is", async () => {
   }
 });
 
-Deno.test("of a mutated segment each frame is delivered that is whole, and nothing is invented", async () => {
+Deno.test("every whole frame of a mutated segment is delivered, and nothing is invented", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.nat(1000),
@@ -142,7 +142,7 @@ Deno.test("of a mutated segment each frame is delivered that is whole, and nothi
   );
 });
 
-Deno.test("any bytes as segments and as a cursor: nothing is delivered, nothing thrown", async () => {
+Deno.test("any bytes as segments and as a cursor: nothing is delivered, and nothing throws", async () => {
   const header = seeds.find(({ name }) => name === "other_layout");
   assert.ok(header !== undefined);
   const begun = header.bytes.subarray(0, header.header);

@@ -1,4 +1,4 @@
-/** The file exporter with a real Collector as its reader, and on a disk that is full. */
+/** The file exporter with a real Collector as its reader, and on a full disk. */
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import assert from "node:assert/strict";
@@ -38,7 +38,7 @@ function toNoisySpan(session: Session): ReadableSpan {
   };
 }
 
-Deno.test("the Collector reads back every span as it was written", async () => {
+Deno.test("the Collector reads every span as it was written", async () => {
   await using folder = await makeTempFolder();
   const path = join(folder.path, "spans.jsonl");
   const exporter = await open({ path }, folder.path);
@@ -50,7 +50,7 @@ Deno.test("the Collector reads back every span as it was written", async () => {
   assert.deepEqual(received, parseOtlpJsonLines(await Deno.readTextFile(path)));
 });
 
-Deno.test("the Collector follows the file across rotations and misses nothing", async () => {
+Deno.test("the Collector follows the file through rotations and misses nothing", async () => {
   await using folder = await makeTempFolder();
   await using collector = await startCollector({ files: [join(folder.path, "spans*.jsonl")] });
   const rotation = { max_megabytes: 1, max_backups: 0 };
@@ -60,7 +60,7 @@ Deno.test("the Collector follows the file across rotations and misses nothing", 
     const batch = makeSessions(500, from);
     assert.deepEqual(await exporter.export(batch, NEVER), { status: "success" });
     expected.push(...Array.from(batch, (session) => toTestSpan(session).spanContext().spanId));
-    await sleep(20); // so that some files are read before and some after they are put aside
+    await sleep(20); // so that some files are read before their rotation, and some after it
   }
   await exporter.shutdown();
 
@@ -71,7 +71,7 @@ Deno.test("the Collector follows the file across rotations and misses nothing", 
 });
 
 for (const compression of ["none", "gzip", "zstd"]) {
-  Deno.test(`a full disk is worth another try and leaves no torn end (${compression})`, async () => {
+  Deno.test(`a full disk is a failure to retry and leaves no torn end (${compression})`, async () => {
     await using folder = await makeTempFolder();
     await using _disk = await mountSmallDisk(folder.path, 512 * 1024);
     const path = join(folder.path, "spans.jsonl");

@@ -1,4 +1,4 @@
-/** SpanExporters of others: Zipkin's with a real Jaeger, and one that fails behind our back. */
+/** Foreign SpanExporters: Zipkin's with a real Jaeger, and one that fails in the background. */
 import type { HrTime } from "@opentelemetry/api";
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -69,7 +69,7 @@ Deno.test("Zipkin's exporter without a server is a failure with its reason", asy
   assert.match("reason" in outcome ? outcome.reason : "", /ECONNREFUSED/);
 });
 
-/** The program's side of a test: opens `./exporter.ts` of a folder, exports, waits, shuts down. */
+/** The program of a test: opens `./exporter.ts` in a folder, exports, waits, shuts down. */
 const PROGRAM = `
   const [folder] = Deno.args;
   const root = ${JSON.stringify(ROOT.href)};
@@ -96,7 +96,7 @@ const FAULTS = [
     message: /connect ECONNREFUSED 127\.0\.0\.1:1$/,
   },
 ];
-/** Runs PROGRAM with an exporter whose export() begins with `code`. */
+/** Runs PROGRAM with an exporter whose export() starts with `code`. */
 async function runWith(code: string) {
   await using folder = await makeTempFolder();
   await Deno.writeTextFile(

@@ -1,4 +1,4 @@
-/** What the otlp exporter sends, and that it is what the official exporters send. */
+/** What the otlp exporter sends: the same as the official exporters. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { OTLPTraceExporter as GrpcExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
 import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
@@ -81,7 +81,7 @@ for (const { protocol, decode, official } of PROTOCOLS) {
   }
 }
 
-Deno.test("otlp tells how a body is compressed", async () => {
+Deno.test("otlp names a body's compression in its headers", async () => {
   for (const compression of ["gzip", "zstd"]) {
     await using receiver = await OtlpReceiver.start();
     await exportOnce({ endpoint: receiver.url(), compression }, BATCH);
@@ -123,7 +123,7 @@ Deno.test("otlp sends the headers of the config", async () => {
   strictEqual(grpc.call.metadata["x-scope-orgid"], "tenant 1");
 });
 
-Deno.test("otlp uses traces_endpoint as it is, and its credentials", async () => {
+Deno.test("otlp uses traces_endpoint unchanged, and its credentials", async () => {
   await using receiver = await OtlpReceiver.start();
   const url = new URL("/in/spans?tenant=a", receiver.url());
   url.username = "ann";
@@ -149,7 +149,7 @@ Deno.test({
   },
 });
 
-/** Runs `run` against a receiver of the protocol; what it got in its only request. */
+/** Runs `run` with a receiver of the protocol. @returns what it got in its only request */
 async function receive(
   protocol: string,
   run: (endpoint: string) => Promise<unknown>,
@@ -166,7 +166,7 @@ async function receive(
   return { body, userAgent: headers["user-agent"] ?? "" };
 }
 
-/** Runs `run` with the endpoint of a relay to `port`; the bytes that were sent through it. */
+/** Runs `run` with the endpoint of a relay to `port`. @returns how many bytes went through it */
 async function bytesThrough(
   port: number,
   run: (endpoint: string) => Promise<unknown>,
@@ -192,7 +192,7 @@ async function bytesThrough(
   return count;
 }
 
-/** The request that the specification wants for spans, less what protobuf leaves out. */
+/** The request that the specification demands for spans, without what protobuf leaves out. */
 function expected(spans: readonly ReadableSpan[]): unknown {
   return {
     resourceSpans: [...new Set(spans.map(({ resource }) => resource))].map((resource) => ({

@@ -1,4 +1,4 @@
-/** How the otlp exporter takes what can happen over gRPC. */
+/** How the otlp exporter handles what can happen over gRPC. */
 import { deepStrictEqual, notStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Metadata, status } from "@grpc/grpc-js";
@@ -121,7 +121,7 @@ const ANSWERS: readonly {
 ];
 
 for (const { name, reply, settings, outcome } of ANSWERS) {
-  Deno.test(`otlp over grpc takes ${name}`, async () => {
+  Deno.test(`otlp over grpc handles ${name}`, async () => {
     await using receiver = await GrpcReceiver.start(reply);
     const endpoint = `http://127.0.0.1:${receiver.port}`;
     const found = await exportOnce({ endpoint, protocol: "grpc", ...settings }, BATCH);
@@ -130,7 +130,7 @@ for (const { name, reply, settings, outcome } of ANSWERS) {
   });
 }
 
-Deno.test("otlp over grpc finds a refused connection retryable", async () => {
+Deno.test("otlp over grpc treats a refused connection as retryable", async () => {
   const port = unusedPort();
   for (const host of ["127.0.0.1", "localhost"]) {
     deepStrictEqual(await exportOnce({ endpoint: `${host}:${port}`, protocol: "grpc" }, BATCH), {
@@ -140,7 +140,7 @@ Deno.test("otlp over grpc finds a refused connection retryable", async () => {
   }
 });
 
-Deno.test("otlp over grpc finds an unknown host retryable", async () => {
+Deno.test("otlp over grpc treats an unknown host as retryable", async () => {
   const endpoint = "http://host.invalid:4317";
   deepStrictEqual(await exportOnce({ endpoint, protocol: "grpc" }, BATCH), {
     status: "retryable",
@@ -162,7 +162,7 @@ Deno.test("otlp over grpc gives up on a server that never answers", async () => 
   }
 });
 
-Deno.test("otlp over grpc keeps its connection, but not one that gave no answer", async () => {
+Deno.test("otlp over grpc keeps its connection, unless there was no answer on it", async () => {
   let silent = false;
   await using receiver = await GrpcReceiver.start(() => silent ? "never" : new Uint8Array());
   await using exporter = await openOtlp({
@@ -190,7 +190,7 @@ Deno.test("otlp over grpc shares no connection with another exporter", async () 
   notStrictEqual(first, second);
 });
 
-Deno.test("otlp over grpc finds a server of something else retryable", async () => {
+Deno.test("otlp over grpc treats a server of another protocol as retryable", async () => {
   await using server = await RawServer.start((socket) =>
     void socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
   );
@@ -199,7 +199,7 @@ Deno.test("otlp over grpc finds a server of something else retryable", async () 
   ok(outcome.reason.startsWith(`cannot send to ${server.url}: `), outcome.reason);
 });
 
-Deno.test("otlp over grpc stops when it is told to", async () => {
+Deno.test("otlp over grpc stops when its signal is aborted", async () => {
   await using receiver = await GrpcReceiver.start(() => "never");
   const endpoint = `http://127.0.0.1:${receiver.port}`;
   for (const signal of [AbortSignal.timeout(100), AbortSignal.abort()]) {
@@ -210,7 +210,7 @@ Deno.test("otlp over grpc stops when it is told to", async () => {
   }
 });
 
-Deno.test("otlp over grpc reaches a server at once when it is back", async () => {
+Deno.test("otlp over grpc reaches a server at once when the server is back", async () => {
   const first = await GrpcReceiver.start();
   const { port } = first;
   await using exporter = await openOtlp({ endpoint: `127.0.0.1:${port}`, protocol: "grpc" });
@@ -225,9 +225,9 @@ Deno.test("otlp over grpc reaches a server at once when it is back", async () =>
   ok(elapsed < 500, `took ${elapsed} ms`); // grpc-js waits 800 ms and more on its own
 });
 
-Deno.test("otlp sends a batch in parts where gRPC servers would find it too large", async () => {
-  const count = 20_000; // some 8 MB
-  await using receiver = await GrpcReceiver.start(); // takes 4 MiB, as gRPC servers do
+Deno.test("otlp sends a batch in parts if it is too large for gRPC servers", async () => {
+  const count = 20_000; // about 8 MB
+  await using receiver = await GrpcReceiver.start(); // takes up to 4 MiB, as gRPC servers do
   const batch = makeBatch(...Array.from({ length: count }, () => ({})));
   const endpoint = `127.0.0.1:${receiver.port}`;
   deepStrictEqual(await exportOnce({ endpoint, protocol: "grpc" }, batch), { status: "success" });

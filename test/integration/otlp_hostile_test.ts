@@ -1,4 +1,4 @@
-/** Servers that answer out of spite: each export ends in time, in bounded memory, with a reason. */
+/** Servers with malicious answers: each export ends in time, in bounded memory, with a reason. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as http2 from "node:http2";
@@ -13,9 +13,9 @@ import { RawServer } from "../raw_server.ts";
 const BATCH = makeBatch({});
 const TIMEOUT_MS = 1000;
 const MARGIN_MS = 3000; // beyond the timeout, on a busy machine
-const MOST_GROWTH = 256 * 2 ** 20; // bytes of this process, in which the server is as well
+const MOST_GROWTH = 256 * 2 ** 20; // bytes of this process, with the server in it
 
-/** What came of one export to a hostile server. */
+/** The outcome of one export to a hostile server. */
 async function attempt(endpoint: string, protocol: string): Promise<ExportOutcome> {
   const began = performance.now();
   const before = Deno.memoryUsage().rss;
@@ -32,7 +32,7 @@ async function attempt(endpoint: string, protocol: string): Promise<ExportOutcom
   return outcome;
 }
 
-/** Writes `first`, then `again` without end, as fast as it is taken. */
+/** Writes `first`, then `again` without end, as fast as the client takes it. */
 function endless(first: string, again: string | Uint8Array) {
   const chunk = Buffer.from(again);
   const many = Buffer.concat(Array.from({ length: Math.ceil(65536 / chunk.length) }, () => chunk));
@@ -65,7 +65,7 @@ const ENDLESS: readonly (readonly [string, string, string])[] = [
 ];
 
 for (const [name, first, again] of ENDLESS) {
-  Deno.test(`otlp over HTTP bears ${name} without end`, async () => {
+  Deno.test(`otlp over HTTP survives ${name} without end`, async () => {
     await using server = await RawServer.start(endless(first, again));
     await attempt(server.url, "http/protobuf");
   });
@@ -73,7 +73,7 @@ for (const [name, first, again] of ENDLESS) {
 
 const BOMB = gzipSync(new Uint8Array(64 * 2 ** 20)).toString("latin1");
 
-/** Answers after which the connection is closed, and what comes of the export. */
+/** Answers after which the connection is closed, and the outcome of the export. */
 const ANSWERS: readonly (readonly [string, string, ExportOutcome["status"]])[] = [
   ["HTTP/0.9", "<html>hello</html>", "retryable"],
   ["HTTP/9.9", "HTTP/9.9 200 OK\r\n\r\n", "retryable"],
@@ -143,7 +143,7 @@ const ANSWERS: readonly (readonly [string, string, ExportOutcome["status"]])[] =
 ];
 
 for (const [name, answer, status] of ANSWERS) {
-  Deno.test(`otlp over HTTP bears ${name}`, async () => {
+  Deno.test(`otlp over HTTP survives ${name}`, async () => {
     await using server = await RawServer.start((socket) => void socket.end(answer, "latin1"));
     const outcome = await attempt(server.url, "http/protobuf");
     strictEqual(outcome.status, status, JSON.stringify(outcome));
@@ -153,21 +153,21 @@ for (const [name, answer, status] of ANSWERS) {
 }
 
 for (const protocol of ["http/protobuf", "http/json", "grpc"]) {
-  Deno.test(`otlp over ${protocol} bears a reset amid the answer`, async () => {
+  Deno.test(`otlp over ${protocol} survives a reset in the middle of the answer`, async () => {
     await using server = await RawServer.start((socket) => {
       socket.write(`${OK}Content-Length: 10\r\n\r\nabc`, () => socket.resetAndDestroy());
     });
     strictEqual((await attempt(server.url, protocol)).status, "retryable");
   });
 
-  Deno.test(`otlp over ${protocol} bears TLS to a port without, and the reverse`, async () => {
+  Deno.test(`otlp over ${protocol} survives TLS to a port without TLS, and the reverse`, async () => {
     await using plain = await OtlpReceiver.start(accept);
     const url = plain.url().replace("http:", "https:");
     strictEqual((await attempt(url, protocol)).status, "retryable");
   });
 }
 
-/** An HTTP/2 server that does `act` with each stream. */
+/** An HTTP/2 server that calls `act` for each stream. */
 async function startHttp2(
   act: (stream: http2.ServerHttp2Stream) => void,
 ): Promise<{ readonly url: string } & AsyncDisposable> {
@@ -261,23 +261,23 @@ const STREAMS: readonly (readonly [string, (stream: http2.ServerHttp2Stream) => 
 ];
 
 for (const [name, act] of STREAMS) {
-  Deno.test(`otlp over grpc bears ${name}`, async () => {
+  Deno.test(`otlp over grpc survives ${name}`, async () => {
     await using server = await startHttp2(act);
     const outcome = await attempt(server.url, "grpc");
     ok(outcome.status !== "success", name);
   });
 }
 
-Deno.test("otlp over grpc bears junk without end", async () => {
+Deno.test("otlp over grpc survives junk without end", async () => {
   await using server = await RawServer.start(endless("", "\0\xffjunk"));
   await attempt(server.url, "grpc");
 });
 
-Deno.test("otlp over grpc bears pings and settings without end", async () => {
+Deno.test("otlp over grpc survives pings and settings without end", async () => {
   for (const frame of ["000000040000000000", "0000080600000000000000000000000000"]) {
     const bytes = Uint8Array.fromHex(frame);
     await using server = await RawServer.start((socket) => {
-      socket.write(Uint8Array.fromHex("000000040000000000")); // first of all: no settings
+      socket.write(Uint8Array.fromHex("000000040000000000")); // the first frame: empty settings
       endless("", bytes)(socket);
     });
     const outcome = await attempt(server.url, "grpc");
@@ -285,7 +285,7 @@ Deno.test("otlp over grpc bears pings and settings without end", async () => {
   }
 });
 
-Deno.test("an exporter to a good server is not held up by one to a hostile server", async () => {
+Deno.test("an exporter to a hostile server does not delay one to a good server", async () => {
   await using hostile = await RawServer.start(endless(OK, "X-More: yes\r\n"));
   await using good = await OtlpReceiver.start(accept);
   await using one = await openOtlp({ endpoint: hostile.url, timeout: "1s" });

@@ -1,4 +1,4 @@
-/** How the otlp exporter takes what can happen over HTTP. */
+/** How the otlp exporter handles what can happen over HTTP. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import type { Socket } from "node:net";
 import { parseRetryAfter } from "../../exporters/otlp/http_answer.ts";
@@ -222,7 +222,7 @@ const ANSWERS: readonly {
 ];
 
 for (const { name, reply, settings, outcome } of ANSWERS) {
-  Deno.test(`otlp over HTTP takes ${name}`, async () => {
+  Deno.test(`otlp over HTTP handles ${name}`, async () => {
     await using receiver = await OtlpReceiver.start(reply);
     const found = await exportOnce({ endpoint: receiver.url(), ...settings }, BATCH);
     deepStrictEqual(withoutAddress(found, receiver.url()), outcome);
@@ -230,7 +230,7 @@ for (const { name, reply, settings, outcome } of ANSWERS) {
   });
 }
 
-Deno.test("otlp over HTTP leaves credentials and query out of reasons", async () => {
+Deno.test("otlp over HTTP keeps credentials and query out of reasons", async () => {
   await using receiver = await OtlpReceiver.start(answer(400, "ann s3cret t0ken"));
   const { host } = new URL(receiver.url());
   const found = await exportOnce(
@@ -261,7 +261,7 @@ Deno.test("parseRetryAfter() reads seconds and dates", () => {
   }
 });
 
-Deno.test("otlp over HTTP finds a refused connection retryable", async () => {
+Deno.test("otlp over HTTP treats a refused connection as retryable", async () => {
   const port = unusedPort();
   for (const host of ["127.0.0.1", "localhost"]) {
     deepStrictEqual(await exportOnce({ endpoint: `http://${host}:${port}` }, BATCH), {
@@ -271,7 +271,7 @@ Deno.test("otlp over HTTP finds a refused connection retryable", async () => {
   }
 });
 
-Deno.test("otlp over HTTP finds an unknown host retryable", async () => {
+Deno.test("otlp over HTTP treats an unknown host as retryable", async () => {
   deepStrictEqual(await exportOnce({ endpoint: "http://host.invalid:4318" }, BATCH), {
     status: "retryable",
     reason: "cannot send to http://host.invalid:4318/v1/traces: no such host",
@@ -302,7 +302,7 @@ Deno.test("otlp over HTTP gives up on a trickling body", async () => {
   await isBounded(server, "no complete answer within 300ms");
 });
 
-Deno.test("otlp over HTTP finds a connection that closes early retryable", async () => {
+Deno.test("otlp over HTTP treats a connection that closes early as retryable", async () => {
   const replies: readonly [string, RegExp][] = [
     ["", /connection (reset|closed)/],
     ["HTTP/1.1 200 OK\r\nContent-Le", /connection (reset|closed)|socket hang up/],
@@ -316,14 +316,14 @@ Deno.test("otlp over HTTP finds a connection that closes early retryable", async
   }
 });
 
-Deno.test("otlp over HTTP finds an answer that is no HTTP retryable", async () => {
+Deno.test("otlp over HTTP treats an answer that is not HTTP as retryable", async () => {
   await using server = await RawServer.start((socket) => void socket.end("220 mail ESMTP\r\n"));
   const outcome = await exportOnce({ endpoint: server.url }, BATCH);
   strictEqual(outcome.status, "retryable");
   ok(outcome.reason.startsWith(`cannot send to ${server.url}/v1/traces: `), outcome.reason);
 });
 
-Deno.test("otlp over HTTP reads no more than 64 KiB of an answer without end", async () => {
+Deno.test("otlp over HTTP reads no more than 64 KiB of an endless answer", async () => {
   for (const status of [200, 400]) {
     let written = 0;
     await using receiver = await OtlpReceiver.start((response) => {
@@ -346,7 +346,7 @@ Deno.test("otlp over HTTP reads no more than 64 KiB of an answer without end", a
   }
 });
 
-Deno.test("otlp over HTTP goes on after a failed connection", async () => {
+Deno.test("otlp over HTTP continues after a failed connection", async () => {
   const replies: readonly ((socket: Socket) => void)[] = [
     (socket) => void socket.end(),
     (socket) => void socket.end("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
@@ -366,7 +366,7 @@ Deno.test("otlp over HTTP closes its connections at shutdown", async () => {
   await server.closedByClients();
 });
 
-Deno.test("otlp over HTTP stops when it is told to", async () => {
+Deno.test("otlp over HTTP stops when its signal is aborted", async () => {
   await using server = await RawServer.start(() => {});
   const given = { status: "retryable" } as const;
   const reason = `cannot send to ${server.url}/v1/traces: given up at shutdown`;
@@ -382,8 +382,8 @@ Deno.test("otlp over HTTP stops when it is told to", async () => {
   ok(Date.now() - before < 2000);
 });
 
-Deno.test("otlp sends a batch in parts where one body would be too large", async () => {
-  const count = 12_000; // some 25 MiB in JSON
+Deno.test("otlp sends a batch in parts if one body would be too large", async () => {
+  const count = 12_000; // about 25 MiB in JSON
   let rejecting = false;
   await using receiver = await OtlpReceiver.start((response, { headers }) => {
     const body = rejecting ? '{"partialSuccess":{"rejectedSpans":1,"errorMessage":"one"}}' : "{}";
@@ -442,7 +442,7 @@ function trickle(socket: Socket, text: string): void {
   socket.once("close", () => clearInterval(timer));
 }
 
-/** An export with a timeout of 300 ms is over in time, and may be tried again. */
+/** Fails unless an export with a timeout of 300 ms ends in time, and may be tried again. */
 async function isBounded(
   server: RawServer,
   reason: string,

@@ -93,7 +93,7 @@ for (const protocol of ["http/protobuf", "grpc"]) {
   }
 }
 
-Deno.test("otlp tells which file it cannot use", async () => {
+Deno.test("otlp says which file it cannot use", async () => {
   await using certificates = await makeCertificates();
   const path = (name: string) => certificates.path(name);
   Deno.writeTextFileSync(path("text.crt"), "hello");

@@ -31,7 +31,7 @@ const lost = (value: number, place: string, exporter = {}): Point => [
   { "tcpspan.loss.place": place, ...exporter },
 ];
 
-/** What HEALTH is, as metrics. */
+/** HEALTH as metrics. */
 const METRICS: readonly [name: string, ...points: Point[]][] = [
   ["tcpspan.session.captured", ["counter", "{session}", 101]],
   ["tcpspan.session.sampled_out", ["counter", "{session}", 102]],
@@ -123,12 +123,12 @@ function open(settings: TelemetrySettings): Promise<Telemetry> {
   });
 }
 
-/** Keeps what is logged, until disposed of. */
+/** Keeps what is logged, until it is disposed of. */
 function catchLog(): Disposable & { readonly warnings: string[]; readonly infos: string[] } {
   const { warn, info } = log;
   const warnings: string[] = [];
   const infos: string[] = [];
-  log.warn = (message) => void warnings.push(String(message)); // those that are limited, too
+  log.warn = (message) => void warnings.push(String(message)); // also limited ones
   log.info = (message) => void infos.push(message);
   return { warnings, infos, [Symbol.dispose]: () => void Object.assign(log, { warn, info }) };
 }
@@ -141,7 +141,7 @@ for (const protocol of ["http/protobuf", "http/json", "grpc"] as const) {
       toOtlp({ endpoint, protocol, compression: "gzip" }, 3_600_000),
     );
     telemetry.start(() => HEALTH);
-    await telemetry.close(5000); // the only export: the last one
+    await telemetry.close(5000); // the last export is the only one
     const points = await until("the metrics", async () => {
       const points = await collector.metrics();
       return points.length > 0 && points;
@@ -166,7 +166,7 @@ Deno.test("docs/health.md explains every metric, its unit and its kind, and ever
   }
 });
 
-Deno.test("metrics are sent at the interval, as they are then, and once more at the end", async () => {
+Deno.test("metrics are sent at the interval, with their values then, and once more at the end", async () => {
   await using receiver = await OtlpReceiver.start();
   await using telemetry = await open(
     toOtlp({ endpoint: receiver.url(), protocol: "http/json", headers: { "x-token": "t" } }, 100),
@@ -188,67 +188,67 @@ Deno.test("metrics are sent at the interval, as they are then, and once more at 
   assert.deepEqual([request?.path, request?.headers["x-token"]], ["/v1/metrics", "t"]);
 });
 
-Deno.test("nothing is sent of a run that did not come to trace", async () => {
+Deno.test("nothing is sent for a run that did not get as far as tracing", async () => {
   await using receiver = await OtlpReceiver.start();
   await using _telemetry = await open(toOtlp({ endpoint: receiver.url() }, 100));
   await new Promise((resolve) => setTimeout(resolve, 350));
   assert.equal(receiver.requests.length, 0);
 });
 
-Deno.test("an endpoint that refuses is told of once, and when it takes metrics again", async () => {
+Deno.test("an endpoint that refuses is reported once, and again when it takes metrics", async () => {
   let reply: Reply = answer(503, "not now");
   await using receiver = await OtlpReceiver.start((...args) => reply(...args));
-  using told = catchLog();
+  using log = catchLog();
   await using telemetry = await open(toOtlp({ endpoint: receiver.url() }, 50));
   telemetry.start(() => HEALTH);
   await until("some exports", () => receiver.requests.length >= 4);
   reply = accept;
-  await until("another message", () => told.warnings.length > 1);
+  await until("another message", () => log.warnings.length > 1);
   await telemetry.close(1000);
-  assert.deepEqual(told.warnings, [
+  assert.deepEqual(log.warnings, [
     `telemetry.otlp: cannot send to ${receiver.url()}/v1/metrics: HTTP 503 Service Unavailable: ` +
     "not now; the next metrics make up for it",
     "telemetry.otlp: metrics are taken again",
   ]);
 });
 
-Deno.test("a partial success says what was rejected", async () => {
+Deno.test("a partial success is reported with what was rejected", async () => {
   const body = JSON.stringify({
     partialSuccess: { rejectedDataPoints: "3", errorMessage: "too many\nseries" },
   });
   await using receiver = await OtlpReceiver.start(
     answer(200, body, { "content-type": "application/json" }),
   );
-  using told = catchLog();
+  using log = catchLog();
   await using telemetry = await open(
     toOtlp({ endpoint: receiver.url(), protocol: "http/json" }, 50),
   );
   telemetry.start(() => HEALTH);
-  await until("a message", () => told.warnings.length > 0);
-  assert.deepEqual(told.warnings, [
+  await until("a message", () => log.warnings.length > 0);
+  assert.deepEqual(log.warnings, [
     "telemetry.otlp: the server rejected 3 data points: too many series",
   ]);
 });
 
-Deno.test("an endpoint that never answers holds up the end no longer than it may", async () => {
+Deno.test("an endpoint that never answers delays the end no longer than allowed", async () => {
   await using receiver = await OtlpReceiver.start(() => {});
-  using told = catchLog();
+  using log = catchLog();
   const telemetry = await open(toOtlp({ endpoint: receiver.url(), timeout: "30s" }, 3_600_000));
   telemetry.start(() => HEALTH);
   const before = performance.now();
   await telemetry.close(300);
   const took = performance.now() - before;
   assert.ok(took >= 295 && took < 1000, `${took} ms`);
-  await until("a message", () => told.warnings.length > 0);
-  assert.match(told.warnings.join(), /given up at shutdown/);
+  await until("a message", () => log.warnings.length > 0);
+  assert.match(log.warnings.join(), /given up at shutdown/);
 });
 
-Deno.test("the page shows every metric, with HELP and TYPE, and nothing else is served", async () => {
-  using told = catchLog();
+Deno.test("the Prometheus page shows every metric, with HELP and TYPE, and nothing else is served", async () => {
+  using log = catchLog();
   await using telemetry = await open(PAGE);
   telemetry.start(() => HEALTH);
   const [, url = ""] = /^metrics are at (http:\/\/127\.0\.0\.1:\d+\/metrics)$/
-    .exec(told.infos.join()) ?? [];
+    .exec(log.infos.join()) ?? [];
   const response = await fetch(url);
   assert.equal(response.status, 200);
   assert.match(response.headers.get("content-type") ?? "", /^text\/plain/);
@@ -285,20 +285,20 @@ Deno.test("the page shows every metric, with HELP and TYPE, and nothing else is 
   }
 });
 
-Deno.test("the page is on ::1 where it is to be", async () => {
-  using told = catchLog();
+Deno.test("the Prometheus page listens on ::1 if it is configured", async () => {
+  using log = catchLog();
   await using telemetry = await open({ ...PAGE, prometheus: { host: "::1", port: 0 } });
   telemetry.start(() => HEALTH);
   const [, url = ""] = /^metrics are at (http:\/\/\[::1\]:\d+\/metrics)$/
-    .exec(told.infos.join()) ?? [];
+    .exec(log.infos.join()) ?? [];
   assert.match(await (await fetch(url)).text(), /^tcpspan_session_captured_total/m);
 });
 
-Deno.test("the page's port is free again after the end, whoever keeps a connection", async () => {
-  using told = catchLog();
+Deno.test("the page's port is free again after the end, even if a client keeps its connection", async () => {
+  using log = catchLog();
   const telemetry = await open(PAGE);
   telemetry.start(() => HEALTH);
-  const port = Number(/:(\d+)\//.exec(told.infos.join())?.[1]);
+  const port = Number(/:(\d+)\//.exec(log.infos.join())?.[1]);
   using _idle = await Deno.connect({ hostname: "127.0.0.1", port });
   await (await fetch(`http://127.0.0.1:${port}/metrics`)).text(); // kept alive
   const before = performance.now();
@@ -307,7 +307,7 @@ Deno.test("the page's port is free again after the end, whoever keeps a connecti
   Deno.listen({ hostname: "127.0.0.1", port }).close();
 });
 
-Deno.test("a port that is in use is a wrong setting", async () => {
+Deno.test("a port that is in use is a UsageError", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   assert(listener.addr.transport === "tcp");
   const { port } = listener.addr;
@@ -319,7 +319,7 @@ Deno.test("a port that is in use is a wrong setting", async () => {
   );
 });
 
-Deno.test("settings that cannot work for metrics are told with the exporter's name", async () => {
+Deno.test("settings that cannot work for metrics are reported with the exporter's name", async () => {
   await assert.rejects(
     open(toOtlp({ traces_endpoint: "http://127.0.0.1:1/traces" }, 1000)),
     (error) => error instanceof UsageError && error.message.startsWith("exporters.otlp/a: cannot "),
