@@ -2,7 +2,7 @@
 import { constants } from "node:os";
 import { check, lastErrno, libc, SystemError } from "./libc.ts";
 
-const SIG_IGN = Deno.UnsafePointer.create(1n);
+const SIG_IGN = 1n;
 const SIG_ERR = 2n ** 64n - 1n;
 const SIG_SETMASK = 2;
 const SIGSET_SIZE = 128; // of glibc's sigset_t
@@ -18,7 +18,7 @@ export function ignoreSignal(name: "SIGUSR1"): void {
   // so that it does not undo what follows. The listener stays, for a signal that Deno has taken and
   // not yet passed on
   Deno.addSignalListener(name, () => {});
-  const before = libc().signal(constants.signals[name], SIG_IGN);
+  const before = libc().signal(constants.signals[name], Deno.UnsafePointer.create(SIG_IGN));
   if (Deno.UnsafePointer.value(before) === SIG_ERR) {
     throw new SystemError(`cannot ignore ${name}`, lastErrno());
   }

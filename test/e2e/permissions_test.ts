@@ -104,6 +104,24 @@ Deno.test("a path outside the set is reported, with what to do, status 2", async
   );
 });
 
+Deno.test("a run that may not call the system says so, status 2", async () => {
+  const { status, stdout, stderr } = await runTcpspan([], {
+    permissions: ["--allow-read", "--allow-env", "--no-prompt"],
+  });
+  assert.deepEqual([status, stdout], [2, ""]);
+  assert.match(
+    stderr,
+    /^tcpspan: Deno's permissions forbid what this run needs: Requires ffi access .*; see docs\/security\.md\n$/,
+  );
+});
+
+Deno.test("help, and with it the library's import, may be had without FFI", async () => {
+  const { status, stderr } = await runTcpspan(["--help"], {
+    permissions: ["--allow-read", "--no-prompt"],
+  });
+  assert.deepEqual([status, stderr], [0, ""]);
+});
+
 /** What code that got into the program could try with Deno's own functions. */
 const ATTEMPTS = {
   "read the passwords": 'Deno.readTextFileSync("/etc/shadow")',
