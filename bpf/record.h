@@ -70,7 +70,7 @@ struct record {
 	__u64 fin_sent_ns;
 	__u64 fin_received_ns;
 	__u64 end_ns;             /* CLOSE; of a session still open: when this was written */
-	__u64 cookie;             /* 0 where the kernel never made one (before 5.12) */
+	__u64 cookie;             /* 0 if the kernel never made one (before 5.12) */
 	__u64 bytes_acked;        /* tcp_sock.bytes_acked: counts SYN and FIN */
 	__u64 bytes_received;     /* tcp_sock.bytes_received: counts FIN */
 	struct owner owner;

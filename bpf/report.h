@@ -325,7 +325,7 @@ static __always_inline bool hold(struct sock *sk, const struct tcp_sock *tp, str
 	if (announce(held))
 		return true;
 	live->waiting = false;
-	return bpf_map_delete_elem(&waiting, &cookie) != 0; /* nobody would look for it */
+	return bpf_map_delete_elem(&waiting, &cookie) != 0; /* it would never be taken */
 }
 
 /* Writes the record of a session that ended, if the filters let it through. */

@@ -90,7 +90,7 @@ export type Libbpf = Deno.DynamicLibrary<typeof symbols>["symbols"];
 /** libbpf is missing, too old, or refused a call. */
 export class LibbpfError extends Error {
   override readonly name: string = "LibbpfError";
-  /** Positive, where the kernel refused. */
+  /** Positive, if the kernel refused. */
   readonly errno: number | undefined;
 
   constructor(message: string, options: ErrorOptions & { readonly errno?: number } = {}) {

@@ -7,7 +7,7 @@ export interface OpenFile extends Disposable {
   readonly fd: number;
 }
 
-/** Opens `path` to read. @param flags beside O_RDONLY and O_CLOEXEC. @throws {SystemError} */
+/** Opens `path` to read. @param flags besides O_RDONLY and O_CLOEXEC. @throws {SystemError} */
 export function openFile(path: string, flags = 0): OpenFile {
   const fd = check(`cannot open ${path}`, libc().open(toCString(path), flags | O_CLOEXEC));
   return { fd, [Symbol.dispose]: () => void libc().close(fd) };

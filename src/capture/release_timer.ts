@@ -8,7 +8,7 @@ export class ReleaseTimer implements Disposable {
   #again = false;
 
   /**
-   * @param waitMs milliseconds from an announcement to the call, or twice as many
+   * @param waitMs milliseconds from an announcement to the call, which may take twice that
    * @param due called after that time
    */
   constructor(waitMs: number, due: () => void) {

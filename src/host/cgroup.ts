@@ -10,7 +10,7 @@ export interface CgroupNames {
 }
 
 // Docker, containerd, CRI-O and Podman: …/docker/ID, …/docker-ID.scope, cri-containerd-ID.scope,
-// crio-ID.scope, libpod-ID.scope, with /container or the like behind it
+// crio-ID.scope, libpod-ID.scope, followed by /container or the like
 const CONTAINER = /(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?=\/|$)/;
 // kubelet: /kubepods/burstable/podUID/… or …-podUID.slice with _ for -
 const POD = /pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})/;

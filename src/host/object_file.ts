@@ -3,7 +3,7 @@ import { HostError, messageOf } from "../messages/errors.ts";
 import { isSystemError, systemReason } from "../messages/system_error.ts";
 import type { HostCheck } from "./check.ts";
 
-/** Where it lies: beside the source, on disk or on the server that the source was loaded from. */
+/** Its place: next to the source, on disk or on the server that the source was loaded from. */
 export const OBJECT_FILE = new URL("../../bpf/tcpspan.bpf.o", import.meta.url);
 
 const ELF = [0x7f, 0x45, 0x4c, 0x46];

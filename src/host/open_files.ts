@@ -2,8 +2,9 @@
 import type { HostCheck } from "./check.ts";
 
 /**
- * Descriptors that a table takes beside those that are open at its start, for maps, programs, links
- * and walks: 35 were counted. A change of the options at a reload takes the same number again.
+ * Descriptors that a table takes besides those that are open at its start, for maps, programs,
+ * links and walks: 35 were counted. A change of the options at a reload takes the same number
+ * again.
  */
 export const NEEDED_DESCRIPTORS = 40;
 

@@ -160,7 +160,7 @@ export class Session {
     return this.has(FLAG.START_OBSERVED);
   }
 
-  /** Nanoseconds of the boot clock at the start; tells attempts of one socket apart. */
+  /** Nanoseconds of the boot clock at the start; it differs between attempts of one socket. */
   get startBootNs(): bigint {
     return this.#view.getBigUint64(this.#offset + RECORD.start_ns, true);
   }
