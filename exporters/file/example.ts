@@ -7,7 +7,7 @@ export const EXAMPLE = `\
     rotation:
       max_megabytes: 100        # 0: never
       max_backups: 5            # 0: all
-      max_days: 7               # 0: without end
+      max_days: 7               # 0: for ever
     compression: none           # none | gzip | zstd
-    # sending_queue as otlp's, but for num_consumers; retry_on_failure as otlp's
+    # sending_queue like otlp's, without num_consumers; retry_on_failure like otlp's
 `;

@@ -1,4 +1,4 @@
-/** Writes OTLP JSON lines that the Collector can read, compressed on demand. */
+/** Writes OTLP JSON lines that the Collector can read, compressed if configured. */
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
@@ -47,7 +47,7 @@ export async function openFile(
   });
 }
 
-/** Opens the file, or makes one and removes it again. @throws {UsageError} if it cannot be written */
+/** Opens the file, or creates and removes it. @throws {UsageError} if it cannot be written */
 export async function probeFile(settings: FileSettings, context: ExporterContext): Promise<void> {
   await atPath(settings, context, async (path) => {
     try {
@@ -92,7 +92,7 @@ class FileExporter implements Exporter {
   ) {}
 
   lookAnew(): void {
-    // where no new file can be begun the next write tells
+    // if no new file can be started, the next write fails and says why
     this.#busy = this.#busy.then(() => this.file.lookAnew()).catch(() => {});
   }
 
@@ -107,7 +107,7 @@ class FileExporter implements Exporter {
     return Promise.resolve();
   }
 
-  /** A retry after a rotation in the midst of a batch repeats what is in the older file. */
+  /** A retry after a rotation in the middle of a batch repeats what is in the older file. */
   async #append(batch: SessionBatch): Promise<ExportOutcome> {
     try {
       for await (const lines of this.#pieces(batch)) {
@@ -124,7 +124,7 @@ class FileExporter implements Exporter {
     }
   }
 
-  /** The lines of `batch`, as many together as fit into a file. */
+  /** The lines of `batch`, joined up to the size of a file. */
   async *#pieces(batch: SessionBatch): AsyncGenerator<Uint8Array> {
     let lines: Uint8Array[] = [];
     let size = 0;
@@ -142,12 +142,12 @@ class FileExporter implements Exporter {
   }
 }
 
-/** Whether something is at `path` that cannot be put aside and begun anew, such as a pipe. */
+/** Whether something is at `path` that cannot be put aside and started again, such as a pipe. */
 async function isSpecial(path: string): Promise<boolean> {
   try {
     const { isFile, isDirectory } = await Deno.stat(path);
     return !isFile && !isDirectory;
   } catch {
-    return false; // opening it will tell
+    return false; // opening it will say why
   }
 }

@@ -10,7 +10,7 @@ export const fileExporter: ExporterType<FileSettings> = {
   sendsSpans: false,
   loadSchema: async () => (await import("./settings.ts")).fileSettings,
   loadExample: async () => (await import("./example.ts")).EXAMPLE,
-  // one consumer, as writes must not mix; retries, as a full disk has room again some time
+  // one consumer, because writes must not mix; retries, because a full disk may have room later
   queue: ({ sending_queue, retry_on_failure }) =>
     queueSettings(sending_queue, retry_on_failure, { batchSize: 4096, linger: 200 }),
   open: async (settings, context) => {

@@ -14,8 +14,8 @@ export const LINE_LIMIT = 1024 * 1024;
 const SESSIONS_PER_LINE = 256;
 
 /**
- * The lines of a batch, each with its line feed. Lines over LINE_LIMIT are split, so a longer one
- * has a single session.
+ * The lines of a batch, each with its line feed. Lines over LINE_LIMIT are split, so a line that is
+ * longer has a single session.
  */
 export function* encodeLines(
   batch: SessionBatch,
@@ -45,7 +45,7 @@ function encodeLine(spans: readonly ReadableSpan[]): Uint8Array<ArrayBuffer> {
 
 const DELETE = 0x7f;
 
-/** People look at files with terminals, and processes choose their own names. */
+/** People read files on terminals, and processes choose their own names. */
 function escapeUnprintable(line: Buffer<ArrayBuffer>): Buffer<ArrayBuffer> {
   if (isAscii(line) && !line.includes(DELETE)) return line; // JSON escapes the rest
   return Buffer.from(printableJson(line.toString()));

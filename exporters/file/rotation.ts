@@ -7,20 +7,20 @@ import { isSystemError, systemReason } from "../../src/messages/system_error.ts"
 export interface Rotation {
   /** Bytes that a file holds at most; Infinity: it is never put aside. */
   readonly maxBytes: number;
-  /** Files put aside that are kept; 0: all. */
+  /** How many files that were put aside are kept; 0: all. */
   readonly maxBackups: number;
-  /** Days that they are kept; 0: without end. */
+  /** Days that they are kept; 0: for ever. */
   readonly maxDays: number;
 }
 
 /** How a {@linkcode RotatingFile} is opened. */
 export interface RotatingFileOptions {
-  /** Whether to go on with a file that exists, rather than empty it. */
+  /** Whether to append to a file that exists, rather than empty it. */
   readonly append: boolean;
   readonly rotation: Rotation;
   /** Whether each write is lines of text; else it is a frame of some compression. */
   readonly text: boolean;
-  /** Takes a message to the user. */
+  /** Warns the user. */
   readonly warn: (message: string) => void;
 }
 
@@ -30,7 +30,7 @@ const LINE_FEED = Buffer.from("\n");
 
 /**
  * Appends to a file. When the next write would make it too large, it is renamed to
- * `NAME-2026-11-23T20-16-21.123.EXT` (the time is UTC) and a new one is begun. Somebody else may
+ * `NAME-2026-11-23T20-16-21.123.EXT` (the time is UTC) and a new one is started. Somebody else may
  * rename, remove or empty it, as logrotate does: each write goes to what is at the path then.
  */
 export class RotatingFile {
@@ -80,7 +80,7 @@ export class RotatingFile {
   }
 
   /**
-   * Begins a new file now if ours was renamed or removed. Not to be called during a write.
+   * Starts a new file now if ours was renamed or removed. Do not call it during a write.
    * @throws an error of the operating system
    */
   async lookAnew(): Promise<void> {
@@ -110,7 +110,7 @@ export class RotatingFile {
     }
   }
 
-  /** What others wrote to our file, or cut off, is seen too. */
+  /** Also notices what others wrote to our file, or cut off from it. */
   async #closeIfMoved(): Promise<void> {
     if (this.#file === undefined) return;
     const found = await statIfAny(this.#path);
@@ -123,12 +123,12 @@ export class RotatingFile {
     return dev === this.#identity?.dev && ino === this.#identity.ino;
   }
 
-  /** Takes the start of a failed write away again, unless somebody else has written since. */
+  /** Removes the start of a failed write again, unless somebody else has written since. */
   async #undo(file: Deno.FsFile, written: number): Promise<void> {
     try {
       if ((await file.stat()).size === this.#size + written) return await file.truncate(this.#size);
     } catch {
-      // what is torn is marked as such
+      // the file is marked as torn
     }
     this.#torn = true;
     this.#size += written;
@@ -190,14 +190,14 @@ async function* listBackups(path: string): AsyncGenerator<{ path: string; time: 
     const [, date, hours, minutes, seconds] =
       /-(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d\.\d{3})(?:\.[^.]*)?$/.exec(name) ?? [];
     const time = new Date(`${date}T${hours}:${minutes}:${seconds}Z`);
-    // anything that is not exactly what we would have called it belongs to somebody else
+    // a name that is not exactly one of ours belongs to somebody else's file
     if (!isFile || isNaN(time.getTime())) continue;
     const candidate = join(folder, name);
     if (backupPath(path, time) === candidate) yield { path: candidate, time: time.getTime() };
   }
 }
 
-/** Undefined where nothing is, or cannot be seen: opening it will tell. */
+/** Undefined if nothing is there, or it cannot be seen: opening it will say why. */
 async function statIfAny(path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.stat(path);

@@ -10,14 +10,14 @@ const LARGEST = 1_000_000;
 export const fileSettings = z.strictObject({
   path: filePath().describe("The file to write; its folder must exist."),
   append: z.boolean().default(true)
-    .describe("Go on with a file that exists, rather than empty it."),
+    .describe("Append to a file that exists, rather than empty it."),
   rotation: section({
     max_megabytes: integer(0, LARGEST, "megabytes").default(100)
-      .describe("A file of this size (in MiB) is put aside and a new one begun; 0: never."),
+      .describe("A file of this size (in MiB) is put aside and a new one started; 0: never."),
     max_backups: integer(0, LARGEST, "a number of files").default(5)
-      .describe("Files put aside that are kept; 0: all."),
+      .describe("How many files that were put aside are kept; 0: all."),
     max_days: integer(0, LARGEST, "a number of days").default(7)
-      .describe("Days that a file put aside is kept; 0: without end."),
+      .describe("Days that a file that was put aside is kept; 0: for ever."),
   }).describe("When a file is put aside, and which are kept."),
   compression: z.enum(["none", "gzip", "zstd"]).default("none")
     .describe("How the file is compressed."),
