@@ -6,5 +6,5 @@ export const EXAMPLE = `\
     export: ZipkinExporter
     options:
       url: http://localhost:9411/api/v2/spans
-    # sending_queue as otlp's, but for num_consumers; what the module itself gives up on is lost
+    # sending_queue like otlp's, without num_consumers; what the module itself gives up is lost
 `;

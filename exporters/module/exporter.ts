@@ -1,4 +1,4 @@
-/** What a module brings, at work: an exporter of its own kind, or a SpanExporter of OpenTelemetry JS. */
+/** Runs the exporter of a module: a native one, or a SpanExporter of OpenTelemetry JS. */
 import { type ExportResult, ExportResultCode } from "../../npm/opentelemetry/core.ts";
 import type { ReadableSpan, SpanExporter } from "../../npm/opentelemetry/sdk_trace.ts";
 import { within } from "../../src/abort.ts";
@@ -17,7 +17,7 @@ const EXPORT_TIMEOUT_MS = 30_000;
 const NOT_ASKED = "loaded; its endpoint was not asked"; // some throw on an empty array
 const STOPPED = "stopped before it had answered";
 
-/** @throws {UsageError} if the module brings no exporter, or one that cannot be opened */
+/** @throws {UsageError} if the module has no exporter, or one that cannot be opened */
 export async function openModule(
   settings: ModuleSettings,
   context: ExporterContext,
@@ -44,10 +44,10 @@ async function openNative(
   }
 }
 
-/** What a {@linkcode ModuleExporter} works with. */
+/** What a {@linkcode ModuleExporter} needs. */
 export type ModuleContext = Pick<ExporterContext, "warn"> & Pick<SpanSource, "toSpan">;
 
-/** A SpanExporter as an {@linkcode Exporter}: whatever it does, the program goes on. */
+/** A SpanExporter as an {@linkcode Exporter}: whatever it does, the program keeps running. */
 export class ModuleExporter implements Exporter {
   readonly #exporter: SpanExporter;
   readonly #context: ModuleContext;
@@ -113,11 +113,11 @@ export class ModuleExporter implements Exporter {
   }
 }
 
-/** Throws where a SpanExporter has answered as one of tcpspan's own does: it will not call back. */
+/** Throws if a SpanExporter answers as a native exporter does: then it will not call back. */
 function refuseOutcome(returned: unknown): void {
   if (typeof returned !== "object" || returned === null || !("status" in returned)) return;
   throw new Error(
     `export() gave ${Deno.inspect(returned, { depth: 1, breakLength: Infinity })}, but a ` +
-      "SpanExporter calls back: to give outcomes, export an exporter type, as docs/library.md has it",
+      "SpanExporter calls back: to give outcomes, export an exporter type: see docs/library.md",
   );
 }

@@ -1,4 +1,4 @@
-/** Errors that an exporter of others throws where nobody can catch them: in a timer, on a socket. */
+/** Errors that a foreign exporter throws where nothing can catch them: in a timer, on a socket. */
 import { messageOf } from "../../src/messages/errors.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "../../src/messages/limiter.ts";
 
@@ -9,7 +9,7 @@ const OWN = ["ffi/", "src/", "exporters/", "mod.ts"].map((name) =>
 
 /**
  * Keeps the program alive when code that is not its own throws in the background, until the result
- * is disposed of. One such error a minute is told, with the number so far.
+ * is disposed of. It reports one such error a minute, with the number so far.
  */
 export function surviveFaults(warn: (message: string) => void): Disposable {
   let count = 0;

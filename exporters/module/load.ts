@@ -1,4 +1,4 @@
-/** Finds what a config names: a SpanExporter class, of which it makes an object, or an exporter type. */
+/** Finds what a config names: an exporter type, or a SpanExporter class, which it instantiates. */
 import type { SpanExporter } from "../../npm/opentelemetry/sdk_trace.ts";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,7 +7,7 @@ import { nearest } from "../../src/messages/nearest.ts";
 import { messageOf, npmFailure, UsageError } from "../../src/messages/errors.ts";
 import type { ModuleSettings } from "./settings.ts";
 
-/** What a module exports, under its names. */
+/** What a module exports, by name. */
 type Exports = Readonly<Record<string, unknown>>;
 
 /**
@@ -18,13 +18,13 @@ export function moduleUrl(module: string, baseDirectory: string): string {
   return new URL(module, pathToFileURL(join(baseDirectory, "/"))).href;
 }
 
-/** What a module brings: an exporter type of tcpspan's library, or an object of a SpanExporter class. */
+/** What a module has: an exporter type of tcpspan's library, or a SpanExporter. */
 export type Loaded =
   | { readonly kind: "native"; readonly type: ExporterType }
   | { readonly kind: "span"; readonly exporter: SpanExporter };
 
 /**
- * Loads the module, and of a SpanExporter class makes an exporter with `options`.
+ * Loads the module, and instantiates a SpanExporter class with `options`.
  * @param id the exporter's id in the config, for messages
  * @throws {UsageError} if that gives neither an exporter type nor a SpanExporter
  */
@@ -53,7 +53,7 @@ export async function loadExporter(
   }
   if (!isSpanExporter(exporter)) {
     throw new UsageError(
-      `exporters.${id}.export: ${name} of ${module} is no SpanExporter: ` +
+      `exporters.${id}.export: ${name} of ${module} is not a SpanExporter: ` +
         `it lacks export() or shutdown()${suggestion(name, exports)}`,
     );
   }
@@ -63,7 +63,7 @@ export async function loadExporter(
 async function load(module: string, id: string, baseDirectory: string): Promise<Exports> {
   try {
     const namespace: Exports = await import(moduleUrl(module, baseDirectory));
-    // of CommonJS, Deno may find no names but `default`
+    // in CommonJS, Deno may find only the name `default`
     const { default: defaults } = namespace;
     return typeof defaults === "object" && defaults !== null
       ? { ...defaults, ...namespace }
@@ -107,7 +107,7 @@ function isFunction(value: unknown): value is Constructor {
   return typeof value === "function";
 }
 
-/** What a module declares so: an object, or a class with static members. */
+/** Whether it is an exporter type: an object, or a class with static members. */
 function isNative(value: unknown): value is ExporterType {
   return (typeof value === "object" || isFunction(value)) && value !== null &&
     "type" in value && typeof value.type === "string" &&

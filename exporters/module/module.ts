@@ -1,10 +1,10 @@
-/** The `module` exporter: what a module brings, by configuration alone. */
+/** The `module` exporter: any exporter of a module, by configuration only. */
 import type { ExporterType } from "../../src/exporter.ts";
 import { RETRY_ON_FAILURE } from "../../src/queue/defaults.ts";
 import { queueSettings } from "../../src/queue/settings.ts";
 import type { ModuleSettings } from "./settings.ts";
 
-/** Hands sessions to an exporter that a module brings: its own kind, or a SpanExporter. */
+/** Hands sessions to the exporter of a module: a native one, or a SpanExporter. */
 export const moduleExporter: ExporterType<ModuleSettings> = {
   type: "module",
   summary: "any SpanExporter of OpenTelemetry JS, or one of your own, from npm or a file",
@@ -12,9 +12,9 @@ export const moduleExporter: ExporterType<ModuleSettings> = {
   selectingKey: { name: "module", meaning: "that names a package" },
   loadSchema: async () => (await import("./settings.ts")).moduleSettings,
   loadExample: async () => (await import("./example.ts")).EXAMPLE,
-  // one consumer, as the specification has it: export is never called concurrently; batches of what
-  // OpenTelemetry's own batch processor hands over at most; a SpanExporter retries by itself, and
-  // never asks for a retry
+  // one consumer: the specification forbids concurrent calls of export; batches no larger than
+  // those of OpenTelemetry's own batch processor; a SpanExporter retries by itself, and never asks
+  // for a retry
   queue: ({ sending_queue }) =>
     queueSettings(sending_queue, RETRY_ON_FAILURE, { batchSize: 512, linger: 200 }),
   open: async (settings, context) => {

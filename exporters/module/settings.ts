@@ -23,5 +23,5 @@ export const moduleSettings = z.strictObject({
   sending_queue: sendingQueue,
 }).describe("A SpanExporter of OpenTelemetry JS, or an exporter type of a module.");
 
-/** Settings of an exporter that a module brings. */
+/** Settings of an exporter of a module. */
 export type ModuleSettings = z.output<typeof moduleSettings>;

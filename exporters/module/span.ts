@@ -1,4 +1,4 @@
-/** Spans as exporters of others can bear them. */
+/** Spans as foreign exporters can take them. */
 import type { HrTime } from "../../npm/opentelemetry/api.ts";
 import type { ReadableSpan } from "../../npm/opentelemetry/sdk_trace.ts";
 

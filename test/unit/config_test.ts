@@ -705,7 +705,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ]],
   ["a module without an export", "exporters:\n  zipkin:\n    module: npm:x@1.0.0\n", [
     "f.yaml:2:3: exporters.zipkin.export: missing: expected the name of the SpanExporter class " +
-    "that the module exports",
+    "or the exporter type that the module exports",
   ]],
   ["the type module without a module", "exporters:\n  module/a: { export: X }\n", [
     "f.yaml:2:3: exporters.module/a.module: missing: expected a module such as " +

@@ -173,13 +173,13 @@ const MISBEHAVIOURS: { name: string; answer: SpanExporter["export"]; reason: str
     name: "gives an outcome, as tcpspan's own exporters do",
     answer: () => ({ status: "success" }) as unknown as void,
     reason: 'export() gave { status: "success" }, but a SpanExporter calls back: ' +
-      "to give outcomes, export an exporter type, as docs/library.md has it",
+      "to give outcomes, export an exporter type: see docs/library.md",
   },
   {
     name: "resolves to an outcome",
     answer: () => Promise.resolve({ status: "failure" }) as unknown as void,
     reason: 'export() gave { status: "failure" }, but a SpanExporter calls back: ' +
-      "to give outcomes, export an exporter type, as docs/library.md has it",
+      "to give outcomes, export an exporter type: see docs/library.md",
   },
   { name: "never calls back", answer: () => {}, reason: "no answer within 0.05 s" },
 ];
@@ -352,7 +352,7 @@ Deno.test("a module or export that cannot be used is an error that says what to 
     {
       module: "./exporter.js",
       export: "HalfExporter",
-      message: "export: HalfExporter of ./exporter.js is no SpanExporter: " +
+      message: "export: HalfExporter of ./exporter.js is not a SpanExporter: " +
         "it lacks export() or shutdown(); its exporters: FileExporter, PickyExporter, Recorder",
     },
     {
