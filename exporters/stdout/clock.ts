@@ -10,7 +10,7 @@ const POINT = 0x2e;
 
 const WORD = 2 ** 32;
 const SECOND_US = 1_000_000;
-const EXACT_US = 2 ** 52; // up to here, the nearest millionth to a quotient is the one that was divided
+const EXACT_US = 2 ** 52; // up to here, a quotient rounded to millionths is exact
 
 const encoder = new TextEncoder();
 
@@ -20,7 +20,7 @@ export class TimeOfDay {
   #second: number | undefined;
   #text = new ConstantBytes(new Uint8Array());
 
-  /** Writes HH:MM:SS; up to byte 40, what follows is overwritten. @returns where it ends */
+  /** Writes HH:MM:SS, and overwrites what follows up to byte 40. @returns where it ends */
   write(session: Session, target: DataView, at: number): number {
     session.readEnd(this.#end);
     const { seconds } = this.#end;
@@ -45,7 +45,7 @@ export class SecondsSinceFirst {
    * @returns where they end
    */
   write(session: Session, target: DataView, at: number): number {
-    // the boot clock: a step of the wall clock is no time between two rows
+    // the boot clock: a step of the wall clock does not count as time between two rows
     const nsHigh = session.word(RECORD.end_ns + 4) >>> 0;
     const high = Math.floor(nsHigh / 1000);
     const low = Math.floor(

@@ -2,7 +2,7 @@
 import { writeDigits, writeInteger, writeText } from "../../src/bytes/digits.ts";
 import type { Session } from "../../src/session/session.ts";
 
-/** More than a row ever has, and what its last copies overwrite: all of its text is bounded. */
+/** More than the longest row and what its last copies overwrite: all of its text is bounded. */
 export const ROW_LIMIT = 1024;
 
 const SPACE = 0x20;
@@ -18,9 +18,9 @@ export function pid(session: Session): number {
 }
 
 /**
- * Writes COMM where it is the same in every format, as almost every name is: nothing in it is to be
+ * Writes COMM if it is the same in every format, as almost every name is: nothing in it must be
  * escaped or quoted. Empty for an unknown owner.
- * @returns where it ends; -1 for other names, and what was written is worth nothing
+ * @returns where it ends; -1 for other names: then what was written is not valid
  */
 export function writePlainComm(session: Session, target: DataView, at: number): number {
   const end = session.writeAsciiComm(target, at);
@@ -65,10 +65,10 @@ const SPLIT = 2 ** 27 + 1;
 /** Whether C rounds up what is at least as near to the next hundredth as to `hundredths`. */
 function isRoundedUp(microseconds: number, rest: number, hundredths: number): boolean {
   if (rest - hundredths * 10 > 5) return true;
-  // The half of a hundredth: C rounds the double, which has an error of its own. This is a thousand
-  // times that error, exactly: both parts of the quotient are short enough to be multiplied.
+  // Half a hundredth: C rounds the double, which has an error of its own. This is exactly a
+  // thousand times that error: both parts of the quotient are short enough to be multiplied.
   const quotient = microseconds / 1000;
   const high = quotient * SPLIT - (quotient * SPLIT - quotient);
   const error = high * 1000 - microseconds + (quotient - high) * 1000;
-  return error === 0 ? hundredths % 2 === 1 : error > 0; // of two equally near ones C takes the even
+  return error === 0 ? hundredths % 2 === 1 : error > 0; // C breaks a tie towards the even one
 }

@@ -1,4 +1,4 @@
-/** The format `csv`: tcplife -s, quoted as RFC 4180 has it, lines ended by LF. */
+/** The format `csv`: tcplife -s, quoted as RFC 4180 says, with LF at line ends. */
 import type { SessionBatch } from "../../src/session/batch.ts";
 import { writeInteger, writeText } from "../../src/bytes/digits.ts";
 import { GrowingBuffer } from "../../src/bytes/growing_buffer.ts";
@@ -15,14 +15,14 @@ import {
 } from "./columns.ts";
 import { LINE_END, type StdoutFormat } from "./format.ts";
 
-/** What stands before the session: `time` as tcplife's -T, `timestamp` as its -t. */
+/** What a row has before the session: `time` like tcplife's -T, `timestamp` like its -t. */
 export interface CsvOptions {
   readonly time: boolean;
   readonly timestamp: boolean;
 }
 
 /**
- * One record a line. COMM is whole, with what can't be seen escaped as in the table; where the
+ * One record a line. COMM is whole, with what can't be seen escaped as in the table; if the
  * owner is unknown, PID is 0 and COMM is empty.
  */
 export class CsvFormat implements StdoutFormat {
@@ -80,7 +80,7 @@ function writeComm(session: Session, target: DataView, at: number): number {
   return end === -1 ? writeText(quoted(printable(session.commBytes)), target, at) : end;
 }
 
-/** Line ends do not come here: they are escaped. */
+/** The field has no line ends: they are escaped. */
 function quoted(field: string): string {
   return field.includes(",") || field.includes('"') ? `"${field.replaceAll('"', '""')}"` : field;
 }

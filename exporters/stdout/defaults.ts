@@ -1,2 +1,2 @@
-/** Settings of the stdout exporter where nothing is said. */
+/** Default settings of the stdout exporter. */
 export const DEFAULTS = { format: "table" as const, time: false, timestamp: false };

@@ -3,6 +3,6 @@ export const EXAMPLE = `\
   # Rows on standard output.
   stdout:
     format: table               # table | wide | csv | json
-    time: false                 # as -T
-    timestamp: false            # as -t
+    time: false                 # like -T
+    timestamp: false            # like -t
 `;

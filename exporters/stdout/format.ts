@@ -3,11 +3,11 @@ import type { SessionBatch } from "../../src/session/batch.ts";
 
 /** Sessions as lines of text. */
 export interface StdoutFormat {
-  /** The line above all rows, with its line end; empty where the format has none. */
+  /** The line above all rows, with its line end; empty if the format has none. */
   readonly header: string;
   /**
-   * One line in UTF-8 for each session, each with its line end. They hold until the next call, which
-   * writes others into the same memory.
+   * One line in UTF-8 for each session, each with its line end. They are valid until the next call,
+   * which writes into the same memory.
    */
   format(batch: SessionBatch): Uint8Array<ArrayBuffer>;
 }

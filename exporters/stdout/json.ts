@@ -5,11 +5,12 @@ import type { StdoutFormat } from "./format.ts";
 import { JsonSpanWriter } from "./json_span.ts";
 
 /**
- * Objects with `trace_id`, `span_id`, `parent_span_id` (where there is one), `trace_state`
- * (where sessions are sampled), `name`, `kind` (`CLIENT`), `status` (`Unset`, `Error`), `status_message` (where there is one), `start` and `end`
- * (RFC 3339 in UTC, nanoseconds), `events` (where there are any; `name` and `time` each), then the
- * attributes of the resource and those of the span, flat, under their own names. The span's
- * attribute wins over the resource's, and the members named here over both.
+ * Objects with `trace_id`, `span_id`, `parent_span_id` (if there is one), `trace_state` (if
+ * sessions are sampled), `name`, `kind` (`CLIENT`), `status` (`Unset`, `Error`), `status_message`
+ * (if there is one), `start` and `end` (RFC 3339 in UTC, nanoseconds), `events` (if there are any;
+ * each with `name` and `time`), then the attributes of the resource and those of the span, flat,
+ * under their own names. The span's attribute wins over the resource's, and the members named here
+ * over both.
  */
 export class JsonFormat implements StdoutFormat {
   readonly header = "";

@@ -21,7 +21,7 @@ import { hasZone, withZone } from "../../src/span/zone.ts";
 import { writePlainComm } from "./columns.ts";
 import { LINE_END } from "./format.ts";
 
-/** Members that no attribute can be: those of the same name are left out. */
+/** Names that are reserved: attributes with these names are left out. */
 const MEMBERS: ReadonlySet<string> = new Set([
   "trace_id",
   "span_id",
@@ -36,7 +36,7 @@ const MEMBERS: ReadonlySet<string> = new Set([
   "events",
 ]);
 
-/** More than the members, events aside, or an attribute's value take; both are bounded. */
+/** More than the members without events, or an attribute's value, can take; both are bounded. */
 const MEMBERS_LIMIT = 1024;
 const VALUE_LIMIT = 512;
 
@@ -67,19 +67,19 @@ const EVENTS = run(',"events":[');
 
 /** A resource as a part of lines. */
 interface EncodedResource {
-  /** Its attributes, but for those that have the name of a member. */
+  /** Its attributes, without those that have the name of a member. */
   readonly attributes: Attributes;
   /** The same in JSON, a comma before each. */
   readonly bytes: Uint8Array;
-  /** Attributes of spans that their names were compared with. */
+  /** How many names of span attributes its names were compared with. */
   comparedWith: number;
-  /** Whether some of them belong elsewhere in the line than the others. */
+  /** Whether some of them belong elsewhere in the line: then it is written the slow way. */
   isMixed: boolean;
 }
 
 /**
- * Writes lines one behind the other. Constant parts are encoded at their first sight, and copied; the
- * rest is written from the record.
+ * Writes lines one after another. Constant parts are encoded when they first occur, and copied from
+ * then on; the rest is written from the record.
  */
 export class JsonSpanWriter implements SpanSink {
   readonly #lines = new GrowingBuffer();
@@ -103,7 +103,7 @@ export class JsonSpanWriter implements SpanSink {
     this.#at = 0;
   }
 
-  /** The lines that were written since `clear`; they hold until the next one. */
+  /** The lines that were written since `clear`; they are valid until the next `clear`. */
   get lines(): Uint8Array<ArrayBuffer> {
     return this.#lines.bytes.subarray(0, this.#at);
   }
@@ -238,8 +238,8 @@ export class JsonSpanWriter implements SpanSink {
   }
 
   /**
-   * Writes the line again, the slow way: a member's place is where it first stands, its value the
-   * last one.
+   * Writes the line again, the slow way: a member stands where its name first occurs, with its last
+   * value.
    */
   #mix(ofResource: Attributes, membersEnd: number): void {
     const members: Record<string, unknown> = JSON.parse(

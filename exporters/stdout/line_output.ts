@@ -1,4 +1,4 @@
-/** Whole lines on an output that may fail in the midst of one. */
+/** Whole lines on an output that may fail in the middle of one. */
 import { delay, unlessAborted } from "../../src/abort.ts";
 import { LINE_END } from "./format.ts";
 
@@ -6,13 +6,13 @@ import { LINE_END } from "./format.ts";
 export interface Cut {
   /** Why. */
   readonly error: unknown;
-  /** Lines that were written whole, the first ones: as far as it is known. */
+  /** Lines from the start that were written whole, as far as is known. */
   readonly whole: number;
   /** Resolves when the one that was cut off is finished; undefined if none was. */
   readonly unfinished: Promise<void> | undefined;
 }
 
-/** Writes some of the bytes and tells how many; none where it rejects. */
+/** Writes some of the bytes and returns how many; none if it rejects. */
 export type WriteSome = (bytes: Uint8Array<ArrayBuffer>) => Promise<number>;
 
 const FULL_PIPE_WAIT_MS = 5;
@@ -20,24 +20,24 @@ const LAST_TRY_MS = 100;
 const NOTHING = new Uint8Array();
 
 /**
- * An output that all who write to it share, one at a time. What a failed write cut off, as on a full
- * disk, is finished before anything else is written: nothing can be taken back from a pipe, nor from
- * a file that others append to.
+ * An output that several writers share, one at a time. A line that a failed write cut off, as on a
+ * full disk, is finished before anything else is written: nothing can be taken back from a pipe,
+ * nor from a file that others append to.
  */
 export class LineOutput {
   readonly #write: WriteSome;
-  #last: Promise<unknown> = Promise.resolve(); // settles when nobody writes
+  #last: Promise<unknown> = Promise.resolve(); // settles when no write is under way
   #writers = 0; // at work, or waiting for their turns
   #rest: Uint8Array<ArrayBuffer> = NOTHING; // of the line that was cut off
-  #finished: (() => void) | undefined; // resolves what was said of that line
+  #finished: (() => void) | undefined; // resolves `unfinished` of that line
 
   constructor(write: WriteSome) {
     this.#write = write;
   }
 
   /**
-   * Writes lines, which have to stay as they are until it resolves, and where `signal` has aborted
-   * until the end: a write that is under way then still goes on, and others wait for it.
+   * Writes lines. They must not change until it resolves, or ever if `signal` has aborted: a write
+   * that is under way then continues, and others wait for it.
    * @returns what was cut, if anything was
    */
   async print(lines: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Cut | undefined> {
@@ -52,7 +52,7 @@ export class LineOutput {
     }
   }
 
-  /** Tries to finish the line that was cut off, if one was and nobody is about to. */
+  /** Tries to finish the line that was cut off, if there is one and no write is waiting to. */
   async finish(): Promise<void> {
     if (this.#rest.length === 0 || this.#writers > 0) return;
     await this.print(NOTHING, AbortSignal.timeout(LAST_TRY_MS));
@@ -85,7 +85,7 @@ export class LineOutput {
       this.#rest = NOTHING;
       this.#endLine();
     } else if (begin < at) {
-      // a copy: the lines hold until the next ones are made
+      // a copy: the lines are valid until the next ones are made
       this.#rest = lines.slice(at, lines.indexOf(LINE_END, at) + 1);
       const { promise: unfinished, resolve } = Promise.withResolvers<void>();
       this.#finished = resolve;

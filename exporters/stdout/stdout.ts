@@ -12,7 +12,7 @@ import { type Cut, isReaderGone, LineOutput } from "./line_output.ts";
 import type { StdoutSettings } from "./settings.ts";
 import { TableFormat } from "./table.ts";
 
-/** One for all exporters, also those of a config that is read again. */
+/** One for all exporters, also after the config was read again. */
 const output = new LineOutput(writeToStdout);
 
 /** The exporter type `stdout`. */
@@ -63,8 +63,8 @@ export interface StdoutExporterOptions {
 const encoder = new TextEncoder();
 
 /**
- * Writes each batch at once. A reader that has gone is the end of the program and no error: the
- * batches that are still to come count as taken.
+ * Writes each batch at once. If the reader has gone, the program ends without an error: batches
+ * that still come count as taken.
  */
 export class StdoutExporter implements Exporter {
   readonly #format: StdoutFormat;
@@ -94,7 +94,7 @@ export class StdoutExporter implements Exporter {
     return { status: "failure", reason: cannotWrite(error), delivered: whole, unfinished };
   }
 
-  /** A last try for a row that was cut off; nothing else is held back. */
+  /** Tries a last time to finish a row that was cut off; nothing else is held back. */
   async shutdown(): Promise<void> {
     if (!this.#readerGone) await this.#output.finish();
   }

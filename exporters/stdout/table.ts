@@ -32,7 +32,7 @@ const PID = 5;
 const TIME = 8;
 const SECONDS = 9;
 
-/** What a table shows besides the session: `time` as tcplife's -T, `timestamp` as its -t. */
+/** What a table shows besides the session: `time` like tcplife's -T, `timestamp` like its -t. */
 export interface TableOptions {
   readonly wide: boolean;
   readonly time: boolean;
@@ -40,8 +40,8 @@ export interface TableOptions {
 }
 
 /**
- * Rows that split at spaces into the same number of fields as the header, as long as no name holds
- * a space: where the owner is unknown, PID is 0 and COMM is `-`.
+ * Rows that split at spaces into the same number of fields as the header, unless a name contains a
+ * space: if the owner is unknown, PID is 0 and COMM is `-`.
  */
 export class TableFormat implements StdoutFormat {
   readonly header: string;
@@ -104,7 +104,7 @@ function writeComm(session: Session, width: number, target: DataView, at: number
   return pad(target, Math.min(end, at + width), at + width);
 }
 
-/** Writes a number that stands at the right of its column. @returns where the next one begins */
+/** Writes a number at the right of its column. @returns where the next column begins */
 function writeRight(value: number, width: number, target: DataView, at: number): number {
   const limit = 10 ** width;
   if (value >= limit) return pad(target, writeInteger(value, target, at), at);
@@ -113,13 +113,13 @@ function writeRight(value: number, width: number, target: DataView, at: number):
   return at + width + 1;
 }
 
-/** Eight of them. */
+/** Eight spaces. */
 const SPACES = new DataView(new TextEncoder().encode(" ".repeat(8)).buffer).getFloat64(0);
 
 /**
- * Fills a column up to its end, or more than that: at least one space stands between two columns.
+ * Fills a column up to its end, or beyond: at least one space stands between two columns.
  * @param from where its text ends
- * @returns where the next one begins
+ * @returns where the next column begins
  */
 function pad(target: DataView, from: number, end: number): number {
   let at = from;
