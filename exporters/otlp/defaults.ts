@@ -1,6 +1,6 @@
 import { RETRY_ON_FAILURE, SENDING_QUEUE } from "../../src/queue/defaults.ts";
 
-/** Settings of the otlp exporter where nothing is said; times are milliseconds. */
+/** Default settings of the otlp exporter; times are milliseconds. */
 export const DEFAULTS = {
   tls: { insecure_skip_verify: false },
   sending_queue: { ...SENDING_QUEUE, num_consumers: 4 },

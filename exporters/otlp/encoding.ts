@@ -12,7 +12,7 @@ import { TraceRequestEncoder } from "./protobuf/request.ts";
 export interface OtlpEncoding {
   /** An ExportTraceServiceRequest with a span for each session. */
   readonly encode: (batch: SessionBatch) => Uint8Array;
-  /** Takes back what `encode` gave when nobody reads it any more; nothing has to be given back. */
+  /** Takes back what `encode` returned, once nothing reads it any more. Optional. */
   readonly recycle: (body: Uint8Array) => void;
   /** What an ExportTraceServiceResponse says was refused; nothing if it cannot be read. */
   readonly readPartialSuccess: (answer: Uint8Array) => PartialSuccess;
@@ -35,7 +35,7 @@ export function jsonEncoding(toSpan: ToSpan): OtlpEncoding {
     encode: (batch) => {
       const body = JsonTraceSerializer.serializeRequest(Array.from(batch, toSpan));
       if (body === undefined) {
-        throw new TypeError("cannot encode spans: the serializer gave nothing");
+        throw new TypeError("cannot encode spans: the serializer returned nothing");
       }
       return body;
     },

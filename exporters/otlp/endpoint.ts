@@ -1,18 +1,18 @@
 /** Endpoints of OTLP: URLs, and for gRPC also `host:port`. */
 
-/** `text` is a URL with the scheme http or https and a host. */
+/** Whether `text` is a URL with the scheme http or https and a host. */
 export function isHttpUrl(text: string): boolean {
   return /^https?:\/\/[^/]/i.test(text) && URL.canParse(text);
 }
 
-/** `text` is `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets. */
+/** Whether `text` is `host:port`, where host is a name, an IPv4 address, or IPv6 in brackets. */
 export function isHostPort(text: string): boolean {
   const [, port] = /^(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(text) ?? [];
   return port !== undefined && Number(port) >= 1 && Number(port) <= 65535 &&
     URL.canParse(`http://${text}`);
 }
 
-/** The address that belongs to `host:port` is one of this host's own. */
+/** Whether the host of `host:port` is this host's loopback. */
 export function isLoopback(hostPort: string): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\]):/i.test(hostPort);
 }

@@ -15,8 +15,7 @@ export type Signal = "traces" | "metrics";
 export interface ResolvedOtlp {
   readonly protocol: typeof PROTOCOLS[number];
   /**
-   * The URL that is posted to; for grpc scheme, host and port, where https stands for TLS and http
-   * for none.
+   * The URL that is posted to; for grpc only scheme, host and port: https means TLS, http none.
    */
   readonly url: string;
   /** May hold secrets. */
@@ -25,7 +24,7 @@ export interface ResolvedOtlp {
   readonly compression: typeof COMPRESSIONS[number];
   /** Milliseconds that one try may last. */
   readonly timeout: number;
-  /** Paths as the config has them, relative to its folder; from the environment, absolute. */
+  /** Paths from the config, relative to its folder, or absolute ones from the environment. */
   readonly tls: {
     readonly caFile: string | undefined;
     /** Given together with `keyFile`, or neither. */
@@ -36,11 +35,12 @@ export interface ResolvedOtlp {
 }
 
 /**
- * Fills in what the config leaves open: from OTEL_EXPORTER_OTLP_TRACES_X (for metrics
- * OTEL_EXPORTER_OTLP_METRICS_X), else OTEL_EXPORTER_OTLP_X, else the default. A key of the config wins as a whole: with `headers` in the
- * config no header comes from the environment, with `endpoint` no OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.
- * @param warn told of each variable with a bad value, which counts as unset
- * @throws {UsageError} if the config asks for what cannot be, now that the rest is known
+ * Fills in what the config does not set: from OTEL_EXPORTER_OTLP_TRACES_X (for metrics
+ * OTEL_EXPORTER_OTLP_METRICS_X), else OTEL_EXPORTER_OTLP_X, else the default. A key of the config
+ * wins as a whole: with `headers` in the config no header comes from the environment, with
+ * `endpoint` no OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.
+ * @param warn called for each variable with a bad value, which counts as unset
+ * @throws {UsageError} if the config cannot work together with the rest
  */
 export function resolveOtlp(
   settings: OtlpSettings,
@@ -175,8 +175,8 @@ function grpcUrl(
     "http://localhost:4317";
   if (isHostPort(endpoint)) {
     const insecure = variables.read("INSECURE", parseBoolean, "true or false") ??
-      // The specification has TLS here. Nobody listens in on a host's own loopback, where
-      // collectors speak without.
+      // The specification demands TLS here. But nobody can listen in on a host's own loopback,
+      // where collectors do not use TLS.
       (isLoopback(endpoint) && tls.caFile === undefined && tls.certFile === undefined);
     return `${insecure ? "http" : "https"}://${endpoint}`;
   }
@@ -253,7 +253,7 @@ function parseMilliseconds(text: string): number | undefined {
   return /^\d+$/.test(text) && value > 0 && value <= MAX_DURATION ? value : undefined;
 }
 
-/** `name=value` pairs with percent-encoding, as W3C Baggage has them; undefined if one is not. */
+/** `name=value` pairs with percent-encoding, as in W3C Baggage; undefined if one is wrong. */
 function parseHeaders(text: string): Readonly<Record<string, string>> | undefined {
   const entries: [string, string][] = [];
   for (const pair of text.split(",")) {

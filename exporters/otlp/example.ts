@@ -2,7 +2,7 @@
 export const EXAMPLE = `\
   # OTLP: Jaeger, an OpenTelemetry Collector, or any other receiver. Endpoint,
   # protocol, headers, compression, timeout and tls come from OTEL_EXPORTER_OTLP_*
-  # where they are left out.
+  # if they are left out.
   otlp/jaeger:
     endpoint: http://localhost:4318     # /v1/traces is added; traces_endpoint is used as it is
     protocol: http/protobuf     # http/protobuf | http/json | grpc
@@ -20,8 +20,8 @@ export const EXAMPLE = `\
       queue_size: 100000        # sessions in memory
       num_consumers: 4          # exports at a time
       when_full: drop_newest    # drop_newest | drop_oldest
-      # storage: /var/lib/tcpspan       # what memory has no room for, or is left at the end
-      persistent: false         # true: all goes to the storage first, so that a crash loses none
+      # storage: /var/lib/tcpspan       # for what memory cannot hold, and what is left at exit
+      persistent: false         # true: all sessions go to the storage first, so a crash loses none
       max_bytes: 1GiB           # of this exporter's part of the storage
     retry_on_failure:
       enabled: true

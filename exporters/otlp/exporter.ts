@@ -6,7 +6,7 @@ import { outcomeOf } from "./outcome.ts";
 import type { Reasons } from "./reason.ts";
 import type { OtlpTransport } from "./transport.ts";
 
-/** What an {@linkcode OtlpExporter} works with. */
+/** What an {@linkcode OtlpExporter} needs. */
 export interface OtlpExporterOptions {
   readonly encoding: OtlpEncoding;
   readonly transport: OtlpTransport;
@@ -19,7 +19,7 @@ export interface OtlpExporterOptions {
   readonly isStale: () => Promise<boolean>;
 }
 
-/** Sends each batch in one request, or in more where one would be too large. */
+/** Sends each batch in one request, or in several if one would be too large. */
 export class OtlpExporter implements Exporter {
   readonly #options: OtlpExporterOptions;
 
@@ -32,7 +32,7 @@ export class OtlpExporter implements Exporter {
     const body = encoding.encode(batch);
     if (body.length <= maxBytes || batch.length <= 1) {
       const response = await transport.send(body, timeout, signal);
-      // what failed may still be on its way, on a connection that is being closed
+      // a failed body may still be in use, on a connection that is being closed
       if (response.status === "success") encoding.recycle(body);
       return outcomeOf(response, (answer) => this.#partialSuccess(answer, batch.length));
     }
@@ -54,7 +54,7 @@ export class OtlpExporter implements Exporter {
     return Promise.resolve();
   }
 
-  /** A half that may be sent later means both: the spans that go twice are the same spans. */
+  /** If one half must be sent again, both are: spans that are sent twice are the same spans. */
   async #exportHalves(
     first: SessionBatch,
     second: SessionBatch,

@@ -16,10 +16,10 @@ const METHODS: Readonly<Record<Signal, string>> = {
   metrics: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
 };
 
-/** Stands where an address has no name; RFC 6761 keeps it from ever being one. */
+/** The name of a server that has only an address; RFC 6761 makes sure that it is never real. */
 const NO_NAME = "ip-address.invalid";
 
-/** The OTLP specification's table; RESOURCE_EXHAUSTED is one only with a RetryInfo. */
+/** The OTLP specification's table; RESOURCE_EXHAUSTED is retryable only with a RetryInfo. */
 const RETRYABLE: readonly grpc.status[] = [
   grpc.status.CANCELLED,
   grpc.status.DEADLINE_EXCEEDED,
@@ -31,7 +31,7 @@ const RETRYABLE: readonly grpc.status[] = [
 
 /**
  * Sends each request body in one unary call. The official exporter is built on the same client, but
- * tells nobody of a partial success or a RetryInfo, and cannot be told to give up.
+ * reports no partial success and no RetryInfo, and cannot be made to give up.
  */
 export class GrpcTransport implements OtlpTransport {
   readonly #method: string;
@@ -42,7 +42,7 @@ export class GrpcTransport implements OtlpTransport {
   readonly #reasons: Reasons;
   #client: grpc.Client | undefined;
 
-  /** @throws {UsageError} if a header cannot be one of gRPC */
+  /** @throws {UsageError} if gRPC does not allow a header */
   constructor(options: TransportOptions, signal: Signal) {
     this.#method = METHODS[signal];
     const { hostname, port, protocol } = options.endpoint;
@@ -61,7 +61,7 @@ export class GrpcTransport implements OtlpTransport {
       "grpc.primary_user_agent": USER_AGENT,
       // exporters are independent: grpc-js would share the connection of two to one server
       "grpc.use_local_subchannel_pool": 1,
-      // grpc-js asks for the address as the TLS server name, which TLS does not allow
+      // grpc-js sends the address as the TLS server name, which TLS does not allow
       ...(secure && isAddress ? { "grpc.ssl_target_name_override": NO_NAME } : {}),
     };
     this.#metadata = toMetadata(options.headers);
@@ -107,7 +107,7 @@ export class GrpcTransport implements OtlpTransport {
 
   /**
    * The next call gets a new connection at once: the client would fail each call for up to two
-   * minutes before it tries again, and never notice that an open connection has gone dead.
+   * minutes before it tries again, and would never notice that an open connection is dead.
    */
   #forget(client: grpc.Client): void {
     if (this.#client === client) this.#client = undefined;
@@ -152,7 +152,7 @@ export class GrpcTransport implements OtlpTransport {
   }
 }
 
-/** @param ip the server's address, where the endpoint names no host */
+/** @param ip the server's address, if the endpoint has no host name */
 function secureCredentials(
   { ca, cert, key, insecureSkipVerify }: TransportOptions["tls"],
   ip: string | undefined,

@@ -10,11 +10,11 @@ import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transpo
 import { urlCredentials } from "./url_credentials.ts";
 
 const MAX_ANSWER = 64 * 1024; // bytes
-const MOST_INFORMATIONAL = 16; // a flood of them would keep all else waiting
+const MOST_INFORMATIONAL = 16; // a flood of them would block everything else
 
 /**
  * Sends each request body in one POST, on connections that are kept. Unlike the official transport
- * it tells status codes apart, passes Retry-After on, and bounds the whole exchange.
+ * it distinguishes status codes, passes Retry-After on, and bounds the whole exchange.
  */
 export class HttpTransport implements OtlpTransport {
   readonly #endpoint: URL;
@@ -68,12 +68,12 @@ export class HttpTransport implements OtlpTransport {
     this.#agent.destroy();
   }
 
-  /** Rejects when the connection fails, the time is over or `signal` aborts. */
+  /** Rejects if the connection fails, the time is over or `signal` aborts. */
   #exchange(body: Uint8Array, timeoutMillis: number, signal?: AbortSignal): Promise<HttpAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
     const request = (this.#endpoint.protocol === "https:" ? https : http).request({
       method: "POST",
-      // a URL would hand its credentials over a second time
+      // a URL would send its credentials a second time
       hostname: this.#endpoint.hostname.replace(/^\[(.*)\]$/, "$1"),
       port: this.#endpoint.port,
       path: this.#endpoint.pathname + this.#endpoint.search,
@@ -124,12 +124,12 @@ export class HttpTransport implements OtlpTransport {
       });
       response.on("end", finish);
       response.on("error", reject);
-      response.on("close", () => reject(new Error("connection closed amid the answer")));
+      response.on("close", () => reject(new Error("connection closed during the answer")));
     });
     if (signal?.aborted) {
       abort();
     } else {
-      request.flushHeaders(); // else they are copied together with the body
+      request.flushHeaders(); // otherwise they are copied together with the body
       request.end(body);
     }
     return promise.finally(() => {
@@ -139,7 +139,7 @@ export class HttpTransport implements OtlpTransport {
   }
 }
 
-/** Deno's zlib works on the calling thread in its asynchronous functions too. */
+/** Deno's asynchronous zlib functions would also work on the calling thread. */
 const COMPRESS: Readonly<
   Record<TransportOptions["compression"], (data: Uint8Array) => Uint8Array>
 > = {

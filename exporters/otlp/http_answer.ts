@@ -1,4 +1,4 @@
-/** What an answer over HTTP means, by the OTLP specification. */
+/** What an answer over HTTP means, according to the OTLP specification. */
 import { STATUS_CODES } from "node:http";
 import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import { MAX_DURATION } from "../../src/config/limits.ts";
@@ -23,7 +23,7 @@ const decoder = new TextDecoder();
 
 /**
  * The outcome of one request.
- * @param contentType of the request: a body of another type in a success is not looked at
+ * @param contentType of the request: the body of a success is ignored if it has another type
  */
 export function classify(
   answer: HttpAnswer,
@@ -48,14 +48,14 @@ export function classify(
   return { status: "retryable", error, ...(retryInMillis === undefined ? {} : { retryInMillis }) };
 }
 
-/** By the server's clock where it tells: ours may be wrong by years, until somebody sets it. */
+/** The server's time, if it says so: our clock may be wrong by years, until somebody sets it. */
 function timeOf(answer: HttpAnswer): number {
-  const told = Date.parse(answer.header("date") ?? "");
-  return Number.isNaN(told) ? Date.now() : told;
+  const date = Date.parse(answer.header("date") ?? "");
+  return Number.isNaN(date) ? Date.now() : date;
 }
 
 /**
- * Milliseconds to wait, of a Retry-After in seconds or as an HTTP date (RFC 9110, 10.2.3).
+ * Milliseconds to wait, from a Retry-After in seconds or as an HTTP date (RFC 9110, 10.2.3).
  * @param now milliseconds since the epoch
  */
 export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
@@ -64,7 +64,7 @@ export function parseRetryAfter(value: string | undefined, now: number): number 
   return Number.isNaN(wait) ? undefined : Math.min(Math.max(0, wait), MAX_DURATION);
 }
 
-/** OTLP servers answer with a google.rpc.Status, proxies with a text. */
+/** What the server says: OTLP servers answer with a google.rpc.Status, proxies with text. */
 function said(answer: HttpAnswer): string {
   const text = decoder.decode(answer.body);
   switch (mediaType(answer, "")) {
@@ -86,7 +86,7 @@ function messageOfJson(text: string): string | undefined {
   }
 }
 
-/** Only the host: the rest of a location may hold tokens. */
+/** Shows only the host: the rest of a location may hold tokens. */
 function redirect(answer: HttpAnswer, endpoint: URL): string {
   const location = answer.header("location");
   if (location === undefined || !URL.canParse(location, endpoint)) return "a redirect to nowhere";

@@ -1,4 +1,4 @@
-/** The otlp exporter, as programs get it. */
+/** The otlp exporter for programs that use the library. */
 import type { ExporterType } from "../../src/library/exporter.ts";
 import { BatchView } from "../../src/library/batch.ts";
 import { UsageError } from "../../src/messages/errors.ts";
@@ -6,13 +6,13 @@ import { UsageError } from "../../src/messages/errors.ts";
 /** Settings of {@linkcode otlpExporter}: those of `exporters.otlp` in a config, without the queue. */
 export interface OtlpOptions {
   /**
-   * URL of the receiver, to which `/v1/traces` is added; for grpc also `host:port`. Default: what
-   * OTEL_EXPORTER_OTLP_ENDPOINT says, else port 4318 of this host, for grpc 4317.
+   * URL of the receiver, to which `/v1/traces` is added; for grpc also `host:port`. Default:
+   * OTEL_EXPORTER_OTLP_ENDPOINT, else port 4318 of this host, for grpc 4317.
    */
   readonly endpoint?: string;
   /** URL that is used as it is; wins over `endpoint`. */
   readonly traces_endpoint?: string;
-  /** How spans are sent; `http/protobuf` unless OTEL_EXPORTER_OTLP_PROTOCOL says more. */
+  /** How spans are sent; default: OTEL_EXPORTER_OTLP_PROTOCOL, else `http/protobuf`. */
   readonly protocol?: "http/protobuf" | "http/json" | "grpc";
   /** Sent with each export. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -35,8 +35,8 @@ export interface OtlpOptions {
 
 /**
  * Spans to Jaeger, an OpenTelemetry Collector, or any other OTLP receiver. Its `open` throws a
- * {@linkcode UsageError} if the settings cannot work; {@linkcode openExporter} puts a queue in front,
- * without which nothing is tried again.
+ * {@linkcode UsageError} if the settings cannot work; {@linkcode openExporter} puts a queue in
+ * front: without one, nothing is tried again.
  */
 export const otlpExporter: ExporterType<OtlpOptions> = {
   type: "otlp",

@@ -1,4 +1,4 @@
-/** Looks into values that somebody else wrote. */
+/** Reads values that somebody else wrote. */
 
 /** The members of an object; none of any other value. */
 export function members(value: unknown): Readonly<Record<string, unknown>> {

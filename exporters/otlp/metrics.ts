@@ -14,7 +14,7 @@ import type { OtlpTransport } from "./transport.ts";
 
 type Serializer = ISerializer<ResourceMetrics, IExportMetricsServiceResponse>;
 
-/** What an {@linkcode OtlpMetricExporter} works with. */
+/** What an {@linkcode OtlpMetricExporter} needs. */
 export interface OtlpMetricExporterOptions {
   readonly format: "json" | "protobuf";
   readonly transport: OtlpTransport;
@@ -24,7 +24,7 @@ export interface OtlpMetricExporterOptions {
   readonly isStale: () => Promise<boolean>;
 }
 
-/** Sends metrics, written by the official serializer, the way that spans go. */
+/** Sends metrics, written by the official serializer, over the same transport as spans. */
 export class OtlpMetricExporter implements MetricExporter {
   readonly #options: OtlpMetricExporterOptions;
   readonly #serializer: Serializer;
@@ -40,7 +40,7 @@ export class OtlpMetricExporter implements MetricExporter {
     const { transport, timeout } = this.#options;
     const body = this.#serializer.serializeRequest(metrics);
     if (body === undefined) {
-      throw new TypeError("cannot encode metrics: the serializer gave nothing");
+      throw new TypeError("cannot encode metrics: the serializer returned nothing");
     }
     const response = await transport.send(body, timeout, signal);
     return outcomeOf(response, (answer) => this.#partialSuccess(answer));

@@ -18,7 +18,7 @@ import type { OtlpTransport, TransportOptions } from "./transport.ts";
 
 const MIB = 1024 * 1024;
 
-/** The Collector takes 20 MiB over HTTP; a gRPC server 4 MiB, unless it was told otherwise. */
+/** The Collector takes 20 MiB over HTTP; a gRPC server takes 4 MiB, unless configured otherwise. */
 const MAX_BYTES: Readonly<Record<ResolvedOtlp["protocol"], number>> = {
   "http/protobuf": 20 * MIB - 1,
   "http/json": 20 * MIB - 1,
@@ -40,7 +40,7 @@ export const otlpExporter: ExporterType<OtlpSettings> = {
   openMetrics: (settings, context) => naming(context.id, openMetrics(settings, context)),
 };
 
-/** Puts the exporter's id in front of what is wrong with its settings. */
+/** Puts the exporter's id in front of an error about its settings. */
 async function naming<Opened>(id: string, opening: Promise<Opened>): Promise<Opened> {
   try {
     return await opening;
@@ -109,7 +109,7 @@ async function openSender(
       return !isDeepStrictEqual(await readTls(tls, baseDirectory), files);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      warn(`${error.message}; those read before stay in use`);
+      warn(`${error.message}; the old ones stay in use`);
       return false;
     }
   };

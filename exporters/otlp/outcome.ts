@@ -13,7 +13,7 @@ export function outcomeOf(
     case "retryable":
       return {
         status: "retryable",
-        reason: response.error?.message ?? "", // our transports give one always
+        reason: response.error?.message ?? "", // our transports always give one
         ...(response.retryInMillis === undefined ? {} : { retryAfterMs: response.retryInMillis }),
       };
     case "failure":

@@ -1,7 +1,7 @@
-/** What an OTLP server says of a request that it has taken: the same for each signal. */
+/** What an OTLP server says about a request that it has taken: the same for each signal. */
 import { members } from "./members.ts";
 
-/** What was refused for good, and why; a message where nothing was refused is a warning. */
+/** What was refused for good, and why; a message without a refusal is a warning. */
 export interface PartialSuccess {
   readonly rejected: number;
   readonly message: string;
@@ -11,8 +11,8 @@ export interface PartialSuccess {
 type RejectedMember = "rejectedSpans" | "rejectedDataPoints";
 
 /**
- * The partial success in an answer. The request has been taken, whatever the answer's body holds:
- * what cannot be read says nothing.
+ * The partial success in an answer. The request has been taken, whatever the answer's body holds: a
+ * body that cannot be read counts as empty.
  */
 export function readPartialSuccess(
   serializer: { readonly deserializeResponse: (answer: Uint8Array) => unknown },

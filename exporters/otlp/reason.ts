@@ -23,12 +23,12 @@ export class Reasons {
     this.#endpoint = shownUrl(endpoint);
   }
 
-  /** What was attempted, and what came of it. */
+  /** What was attempted, and what happened. */
   of(detail: string): Error {
     return new Error(`cannot send to ${this.#endpoint}: ${detail}`);
   }
 
-  /** Why there was no answer, of an error of `node:net`, `node:tls` or `node:http`. */
+  /** Why there was no answer, from an error of `node:net`, `node:tls` or `node:http`. */
   ofConnection(error: Error): Error {
     const code = "code" in error ? String(error.code) : "";
     return this.of(CONNECTION_ERRORS[code] ?? connectionReason(error.message));
@@ -40,11 +40,11 @@ export class Reasons {
     return this.of(text === "" ? detail : `${detail}: ${text}`);
   }
 
-  /** What a server said: its first 200 printable characters, on one line, less secrets of ours. */
+  /** What a server said: its first 200 printable characters, on one line, without our secrets. */
   told(said: string): string {
     const printable = withoutSecrets(said)
       .replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, " ").replaceAll("\ufffd", "");
-    const text = withoutSecrets(printable); // once more: what was not printable may have parted one
+    const text = withoutSecrets(printable); // again: unprintable characters may have split a secret
     return [...text.trim()].slice(0, MAX_CHARACTERS).join("").trim();
   }
 }

@@ -1,4 +1,4 @@
-/** Reads `google.rpc.Status`, in which OTLP servers tell errors (google/rpc/status.proto). */
+/** Reads `google.rpc.Status`, in which OTLP servers report errors (google/rpc/status.proto). */
 import { MAX_DURATION } from "../../src/config/limits.ts";
 
 const VARINT = 0;
@@ -11,7 +11,7 @@ const decoder = new TextDecoder();
 /** The parts of a status that tcpspan uses. */
 export interface RpcStatus {
   readonly message: string;
-  /** From a `google.rpc.RetryInfo` among the details: milliseconds, as many as a timer can wait. */
+  /** From a `google.rpc.RetryInfo` in the details: milliseconds, at most what a timer can wait. */
   readonly retryAfterMs?: number;
 }
 
@@ -50,7 +50,7 @@ function asInteger(value: bigint | Uint8Array | undefined): bigint {
   return typeof value === "bigint" ? value : 0n;
 }
 
-/** @throws {RangeError} if `bytes` are no protobuf message */
+/** @throws {RangeError} if `bytes` are not a protobuf message */
 function* fields(bytes: Uint8Array): Generator<[field: number, value: bigint | Uint8Array]> {
   let position = 0;
   const varint = (): bigint => {

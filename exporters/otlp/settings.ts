@@ -23,7 +23,7 @@ export const PROTOCOLS = ["http/protobuf", "http/json", "grpc"] as const;
 /** Values of `compression`. */
 export const COMPRESSIONS = ["none", "gzip", "zstd"] as const;
 
-/** The part of the settings that the checks across keys look at, of which nothing is sure yet. */
+/** Settings for the checks across keys: their types are not checked yet. */
 type Unchecked = Readonly<Record<string, unknown>>;
 
 /** Makes a check run also when other keys are wrong, so that all problems show at once. */
@@ -47,7 +47,7 @@ export const otlpSettings = z.strictObject({
     .describe("Base URL, to which /v1/traces is added; for grpc also host:port."),
   traces_endpoint: endpoint().describe("URL used as it is; wins over endpoint."),
   protocol: z.enum(PROTOCOLS).optional()
-    .describe("How spans are sent; http/protobuf unless OTEL_EXPORTER_OTLP_PROTOCOL says more."),
+    .describe("How spans are sent; default: OTEL_EXPORTER_OTLP_PROTOCOL, else http/protobuf."),
   headers: z.record(
     z.string().regex(HEADER_NAME, "letters, digits and hyphens"),
     z.string().regex(HEADER_VALUE, "text without line breaks"),

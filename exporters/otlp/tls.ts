@@ -1,11 +1,11 @@
-/** Reads the certificates and keys that the otlp exporter is told to use. */
+/** Reads the certificates and keys of the otlp exporter. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { resolve } from "node:path";
 import { quote } from "../../src/messages/quote.ts";
 import { messageOf, UsageError } from "../../src/messages/errors.ts";
 import type { ResolvedOtlp } from "./environment.ts";
 
-/** What `tls` names, read. Texts are PEM; `cert` and `key` come together or not at all. */
+/** The files that `tls` names, as PEM text; `cert` and `key` come together or not at all. */
 export interface TlsFiles {
   readonly ca?: string;
   readonly cert?: string;
@@ -14,8 +14,8 @@ export interface TlsFiles {
 }
 
 /**
- * Reads the files now, so that a wrong one is told before anything is attached: the TLS library
- * would leave out in silence what it can't use.
+ * Reads the files now, so that a wrong one is reported before anything is attached: the TLS library
+ * would silently ignore what it can't use.
  * @param baseDirectory folder that relative paths are relative to
  * @throws {UsageError} naming the key and the path of a file that cannot be used
  */

@@ -7,9 +7,9 @@ import { VERSION } from "../../src/version.ts";
 import type { TlsFiles } from "./tls.ts";
 
 /**
- * The official transport, which can also be told to give up. `data` is one encoded
- * ExportTraceServiceRequest, or ExportMetricsServiceRequest. Of the answer, `error.message` is a reason to show to the user, whole:
- * it names the endpoint, and holds no credentials.
+ * The official transport, with a way to give up. `data` is one encoded ExportTraceServiceRequest or
+ * ExportMetricsServiceRequest. In the answer, `error.message` is a complete reason to show to the
+ * user: it names the endpoint, and holds no credentials.
  */
 export interface OtlpTransport extends IExporterTransport {
   /** @param timeoutMillis for the whole exchange, from the name's resolution to the answer's end */
@@ -25,7 +25,7 @@ export interface TransportOptions {
   readonly tls: TlsFiles;
 }
 
-/** The version of the official exporters whose serializers are used, as they tell it themselves. */
+/** The official exporters whose serializers are used, with their version, in their own words. */
 const OTEL_USER_AGENT = "OTel-OTLP-Exporter-JavaScript/0.301.0";
 
 /** The User-Agent, in the form that the OpenTelemetry specification asks of distributions. */

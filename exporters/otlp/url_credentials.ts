@@ -1,6 +1,6 @@
 /** The user name and password in a URL. */
 
-/** Both decoded; empty where the URL has none. */
+/** Both decoded; empty if the URL has none. */
 export function urlCredentials(url: URL): { username: string; password: string } {
   return { username: decode(url.username), password: decode(url.password) };
 }

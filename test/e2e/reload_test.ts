@@ -241,7 +241,7 @@ Deno.test("renewed certificates are used from the reload on, for spans and metri
     await Deno.writeTextFile(old.path("client.key"), renewed.read("client.key"));
     assert.equal(await hangUp(tool), "tcpspan: reloaded FILE: capture unchanged");
     const wrong = `cannot use tls.key_file: "${old.path("client.key")}" is not the key of ` +
-      `"${old.path("client.crt")}"; those read before stay in use`;
+      `"${old.path("client.crt")}"; the old ones stay in use`;
     for (const who of ["otlp", "telemetry.otlp"]) {
       await tool.stderr.waitForLines(1, (line) => line === `tcpspan: ${who}: ${wrong}`);
     }

@@ -1,5 +1,5 @@
 /**
- * Fields of opentelemetry-proto in binary protobuf, for what is encoded once and copied from then on.
+ * Fields of opentelemetry-proto in binary protobuf, for what is encoded once and then copied.
  */
 
 /** Wire type 2: text, bytes and messages. */
@@ -28,7 +28,7 @@ export function keyValue(field: number, key: string, value: Uint8Array): Uint8Ar
   return delimited(field, concat(delimited(1, key), delimited(2, value)));
 }
 
-/** One behind the other. */
+/** One after another. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;

@@ -20,8 +20,8 @@ const MOST_SPARE = 2; // buffers
 const USUAL_SPAN = 1024; // bytes
 
 /**
- * Writes requests, the bytes that the official serializer makes of the same sessions: their spans
- * grouped by resource, each group where its first span is. A resource is encoded once in its life.
+ * Writes requests with the same bytes as the official serializer: spans are grouped by resource,
+ * each group at the place of its first span. A resource is encoded only once.
  */
 export class TraceRequestEncoder {
   readonly #spans: SpanSource;
@@ -36,7 +36,7 @@ export class TraceRequestEncoder {
     this.#spans = spans;
   }
 
-  /** The request with a span for each session. Nothing else writes to its bytes until `recycle`. */
+  /** The request with a span for each session. Its bytes stay as they are until `recycle`. */
   encode(batch: SessionBatch): Uint8Array<ArrayBuffer> {
     this.#begin(batch.length * this.#spanSize);
     const session = batch.at(0);
@@ -49,7 +49,7 @@ export class TraceRequestEncoder {
     return bytes;
   }
 
-  /** Takes back the bytes of a request that nobody reads any more, to write others into. */
+  /** Takes back the bytes of a request that nothing reads any more, and uses them again. */
   recycle({ buffer }: Uint8Array): void {
     if (buffer instanceof ArrayBuffer && this.#spare.length < MOST_SPARE) this.#spare.push(buffer);
   }
@@ -57,7 +57,7 @@ export class TraceRequestEncoder {
   #begin(expected: number): void {
     const size = expected + 2 * SPAN_LIMIT;
     const spare = this.#spare.pop();
-    // one that is too small would grow by doubling, and leave its old selves to the collector
+    // one that is too small would grow by doubling, and leave garbage behind
     const buffer = spare !== undefined && spare.byteLength >= size ? spare : new ArrayBuffer(size);
     this.#buffer = new GrowingBuffer(buffer);
     this.#writer.attach(this.#buffer.view, 0);
@@ -100,7 +100,7 @@ export class TraceRequestEncoder {
     return at + 1;
   }
 
-  /** Writes the length of a message; one of another size than expected moves its content. */
+  /** Writes the length of a message; if its size is not the expected one, the content moves. */
   #close(at: number, expected: number): void {
     const content = at + varintSize(expected);
     const length = this.#writer.at - content;
@@ -129,7 +129,7 @@ export class TraceRequestEncoder {
   }
 }
 
-/** The sessions of a batch by their resource, in the order in which resources turn up. */
+/** The sessions of a batch by their resource, in the order in which resources first occur. */
 class Groups {
   readonly #byResource = new Map<Resource, number>();
   readonly #resources: Resource[] = [];

@@ -11,7 +11,7 @@ import type { ReadableSpan } from "../../../npm/opentelemetry/sdk_trace.ts";
 export function encodeResource(resource: Resource): Uint8Array {
   const request = ProtobufTraceSerializer.serializeRequest([spanOf(resource)]);
   if (request === undefined) {
-    throw new TypeError("cannot encode a resource: the serializer gave nothing");
+    throw new TypeError("cannot encode a resource: the serializer returned nothing");
   }
   // ExportTraceServiceRequest { ResourceSpans { Resource …
   const begin = contentOf(request, 0);

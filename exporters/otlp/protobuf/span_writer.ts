@@ -16,7 +16,7 @@ import type { UnixTime } from "../../../src/bytes/unix_time.ts";
 import { hasZone, withZone } from "../../../src/span/zone.ts";
 import { concat, delimited, keyValue, VALUE_TAG } from "./fields.ts";
 
-/** More than a span ever has, and what its last copies overwrite: all of its text is bounded. */
+/** More than the longest span and what its last copies overwrite: all of its text is bounded. */
 export const SPAN_LIMIT = 4096;
 
 const ATTRIBUTES = 9; // fields of Span, as is 11 below
@@ -29,7 +29,7 @@ const FLAGS_IS_REMOTE = 0x200;
 const NAME = new ConstantBytes(delimited(5, SPAN_NAME));
 const NAME_WITH_PORT = new ConstantBytes(delimited(5, `${SPAN_NAME} `));
 const FLAGS_TAG = Uint8Array.of(0x85, 0x01); // field 16, fixed32
-// counts of what was dropped, which the official serializer writes though they are 0
+// counts of what was dropped: the official serializer writes them although they are 0
 const NO_DROPPED_ATTRIBUTES = new ConstantBytes(Uint8Array.of(10 << 3, 0));
 const NO_OTHER_DROPPED = Uint8Array.of(12 << 3, 0, 14 << 3, 0);
 const STATUS_UNSET = endRun(undefined);
@@ -37,8 +37,8 @@ const STATUS_UNSET = endRun(undefined);
 const encoder = new TextEncoder();
 
 /**
- * Writes spans one behind the other. Constant parts are encoded at their first sight, and copied; the
- * rest is written from the record. Lengths that are known only afterwards are patched.
+ * Writes spans one after another. Constant parts are encoded when they first occur, and copied from
+ * then on; the rest is written from the record. Lengths that are known only afterwards are patched.
  */
 export class SpanWriter implements SpanSink {
   /** Where the next byte goes. */
@@ -52,7 +52,7 @@ export class SpanWriter implements SpanSink {
   readonly #local = { at: 0, length: 0 };
   readonly #peer = { at: 0, length: 0 };
 
-  /** Writes to `target` from now on, which has room for SPAN_LIMIT bytes whenever a span begins. */
+  /** Writes to `target` from now on, which must have SPAN_LIMIT bytes of room before each span. */
   attach(target: DataView, at: number): void {
     this.#target = target;
     this.at = at;
@@ -168,7 +168,7 @@ export class SpanWriter implements SpanSink {
     return run;
   }
 
-  /** The way for text that is not made of the record's bytes as they are. */
+  /** Writes text that is not simply a copy of the record's bytes. */
   #text(key: AttributeKey, text: string): void {
     const at = this.#textPrefix(key);
     const bytes = encoder.encode(text);
@@ -240,7 +240,7 @@ function writeId(field: number, id: Id, target: DataView, at: number): number {
   return at + 2 + words.length * 4;
 }
 
-/** Up to three bytes behind it are overwritten too. @returns where it ends */
+/** Up to three bytes after it are overwritten too. @returns where it ends */
 function copyText(
   { at: from, length }: { readonly at: number; readonly length: number },
   target: DataView,
@@ -280,7 +280,7 @@ function writeVarint(value: number, target: DataView, at: number): number {
   return at + 1;
 }
 
-/** An integer that 32 bits don't hold: of 64 bits in two's complement, or else a double. */
+/** An integer too large for 32 bits: 64 bits in two's complement, or else a double. */
 function writeLarge(value: number, target: DataView, at: number): number {
   if (value >= INT64_END) {
     target.setUint8(at - 1, VALUE_TAG.double);
