@@ -1,10 +1,10 @@
 /** Cgroups by their paths, as container runtimes, kubelets and systemd name them. */
 import { strict as assert } from "node:assert";
 
-/** Folders above those of cases, which cases share. */
+/** Folders above those of the cases, which the cases share. */
 const made = new Set<string>();
 
-/** The folder of a cgroup, made with those above it, and taken away. */
+/** The folder of a cgroup, made with those above it, and removed again. */
 export class CgroupFolder implements Disposable {
   readonly path: string;
   readonly #root: string;
@@ -32,7 +32,7 @@ export class CgroupFolder implements Disposable {
     }
   }
 
-  /** Again, where another test run takes away what is above. */
+  /** Tries again if another test run removes the folders above. */
   #make(tries = 3): void {
     for (const folder of this.#folders()) {
       try {

@@ -1,8 +1,8 @@
-/** What a value must be, and how to say so. */
+/** What a value must be, as code and as text. */
 import type { Amount } from "./case.ts";
 import { TOLERANCE_NS, type Window } from "./window.ts";
 
-/** A field that is not as it must be. */
+/** A field with a wrong value. */
 export interface Fault {
   readonly field: string;
   readonly expected: string;
@@ -42,7 +42,7 @@ export function amount(wanted: Amount): Check {
   return { text: `${low} to ${high}`, fits };
 }
 
-/** A time of RFC 3339 in a window, give or take the tolerance. */
+/** A time of RFC 3339 in a window, within the tolerance. */
 export function during(window: Window): Check {
   const from = window.from - TOLERANCE_NS;
   const to = window.to + TOLERANCE_NS;
@@ -55,12 +55,12 @@ export function during(window: Window): Check {
   };
 }
 
-/** What the check says, or nothing at all. */
+/** A value as in `check`, or none. */
 export function optional(check: Check): Check {
   return { text: `${check.text}, or nothing`, optional: true, fits: (value) => check.fits(value) };
 }
 
-/** Compares an object's fields, of which there must be those with checks and no others. */
+/** Compares an object's fields: there must be those with checks and no others. */
 export function compare(
   checks: Readonly<Record<string, Check>>,
   found: Readonly<Record<string, unknown>>,

@@ -1,4 +1,4 @@
-/** One end of a session: does what a case tells it, and remembers what really happened. */
+/** One end of a session: does what a case says, and remembers what really happened. */
 import { constants } from "node:os";
 import type {
   Actor,
@@ -31,7 +31,7 @@ export interface EndOptions {
 
 /** The tracer's network namespace, whose interfaces it can name. */
 const OWN_NETNS = Deno.statSync("/proc/self/ns/net").ino;
-/** Largest payload of a segment: of loopback's MTU. Packets of many segments count as those. */
+/** Largest payload of a segment, by loopback's MTU. Packets of many segments count as many. */
 const LARGEST_SEGMENT = 65_483;
 /** Less than any MSS here. */
 const SMALLEST_SEGMENT = 1000;
@@ -78,7 +78,7 @@ export class End {
     return this.#actor;
   }
 
-  /** From now on a process acts on it that has a copy of it. */
+  /** From now on another process acts on it, which has a copy. */
   goesTo(actor: Actor): void {
     this.#actor = actor;
   }
@@ -113,14 +113,14 @@ export class End {
     return known(this.#finSent, this.what, "FIN");
   }
 
-  /** When its process met an error, and which. */
+  /** When its process got an error, and which. */
   get broke(): Window & { readonly errno: number } {
     return known(this.#broke, this.what, "error");
   }
 
   /**
    * Connects to a listener, and accepts there.
-   * @param address where it is that of a listener on all addresses
+   * @param address to use if the listener is on all addresses
    * @returns the server's end
    */
   async connect(listener: Listener, address = listener.address): Promise<End> {
@@ -199,32 +199,32 @@ export class End {
     this.#opened = around(truth);
   }
 
-  /** Waits for the connection that `startConnect()` began. */
+  /** Waits for the connection that `startConnect()` started. */
   async finishConnect(): Promise<void> {
     const truth = await this.actor.finishConnect(this.socket);
     this.connected(truth, across(this.opened, around(truth)));
   }
 
-  /** Waits until the connect that `startConnect()` began is refused. */
+  /** Waits until the connection that `startConnect()` started is refused. */
   async failToFinish(): Promise<void> {
     const failure = await this.actor.failToFinishConnect(this.socket);
     this.#broke = { ...around(failure), errno: failure.errno };
   }
 
-  /** Takes note of a connection that was made some other way. */
+  /** Notes a connection that was made in another way. */
   connected(truth: EndTruth, established: Window): void {
     this.#learn(truth);
-    const address = this.#told(truth.peer_address, truth.peer_zone);
+    const address = this.#addressText(truth.peer_address, truth.peer_zone);
     this.#peerEndpoint = { address, port: truth.peer_port };
     this.#established = established;
   }
 
-  /** Takes note of a handshake that nobody waited for. */
+  /** Notes a handshake that nobody waited for. */
   establishedWithin(window: Window): void {
     this.#established = window;
   }
 
-  /** Takes note of the other end of a client, and of when both were opened. */
+  /** Notes the other end of a client, and when both were opened. */
   meet(server: End, opened: Window): void {
     this.#peer = server;
     server.#peer = this;
@@ -233,7 +233,7 @@ export class End {
     server.#established = across(opened, this.#established, server.#established);
   }
 
-  /** Takes note of the other end, where both connected. */
+  /** Notes the other end, if both connected. */
   pair(other: End): void {
     this.#peer = other;
     other.#peer = this;
@@ -280,7 +280,7 @@ export class End {
     return around(stamps);
   }
 
-  /** Takes note of bytes that were sent some other way. */
+  /** Notes bytes that were sent in another way. */
   wrote(bytes: number, writes = 1): void {
     this.#sent += bytes;
     this.#writes += writes;
@@ -334,7 +334,7 @@ export class End {
     await Promise.all([this.untilAcknowledged(), other.untilAcknowledged()]);
   }
 
-  /** Sends, and has the other end receive it all and acknowledge it. */
+  /** Sends; the other end receives and acknowledges everything. */
   async transfer(bytes: number): Promise<void> {
     await Promise.all([this.send(bytes), this.other.receive(bytes)]);
     await this.actor.untilAcknowledged(this.socket);
@@ -355,13 +355,13 @@ export class End {
     await this.actor.receiveFin(this.socket);
   }
 
-  /** Waits until its process meets the error that ended the session. */
+  /** Waits until its process gets the error that ended the session. */
   async receiveError(): Promise<void> {
     const failure = await this.actor.failToReceive(this.socket);
     this.#broke = { ...around(failure), errno: failure.errno };
   }
 
-  /** Waits until its socket is gone, where a FIN came first and no error will be read. */
+  /** Waits until its socket is gone, if a FIN came first and no error will be read. */
   async untilGone(): Promise<void> {
     const window = around(await this.actor.untilClosed(this.socket));
     this.#broke = { ...window, errno: constants.errno.ECONNRESET };
@@ -412,7 +412,7 @@ export class End {
     this.#gone = true;
   }
 
-  /** Takes note of an end that something else made, such as `ss -K`, and whether with a FIN. */
+  /** Notes an end with another cause, such as `ss -K`, and whether with a FIN. */
   closedWithin(window: Window, withFin = false): void {
     this.#closed = window;
     if (withFin) this.#finSent = window;
@@ -426,7 +426,7 @@ export class End {
   /**
    * The truth, once both ends are done.
    * @param lastState the state before CLOSE
-   * @param special what is not as its actions make one expect
+   * @param special what differs from what its actions suggest
    */
   ended(
     lastState: string,
@@ -434,7 +434,7 @@ export class End {
     closeReason: string,
     special: Partial<ExpectedEnd> = {},
   ): ExpectedEnd {
-    // of a handshake before the tracer nothing is known
+    // nothing is known about a handshake before the tracer
     const established = special.established ??
       (special.startObserved === false ? undefined : this.#established);
     const end = special.end ?? this.#end(lastState, closeReason);
@@ -493,12 +493,12 @@ export class End {
 
   #learn(truth: OwnEndTruth): void {
     this.#cookie = truth.cookie;
-    const address = this.#told(truth.local_address, truth.local_zone);
+    const address = this.#addressText(truth.local_address, truth.local_zone);
     this.#local = { address, port: truth.local_port };
   }
 
-  /** As docs/span.md has addresses: IPv4 as such, and the zone by the name that the tracer knows. */
-  #told(address: string, zone: Zone | null): string {
+  /** As in docs/span.md: IPv4 without mapping, and the zone by the name that the tracer knows. */
+  #addressText(address: string, zone: Zone | null): string {
     if (zone === null) return address.replace(/^::ffff:(?=\d+\.)/, "");
     const [index, name] = zone;
     return `${address}%${this.#process.netns === OWN_NETNS ? name : index}`;
@@ -514,7 +514,7 @@ export class End {
     return this.#accepted ? "close" : "listen";
   }
 
-  /** When the socket entered CLOSE, as far as the actions tell. */
+  /** When the socket entered CLOSE, as far as the actions show. */
   #end(lastState: string, closeReason: string): Window {
     const peerFin = this.#ofPeer((peer) => peer.#finSent);
     const peerClosed = this.#ofPeer((peer) => peer.#closed);
@@ -575,7 +575,7 @@ export class End {
       peerFin !== undefined && (peerFinSeen || (lastState === "fin_wait2" && closeReason === "fin"))
     ) {
       const within = { from: peerFin.from, to: end.to > peerFin.to ? end.to : peerFin.to };
-      // an orphan is gone before the peer's FIN, or with it
+      // an orphan ends before the peer's FIN, or with it
       const optional = !peerFinSeen && this.#closed !== undefined &&
         this.#closed.from <= peerFin.to;
       events.push({

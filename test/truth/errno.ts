@@ -1,4 +1,4 @@
-/** What `error.type` calls the error that a process saw: docs/span.md, docs/kernel.md. */
+/** The `error.type` of an error that a process saw: docs/span.md, docs/kernel.md. */
 import { constants } from "node:os";
 
 const { errno } = constants;
@@ -6,7 +6,7 @@ const { errno } = constants;
 const NAMES: ReadonlyMap<number, string> = new Map([
   [errno.ECONNREFUSED, "connection_refused"],
   [errno.ECONNRESET, "connection_reset"],
-  [errno.EPIPE, "connection_reset"], // what a reset after the peer's FIN is to its reader
+  [errno.EPIPE, "connection_reset"], // what a reader gets from a reset after the peer's FIN
   [errno.ETIMEDOUT, "timed_out"],
   [errno.EHOSTUNREACH, "host_unreachable"],
   [errno.ENETUNREACH, "network_unreachable"],

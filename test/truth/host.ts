@@ -1,18 +1,18 @@
-/** What is true of this machine, read as plainly as possible. */
+/** What is true of this machine, read as simply as possible. */
 import { bootTimeNs } from "../../ffi/clock.ts";
 
-/** What every span says of its host, and needs to be judged. */
+/** What every span says about its host, and what is needed to judge it. */
 export interface HostTruth {
   readonly name: string;
   readonly id: string | undefined;
   /** Ports that the kernel gives to clients, in the tracer's namespace. */
   readonly ephemeral: readonly [low: number, high: number];
-  /** Names of users by their number. */
+  /** Names of users by number. */
   readonly users: ReadonlyMap<number, string>;
   /** The systemd service and the container that the tests, and so their processes, run in. */
   readonly service: string | undefined;
   readonly container: string | undefined;
-  /** When the boot clock was 0, to some microseconds. */
+  /** When the boot clock was 0, to within some microseconds. */
   readonly bootUnixNs: bigint;
 }
 
@@ -35,7 +35,7 @@ export function readHost(): HostTruth {
   };
 }
 
-/** The best of some readings, each of which can only be too early: when a millisecond begins. */
+/** The best of some readings; each can only be too early, by the part of a millisecond. */
 function bootUnixNs(): bigint {
   let best = 0n;
   for (let i = 0; i < 10; i++) {

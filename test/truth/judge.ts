@@ -1,4 +1,4 @@
-/** Compares what tracers say with the truth. */
+/** Compares what tracers report with the truth. */
 import type { TcplifeRow } from "../e2e/tcplife.ts";
 import type { ProcessTruth } from "../kernel/actor.ts";
 import type { Amount, ExpectedEnd, ExpectedEvent } from "./case.ts";
@@ -34,7 +34,7 @@ export function judgeSpan(expected: ExpectedEnd, span: JsonSpan, host: HostTruth
   ];
 }
 
-/** @returns what is wrong with how the spans of one session belong together */
+/** @returns what is wrong in how the spans of one session are related */
 export function judgeTrace(
   server: ExpectedEnd,
   serverSpan: JsonSpan,
@@ -43,7 +43,7 @@ export function judgeTrace(
 ): Fault[] {
   const checks: Record<string, Check> = {
     trace_id: is(clientSpan["trace_id"]),
-    // one that is missing is a fault already
+    // a missing parent is a fault already
     ...(["client", "maybe"].includes(server.parent) && "parent_span_id" in serverSpan
       ? { parent_span_id: is(clientSpan["span_id"]) }
       : {}),
@@ -62,7 +62,7 @@ export function judgeTrace(
     faults.push(outside("start", "the client's or later", clientStart - serverStart));
   }
   if (serverEnd !== undefined && clientEnd !== undefined && serverEnd > clientEnd) {
-    // what an abort does to the other end comes after it; and a client that closed is gone when its
+    // the other end sees an abort only later; and a client that closed is gone when its
     // FIN is acknowledged: whether the server's comes with that is a matter of microseconds
     const abandoned = client.lastState === "fin_wait2" &&
       !hasEvent(clientSpan, "tcpspan.fin.received");
@@ -205,7 +205,7 @@ function judgeEvents(expected: readonly ExpectedEvent[], events: unknown): Fault
   const found = new Map<string, unknown>();
   for (const event of Array.isArray(events) ? events : []) {
     const { name, time, ...rest } = event;
-    // a second one of a name, or another member, is a field that nothing expects
+    // a second event of a name, or another member, is a field that nothing expects
     found.set(found.has(name) ? `${name} again` : name, time);
     for (const [key, value] of Object.entries(rest)) found.set(`${name}.${key}`, value);
   }
@@ -216,7 +216,7 @@ function judgeEvents(expected: readonly ExpectedEvent[], events: unknown): Fault
   return compare(Object.fromEntries(checks), Object.fromEntries(found));
 }
 
-/** The times of one span, among themselves. */
+/** Compares the times of one span with each other. */
 function judgeOrder(span: JsonSpan): Fault[] {
   const events = Array.isArray(span["events"]) ? span["events"] : [];
   const times: [string, bigint | undefined][] = [
@@ -239,12 +239,12 @@ function hasEvent({ events }: JsonSpan, name: string): boolean {
   return Array.isArray(events) && events.some((event) => event.name === name);
 }
 
-/** tcplife shows none. */
+/** tcplife shows no zone. */
 function withoutZone(address: string): string {
   return address.replace(/%.*/, "");
 }
 
-/** Of payload, as its two decimals show it. */
+/** Payload in KB with two decimals. */
 function kilobytes(bytes: Amount): Check {
   if (typeof bytes === "number") return is(Number((bytes / 1024).toFixed(2)));
   const [low, high] = bytes;

@@ -33,7 +33,7 @@ export class Listener implements Endpoint {
     return new Listener(actor, this.family, this.address, this.port, this.socket);
   }
 
-  /** Closes it, and with it all that it did not accept. */
+  /** Closes it, and with it all sessions that it did not accept. */
   async close() {
     return around(await this.actor.close(this.socket));
   }

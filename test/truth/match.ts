@@ -1,15 +1,15 @@
-/** Finds out which of the things found belongs to which end. */
+/** Finds which span or row belongs to which end. */
 
-/** Who is who. */
+/** What belongs together. */
 export interface Matches<Expected, Found> {
   readonly pairs: readonly (readonly [Expected, Found])[];
   readonly missing: readonly Expected[];
-  /** What is left over: whether it is like something expected, which it then repeats. */
+  /** What is left over; `twice` if it repeats something that was expected. */
   readonly extra: readonly { readonly found: Found; readonly twice: boolean }[];
 }
 
 /**
- * Gives each thing expected the first thing found that fits it, by the first rule that any fits.
+ * Gives everything expected the first found thing that fits, by the first rule by which any fits.
  * @param rules the strictest first
  */
 export function match<Expected, Found>(

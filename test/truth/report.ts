@@ -1,4 +1,4 @@
-/** docs/truth.md, and the full log behind it: what both tracers said, case by case, end by end. */
+/** docs/truth.md, and the full log: what both tracers reported, case by case, end by end. */
 import type { Case } from "./case.ts";
 import type { Fault } from "./check.ts";
 import type { CaseResult } from "./run.ts";
@@ -7,7 +7,7 @@ import type { EndVerdict, Verdict } from "./verdict.ts";
 /** What was compared, and where. */
 export interface ReportFacts {
   readonly kernel: string;
-  /** Of the package that tcplife is from. */
+  /** The version of tcplife's package. */
   readonly tcplife: string;
 }
 
@@ -27,10 +27,10 @@ const SECTIONS = {
   places: "Where it was",
 } as const;
 
-/** Which rows a report has: all, or those in which a tracer is not right. */
+/** Which rows a report has: all, or only those in which a tracer is not right. */
 export type Rows = "all" | "differing";
 
-/** One end of a session, and what both tracers said of it. */
+/** One end of a session, and what both tracers reported of it. */
 interface Row {
   readonly case: string;
   readonly end: string;
@@ -73,8 +73,8 @@ export function report(
 
 function summary(results: readonly CaseResult[]): string[] {
   const lines = ([
-    ["tcplife", tally(results.map((result) => result.tcplife))],
-    ["tcpspan", tally(results.map((result) => result.tcpspan))],
+    ["tcplife", summarize(results.map((result) => result.tcplife))],
+    ["tcpspan", summarize(results.map((result) => result.tcpspan))],
   ] as const).map(([name, { right, wrong, missing, extra }]) =>
     `| ${name} | ${right} | ${wrong} | ${missing} | ${extra} |`
   );
@@ -86,7 +86,7 @@ function summary(results: readonly CaseResult[]): string[] {
   ];
 }
 
-function tally(verdicts: readonly (Verdict | undefined)[]): Tally {
+function summarize(verdicts: readonly (Verdict | undefined)[]): Tally {
   const sum: Tally = { right: 0, wrong: 0, missing: 0, extra: 0 };
   for (const { ends, extra } of verdicts.filter((verdict) => verdict !== undefined)) {
     for (const { missing, faults } of ends) {

@@ -1,4 +1,4 @@
-/** Plays all cases under the real tracers, and judges what they said. */
+/** Plays all cases under the real tracers, and judges what they report. */
 import { strict as assert } from "node:assert";
 import { startTcplife, type Tcplife } from "../e2e/tcplife.ts";
 import { startTcpspan } from "../e2e/tcpspan.ts";
@@ -10,13 +10,13 @@ import { pause, Stage } from "./stage.ts";
 import { judgeRows, judgeSpans, type Verdict } from "./verdict.ts";
 import { timed } from "./window.ts";
 
-/** What came of a case. */
+/** The result of a case. */
 export interface CaseResult {
   readonly played: PossibleCase;
   /** Why it could not be played to its end. */
   readonly broken: unknown;
   readonly tcpspan: Verdict;
-  /** Undefined where tcplife did not run. */
+  /** Undefined if tcplife did not run. */
   readonly tcplife: Verdict | undefined;
 }
 
@@ -24,13 +24,13 @@ export interface CaseResult {
 export interface RunOptions {
   /** Whether the real tcplife watches too. */
   readonly tcplife?: boolean;
-  /** Told of each case that is over. */
+  /** Called with the name of each finished case. */
   readonly progress?: (name: string) => void;
 }
 
 const OWN_NETNS = Deno.statSync("/proc/self/ns/net").ino;
 const AT_ONCE = 6;
-const ARRIVAL_MS = 3000; // of spans, after all ends
+const ARRIVAL_MS = 3000; // for spans, after all ends
 const SETTLE_MS = 300; // for spans that must not come
 const CONFIG = "{ capture: { ring_buffer: 16MiB }, exporters: { stdout: { format: json } } }\n";
 
@@ -41,7 +41,7 @@ interface Play {
   broken: unknown;
 }
 
-/** Plays those of `cases` that can be played. */
+/** Plays all of `cases` that can be played. */
 export async function runCases(
   cases: readonly Case[],
   { tcplife: wanted = false, progress = () => {} }: RunOptions = {},
@@ -92,7 +92,7 @@ export async function runCases(
   }));
 }
 
-/** Where something was sent again, it may have been of an end that would not have had to. */
+/** If something was sent again, any end may have sent it. */
 function allowRetransmits(ends: readonly ExpectedEnd[], sentAgain: number): ExpectedEnd[] {
   return ends.map((end) => end.retransmits === 0 ? { ...end, retransmits: [0, sentAgain] } : end);
 }
@@ -106,7 +106,7 @@ async function attempt(play: Play, work: () => Promise<unknown>): Promise<void> 
   }
 }
 
-/** Waits until as many spans have come as there are ends, or for a bounded time. */
+/** Waits, for a bounded time, until there are as many spans as ends. */
 async function arrival(feed: SpanFeed, { stage, ends }: Play): Promise<void> {
   const deadline = performance.now() + ARRIVAL_MS;
   while (spansOf(feed, stage).length < ends.length && performance.now() < deadline) {
@@ -114,7 +114,7 @@ async function arrival(feed: SpanFeed, { stage, ends }: Play): Promise<void> {
   }
 }
 
-/** Of namespaces that were deleted somebody else may have the inodes by now; and all are in one's own. */
+/** The case's spans: others may reuse a deleted namespace's inode, or share the tests' namespace. */
 function spansOf(feed: SpanFeed, stage: Stage) {
   return feed.of(stage.netns).filter((span) =>
     (span["tcpspan.netns"] !== OWN_NETNS && stage.ownsAddress(span["network.local.address"])) ||

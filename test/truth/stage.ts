@@ -1,4 +1,4 @@
-/** A case's own place: network namespaces, processes in them, and troubles on the wire. */
+/** A case's own place: network namespaces, processes in them, and trouble on the wire. */
 import { strict as assert } from "node:assert";
 import { PYTHON } from "../python.ts";
 import { Actor, type ActorOptions, type SocketFamily } from "../kernel/actor.ts";
@@ -21,7 +21,7 @@ export interface Session {
 /** How to listen. All of it has a default. */
 export interface ListenHow {
   readonly family?: SocketFamily;
-  /** Over the loopback interface of `near` instead of the wire. */
+  /** Uses the loopback interface of `near` instead of the wire. */
   readonly loopback?: boolean;
   readonly address?: string;
   readonly actor?: Actor;
@@ -41,7 +41,7 @@ export interface ClientHow {
   readonly actor?: Actor;
   readonly comm?: string;
   readonly side?: Side;
-  /** Binds the socket to a port, which an attempt that fails must be known by. */
+  /** Binds the socket to a port, by which a failed attempt is recognized. */
   readonly bound?: boolean | number;
   /** Local address to bind to. */
   readonly source?: string;
@@ -49,21 +49,21 @@ export interface ClientHow {
   readonly address?: string;
   /** Multipath TCP (RFC 8684). */
   readonly mptcp?: boolean;
-  /** Local address and port that it is known by although it is not bound. */
+  /** Local address and port by which it is recognized although it is not bound. */
   readonly local?: Endpoint;
 }
 
 /** Ports of each stage, so that no two cases share one. */
 const PORTS = 24;
 const FIRST_PORT = 10_000;
-/** Stages that find room below the ports that the kernel gives to clients. */
+/** Stages that have room below the ports that the kernel gives to clients. */
 const STAGES = 900;
-/** So that the addresses and ports of two runs on one machine hardly ever meet. */
+/** Makes it unlikely that two runs on one machine have the same addresses and ports. */
 const RUN = (crypto.getRandomValues(new Uint16Array(1))[0] ?? 0) % STAGES;
 
-/** Two namespaces, `near` and `far`, joined by a wire. Disposing takes all away. */
+/** Two namespaces, `near` and `far`, connected by a wire. Disposing removes everything. */
 export class Stage implements AsyncDisposable {
-  /** When the tracers were started; known in `act` alone. */
+  /** When the tracers were started; known only in `act`. */
   tracing: Window | undefined;
   readonly #resources: AsyncDisposableStack;
   readonly #actors: Actor[] = [];
@@ -83,10 +83,10 @@ export class Stage implements AsyncDisposable {
     this.netns = [near.inode, far.inode];
   }
 
-  /** Inodes of the namespaces, which no other case has, except for that of the tests. */
+  /** Inodes of the namespaces. Apart from that of the tests, no other case has them. */
   readonly netns: number[];
 
-  /** @param index of the case: it makes addresses and ports its own */
+  /** @param index of the case: it makes its addresses and ports unique */
   static async open(index: number): Promise<Stage> {
     await using resources = new AsyncDisposableStack();
     const near = resources.use(await Namespace.alone());
@@ -103,18 +103,18 @@ export class Stage implements AsyncDisposable {
     return { near: this.far.here, far: this.far.there };
   }
 
-  /** A port of this case's own, below those that the kernel gives to clients. */
+  /** A port for this case only, below those that the kernel gives to clients. */
   port(): number {
     assert.ok(this.#ports < PORTS, "a case has no more ports: raise PORTS");
     return this.#firstPort + this.#ports++;
   }
 
-  /** Whether `port()` gives it, or has. */
+  /** Whether `port()` has returned it, or may. */
   ownsPort(port: number): boolean {
     return port >= this.#firstPort && port < this.#firstPort + PORTS;
   }
 
-  /** Whether a session can have this end: somebody else may get the inode of a deleted namespace. */
+  /** Whether it can be an end of this case: others may reuse the inode of a deleted namespace. */
   ownsAddress(address: unknown): boolean {
     const { near, far } = this.addresses;
     const own = [near.ipv4, near.ipv6, far.ipv4, far.ipv6];
@@ -123,7 +123,7 @@ export class Stage implements AsyncDisposable {
         /^(127\.|192\.0\.2\.|::1?$|::ffff:|0\.0\.0\.0$|fe80:)/.test(address));
   }
 
-  /** One more namespace, joined to nothing or to that of the tests; a process enters it by `under`. */
+  /** Another namespace, isolated or connected to the tests'; processes enter it by `under`. */
   async namespace(joined: "alone" | "to the tests"): Promise<Namespace> {
     const made = joined === "alone" ? Namespace.alone() : Namespace.make();
     const namespace = this.#resources.use(await made);
@@ -145,7 +145,7 @@ export class Stage implements AsyncDisposable {
     return actor;
   }
 
-  /** Has a process split off a child, with copies of all its sockets. */
+  /** Makes a process split off a child with copies of all its sockets. */
   async split(parent: Actor, comm?: string): Promise<Actor> {
     const child = await parent.split(comm);
     this.#actors.push(child);
@@ -208,7 +208,7 @@ export class Stage implements AsyncDisposable {
     return await this.join(client, listener);
   }
 
-  /** Connects a client to a listener, by an address of a listener on all addresses. */
+  /** Connects a client to a listener. @param address if the listener is on all addresses */
   async join(client: End, listener: Listener, address?: string): Promise<Session> {
     const session = { client, server: await client.connect(listener, address) };
     this.#sessions.push(session);
@@ -244,16 +244,16 @@ export class Stage implements AsyncDisposable {
     );
   }
 
-  /** How many TCP packets were lost on a side since it was `cut()` or `thin()`. */
+  /** How many TCP packets were lost on a side since `cut()` or `thin()`. */
   async lost(side: Side): Promise<number> {
     const rules = await this[side].run("nft", "list", "table", "inet", "cut");
     return Number(/packets (\d+)/.exec(rules)?.[1] ?? 0);
   }
 
-  /** How many segments were sent again, on both sides: on a machine that stands still they are. */
+  /** How many segments were sent again, on both sides: pauses of the machine cause some. */
   async sentAgain(): Promise<number> {
     const counts = await Promise.all((["near", "far"] as const).map(async (side) => {
-      // TcpRetransSegs; 0 in a namespace that has gone, or whose name has
+      // TcpRetransSegs; 0 if the namespace or its name is gone
       const table = await this[side].run("nstat", "-az", "TcpRetransSegs").catch(() => "");
       return Number(/TcpRetransSegs\s+(\d+)/.exec(table)?.[1] ?? 0);
     }));
@@ -281,7 +281,7 @@ export class Stage implements AsyncDisposable {
   /** IPv4 packets to the other side wait from now on, until `release()` of the same side. */
   async hold(...sides: readonly Side[]): Promise<void> {
     for (const side of ["near", "far"] as const) {
-      // nobody tells the address of the interface, so that packets wait for it
+      // nobody answers ARP for the interface, so that packets wait
       await this[side].sysctl("ipv4.conf.all.arp_ignore", 8);
     }
     for (const side of sides) {
@@ -292,7 +292,7 @@ export class Stage implements AsyncDisposable {
     }
   }
 
-  /** Lets the packets go that wait on a side, in their order. */
+  /** Releases the packets that wait on a side, in order. */
   async release(side: Side): Promise<void> {
     const { ipv4 } = this.addresses[other(side)];
     const mac = await this.#mac(other(side));
@@ -300,7 +300,7 @@ export class Stage implements AsyncDisposable {
     await this[side].ip("neighbour", "replace", ...entry);
   }
 
-  /** Nobody answers for the neighbour any more, which is noticed in about 100 ms. */
+  /** Makes nobody answer for the neighbour any more; the kernel notices in about 100 ms. */
   async loseNeighbour(side: Side): Promise<void> {
     await this[side].sysctl("ipv4.neigh.eth0.retrans_time_ms", 30);
     await this[side].sysctl("ipv4.neigh.eth0.mcast_solicit", 2);

@@ -5,13 +5,13 @@ import type { Fault } from "./check.ts";
 import { type CaseResult, runCases } from "./run.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** Cases that a machine may disturb in one run: it stands still, or a program of the kernel is skipped. */
+/** Cases that may be disturbed in one run: the machine pauses, or skips a program of the kernel. */
 const MOST_DISTURBED = 3;
 
 let running: Promise<ReadonlyMap<string, readonly string[]>> | undefined;
 
 /**
- * What is wrong, by the names of cases. All are played in the first test's time, by one tracer; the
+ * What is wrong, by the names of cases. The first test plays all, under one tracer; the
  * few that go wrong are played once more, alone.
  */
 async function play(): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -40,7 +40,7 @@ for (const one of CASES) {
   });
 }
 
-/** All faults but those in the fields that are known to be wrong. */
+/** All faults, without those in fields that are known to be wrong. */
 function faultsOf({ ends, extra }: Verdict, known: readonly string[]): string[] {
   return [
     ...ends.flatMap(({ expected: { what }, missing, faults }) =>

@@ -1,4 +1,4 @@
-/** The verdict on what one tracer said of one case. */
+/** The verdict on what one tracer reported of one case. */
 import type { TcplifeRow } from "../e2e/tcplife.ts";
 import type { ExpectedEnd } from "./case.ts";
 import type { Fault } from "./check.ts";
@@ -6,21 +6,21 @@ import type { HostTruth } from "./host.ts";
 import { type JsonSpan, judgeRow, judgeSpan, judgeTrace } from "./judge.ts";
 import { match } from "./match.ts";
 
-/** What is wrong with what a tracer said. */
+/** What is wrong with what a tracer reported. */
 export interface Verdict {
   readonly ends: readonly EndVerdict[];
-  /** What it said of nothing that happened, or once more. */
+  /** What it reported although it did not happen, or reported twice. */
   readonly extra: readonly Fault[];
 }
 
-/** What is wrong with what a tracer said of one end: nothing, where there are no faults. */
+/** What is wrong with what a tracer reported of one end; nothing if there are no faults. */
 export interface EndVerdict {
   readonly expected: ExpectedEnd;
   readonly missing: boolean;
   readonly faults: readonly Fault[];
 }
 
-/** @param spans of the case's namespaces, in any order */
+/** @param spans from the case's namespaces, in any order */
 export function judgeSpans(
   ends: readonly ExpectedEnd[],
   spans: readonly JsonSpan[],
@@ -87,7 +87,7 @@ export function judgeRows(ends: readonly ExpectedEnd[], rows: readonly TcplifeRo
   };
 }
 
-/** Spans of other sessions must be in other traces, of other processes in other instances. */
+/** Other sessions must have other traces, and other processes other service instances. */
 function strangers(
   expected: ExpectedEnd,
   span: JsonSpan,
@@ -95,7 +95,7 @@ function strangers(
 ): Fault[] {
   return [...found].flatMap(([other, otherSpan]) => {
     if (other === expected) return [];
-    const [own, others] = [span, otherSpan].map((of) => of["service.instance.id"]);
+    const [own, others] = [span, otherSpan].map((one) => one["service.instance.id"]);
     const same = ownerPid(expected) === ownerPid(other);
     if (same !== (own === others)) {
       const expectedId = `${same ? "" : "not "}that of the ${other.what}`;

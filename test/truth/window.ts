@@ -7,7 +7,7 @@ export interface Window {
   readonly to: bigint;
 }
 
-/** What the clocks of spans may differ from the truth by: docs/span.md. */
+/** How much the times of spans may differ from the truth: docs/span.md. */
 export const TOLERANCE_NS = 100_000n;
 
 /** The time of a system call. */
@@ -15,19 +15,19 @@ export function around(stamps: Stamps): Window {
   return { from: stamps.wall_before_ns, to: stamps.wall_after_ns };
 }
 
-/** From the begin of `first` to the end of the last of all. */
+/** From the start of `first` to the latest end. */
 export function across(first: Window, ...later: readonly (Window | undefined)[]): Window {
   let { to } = first;
   for (const window of later) if (window !== undefined && window.to > to) to = window.to;
   return { from: first.from, to };
 }
 
-/** From the begin of `first` until now. */
+/** From the start of `first` until now. */
 export function untilNow(first: Window): Window {
   return { from: first.from, to: BigInt(Date.now() + 1) * 1_000_000n };
 }
 
-/** Runs `work`. @returns its time, by a clock of whole milliseconds */
+/** Runs `work`. @returns when, by a clock of whole milliseconds */
 export async function timed(work: () => Promise<unknown>): Promise<Window> {
   const from = BigInt(Date.now()) * 1_000_000n;
   await work();

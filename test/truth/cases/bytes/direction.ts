@@ -39,7 +39,7 @@ export const DIRECTIONS: Case[] = [
       const session = await stage.connect({ family: "ipv6" });
       await session.client.transfer(10_000_000);
       const { rxSegments: _, ...sent } = await counted(session.client);
-      return await serverCloses(session, { client: sent }); // the wire drops what its queue cannot hold
+      return await serverCloses(session, { client: sent }); // the queue of the wire drops packets
     },
   },
   ...Object.entries(ENDINGS).flatMap(([ending, end]) =>

@@ -172,10 +172,10 @@ export const FAST_OPEN: Case[] = [
       await client.startFast(listener, 500);
       const server = await listener.accept();
       await server.receive(500);
-      await client.close(); // which no packet tells
+      await client.close(); // which no packet shows
       client.meet(server, client.opened);
       const released = await timed(() => stage.release("far"));
-      await server.untilGone(); // the SYN-ACK finds nobody
+      await server.untilGone(); // the SYN-ACK finds no socket
       await server.close();
       return [
         ...ends,
@@ -204,7 +204,7 @@ export const FAST_OPEN: Case[] = [
   },
 ];
 
-/** Turns it on, and makes a session whose SYN asks for a cookie; its data follows the handshake. */
+/** Turns fast open on. The session's SYN asks for a cookie; its data follows the handshake. */
 async function askForCookie(
   stage: Stage,
 ): Promise<{ listener: Listener; ends: ExpectedEnd[] }> {
@@ -218,7 +218,7 @@ async function askForCookie(
   return { listener, ends: await clientCloses({ client, server }) };
 }
 
-/** Runs `work` on a server whose client's last packet of the handshake is on its way. */
+/** Runs `work` on a server while the last packet of the handshake is on its way. */
 async function acceptEarly(
   stage: Stage,
   listener: Listener,

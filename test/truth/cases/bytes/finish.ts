@@ -3,7 +3,7 @@ import type { ExpectedEnd } from "../../case.ts";
 import type { End } from "../../end.ts";
 import type { Session } from "../../stage.ts";
 
-/** What is not as its actions make one expect, of either end. */
+/** What differs from what the actions of each end suggest. */
 export interface Special {
   readonly client?: Partial<ExpectedEnd>;
   readonly server?: Partial<ExpectedEnd>;
@@ -65,7 +65,7 @@ export async function serverAborts(
   ];
 }
 
-/** What a case does not make itself: how often the kernel sent, by its own count. */
+/** What a case does not cause itself: how often the kernel sent, by the kernel's count. */
 export async function counted(end: End): Promise<Partial<ExpectedEnd>> {
   const info = await end.info();
   return {

@@ -11,7 +11,7 @@ export const SEQUENCES: Case[] = [
   {
     name: "more than four gigabytes from the client",
     section: "bytes",
-    alone: true, // it takes all there is of the machine
+    alone: true, // it takes the whole machine
     act: async (stage) => {
       const session = await stage.connect({ loopback: true, address: "127.0.0.1" });
       const { client, server } = session;
@@ -98,12 +98,12 @@ export const SEQUENCES: Case[] = [
       });
       await restore(near, far, 0xffff_fff0, 5000);
       near.pair(far);
-      await near.transfer(61); // in one segment: without its window restored it is a slow session
+      await near.transfer(61); // in one segment: the window is not restored, so the session is slow
       await far.transfer(33);
       await near.close();
       await far.receiveFin();
       await far.close();
-      // no SYN was sent: there was no handshake, and its numbers are somebody else's
+      // no SYN was sent: there was no handshake, and the numbers are from another session
       const special = { session: undefined, handshakeUs: undefined };
       return [
         near.ended("fin_wait2", "local", "fin", special),
@@ -113,7 +113,7 @@ export const SEQUENCES: Case[] = [
   },
 ];
 
-/** Makes its next connect start with this sequence number. */
+/** Makes the next connect of `end` start with this sequence number. */
 async function startAt(end: End, sequence: number): Promise<void> {
   await end.setOption("TCP_REPAIR", 1);
   await setSequence(end, SEND_QUEUE, sequence);

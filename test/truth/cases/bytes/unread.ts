@@ -5,7 +5,7 @@ import { pause } from "../../stage.ts";
 import { across, timed } from "../../window.ts";
 import { clientCloses, counted } from "./finish.ts";
 
-/** Waits until nothing has come for a while. @returns what came and was not read */
+/** Waits until nothing arrives for a while. @returns how much arrived and was not read */
 async function quiet(server: End): Promise<number> {
   let [before, now] = [-1, (await server.info()).unread];
   while (before !== now) {

@@ -161,7 +161,7 @@ export const WRITES: Case[] = [
       await server.close();
       const arrival = { from, to: client.closed.to };
       return [
-        // it left the system call when the FIN was acknowledged
+        // close() returned when the FIN was acknowledged
         client.ended("fin_wait2", "local", "fin", { retransmits: [0, 3], txSegments: [1, 9] }),
         server.ended("last_ack", "peer", "fin", {
           rxSegments: [1, 9],

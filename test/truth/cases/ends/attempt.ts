@@ -177,7 +177,7 @@ export const ATTEMPTS: Case[] = [
       await stage.reject(icmp);
       const client = await stage.client({ bound: true });
       await client.failToConnect({ address: stage.addresses.far.ipv4, port: stage.port() });
-      // the first answer comes while connect() has the socket, and counts as a hint alone
+      // the first answer comes while connect() holds the socket, and counts only as a hint
       return [client.ended("syn_sent", by, reason, { error, retransmits: [0, 1] })];
     },
   })),

@@ -108,7 +108,7 @@ export const FINS: Case[] = [
       await pause(500);
       await server.close();
       return [
-        // an orphan leaves its socket with the acknowledgement of its FIN, 40 ms at most
+        // an orphan's socket ends with the acknowledgement of its FIN, after 40 ms at most
         client.ended("fin_wait2", "local", "fin"),
         server.ended("last_ack", "peer", "fin", { outlivesClient: true }),
       ];

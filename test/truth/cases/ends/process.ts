@@ -1,4 +1,4 @@
-/** Processes and namespaces that go away with sessions open. */
+/** Processes and namespaces that end with open sessions. */
 import type { Case } from "../../case.ts";
 import { pause } from "../../stage.ts";
 import { untilNow } from "../../window.ts";
@@ -84,14 +84,14 @@ export const PROCESSES: Case[] = [
       await stage.cut();
       await server.kill();
       await stage.far.remove();
-      await pause(2500); // its socket keeps the namespace until it gives up
+      await pause(2500); // its socket keeps the namespace until the socket gives up
       await client.abort();
       return [
         client.ended("established", "local", "aborted"),
         server.ended("fin_wait1", "local", "timeout", {
           end: untilNow(server.closed),
           retransmits: [1, 4],
-          parent: "maybe", // the wire, and the client's address, go with the socket
+          parent: "maybe", // the wire and the client's address go with the socket
         }),
       ];
     },

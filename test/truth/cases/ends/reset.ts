@@ -1,4 +1,4 @@
-/** Sessions that end with a reset of either end. */
+/** Sessions that one end resets. */
 import type { Case } from "../../case.ts";
 import { End } from "../../end.ts";
 import type { Listener } from "../../listener.ts";
@@ -274,7 +274,7 @@ export const RESETS: Case[] = [
       const reset = across(release, server.broke);
       await server.close();
       return [
-        // nobody reset the client: its own end did, since nobody is there to read
+        // nobody reset the client: its own end did, because nobody is there to read
         client.ended("fin_wait1", "local", "aborted", {
           end: arrived,
           rxBytes: 0,
@@ -434,7 +434,7 @@ export const RESETS: Case[] = [
       await server.receiveError();
       await server.close();
       return [
-        // its numbers may be of another socket
+        // its numbers may belong to another socket
         client.ended("established", "local", "aborted", {
           session: undefined,
           rxBytes: 0,

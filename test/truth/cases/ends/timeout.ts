@@ -1,4 +1,4 @@
-/** Sessions that the kernel gives up, and what becomes of their peers. */
+/** Sessions that the kernel gives up, and what happens to their peers. */
 import type { Case, ExpectedEnd } from "../../case.ts";
 import type { End } from "../../end.ts";
 import { pause, type Stage } from "../../stage.ts";
@@ -131,7 +131,7 @@ async function loseData(stage: Stage, client: End, server: End): Promise<Expecte
   ];
 }
 
-/** An end whose peer is gone and will not hear of it. */
+/** Aborts an end whose peer is gone. */
 async function abandon(end: End, special: Partial<ExpectedEnd> = {}): Promise<ExpectedEnd> {
   await end.abort();
   return end.ended("established", "local", "aborted", { outlivesClient: true, ...special });

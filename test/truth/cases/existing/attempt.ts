@@ -5,9 +5,9 @@ import { across, untilNow } from "../../window.ts";
 import { finish } from "../owner/finish.ts";
 import { existing } from "./existing.ts";
 
-const MOST_SYNS = 127; // of the sysctl
+const MOST_SYNS = 127; // the most that the sysctl takes
 
-/** Leaves SYNs unanswered, and has one sent each second: other cases may take their time first. */
+/** Leaves SYNs unanswered, and makes one go out each second: other cases may come first. */
 async function silence(stage: Stage): Promise<void> {
   await stage.near.sysctl("ipv4.tcp_syn_linear_timeouts", MOST_SYNS);
   await stage.near.sysctl("ipv4.tcp_syn_retries", MOST_SYNS);

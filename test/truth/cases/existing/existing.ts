@@ -1,9 +1,9 @@
-/** How these cases are told. */
+/** How these cases are written. */
 import { strict as assert } from "node:assert";
 import type { Case, ExpectedEnd } from "../../case.ts";
 import type { Stage } from "../../stage.ts";
 
-/** What happens once the tracers run. @param old what `ended()` is told of an end from before */
+/** What happens once the tracers run. @param old what `ended()` needs for an end from before */
 type Rest = (old: Partial<ExpectedEnd>) => Promise<ExpectedEnd[]>;
 
 /** @param before makes what is open when the tracers start. @returns what happens then */

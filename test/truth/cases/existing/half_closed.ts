@@ -110,7 +110,7 @@ export const HALF_CLOSED: Case[] = [
   ),
 ];
 
-/** Of the client's FIN nobody knows the time. */
+/** Nobody knows when the client sent its FIN. */
 function halfClosed(
   { client, server }: Session,
   old: Partial<ExpectedEnd>,

@@ -1,4 +1,4 @@
-/** Sockets of which two processes had a copy when the tracers started, or had one after it. */
+/** Sockets that two processes had copies of when the tracers started, or later. */
 import type { Case, ExpectedEnd } from "../../case.ts";
 import { finish, of } from "../owner/finish.ts";
 import { timed } from "../../window.ts";

@@ -1,4 +1,4 @@
-/** Processes that become another program, or another user's. */
+/** Processes that become another program, or change their user. */
 import type { Case } from "../../case.ts";
 import { pause } from "../../stage.ts";
 import { finish, of } from "./finish.ts";
@@ -15,7 +15,7 @@ export const CHANGES: Case[] = [
       const before = client.actor.process;
       await client.actor.execute(await stage.program("truth-after"), "truth-after");
       await client.transfer(10);
-      // what /proc knows is of another program now
+      // /proc now shows another program
       return await finish(session, { client: { ...of(before), ownerMayBeGone: true } });
     },
   },
@@ -45,7 +45,7 @@ export const CHANGES: Case[] = [
       const first = await stage.connect();
       const { actor } = first.client;
       const ends = await finish(first);
-      await pause(200); // its span is made of what /proc knows then
+      await pause(200); // its span is made from what /proc knows then
       await actor.execute(await stage.program(actor.process.exe), "truth-after");
       const second = await stage.join(
         await stage.client({ actor, what: "second client" }),

@@ -1,4 +1,4 @@
-/** Processes that are killed with sockets open. */
+/** Processes that are killed with open sockets. */
 import type { Case, ExpectedEnd } from "../../case.ts";
 import type { End } from "../../end.ts";
 
@@ -70,7 +70,7 @@ export const ENDINGS: Case[] = [
   },
 ];
 
-/** A process that exits has no memory any more when its sockets close, and with it no executable. */
+/** A process that exits has no memory, and so no executable, when its sockets close. */
 function nameless({ actor: { process } }: End): Partial<ExpectedEnd> {
   return { owner: { ...process, exe: "" } };
 }

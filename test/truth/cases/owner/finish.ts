@@ -3,7 +3,7 @@ import type { Actor, ProcessTruth } from "../../../kernel/actor.ts";
 import type { ExpectedEnd } from "../../case.ts";
 import type { Session } from "../../stage.ts";
 
-/** What `ended()` is told of an end that is not its first actor's. */
+/** What `ended()` needs for an end that another process than its first actor owns. */
 export function of(owner: Actor | ProcessTruth, thread?: string): Partial<ExpectedEnd> {
   const process = "process" in owner ? owner.process : owner;
   return { owner: process, thread: thread ?? process.comm };

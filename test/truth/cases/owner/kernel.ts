@@ -4,7 +4,7 @@ import { End } from "../../end.ts";
 import { pause, type Stage } from "../../stage.ts";
 import { untilNow } from "../../window.ts";
 
-/** Of documentation (RFC 5737): a second one of the client's host. */
+/** A second address of the client's host, from a documentation network (RFC 5737). */
 const SECOND = "192.0.2.1";
 
 export const KERNEL: Case[] = [
@@ -38,7 +38,7 @@ export const KERNEL: Case[] = [
       await pause(100); // workers close the subflows
       const end = untilNow(client.closed);
       for (const one of [client, server, join, joined]) one.closedWithin(end, true);
-      // the socket of the process is not the subflows'
+      // the process's socket is not that of the subflows
       const active: Partial<ExpectedEnd> = { end, cookie: undefined };
       const passive: Partial<ExpectedEnd> = { ...active, ownerSource: ["listen", "close"] };
       return [
@@ -55,7 +55,7 @@ export const KERNEL: Case[] = [
   },
 ];
 
-/** Has the kernel join what `near` opens from a second address. */
+/** Makes the kernel join, from a second address, what `near` opens. */
 async function allowSecond({ near, far }: Stage): Promise<void> {
   await near.ip("address", "add", `${SECOND}/32`, "dev", "eth0");
   await far.ip("route", "add", SECOND, "dev", "eth0");

@@ -177,7 +177,7 @@ async function prefork(stage: Stage): Promise<Session & { readonly parent: Actor
   return { ...session, parent: listener.actor };
 }
 
-/** The listener that has a session to accept. */
+/** Waits until a listener has a session to accept. @returns that listener */
 async function whoeverCan(...listeners: readonly Listener[]): Promise<Listener> {
   for (;;) {
     for (const listener of listeners) {

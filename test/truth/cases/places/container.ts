@@ -1,24 +1,24 @@
-/** Processes in containers, pods and services, which their cgroups tell of. */
+/** Processes in containers, pods and services, as their cgroups show. */
 import type { Actor } from "../../../kernel/actor.ts";
 import type { Case, CgroupTruth, ExpectedEnd } from "../../case.ts";
 import { hasHierarchy } from "../../cgroup.ts";
 import type { Session, Stage } from "../../stage.ts";
 import { talk } from "./talk.ts";
 
-/** A cgroup by its path below the root, and what that tells. */
+/** A cgroup by its path below the root, and what the path says. */
 interface Place {
   readonly name: string;
   readonly path: (ids: Ids) => string;
   readonly truth: (ids: Ids) => CgroupTruth;
 }
 
-/** What no other case has. */
+/** Ids that no other case has. */
 interface Ids {
-  /** Of the container. */
+  /** The container's id. */
   readonly id: string;
   /** The pod's uid. */
   readonly pod: string;
-  /** A name. */
+  /** The case's own name. */
   readonly own: string;
 }
 
@@ -117,7 +117,7 @@ const PLACES: readonly Place[] = [
   },
 ];
 
-/** Of cgroup v1: any controller shows the container. */
+/** A controller of cgroup v1: any of them shows the container. */
 const CONTROLLER = "pids";
 
 export const CONTAINERS: Case[] = [
@@ -198,7 +198,7 @@ async function between(stage: Stage, ...cgroup: readonly string[]): Promise<Sess
   return stage.join(await stage.client({ actor }), await stage.listen());
 }
 
-/** The client is killed, and its socket ends when the process is no more. */
+/** The client is killed, and its socket ends when the process is gone. */
 async function die(
   stage: Stage,
   { client, server }: Session,
@@ -227,7 +227,7 @@ function kubepods(slice: string, quality: string, pod: string): string {
   return `/${slice}.slice/${inQuality}.slice/${inQuality}-pod${underscored(pod)}.slice`;
 }
 
-/** systemd takes - for a level of slices. */
+/** Escapes `-`, which for systemd separates levels of slices. */
 function underscored(pod: string): string {
   return pod.replaceAll("-", "_");
 }

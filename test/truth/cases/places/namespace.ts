@@ -1,10 +1,10 @@
-/** Processes in namespaces of their own. */
+/** Processes in their own namespaces. */
 import type { Case } from "../../case.ts";
 import type { Session, Side, Stage } from "../../stage.ts";
 import { talk } from "./talk.ts";
 
 const IN_PIDS = ["unshare", "--pid", "--fork"];
-/** All files again, below /mnt of mounts of its own. */
+/** All files again, below /mnt, in its own mounts. */
 const IN_ROOT = [
   ...["unshare", "--mount", "sh", "-c"],
   'mount --rbind / /mnt && exec chroot /mnt "$@"',

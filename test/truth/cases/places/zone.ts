@@ -1,4 +1,4 @@
-/** Link-local addresses: the zone is a name where the tracer can ask for it, else a number. */
+/** Link-local addresses: the zone is a name if the tracer can ask for it, else a number. */
 import { strict as assert } from "node:assert";
 import type { Case } from "../../case.ts";
 import { run } from "../../../kernel/host.ts";

@@ -1,4 +1,4 @@
-/** When a session began: handshakes that take their time. */
+/** When a session began: slow handshakes. */
 import type { Case } from "../../case.ts";
 import type { Listener } from "../../listener.ts";
 import type { End } from "../../end.ts";
@@ -168,11 +168,11 @@ export const HANDSHAKES: Case[] = [
 
 async function prepare(stage: Stage): Promise<{ client: End; listener: Listener }> {
   const listener = await stage.listen();
-  for (const side of ["near", "far"] as const) await stage.release(side); // both know the other
+  for (const side of ["near", "far"] as const) await stage.release(side); // both know each other
   return { client: await stage.client(), listener };
 }
 
-/** Connects as far as the client's last packet. @returns when the client was established */
+/** Connects, except for the client's last packet. @returns when the client was established */
 async function holdLastPacket(stage: Stage, client: End, listener: Listener): Promise<Window> {
   await stage.hold("far"); // the SYN-ACK
   await client.startConnect(listener);

@@ -6,24 +6,24 @@ import type { Window } from "../../window.ts";
 import { clientCloses } from "../bytes/finish.ts";
 
 const STEPPED_MS = 120;
-const TOLD_MS = 20; // in which a program hears of it
+const NOTICE_MS = 20; // until a program notices the step
 
 export const STEPS: Case[] = [
   ...[3, -3].map((seconds): Case => ({
-    name: `the wall clock is set ${way(seconds)} three seconds and set right again`,
+    name: `the wall clock is set ${direction(seconds)} three seconds and set right again`,
     section: "times",
-    alone: true, // whoever reads the wall clock is misled
+    alone: true, // it misleads everybody who reads the wall clock
     act: async (stage) => {
       const session = await stage.connect();
       await session.client.transfer(10);
       await stepped(stage, seconds, () => pause(STEPPED_MS / 2));
-      await pause(TOLD_MS);
+      await pause(NOTICE_MS);
       return await clientCloses(session);
     },
   })),
   ...[3, -3].flatMap((seconds) =>
-    ([["ends while", TOLD_MS], ["ends as soon as", 0]] as const).map(([when, ms]): Case => ({
-      name: `a session ${when} the wall clock is ${way(seconds)} three seconds`,
+    ([["ends while", NOTICE_MS], ["ends as soon as", 0]] as const).map(([when, ms]): Case => ({
+      name: `a session ${when} the wall clock is ${direction(seconds)} three seconds`,
       section: "times",
       alone: true,
       act: async (stage) => {
@@ -46,10 +46,10 @@ export const STEPS: Case[] = [
       const listener = await stage.listen();
       const client = await stage.client();
       const session = await stepped(stage, 3, async () => {
-        await pause(TOLD_MS);
+        await pause(NOTICE_MS);
         return await stage.join(client, listener);
       });
-      await pause(TOLD_MS);
+      await pause(NOTICE_MS);
       return (await clientCloses(session)).map((end) => openedBefore(end, -3_000_000_000n));
     },
   },
@@ -85,7 +85,7 @@ export const STEPS: Case[] = [
   },
 ];
 
-function way(seconds: number): string {
+function direction(seconds: number): string {
   return seconds > 0 ? "forward" : "back";
 }
 
@@ -100,7 +100,7 @@ async function stepped<T>(stage: Stage, seconds: number, work: () => Promise<T>)
   }
 }
 
-/** An end of a session that began when the clock was `ns` behind that of its end. */
+/** An end of a session that began when the clock was `ns` behind the clock at its end. */
 function openedBefore(end: ExpectedEnd, ns: bigint): ExpectedEnd {
   const shift = ({ from, to }: Window): Window => ({ from: from + ns, to: to + ns });
   const { established } = end;
