@@ -36,8 +36,8 @@ Deno.test("OTEL_TRACES_EXPORTER=otlp sends spans as OTEL_EXPORTER_OTLP_* and OTE
   assert.equal(
     stderr,
     `\
-tcpspan: OTEL_SERVICE_NAME names every process's spans "edge": every node of a service map becomes \
-one
+tcpspan: OTEL_SERVICE_NAME names every process's spans "edge": a service map then has one node for \
+all of them
 ${TRACING}
 tcpspan: captured 1 session; delivered: otlp 1
 `,

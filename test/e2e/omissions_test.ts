@@ -159,7 +159,7 @@ Deno.test("no libseccomp: drop_privileges drops nothing, and a line says so", as
   assert.equal(warnings.length, 1, warnings.join("\n"));
   assert.match(
     warnings[0] ?? "",
-    /^tcpspan: without drop_privileges: this process keeps all that /,
+    /^tcpspan: without drop_privileges: this process keeps all its privileges: /,
   );
 });
 
