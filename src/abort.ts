@@ -1,7 +1,7 @@
 /** Work that a signal cuts short. */
 import { type Clock, systemClock } from "./clock.ts";
 
-/** The result of `work`; rejects with the signal's reason once it aborts, even during `work`. */
+/** The result of `work`, unless `signal` aborts first: then it rejects with the signal's reason. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);

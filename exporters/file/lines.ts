@@ -61,7 +61,7 @@ const SCOPE_SPANS = Buffer.from(',"scopeSpans":[');
 
 /**
  * The ResourceSpans of spans with one resource, its scopeSpans moved before its resource: the
- * Collector's file receiver tells files apart by their first 1000 bytes, which must not be the
+ * Collector's file receiver distinguishes files by their first 1000 bytes, which must not be the
  * same resource in each file of a rotation.
  */
 function encodeResourceSpans(spans: ReadableSpan[]): Uint8Array[] {

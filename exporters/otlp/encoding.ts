@@ -12,7 +12,7 @@ import { TraceRequestEncoder } from "./protobuf/request.ts";
 export interface OtlpEncoding {
   /** An ExportTraceServiceRequest with a span for each session. */
   readonly encode: (batch: SessionBatch) => Uint8Array;
-  /** Takes back what `encode` returned, once nothing reads it any more. Optional. */
+  /** Takes back what `encode` returned, once nothing reads it any more. A call is optional. */
   readonly recycle: (body: Uint8Array) => void;
   /** What an ExportTraceServiceResponse says was refused; nothing if it cannot be read. */
   readonly readPartialSuccess: (answer: Uint8Array) => PartialSuccess;

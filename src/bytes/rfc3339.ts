@@ -26,7 +26,7 @@ export class Rfc3339Writer {
   #day: number | undefined;
   #date = new ConstantBytes(new Uint8Array());
 
-  /** Up to byte 40, what follows is overwritten. @returns where it ends */
+  /** Also overwrites what follows, up to byte 40. @returns where it ends */
   write(time: UnixTime, target: DataView, at: number): number {
     if (time.high < 0) return writeText(formatRfc3339(time.ns, 9), target, at);
     const { seconds } = time;

@@ -49,9 +49,7 @@ function problemsOf(
     });
   }
   if (issue.code === "invalid_key") {
-    const text = `a name that is not allowed: expected ${
-      issue.issues[0]?.message ?? "another name"
-    }`;
+    const text = `an invalid name: expected ${issue.issues[0]?.message ?? "another name"}`;
     return [{ offset: document.keyOffset(path), path, text }];
   }
   const found = valueAt(value, inner);

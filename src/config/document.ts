@@ -111,11 +111,7 @@ export class ConfigDocument {
         return this.#problem(offset, path, `unknown alias: expected an anchor before it`);
       }
       if (above.includes(target)) {
-        return this.#problem(
-          offset,
-          path,
-          "an alias of a value that contains it: expected another value",
-        );
+        return this.#problem(offset, path, "an alias that contains itself: expected another value");
       }
       return this.#read(target, path, above);
     }

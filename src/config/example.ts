@@ -66,7 +66,7 @@ telemetry:
 exporters:
 `;
 
-/** A config file with every key, explained, the values being the defaults where there are any. */
+/** A config file with every key explained; values are the defaults, if there are any. */
 export async function loadExample(types: readonly ExporterType<unknown>[]): Promise<string> {
   const examples = await Promise.all(types.map((type) => type.loadExample()));
   return HEAD + examples.join("\n");

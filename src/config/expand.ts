@@ -53,7 +53,7 @@ export function expand(
 
 /**
  * The value that `text` has as an unquoted YAML scalar: `8080` is a number, `true` a boolean. Text
- * that is not a scalar by itself, and empty text, stays a string.
+ * that is not a scalar by itself stays a string, and so does empty text.
  */
 export function retype(text: string): string | number | boolean | null {
   if (text === "") return text;

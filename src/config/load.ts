@@ -200,11 +200,7 @@ function exporterType(
   const offset = document.keyOffset(path);
   const [name = ""] = id.split("/", 1);
   if (!/^[^/\s]+(\/\S+)?$/.test(id)) {
-    document.problems.push({
-      offset,
-      path,
-      text: "not an exporter id: expected type or type/name",
-    });
+    document.problems.push({ offset, path, text: "invalid id: expected type or type/name" });
     return undefined;
   }
   const selected = isMapping(settings)

@@ -157,9 +157,7 @@ const METRIC_INTERVAL = "a duration of at least 1s, such as 60s";
 export const telemetrySchema = section({
   otlp: optionalSection({
     exporter: z.string("the id of an otlp exporter").optional()
-      .describe(
-        "Id of the otlp exporter whose receiver gets them; not needed if there is only one.",
-      ),
+      .describe("Id of the otlp exporter whose receiver gets them; default: the only one."),
     interval: duration().refine((ms) => ms >= 1000, METRIC_INTERVAL)
       .prefault(METRICS.interval).describe("How often they are sent."),
   }).describe("Metrics over OTLP, to the receiver of one of the exporters."),

@@ -51,7 +51,8 @@ export async function examine(
   const { items: tried, loads, session } = trial;
   const known = required.filter(({ name }) => !tried.some((item) => item.name === name));
   const host = [...known, ...checkSurroundings(settings, loads), ...tried];
-  const exporters = settings.exporters.filter(({ type }) => type.output === undefined); // its own
+  // not those that write to stdout, as doctor does
+  const exporters = settings.exporters.filter(({ type }) => type.output === undefined);
   const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
   const destinations = await tryExporters(exporters, {
     baseDirectory,

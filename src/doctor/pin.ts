@@ -5,7 +5,7 @@ import { Pin } from "../capture/pin/pin.ts";
 import type { HostCheck } from "../host/check.ts";
 import { failureOf } from "./failure.ts";
 
-/** Pins something in `path` and takes it away again: what is pinned is left as it is. */
+/** Pins something in `path` and removes it again; what is pinned already stays as it is. */
 export function tryPin(path: string): HostCheck {
   const name = "BPF file system";
   try {

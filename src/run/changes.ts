@@ -38,9 +38,8 @@ export function keepFixed(
   next: RunSettings,
 ): { readonly settings: RunSettings; readonly fixed: readonly string[] } {
   const { dropPrivileges } = old;
-  const fixed = FIXED.filter(([, select]) => !isDeepStrictEqual(select(old), select(next))).map((
-    [key],
-  ) => key);
+  const differing = FIXED.filter(([, select]) => !isDeepStrictEqual(select(old), select(next)));
+  const fixed = differing.map(([key]) => key);
   let capture = { ...next.capture, pin: old.capture.pin };
   if (dropPrivileges && !isDeepStrictEqual(capture, old.capture)) { // no program can be loaded
     fixed.push("capture and sampling (because of drop_privileges)");

@@ -88,9 +88,9 @@ export class Exporters {
   get stats(): readonly QueueStats[] {
     const stats = new Map<string, QueueStats>();
     const all = [...this.#queues, ...this.#draining.keys(), ...this.#past.values()];
-    for (const tally of all) {
-      const newer = stats.get(tally.id);
-      stats.set(tally.id, newer === undefined ? tally : addStats(newer, tally));
+    for (const part of all) {
+      const newer = stats.get(part.id);
+      stats.set(part.id, newer === undefined ? part : addStats(newer, part));
     }
     return [...stats.values()];
   }

@@ -157,7 +157,7 @@ export class Reloader {
     return { exporters: ids, telemetry };
   }
 
-  /** What opens too late is shut down at once. */
+  /** What opens too late is shut down when it opens. */
   async #open(next: RunSettings, changes: Changes): Promise<OpenedExporters> {
     const { exporters } = this.#context;
     const opening = exporters.open(next, changes);

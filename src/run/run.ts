@@ -63,7 +63,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
   });
   requireHost();
   try {
-    // before anything is attached, so that a wrong path is reported first; a module may hang
+    // before anything is attached, so that a wrong path is reported first; a module may never load
     const opened = await unlessAborted(exporters.open(settings), end.stop);
     exporters.use(opened);
     if (exporters.mapper !== undefined) warnOfMissingCapabilities(settings);

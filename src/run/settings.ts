@@ -249,7 +249,7 @@ function isDisabled(env: Environment): boolean {
   return variable(env, "OTEL_SDK_DISABLED")?.toLowerCase() === "true";
 }
 
-/** A variable's value; an empty one counts as unset, as OpenTelemetry has it. */
+/** A variable's value; an empty one counts as unset, as OpenTelemetry says. */
 function variable(env: Environment, name: string): string | undefined {
   return env(name)?.trim() || undefined;
 }

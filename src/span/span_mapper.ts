@@ -139,7 +139,7 @@ export class SpanMapper implements SpanSource {
   /** A server's span is the client's child; a report of an open session, its final span's child. */
   #parentOf(session: Session, ids: Ids): Id | undefined {
     if (session.role !== "passive") return undefined;
-    // a failure that is kept although its trace is not: mostly, the client's end did not fail
+    // a failure whose trace is not kept: mostly, the client's end did not fail, and is not exported
     if (this.#traceStates !== undefined && !session.has(FLAG.SAMPLED)) return undefined;
     return this.#parents.hasParent(session) ? ids.peer : undefined;
   }

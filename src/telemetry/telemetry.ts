@@ -27,7 +27,7 @@ export interface TelemetryContext {
 
 /**
  * The metrics of a run. Nothing waits for them, and a failed request loses none: the next one has
- * the counters as they are then.
+ * the current counters.
  */
 export class Telemetry implements AsyncDisposable {
   readonly #abort = new AbortController(); // cuts short an export

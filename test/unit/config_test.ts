@@ -340,8 +340,8 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ["an unknown alias", `${STDOUT}trace: *t\n`, [
     "f.yaml:3:8: trace: unknown alias: expected an anchor before it",
   ]],
-  ["an alias of a value that contains it", `${STDOUT}capture: &c\n  pids: *c\n`, [
-    "f.yaml:4:9: capture.pids: an alias of a value that contains it: expected another value",
+  ["an alias that contains itself", `${STDOUT}capture: &c\n  pids: *c\n`, [
+    "f.yaml:4:9: capture.pids: an alias that contains itself: expected another value",
   ]],
   ["no exporters", "capture:\n  pids: [1]\n", [
     "f.yaml:1:1: exporters: missing: expected a mapping of exporter ids, such as stdout or " +
@@ -367,7 +367,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "or a module key that names a package",
   ]],
   ["an exporter id without a name", "exporters:\n  otlp/:\n", [
-    "f.yaml:2:3: exporters.otlp/: not an exporter id: expected type or type/name",
+    "f.yaml:2:3: exporters.otlp/: invalid id: expected type or type/name",
   ]],
   ["settings that are a word", "exporters:\n  otlp: yes\n", [
     'f.yaml:2:9: exporters.otlp: found "yes": expected a mapping',
@@ -600,7 +600,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "false, or a list of one kind of these",
   ]],
   ["an attribute without a name", `${STDOUT}resource:\n  attributes: { "": x }\n`, [
-    'f.yaml:4:17: resource.attributes."": a name that is not allowed: expected a name that is not empty',
+    'f.yaml:4:17: resource.attributes."": an invalid name: expected a name that is not empty',
   ]],
   ["an unknown way with parents", `${STDOUT}trace:\n  parent: maybe\n`, [
     'f.yaml:4:11: trace.parent: found "maybe": expected auto, always or never',
@@ -651,14 +651,14 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "f.yaml:2:25: exporters.otlp.headers.a: found text: expected text without line breaks",
   ]],
   ["a header name with a space", "exporters:\n  otlp: { headers: { a b: c } }\n", [
-    "f.yaml:2:22: exporters.otlp.headers.…: a name that is not allowed: expected letters, digits " +
+    "f.yaml:2:22: exporters.otlp.headers.…: an invalid name: expected letters, digits " +
     "and hyphens",
   ]],
   [
     "a header whose colon has no space behind it, without showing its value",
     "exporters:\n  otlp: { headers: { 'Authorization:Bearer hunter2': } }\n",
     [
-      "f.yaml:2:22: exporters.otlp.headers.…: a name that is not allowed: expected " +
+      "f.yaml:2:22: exporters.otlp.headers.…: an invalid name: expected " +
       "letters, digits and hyphens",
     ],
   ],
@@ -666,7 +666,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "a token in the place of a header's name",
     "exporters:\n  otlp: { headers: { aHVu/dGVyMg==: } }\n",
     [
-      "f.yaml:2:22: exporters.otlp.headers.…: a name that is not allowed: expected letters, digits and " +
+      "f.yaml:2:22: exporters.otlp.headers.…: an invalid name: expected letters, digits and " +
       "hyphens",
     ],
   ],
@@ -674,7 +674,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "a header as curl takes it, without showing its value",
     "exporters:\n  otlp: { headers: { x-key=hunter2: x } }\n",
     [
-      "f.yaml:2:22: exporters.otlp.headers.…: a name that is not allowed: expected letters, " +
+      "f.yaml:2:22: exporters.otlp.headers.…: an invalid name: expected letters, " +
       "digits and hyphens",
     ],
   ],
