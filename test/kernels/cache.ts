@@ -1,6 +1,6 @@
 /** Where downloads stay: they are hundreds of megabytes. */
 
-/** The folder of kernels and of what guests are made of. */
+/** The folder of kernels and of the parts of guests. */
 export const CACHE = `${Deno.env.get("TCPSPAN_CACHE") || "/var/cache/tcpspan"}/kernels`;
 
 /** Runs a command. @returns what it wrote to stdout @throws {Error} with what it wrote to stderr */
@@ -19,7 +19,7 @@ export async function run(
   throw new Error(`cannot run ${command} ${args.join(" ")}: ${text.decode(stderr).trim()}`);
 }
 
-/** Makes a folder whole or not at all. @returns its path */
+/** Makes a complete folder, or none. @returns its path */
 export async function madeOnce(
   path: string,
   fill: (folder: string) => Promise<void>,
@@ -31,7 +31,7 @@ export async function madeOnce(
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   const folder = `${path}.new`;
-  await Deno.remove(folder, { recursive: true }).catch(() => {}); // of a run that was ended
+  await Deno.remove(folder, { recursive: true }).catch(() => {}); // left by a run that was ended
   await Deno.mkdir(folder, { recursive: true });
   await fill(folder);
   await Deno.rename(folder, path);

@@ -4,20 +4,20 @@ const MAGIC = "070701"; // "newc", Documentation/driver-api/early-userspace/buff
 const FOLDER = 0o040000;
 const FILE = 0o100000;
 const LINK = 0o120000;
-const DEVICE = 0o020000; // of characters
+const DEVICE = 0o020000; // a character device
 
-/** Writes entries one behind the other; a folder has to come before what is in it. */
+/** Writes entries one after the other; a folder must come before what is in it. */
 export class CpioWriter {
   readonly #file: Deno.FsFile;
   readonly #folders = new Set<string>();
   #inode = 1;
 
-  /** @param file stays the caller's own */
+  /** @param file the caller closes it */
   constructor(file: Deno.FsFile) {
     this.#file = file;
   }
 
-  /** Makes a folder, and those above it, unless that was done. @param path without a leading slash */
+  /** Adds a folder and those above it, unless they exist. @param path without a leading slash */
   async folder(path: string): Promise<void> {
     if (path === "" || path === "." || this.#folders.has(path)) return;
     await this.folder(parentOf(path));
@@ -57,7 +57,7 @@ export class CpioWriter {
     const name = new TextEncoder().encode(`${path}\0`);
     // ino, mode, uid, gid, nlink, mtime, filesize, devmajor, devminor, rdevmajor, rdevminor,
     // namesize, check
-    const numbers = [
+    const fields = [
       this.#inode++,
       mode,
       0,
@@ -72,7 +72,7 @@ export class CpioWriter {
       name.length,
       0,
     ];
-    const head = MAGIC + numbers.map((number) => number.toString(16).padStart(8, "0")).join("");
+    const head = MAGIC + fields.map((field) => field.toString(16).padStart(8, "0")).join("");
     await this.#write(new TextEncoder().encode(head));
     await this.#write(name);
     await this.#pad(head.length + name.length);

@@ -1,4 +1,4 @@
-/** docs/kernels.md: what came of each kernel, a row for each. */
+/** docs/kernels.md: the result for each kernel, one row each. */
 import type { Result } from "./guest/result.ts";
 import { BOOTS, nameOf } from "./kernels.ts";
 import type { Outcome } from "./outcome.ts";
@@ -12,7 +12,7 @@ const HEAD = [
 
 /**
  * The text of the document.
- * @param before what it was: its rows of other boots stay
+ * @param before the old text: its rows of other boots stay
  * @param qemu version of qemu
  */
 export function document(outcomes: readonly Outcome[], before: string, qemu: string): string {
@@ -87,7 +87,7 @@ function remarks(results: readonly Result[]): string[] {
   return [...new Set(found)];
 }
 
-/** The beginning: guests write the rest to their logs. */
+/** The start of a text: the rest is in the guest's log. */
 function inCell(text: string): string {
   const words = text.replaceAll(/\s+/g, " ").replaceAll("|", "\\|");
   return words.length > LONGEST ? `${words.slice(0, LONGEST)}…` : words;

@@ -1,4 +1,4 @@
-/** What a guest runs on: a C library, busybox, Deno and this tree, in one archive. */
+/** What a guest contains: a C library, busybox, Deno and this tree, in one archive. */
 import { fileURLToPath } from "node:url";
 import { CACHE, madeOnce, run } from "./cache.ts";
 import { CpioWriter } from "./cpio.ts";
@@ -7,7 +7,7 @@ import { Suite } from "./packages.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Where in the guest the repository lies. */
+/** The repository's folder in the guest. */
 const TREE = "tcpspan";
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -22,7 +22,7 @@ const MACHINES = {
   arm64: { deno: "arm64", arch: "aarch64", loader: "lib/ld-linux-aarch64.so.1" },
 } as const;
 
-/** Files of the repository that a run of tcpspan, or a check of it, has no use for. */
+/** Files of the repository that tcpspan and its checks do not need. */
 const LEFT_OUT =
   /^(\.|docs\/|bench\/|deploy\/|deno\.lock|test\/(?!kernels?\/|lines\.ts|deno\.json))|\.md$/;
 
@@ -30,7 +30,7 @@ const LEFT_OUT =
 export class GuestImage implements AsyncDisposable {
   private constructor(readonly path: string) {}
 
-  /** Makes it of the repository's files, as they are now. */
+  /** Makes it from the repository's current files. */
   static async make(architecture: Architecture): Promise<GuestImage> {
     await Deno.mkdir(CACHE, { recursive: true });
     await removeLeftOver();
@@ -53,7 +53,7 @@ export class GuestImage implements AsyncDisposable {
   }
 }
 
-/** Images of runs that were ended more than a day ago. */
+/** Removes images of runs that were ended more than a day ago. */
 async function removeLeftOver(): Promise<void> {
   for await (const { name } of Deno.readDir(CACHE)) {
     if (!name.startsWith("guest-")) continue;
@@ -89,7 +89,7 @@ async function addSystem(cpio: CpioWriter, architecture: Architecture): Promise<
 async function sharedObjects(folder: string): Promise<string[]> {
   try {
     const entries = await Array.fromAsync(Deno.readDir(folder));
-    // by the names that programs ask for, which are those of links
+    // by the names that programs ask for, which are links
     return entries.map(({ name }) => name).filter((name) => /\.so\.\d+$/.test(name)).sort();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
@@ -97,7 +97,7 @@ async function sharedObjects(folder: string): Promise<string[]> {
   }
 }
 
-/** The path of Deno's program: this one, or for another architecture that of the same version. */
+/** The path of Deno's program: this one, or the same version for another architecture. */
 async function deno(architecture: Architecture): Promise<string> {
   if (Deno.build.arch === MACHINES[architecture].arch) return Deno.execPath();
   const name = `@deno/linux-${MACHINES[architecture].deno}-glibc`;

@@ -6,9 +6,9 @@ import { play } from "./outcome.ts";
 
 const NAME = Deno.build.arch === "aarch64" ? "6.1 arm64" : "6.1";
 
-const MOST_MS = 6 * 60_000; // of some 90 s
+const MOST_MS = 6 * 60_000; // it takes about 90 s
 
-// elsewhere there is no mirror to have the kernel from: CONTRIBUTING.md says so
+// elsewhere no mirror has the kernel: CONTRIBUTING.md says so
 const isDebian = /^ID=debian$/m.test(await Deno.readTextFile("/etc/os-release"));
 
 if (isDebian) {

@@ -1,18 +1,18 @@
-/** The kernels that are booted, and how each of them is. */
+/** The kernels that are booted, and how each of them differs. */
 import type { Need } from "./guest/check.ts";
 import type { Host } from "./guest/result.ts";
 
 /** Debian's name of a kind of machine. */
 export type Architecture = "amd64" | "arm64";
 
-/** Something that differs from how Debian's kernel starts by itself. */
+/** A difference from the normal start of Debian's kernel. */
 export interface Variant {
   readonly name: string;
   /** Words of the kernel's command line; those in capitals are for guest/init.sh. */
   readonly parameters: readonly string[];
   /** What a guest lacks then. */
   readonly lacks?: Need;
-  /** What a guest has to tell of itself. */
+  /** What a guest must report about itself. */
   readonly host?: Partial<Host>;
 }
 
@@ -20,12 +20,12 @@ export interface Variant {
 export interface Boot {
   /** The first numbers of its version, such as `6.1`. */
   readonly series: string;
-  /** Debian's suite that has it; or the path of a kernel of one's own. */
+  /** Debian's suite that has it; or the path of your own kernel. */
   readonly suite: string;
   readonly isFile?: true;
   readonly architecture: Architecture;
   readonly variant?: Variant;
-  /** Where tcpspan must not start: what it has to say. */
+  /** If tcpspan must not start: what it must say. */
   readonly refusal?: RegExp;
 }
 
@@ -44,7 +44,7 @@ const CONFIDENTIALITY: Variant = {
 const NO_IPV6: Variant = { name: "ipv6.disable=1", parameters: ["ipv6.disable=1"], lacks: "IPv6" };
 const ONE_CPU: Variant = { name: "one CPU", parameters: ["nr_cpus=1"], host: { cpus: 1 } };
 
-/** What a guest is like where its variant says nothing else. */
+/** What a guest is like unless its variant says otherwise. */
 export const USUAL: Host = { jit: "1", lockdown: "none", cpus: 2 };
 
 const ON_5_10 = { series: "5.10", suite: "bullseye-security", architecture: "amd64" } as const;
@@ -52,7 +52,7 @@ const ON_6_1 = { series: "6.1", suite: "bookworm-security", architecture: "amd64
 const ON_6_12 = { series: "6.12", suite: "trixie-security", architecture: "amd64" } as const;
 const BACKPORTS = { suite: "trixie-backports", architecture: "amd64" } as const;
 
-/** All of them, the oldest first. */
+/** All boots, the oldest first. */
 export const BOOTS: readonly Boot[] = [
   { ...ON_5_10, refusal: /Linux 5\.10\.\S+ is too old/ },
   ON_6_1,
@@ -76,13 +76,13 @@ export const BOOTS: readonly Boot[] = [
   { ...BACKPORTS, series: "7.3" },
 ];
 
-/** A kernel of one's own, for this machine's architecture; it tells its series itself. */
+/** Your own kernel, for this machine's architecture; the guest reports its series. */
 export function ownKernel(path: string): Boot {
   const architecture = Deno.build.arch === "aarch64" ? "arm64" : "amd64";
   return { series: "own", suite: path, isFile: true, architecture };
 }
 
-/** A boot in few words, for messages. */
+/** A short name of a boot, for messages. */
 export function nameOf({ series, architecture, variant }: Boot): string {
   const name = architecture === "amd64" ? series : `${series} ${architecture}`;
   return variant === undefined ? name : `${name} ${variant.name}`;

@@ -1,4 +1,4 @@
-/** `deno task kernels`: boots kernels under qemu, and has tcpspan trace in each. */
+/** `deno task kernels`: boots kernels under qemu, and runs tcpspan in each. */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { run } from "./cache.ts";
@@ -23,7 +23,7 @@ Debian, and its packages qemu-system-x86 and qemu-system-arm.
   -h, --help     this text
 `;
 
-/** @returns the exit status: 1 if something is wrong with tcpspan, 2 if with the way it is run */
+/** @returns the exit status: 1 if something is wrong with tcpspan, 2 if this was started wrongly */
 async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
@@ -58,7 +58,7 @@ async function main(args: readonly string[]): Promise<number> {
   const outcomes: Outcome[] = [];
   for await (const outcome of playAll(boots)) {
     outcomes.push(outcome);
-    // at once: all of them take an hour
+    // after each boot: all of them take an hour
     if (values.write) await write(document([outcome], await documentBefore(), qemu));
   }
   if (!values.write) print(document(outcomes, "", qemu));
@@ -66,7 +66,7 @@ async function main(args: readonly string[]): Promise<number> {
   return isRight && outcomes.length === boots.length ? 0 : 1;
 }
 
-/** Those that can be had and started. */
+/** Plays all boots that are available here. */
 async function* playAll(boots: readonly Boot[]): AsyncGenerator<Outcome, void, void> {
   await using images = new AsyncDisposableStack();
   const stop = new AbortController();
@@ -109,7 +109,7 @@ async function documentBefore(): Promise<string> {
   }
 }
 
-/** Of the first that is there: Debian has one version of all machines. */
+/** The version of the first qemu that is installed: Debian has one version for all machines. */
 async function qemuVersion(boots: readonly Boot[]): Promise<string> {
   const [program] = boots.map(({ architecture }) => PROGRAMS[architecture]);
   const text = await run(program ?? PROGRAMS.amd64, ["--version"]);

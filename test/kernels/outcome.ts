@@ -1,4 +1,4 @@
-/** One boot, from the kernel's start to what came of it. */
+/** One boot, from the kernel's start to its result. */
 import { isDeepStrictEqual } from "node:util";
 import { CACHE, run } from "./cache.ts";
 import { type Host, type Refusal, type Result, resultIn } from "./guest/result.ts";
@@ -11,26 +11,26 @@ const TIMEOUT_MS = 15 * 60_000;
 /** A part that kernels before 6.3 do not have. */
 const LATER = { part: /\(Linux 6\.3\)$/, reason: "this kernel does not have it", since: 6.03 };
 
-/** What a guest told, and whether that is as it has to be. */
+/** What a guest reported, and whether that is right. */
 export interface Outcome {
-  /** With the series that the kernel tells, where it is one's own. */
+  /** With the series that the kernel reports, if it is your own. */
   readonly boot: Boot;
-  /** Of the kernel's package; of one's own kernel its release. */
+  /** The version of the kernel's package; for your own kernel its release. */
   readonly version: string;
   readonly results: readonly Result[];
   /** Empty if all is right. */
   readonly faults: readonly string[];
   readonly seconds: number;
-  /** As 2026-11-30. */
+  /** Such as 2026-11-30. */
   readonly date: string;
-  /** The path of all that the guest wrote. */
+  /** The path of a file with everything that the guest wrote. */
   readonly log: string;
 }
 
 /**
- * Boots a kernel, and judges what the guest tells.
+ * Boots a kernel, and judges what the guest reports.
  * @param image for the boot's architecture
- * @param stop ends the guest before its time
+ * @param stop ends the guest early
  * @throws {Error} if the kernel cannot be had, or qemu does not start
  */
 export async function play(
@@ -72,12 +72,12 @@ export async function play(
   return { boot: booted, version: version ?? release ?? "", results, faults, seconds, date, log };
 }
 
-/** As 5.15 of 5.15.100. */
+/** `5.15` of `5.15.100`. */
 function seriesOf(release = ""): string {
   return /^\d+\.\d+/.exec(release)?.[0] ?? "own";
 }
 
-/** One's own kernel, or the newest of the boot's series. */
+/** Your own kernel, or the newest of the boot's series. */
 async function kernelOf(
   { series, suite: name, isFile, architecture }: Boot,
 ): Promise<{ path: string; version?: string }> {
@@ -147,7 +147,7 @@ function isLater(series: string, { part, reason }: { part: string; reason: strin
   return major + minor / 100 < LATER.since && LATER.part.test(part) && reason === LATER.reason;
 }
 
-/** It says so, and so does the doctor; neither ends with status 0. */
+/** The run and doctor must say why; neither may end with status 0. */
 function refusalFaults(
   { ofCapture, ofCommand, ofDoctor }: Refusal,
   expected: RegExp,

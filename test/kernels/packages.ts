@@ -1,4 +1,4 @@
-/** Debian's packages of any suite, unpacked into the cache; nothing is installed. */
+/** Debian's packages from any suite, unpacked into the cache; nothing is installed. */
 import { CACHE, madeOnce, run } from "./cache.ts";
 import type { Architecture } from "./kernels.ts";
 
@@ -10,7 +10,7 @@ export interface Package {
   readonly version: string;
 }
 
-/** The packages of one suite for one architecture, through an apt with a configuration of its own. */
+/** The packages of one suite for one architecture, through apt with its own configuration. */
 export class Suite {
   readonly #name: string;
   readonly #architecture: Architecture;
@@ -71,7 +71,7 @@ export class Suite {
 
   /**
    * Downloads and unpacks a package, once.
-   * @param part files to unpack, as tar's wildcards have it
+   * @param part files to unpack, with tar's wildcards
    * @returns the folder that holds its files
    */
   unpack({ name, version }: Package, part = "*"): Promise<string> {
@@ -84,7 +84,7 @@ export class Suite {
       try {
         const args = ["download", `${name}=${version}`];
         await this.#apt("apt-get", args, download).catch(async () => {
-          await this.#update(); // the mirror may have a newer one, and this no more
+          await this.#update(); // the mirror may have only a newer one
           await this.#apt("apt-get", args, download);
         });
         const script = 'dpkg-deb --fsys-tarfile "$1"/*.deb | tar -x -C "$2" --wildcards "$3"';
@@ -100,7 +100,7 @@ export class Suite {
     await Deno.writeTextFile(`${this.#folder}/updated`, "");
   }
 
-  /** By name, without those that other packages only speak of. */
+  /** Versions by name, without packages that others only mention. */
   async #versions(names: readonly string[]): Promise<Map<string, string>> {
     if (names.length === 0) return new Map();
     const lines = (await this.#apt("apt-cache", ["madison", ...names])).trimEnd().split("\n");
@@ -157,7 +157,7 @@ Dir::Cache "${folder}";
   }
 }
 
-/** The mirror of a suite, as the host's own apt has it for the suites of the host. */
+/** The mirror of a suite, by the configuration of the host's apt. */
 async function mirrorOf(suite: string): Promise<string> {
   const codename = /^VERSION_CODENAME=(.*)$/m.exec(await Deno.readTextFile("/etc/os-release"))?.[1];
   const own = suite.endsWith("-security") ? `${codename}-security` : codename;

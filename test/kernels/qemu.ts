@@ -1,4 +1,4 @@
-/** A guest: a kernel under software emulation, and what it writes to its serial line. */
+/** A guest: a kernel under software emulation, and its output on the serial line. */
 import { TextLineStream } from "../lines.ts";
 import type { Architecture } from "./kernels.ts";
 
@@ -39,7 +39,7 @@ export interface GuestOptions {
 /**
  * Starts a guest.
  * @returns the lines that it writes, until it ends by itself or by the signal
- * @throws {Error} if qemu is not there, or refuses
+ * @throws {Error} if qemu is not installed, or refuses
  */
 export async function* boot(
   { architecture, kernel, image, parameters, signal }: GuestOptions,

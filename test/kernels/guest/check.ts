@@ -1,6 +1,6 @@
-/** One thing that has to be right on every kernel. */
+/** Things that must be right on every kernel. */
 
-/** What a check needs of a host, and not every guest has. */
+/** What a check needs, and not every guest has. */
 export type Need = "cgroup v2" | "IPv6";
 
 /** A check; it fails by throwing. */
@@ -10,7 +10,7 @@ export interface Check {
   run(): Promise<void>;
 }
 
-/** What this guest lacks of it; undefined if nothing. */
+/** What this guest lacks for a check; undefined if nothing. */
 export async function lacking({ needs }: Check): Promise<Need | undefined> {
   if (needs === undefined) return undefined;
   const path = needs === "cgroup v2" ? "/sys/fs/cgroup/cgroup.procs" : "/proc/net/if_inet6";

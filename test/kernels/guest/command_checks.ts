@@ -7,7 +7,7 @@ import type { Ended } from "./result.ts";
 
 const COMMAND = ["run", "-A", "--no-lock", "--cached-only", "--no-check", "mod.ts"];
 
-/** Runs it to its end. */
+/** Runs it to the end. */
 export async function tcpspan(...args: readonly string[]): Promise<Ended> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...COMMAND, ...args],
@@ -17,7 +17,7 @@ export async function tcpspan(...args: readonly string[]): Promise<Ended> {
   return { code, text: `${text.decode(stdout)}${text.decode(stderr)}`.trimEnd() };
 }
 
-/** Without a network, and without a module's cache. */
+/** Commands that need no network and no cache of modules. */
 export const COMMAND_CHECKS: readonly Check[] = [
   {
     name: "command: a table",
@@ -62,7 +62,7 @@ export const COMMAND_CHECKS: readonly Check[] = [
   },
 ];
 
-/** Reads lines until one fulfils `last`, and keeps them. */
+/** Reads lines up to one that matches `last`, and keeps them. */
 async function readUntil(
   reader: ReadableStreamDefaultReader<string>,
   kept: string[],

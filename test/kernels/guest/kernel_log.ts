@@ -1,11 +1,11 @@
-/** What the kernel complains of while programs are loaded and run. */
+/** What the kernel complains about while programs are loaded and run. */
 const WARNING = /WARNING: |REG INVARIANTS VIOLATION|verifier bug|BUG: |Oops|general protection/;
 
-/** Reads the kernel's log from where it was left. */
+/** Reads the kernel's log, each time from the last position. */
 export class KernelLog {
   #seen = "";
 
-  /** The lines that warn, since the last look. */
+  /** The new lines that are warnings. */
   async warnings(): Promise<string[]> {
     const { stdout } = await new Deno.Command("busybox", { args: ["dmesg"] }).output();
     const log = new TextDecoder().decode(stdout);

@@ -1,4 +1,4 @@
-/** Runs in a guest: plays all checks, and tells on the serial line what came of them. */
+/** Runs in a guest: runs all checks, and writes the results to the serial line. */
 import { capture } from "../../../mod.ts";
 import { messageOf } from "../../../src/messages/errors.ts";
 import { type Check, lacking } from "./check.ts";
@@ -64,7 +64,7 @@ async function host(): Promise<Host> {
 
 const CHECKS = [...SESSIONS_CHECKS, ...OPTIONS_CHECKS, ...REPORTS_CHECKS, RPS, ...COMMAND_CHECKS];
 
-await log.warnings(); // those of the start of the kernel are not ours
+await log.warnings(); // warnings of the kernel's start are not ours
 tell({ kind: "host", release: Deno.osRelease(), host: await host(), checks: CHECKS.length });
 const ofCapture = await refusal();
 if (ofCapture === undefined) {

@@ -17,15 +17,15 @@ export class Netcat implements AsyncDisposable {
     this.#input = this.#child.stdin.getWriter();
   }
 
-  /** One that connects to a port of 127.0.0.1. */
+  /** Connects to a port of 127.0.0.1. */
   static connect(port: number): Netcat {
     return new Netcat(["127.0.0.1", `${port}`]);
   }
 
   /**
-   * One that accepts a session; resolves once it listens.
-   * @param program run in a process of its own for each session, with the socket as its input and
-   * output; without it there is one session, of nc itself
+   * Accepts a session; resolves once it listens.
+   * @param program run in its own process for each session, with the socket as its input and
+   * output; without it there is one session, which nc itself has
    */
   static async listen(port: number, program?: string): Promise<Netcat> {
     const netcat = new Netcat([
@@ -46,7 +46,7 @@ export class Netcat implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** Sends as many bytes. */
+  /** Sends `bytes` bytes. */
   async send(bytes: number): Promise<void> {
     await this.#input.write(new Uint8Array(bytes));
   }
@@ -62,7 +62,7 @@ export class Netcat implements AsyncDisposable {
   }
 }
 
-/** A port of 127.0.0.1 that nobody uses: nobody else is in the guest. */
+/** A free port of 127.0.0.1: nobody else is in the guest. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
@@ -70,7 +70,7 @@ export function freePort(): number {
 
 async function listens(port: number): Promise<boolean> {
   const address = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
-  for (const table of ["tcp", "tcp6"]) { // nc listens on both at once, where there is IPv6
+  for (const table of ["tcp", "tcp6"]) { // nc listens on both if there is IPv6
     const text = await Deno.readTextFile(`/proc/net/${table}`).catch(() => "");
     const sockets = text.split("\n");
     if (sockets.some((line) => line.includes(address) && line.includes(` ${LISTEN} `))) return true;

@@ -1,4 +1,4 @@
-/** Every option of a capture: that its programs load, and do what it says. */
+/** Every option of a capture: its programs load, and do what the option says. */
 import { Cgroup } from "../../kernel/host.ts";
 import type { Trace } from "../../kernel/harness.ts";
 import type { CaptureOptions } from "../../../mod.ts";
@@ -6,12 +6,12 @@ import type { Check, Need } from "./check.ts";
 import { assertEnd, assertNothing, assertPlayed, Pair, play } from "./play.ts";
 import { startTrace } from "./trace.ts";
 
-/** Which ends of a session of this process, with 1000 bytes to the server and 2000 back, are told. */
-type Told = "both" | "client" | "server" | "none";
+/** The ends that are reported of a session with 1000 bytes to the server and 2000 back. */
+type Reported = "both" | "client" | "server" | "none";
 
 interface Case {
   readonly name: string;
-  readonly told: Told;
+  readonly reported: Reported;
   readonly needs?: Need;
   options(port: number): CaptureOptions;
 }
@@ -20,7 +20,7 @@ const MINUTE = 60_000;
 
 const ALL_PORTS = Array.from({ length: 65536 }, (_, port) => port);
 
-/** Each of the options that every host has, such that nothing is left out. */
+/** All options that every host supports, set so that nothing is left out. */
 const ALL: CaptureOptions = {
   pids: [Deno.pid],
   localPorts: ALL_PORTS,
@@ -38,42 +38,50 @@ const ALL: CaptureOptions = {
   reportOpenOnExit: true,
 };
 
-// what is not here alone is so in another check: a session that stays open, a pin, a sample
+// other checks try the other options alone: a session that stays open, a pin, a sample
 const CASES: readonly Case[] = [
-  { name: "none", told: "both", options: () => ({}) },
-  { name: "pids", told: "none", options: () => ({ pids: [1] }) },
-  { name: "localPorts", told: "server", options: (port) => ({ localPorts: [port] }) },
-  { name: "remotePorts", told: "client", options: (port) => ({ remotePorts: [port] }) },
-  { name: "families", told: "none", options: () => ({ families: ["ipv6"] }) },
-  { name: "includeCidrs", told: "none", options: () => ({ includeCidrs: ["192.0.2.0/24"] }) },
-  { name: "excludeCidrs", told: "none", options: () => ({ excludeCidrs: ["127.0.0.0/30"] }) },
-  { name: "excludeExecutables", told: "none", options: () => ({ excludeExecutables: ["deno"] }) },
-  { name: "minBytes", told: "none", options: () => ({ minBytes: 3001 }) },
-  { name: "minDuration", told: "none", options: () => ({ minDuration: MINUTE }) },
-  { name: "maxSessionsPerSecond", told: "both", options: () => ({ maxSessionsPerSecond: 1000 }) },
-  { name: "ownTraffic", told: "none", options: () => ({ ownTraffic: false }) },
-  { name: "all but excludeCgroups", told: "both", options: () => ALL },
+  { name: "none", reported: "both", options: () => ({}) },
+  { name: "pids", reported: "none", options: () => ({ pids: [1] }) },
+  { name: "localPorts", reported: "server", options: (port) => ({ localPorts: [port] }) },
+  { name: "remotePorts", reported: "client", options: (port) => ({ remotePorts: [port] }) },
+  { name: "families", reported: "none", options: () => ({ families: ["ipv6"] }) },
+  { name: "includeCidrs", reported: "none", options: () => ({ includeCidrs: ["192.0.2.0/24"] }) },
+  { name: "excludeCidrs", reported: "none", options: () => ({ excludeCidrs: ["127.0.0.0/30"] }) },
+  {
+    name: "excludeExecutables",
+    reported: "none",
+    options: () => ({ excludeExecutables: ["deno"] }),
+  },
+  { name: "minBytes", reported: "none", options: () => ({ minBytes: 3001 }) },
+  { name: "minDuration", reported: "none", options: () => ({ minDuration: MINUTE }) },
+  {
+    name: "maxSessionsPerSecond",
+    reported: "both",
+    options: () => ({ maxSessionsPerSecond: 1000 }),
+  },
+  { name: "ownTraffic", reported: "none", options: () => ({ ownTraffic: false }) },
+  { name: "all but excludeCgroups", reported: "both", options: () => ALL },
   {
     name: "all",
     needs: "cgroup v2",
-    told: "both",
+    reported: "both",
     options: () => ({ ...ALL, excludeCgroups: ["/nowhere"] }),
   },
 ];
 
-/** One for each of the options, and one for all of them. */
+/** A check for each option, and one for all together. */
 export const OPTIONS_CHECKS: readonly Check[] = [
-  ...CASES.map(({ name, told, options, ...rest }): Check => ({
+  ...CASES.map(({ name, reported, options, ...rest }): Check => ({
     ...rest,
     name: `option: ${name}`,
     async run() {
-      // the port is known before the capture starts, the session begins after it
+      // the port must be known before the capture starts; the session starts after it
       const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       await using trace = await startTrace(options(listener.addr.port));
       using pair = await Pair.between(listener);
       await pair.exchange(1000, 2000);
       await pair.close();
-      await assertTold(trace, pair.port, told);
+      await assertReported(trace, pair.port, reported);
     },
   })),
   {
@@ -93,8 +101,8 @@ export const OPTIONS_CHECKS: readonly Check[] = [
   },
 ];
 
-async function assertTold(trace: Trace, port: number, told: Told): Promise<void> {
-  switch (told) {
+async function assertReported(trace: Trace, port: number, reported: Reported): Promise<void> {
+  switch (reported) {
     case "both":
       return void await assertPlayed(trace, port);
     case "client": {

@@ -1,4 +1,4 @@
-/** Sessions on the guest's loopback interface, and what is to be told of them. */
+/** Sessions on the guest's loopback interface, and what must be reported of them. */
 import { strict as assert } from "node:assert";
 import type { Session } from "../../../src/session/session.ts";
 import { hasPort, summary, type Trace } from "../../kernel/harness.ts";
@@ -15,7 +15,7 @@ export class Pair implements Disposable {
     return Pair.between(Deno.listen({ hostname, port: 0 }));
   }
 
-  /** One that this listener accepts; the pair closes it. */
+  /** Makes one through this listener, which the pair closes. */
   static async between(listener: Deno.TcpListener): Promise<Pair> {
     const { hostname, port } = listener.addr;
     const [client, server] = await Promise.all([
@@ -35,7 +35,7 @@ export class Pair implements Disposable {
     await Promise.all([send(this.server, fromServer), receive(this.client, fromServer)]);
   }
 
-  /** The client first; the server once it has read the client's FIN. */
+  /** Closes the client, and the server once it has read the client's FIN. */
   async close(): Promise<void> {
     this.client.close();
     assert.equal(await this.server.read(new Uint8Array(1)), null);
@@ -60,13 +60,13 @@ function closer(resource: Disposable) {
   };
 }
 
-/** Writes as many bytes. */
+/** Writes `bytes` bytes. */
 export async function send(connection: Deno.TcpConn, bytes: number): Promise<void> {
   const data = new Uint8Array(bytes);
   for (let at = 0; at < bytes;) at += await connection.write(data.subarray(at));
 }
 
-/** Reads as many bytes, exactly. */
+/** Reads exactly `bytes` bytes. */
 export async function receive(connection: Deno.TcpConn, bytes: number): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);
   for (let left = bytes; left > 0;) {
@@ -76,7 +76,7 @@ export async function receive(connection: Deno.TcpConn, bytes: number): Promise<
   }
 }
 
-/** A session from its first byte to its last. @returns the listener's port */
+/** Plays a complete session. @returns the listener's port */
 export async function play(
   fromClient = 1000,
   fromServer = 2000,
@@ -88,7 +88,7 @@ export async function play(
   return pair.port;
 }
 
-/** What an end has to say. */
+/** Fields that an end must have. */
 export type Expected = Partial<
   Pick<
     Session,
@@ -109,7 +109,7 @@ export type Expected = Partial<
   >
 >;
 
-/** Fails with all that differs. */
+/** Fails with all differences. */
 export function assertEnd(end: Session | undefined, expected: Expected): void {
   assert.ok(end !== undefined, "an end is missing");
   const faults = Object.entries(expected)
@@ -136,7 +136,7 @@ export async function assertPlayed(
   return ends;
 }
 
-/** Stops, and fails unless there is nothing of this port. */
+/** Stops, and fails if anything has this port. */
 export async function assertNothing(trace: Trace, port: number): Promise<void> {
   const found = await trace.finish(hasPort(port));
   assert.equal(found.length, 0, found.map(summary).join("; "));

@@ -1,4 +1,4 @@
-/** Sessions that stay open, samples of them, and programs that stay while captures come and go. */
+/** Sessions that stay open, samples, and programs that stay while captures come and go. */
 import { strict as assert } from "node:assert";
 import type { CaptureOptions } from "../../../mod.ts";
 import { unpin } from "../../../src/capture/pin/unpin.ts";
@@ -13,7 +13,7 @@ const INTERIM_MS = 200;
 const PIN = "/sys/fs/bpf/tcpspan";
 const SAMPLED = 40; // sessions
 
-/** What takes more than one session, or more than one capture. */
+/** Checks that take more than one session, or more than one capture. */
 export const REPORTS_CHECKS: readonly Check[] = [
   {
     name: "interim reports, and the end",
@@ -30,8 +30,8 @@ export const REPORTS_CHECKS: readonly Check[] = [
         .filter(({ peerPort }) => peerPort === pair.port);
       assertEnd(clients[0], { ...SELF, interim: 1, role: "active", lastState: "established" });
       assertEnd(clients.at(-1), { ...SELF, interim: 0, txBytes: 1010, rxBytes: 2020 });
-      const numbers = clients.slice(0, -1).map(({ interim }) => interim);
-      assert.deepEqual(numbers, numbers.map((_, i) => i + 1));
+      const intervals = clients.slice(0, -1).map(({ interim }) => interim);
+      assert.deepEqual(intervals, intervals.map((_, i) => i + 1));
     },
   },
   {

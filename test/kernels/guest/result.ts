@@ -1,4 +1,4 @@
-/** What a guest tells of itself, a line of JSON for each. */
+/** What a guest reports, as lines of JSON. */
 
 /** How a command ended, and what it wrote. */
 export interface Ended {
@@ -15,7 +15,7 @@ export interface Refusal {
   readonly ofDoctor: Ended;
 }
 
-/** What the kernel is like. */
+/** The kernel's settings. */
 export interface Host {
   /** net.core.bpf_jit_enable */
   readonly jit: string;
@@ -24,7 +24,7 @@ export interface Host {
   readonly cpus: number;
 }
 
-/** One line. */
+/** One line of the report. */
 export type Result =
   | {
     readonly kind: "host";
@@ -39,14 +39,14 @@ export type Result =
     readonly seconds: number;
     /** Why it failed. */
     readonly fault?: string;
-    /** What this host lacks for it to be possible. */
+    /** What this host lacks for the check. */
     readonly lacks?: string;
   }
-  /** A part of tcpspan that it went without, with some options or with all. */
+  /** A part that tcpspan went without, with some options or with all. */
   | { readonly kind: "omission"; readonly part: string; readonly reason: string }
   /** A warning of the kernel's own, in its log. */
   | { readonly kind: "warning"; readonly text: string }
-  /** Runs of programs that were skipped, of so many sessions, with RPS on. */
+  /** Skipped runs of programs in this number of sessions, with RPS on. */
   | { readonly kind: "skipped"; readonly runs: number; readonly sessions: number }
   | { readonly kind: "end" };
 
@@ -57,8 +57,8 @@ export function lineOf(result: Result): string {
   return MARK + JSON.stringify(result);
 }
 
-/** The result in a line; undefined if it is none, but a message of the kernel's. */
+/** The result in a line; undefined for a message of the kernel. */
 export function resultIn(line: string): Result | undefined {
-  const at = line.indexOf(MARK); // the kernel may have begun the line
+  const at = line.indexOf(MARK); // the kernel may have started the line
   return at === -1 ? undefined : JSON.parse(line.slice(at + MARK.length));
 }

@@ -1,4 +1,4 @@
-/** Packets that arrive on other CPUs, as of a network card with queues. */
+/** Packets that arrive on other CPUs, as from a network card with queues. */
 import { strict as assert } from "node:assert";
 import { hasPort } from "../../kernel/harness.ts";
 import { startTrace } from "./trace.ts";

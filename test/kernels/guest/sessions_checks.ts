@@ -1,4 +1,4 @@
-/** Whose sessions they were, and how they ended. */
+/** Who owns sessions, and how they end. */
 import { strict as assert } from "node:assert";
 import { constants } from "node:os";
 import { endingOf } from "../../../src/session/ending.ts";
@@ -9,7 +9,7 @@ import { freePort, Netcat } from "./netcat.ts";
 import { assertEnd, assertPlayed, Pair, play, receive, SELF, send } from "./play.ts";
 import { startTrace } from "./trace.ts";
 
-/** Says which process it is, sends, and lives on without a word. */
+/** Writes its pid to a file, sends, and then only keeps running. */
 const SENDER = "#!/bin/sh\necho $$ > /tmp/sender\necho sent\nexec sleep 1000\n";
 
 /** Sessions and attempts of every kind. */
@@ -83,7 +83,7 @@ export const SESSIONS_CHECKS: readonly Check[] = [
       const client = await Deno.connect({ hostname: "127.0.0.1", port });
       await receive(client, 3); // two bytes stay unread: the close is a reset
       client.close();
-      // where the kernel skips the program at the end, only the close of the socket tells of it
+      // if the kernel skips the program at the end, only the socket's close shows it
       const isReported = await trace.until(2, hasPort(port));
       assert.ok(isReported || trace.losses().skippedRuns > 0, "no report while the socket is held");
       const pid = Number(await Deno.readTextFile("/tmp/sender"));
