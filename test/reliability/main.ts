@@ -1,4 +1,4 @@
-/** `deno task reliability`: what an operator fears, tried at length. */
+/** `deno task reliability`: long trials of what an operator fears. */
 import { parseArgs } from "node:util";
 import { replaceMarked } from "../../bench/document.ts";
 import { describeMachine, type Machine } from "../../bench/machine.ts";
@@ -18,7 +18,7 @@ Tries, under load, whether made equals delivered, by span id. Needs root and ./s
   --write      puts the table, which must be whole, into docs/reliability.md`;
 
 function table(machine: Machine, outcomes: readonly Outcome[]): string {
-  const { load: _load, ...lines } = machine; // of no interest where nothing is timed
+  const { load: _load, ...lines } = machine; // of no interest if nothing is timed
   const rows = outcomes.map((outcome) =>
     `| ${
       [

@@ -1,25 +1,25 @@
-/** What came of a trial: whether made equals delivered, but for what was counted as lost. */
+/** The result of a trial: whether made equals delivered plus counted as lost. */
 import type { Sink } from "../../bench/sink.ts";
 import { lossesOf } from "../e2e/losses.ts";
 
-/** One trial. Counts are ends of sessions, of which each session has two. */
+/** One trial. Counts are ends of sessions; each session has two. */
 export interface Outcome {
   /** What was done. */
   readonly trial: string;
   readonly made: number;
-  /** Different span ids of what was made that arrived. */
+  /** Distinct span ids that arrived. */
   readonly delivered: number;
   /** Spans that arrived once more, with the same id. */
   readonly duplicates: number;
-  /** By where tcpspan says that they were lost. */
+  /** Lost ends by place, as tcpspan reports them. */
   readonly lost: readonly (readonly [place: string, count: number])[];
-  /** What is to be told beside, as `memory: 80 to 85 MB`. */
+  /** What else to report, such as `memory: 80 to 85 MB`. */
   readonly notes: readonly string[];
-  /** What is wrong beside the counts; empty where nothing is. */
+  /** What is wrong besides the counts; empty if nothing is. */
   readonly objections: readonly string[];
 }
 
-/** Puts together what was made, what the receiver counts and what tcpspan says at its end. */
+/** Combines what was made, what the receiver counts and what tcpspan reports at its end. */
 export async function outcomeOf(
   trial: string,
   { sessions, sink, stderr, notes = [], objections = [] }: {
@@ -42,7 +42,7 @@ export async function outcomeOf(
   };
 }
 
-/** What should have been delivered by then. */
+/** What is still kept, and should have been delivered by then. */
 function keptOf(stderr: string): string[] {
   return [...stderr.matchAll(/^tcpspan: (.* keeps \d+ sessions? on disk)$/gm)]
     .map(([, kept = ""]) => kept);
@@ -53,7 +53,7 @@ export function counted({ lost }: Outcome): number {
   return lost.reduce((sum, [, count]) => sum + count, 0);
 }
 
-/** What is wrong with a trial; empty where nothing is. */
+/** What is wrong with a trial; empty if nothing is. */
 export function objectionsTo(outcome: Outcome): string[] {
   const { made, delivered, objections } = outcome;
   const missing = made - delivered;

@@ -1,4 +1,4 @@
-/** Made equals delivered, by span id, or what is missing was counted: whatever happens meanwhile. */
+/** Made equals delivered, by span id, plus counted as lost, whatever happens meanwhile. */
 import { strict as assert } from "node:assert";
 import { objectionsTo } from "./outcome.ts";
 import { SHORT } from "./scale.ts";
@@ -15,7 +15,7 @@ const NAMES: Record<keyof typeof trials, string> = {
 };
 
 for (const [name, what] of Object.entries(NAMES)) {
-  Deno.test(`made equals delivered or counted: ${what}`, async () => {
+  Deno.test(`made equals delivered plus counted as lost: ${what}`, async () => {
     const outcome = await trials[name as keyof typeof trials](SHORT);
     assert.ok(outcome.made > 1000, `only ${outcome.made} ends were made`);
     assert.deepEqual(objectionsTo(outcome), [], JSON.stringify(outcome));

@@ -1,4 +1,4 @@
-/** What every trial needs: sessions made by a program in C, a receiver that counts ids, and tcpspan. */
+/** What every trial needs: a load of sessions, a receiver that counts ids, and tcpspan. */
 import { join } from "node:path";
 import { Load, LOAD_ALONE } from "../../bench/load.ts";
 import { Sink } from "../../bench/sink.ts";
@@ -13,7 +13,7 @@ import { makeTempFolder } from "../temp_folder.ts";
 export interface Setup {
   readonly capture?: string;
   readonly queue?: string;
-  /** Keys of the otlp exporter beside its endpoint and its queue. */
+  /** Keys of the otlp exporter besides its endpoint and its queue. */
   readonly exporter?: string;
 }
 
@@ -75,7 +75,7 @@ exporters:
     }
   }
 
-  /** Waits until nothing has arrived for longer than two tries may lie apart. */
+  /** Waits until nothing has arrived for longer than the time between two tries. */
   async untilDelivered(): Promise<void> {
     let [spans, since] = [-1, performance.now()];
     while (performance.now() - since < QUIET_MS) {

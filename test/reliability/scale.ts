@@ -2,7 +2,7 @@
 
 /**
  * Times are seconds, rates sessions a second; a session has two ends. `growthMb` is what memory may
- * grow from the first third of an outage to its last: queues fill up at its beginning.
+ * grow from the first third of an outage to its last: queues fill up at the start.
  */
 export interface Scale {
   readonly outage: {

@@ -8,12 +8,12 @@ import { Rig } from "./rig.ts";
 import type { Scale } from "./scale.ts";
 import { Watch } from "./watch.ts";
 
-/** Does one, and tells what came of it. */
+/** Runs one trial. */
 export type Trial = (scale: Scale) => Promise<Outcome>;
 
 const MIB = 2 ** 20;
 const THREADS = 4;
-/** Sessions enough for every page of the ring to be resident. */
+/** Enough sessions to make every page of the ring resident. */
 const WARM_UP = { threads: THREADS, sessions: 40_000, rate: 10_000 };
 const MEMORY_QUEUE = 20_000; // sessions
 const SOAK_GROWTH_MB = 12; // from the first third to the last
@@ -26,7 +26,7 @@ export const outage: Trial = async ({ outage: { seconds, rate, growthMb } }) =>
     growthMb,
   });
 
-/** The same under as many sessions as the machine can make. */
+/** The same with as many sessions as the machine can make. */
 export const busyOutage: Trial = async ({ busyOutage: { seconds, growthMb } }) =>
   await endure(`receiver stopped for ${seconds} s under full churn`, { seconds, growthMb });
 
@@ -67,7 +67,7 @@ async function endure(
   });
 }
 
-/** SIGKILL at random moments, also while it starts; a queue on disk, and programs that are pinned. */
+/** SIGKILL at random moments, also during the start; a queue on disk, and pinned programs. */
 export const kills: Trial = async ({ kills: { count, rate } }) => {
   await using rig = await Rig.prepare();
   const { sink, folder, pin } = rig;
@@ -102,7 +102,7 @@ export const kills: Trial = async ({ kills: { count, rate } }) => {
   });
 };
 
-/** Makes sessions, a second's at a time. @returns how many */
+/** Makes sessions, one second at a time. @returns how many */
 async function churnUntil({ load }: Rig, rate: number, stop: AbortSignal): Promise<number> {
   let sum = 0;
   while (!stop.aborted) {
@@ -134,7 +134,7 @@ export const standstill: Trial = async ({ standstill: { seconds, rate } }) => {
   return full ? outcome : { ...outcome, objections: ["the ring was never full"] };
 };
 
-/** The disk is full while the receiver is away; then both are well again. */
+/** The disk is full while the receiver is away; then both recover. */
 export const fullDisk: Trial = async ({ disk: { seconds, rate, mib } }) => {
   await using rig = await Rig.prepare();
   const disk = join(rig.folder, "disk");
@@ -163,14 +163,14 @@ export const fullDisk: Trial = async ({ disk: { seconds, rate, mib } }) => {
   });
 };
 
-/** The folder may not be written to while sessions come, and then may again. */
+/** The folder cannot be written while sessions come, and later can again. */
 export const forbidden: Trial = async ({ disk: { seconds, rate } }) => {
   await using rig = await Rig.prepare();
   const disk = join(rig.folder, "disk");
   await Deno.mkdir(disk);
   await using _disk = await mountSmallDisk(disk, 64 * MIB);
   const { load, sink } = rig;
-  await rig.configure({ // of segments that are full within a second
+  await rig.configure({ // with segments that are full within a second
     queue: `queue_size: 100000, storage: ${disk}, persistent: true, max_bytes: 4MiB`,
   });
   await using tool = await rig.start();
@@ -189,7 +189,7 @@ export const forbidden: Trial = async ({ disk: { seconds, rate } }) => {
   });
 };
 
-/** As many sessions as an hour's, with a receiver that goes away again and again. */
+/** As many sessions as in an hour, with a receiver that goes away repeatedly. */
 export const soak: Trial = async ({ soak: { seconds, rate } }) => {
   await using rig = await Rig.prepare();
   const { load, sink, folder, pin } = rig;

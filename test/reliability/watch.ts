@@ -1,4 +1,4 @@
-/** What a process takes while a trial lasts. */
+/** What a process uses during a trial. */
 import { residentMb } from "../../bench/usage.ts";
 
 const INTERVAL_MS = 500;
@@ -46,7 +46,7 @@ export class Watch implements Disposable {
 }
 
 function median(samples: readonly Sample[]): Sample {
-  const middle = (of: (sample: Sample) => number) =>
-    samples.map(of).sort((a, b) => a - b)[samples.length >> 1] ?? NaN;
+  const middle = (value: (sample: Sample) => number) =>
+    samples.map(value).sort((a, b) => a - b)[samples.length >> 1] ?? NaN;
   return { mb: middle(({ mb }) => mb), descriptors: middle(({ descriptors }) => descriptors) };
 }

@@ -1,8 +1,8 @@
-/** What a span must say, from what the processes wrote down. */
+/** What a span must say, by what the processes wrote down. */
 import type { End, How, JoinedEnd } from "./ledger.ts";
 import { eventsOf, numberOf, type Span, textOf, unixNs } from "./spans.ts";
 
-/** A field that is not as it must be. */
+/** A field with a wrong value. */
 export interface Mismatch {
   readonly field: string;
   readonly expected: string;
@@ -49,7 +49,7 @@ function stateOf({ after }: End): string {
   return { nothing: "established", own_fin: "fin_wait2", peer_fin: "close_wait" }[after];
 }
 
-/** A FIN before an abort or a reset was the first. */
+/** If a FIN came before an abort or a reset, its sender ended the session. */
 function whoEnded({ after }: End, otherwise: string): string {
   return { nothing: otherwise, own_fin: "local", peer_fin: "peer" }[after];
 }
@@ -145,7 +145,7 @@ function compareIdentity(comparison: Comparison, end: End, host: Host): void {
   }
 }
 
-/** The process that connected; else who first used what was accepted, else who closed it. */
+/** The process that connected; else the one that first used the accepted socket, or closed it. */
 function compareOwner(comparison: Comparison, end: End, host: Host): void {
   const unaccepted = end.how === "never_accepted";
   comparison.equal("process.pid", unaccepted ? end.listenerPid : end.pid);
@@ -209,7 +209,7 @@ function compareTimes(comparison: Comparison, end: JoinedEnd): void {
   compareFins(comparison, end, events);
 }
 
-/** With the handshake, which took as long as is said. */
+/** Compares the start, with the duration of the handshake. */
 function compareStart(
   comparison: Comparison,
   end: JoinedEnd,
@@ -224,7 +224,7 @@ function compareStart(
   if (end.how === "refused" || end.how === "gave_up") {
     if (established !== undefined) comparison.wrong("tcpspan.established", "nothing", established);
   } else if (end.how !== "either") {
-    // a connect that does not wait is back before
+    // a connect that does not wait returns earlier
     const high = end.path === "connect_close" && end.role === "client"
       ? end.finBefore
       : end.openAfter;
@@ -259,7 +259,7 @@ function compareFins(
     const low = end.peer?.finBefore ?? 0;
     comparison.within("tcpspan.fin.received", received, low, end.finSeen);
   } else if (end.how === "closed_first" && (end.finSeen > 0 || received !== undefined)) {
-    // the FIN that ends it; an end that nobody holds any more may be over before
+    // the FIN that ends it; an end without a process may be over before
     comparison.equal("end", received);
   } else if (received !== undefined && !["closed_at_once", "either"].includes(end.how)) {
     comparison.wrong("tcpspan.fin.received", "nothing", received);

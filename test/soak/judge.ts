@@ -1,11 +1,11 @@
-/** Holds the spans against the ledgers: nothing missing, nothing twice, every field right. */
+/** Compares the spans with the ledgers: nothing missing, nothing twice, every field right. */
 import { compare, type Host, type Mismatch } from "./expect.ts";
 import type { JoinedEnd } from "./ledger.ts";
 import { eventsOf, numberOf, type Span, textOf, unixNs } from "./spans.ts";
 
 const SHOWN = 20; // faults of a kind, in full
 
-/** What of an end's span is compared with that of the other end. */
+/** What is compared between the spans of both ends. */
 interface Found {
   readonly trace: string;
   readonly span: string;
@@ -17,7 +17,7 @@ interface Found {
   readonly lastState: string;
 }
 
-/** What came of it. */
+/** The result. */
 export interface Verdict {
   readonly ends: number;
   readonly spans: number;
@@ -28,23 +28,23 @@ export interface Verdict {
   readonly faultCount: number;
   /** Of these, times that are late. */
   readonly lateCount: number;
-  /** Ends without a span: faults, unless the tracer has counted them. */
+  /** Ends without a span: faults, unless the tracer counted them as lost. */
   readonly missing: readonly string[];
 }
 
-/** Of one path and role. */
+/** The counts of one path and role. */
 export interface PathCount {
   ends: number;
   missing: number;
   faults: number;
 }
 
-/** Takes spans one by one, of one network namespace. */
+/** Takes the spans of one network namespace, one by one. */
 export class Judge {
   readonly #host: Host;
   readonly #ends: readonly JoinedEnd[];
   readonly #byCookie = new Map<number, JoinedEnd[]>();
-  /** Ends that no process has had: only their addresses are known. */
+  /** Ends that no process ever had: only their addresses are known. */
   readonly #byAddresses = new Map<string, JoinedEnd[]>();
   readonly #found = new Map<JoinedEnd, Found>();
   readonly #spanIds = new Set<string>();
@@ -126,7 +126,7 @@ export class Judge {
     };
   }
 
-  /** A socket that connected twice has two ends: the one that began when the span did. */
+  /** A socket that connected twice has two ends: the right one began with the span. */
   #endOf(span: Span): JoinedEnd | undefined {
     const role = span["kind"] === "CLIENT" ? "client" : "server";
     const candidates = this.#byCookie.get(numberOf(span, "tcpspan.session.cookie")) ??
@@ -139,7 +139,7 @@ export class Judge {
     return attempts.reduce((best, end) => away(end) < away(best) ? end : best);
   }
 
-  /** Both ends are in one trace, which no other session is in; the server's span is the child. */
+  /** Both ends must be in one trace, without other sessions; the server's span is the child. */
   #compareIds(end: JoinedEnd, ids: Found): void {
     const peer = end.peer === undefined ? undefined : this.#found.get(end.peer);
     if (end.role === "client") {
@@ -158,8 +158,8 @@ export class Judge {
   }
 
   /**
-   * The server's span is within the client's, where the client had the server's FIN. Where the FINs
-   * crossed neither closed first: each end is over with the acknowledgement of its own.
+   * The server's span is within the client's if the client had the server's FIN. If the FINs
+   * crossed, neither closed first: each end is over with the acknowledgement of its own FIN.
    */
   #compareNesting(end: JoinedEnd, server: Found): void {
     const client = end.peer === undefined ? undefined : this.#found.get(end.peer);

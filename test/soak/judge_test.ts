@@ -1,4 +1,4 @@
-/** The judge sees what is missing, twice, unexpected or wrong. */
+/** The judge finds what is missing, twice, unexpected or wrong. */
 import { strict as assert } from "node:assert";
 import type { Host } from "./expect.ts";
 import { Judge, type Verdict } from "./judge.ts";
@@ -65,7 +65,7 @@ const SERVER: End = {
   endLow: 5 * MS,
 };
 
-Deno.test("the judge finds nothing wrong with spans that say what happened", () => {
+Deno.test("the judge finds nothing wrong with correct spans", () => {
   const verdict = judge([CLIENT, SERVER], [spanOf(CLIENT), spanOf(SERVER)]);
   assert.deepEqual(verdict.faults, []);
   assert.equal(verdict.spans, 2);
@@ -76,7 +76,7 @@ Deno.test("the judge finds an end without a span, and a span without an end", ()
   assert.deepEqual(kinds(judge([CLIENT], [spanOf(CLIENT), spanOf(SERVER)])), ["unexpected"]);
 });
 
-Deno.test("the judge finds a server's span that outlasts its client's, which had its FIN", () => {
+Deno.test("the judge finds a server's span that outlasts the span of its client, which had the server's FIN", () => {
   const end = "1970-01-01T00:00:00.006000000Z";
   const client = spanOf(CLIENT);
   const events = [...client["events"] as unknown[], { name: "tcpspan.fin.received", time: end }];
@@ -87,7 +87,7 @@ Deno.test("the judge finds a server's span that outlasts its client's, which had
   assert.deepEqual(kinds(judge([CLIENT, SERVER], [client, server])), []);
 });
 
-Deno.test("the judge finds a server's span that begins before its client's", () => {
+Deno.test("the judge finds a server's span that starts before its client's", () => {
   const server = { ...spanOf(SERVER), start: "1970-01-01T00:00:00.000999999Z" };
   assert.deepEqual(kinds(judge([CLIENT, SERVER], [spanOf(CLIENT), server])), [
     "fin, server: wrong start: expected after its client's, found 1 ns before",
@@ -99,7 +99,7 @@ Deno.test("the judge finds an end with two spans", () => {
   assert.deepEqual(kinds(judge([CLIENT, SERVER], spans)), ["fin, server: twice"]);
 });
 
-Deno.test("the judge finds an end that is written down twice", () => {
+Deno.test("the judge finds an end that is twice in the ledgers", () => {
   assert.throws(() => joinEnds([CLIENT, CLIENT]), /the ledgers have 1\/1 twice/);
 });
 
@@ -143,7 +143,7 @@ function kinds({ missing, faults }: Verdict): string[] {
   return [...missing, ...faults].map((fault) => fault.split("\n")[0] ?? "");
 }
 
-/** A right span of one of the two ends. */
+/** A correct span of one of the two ends. */
 function spanOf(end: End): Span {
   const client = end.role === "client";
   const events = client ? { "tcpspan.established": "0015", "tcpspan.fin.sent": "0035" } : {

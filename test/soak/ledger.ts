@@ -1,8 +1,8 @@
-/** What the processes of traffic/ wrote down of their ends: facts.c. */
+/** What the processes of traffic/ wrote down about their ends: facts.c. */
 import { strict as assert } from "node:assert";
 import { join } from "node:path";
 
-/** How an end ended, and what had come before that. */
+/** How an end ended, and what came before that. */
 export type How =
   | "closed_first"
   | "closed_last"
@@ -14,30 +14,30 @@ export type How =
   | "either"
   | "never_accepted";
 
-/** One end of a session or attempt. Times are CLOCK_BOOTTIME in nanoseconds, 0 where there is none. */
+/** One end of a session or attempt. Times are CLOCK_BOOTTIME in nanoseconds, 0 if there is none. */
 export interface End {
   readonly session: number;
   readonly attempt: number;
   readonly role: "client" | "server";
-  /** Of the plan: fin, half_close, … */
+  /** The plan's name: fin, half_close, … */
   readonly path: string;
   readonly group: string;
-  /** 0 where no process has had the socket. */
+  /** 0 if no process ever had the socket. */
   readonly cookie: number;
   readonly localAddress: string;
-  /** 0 where it is not known. */
+  /** 0 if it is unknown. */
   readonly localPort: number;
   readonly peerAddress: string;
   readonly peerPort: number;
   readonly family: "ipv4" | "ipv6";
-  /** Of the process that connected, or that used what was accepted. */
+  /** The process that connected, or that used the accepted socket. */
   readonly pid: number;
   readonly comm: string;
   readonly listenerPid: number;
   readonly listenerComm: string;
-  /** Whether that process received from it or sent to it. */
+  /** Whether that process received or sent. */
   readonly used: boolean;
-  /** Whether the first time may have been after the end. */
+  /** Whether it may have done so first after the end. */
   readonly usedLate: boolean;
   readonly killed: boolean;
   readonly tx: number;
@@ -52,7 +52,7 @@ export interface End {
   readonly finBefore: number;
   readonly finAfter: number;
   readonly finSeen: number;
-  /** CLOSE came neither before nor after; 0: the other end knows. */
+  /** CLOSE came between `endLow` and `endHigh`; 0: the other end knows. */
   readonly endLow: number;
   readonly endHigh: number;
 }
@@ -73,7 +73,7 @@ export async function readLedgers(folder: string): Promise<JoinedEnd[]> {
   return joinEnds(lines.map((line): End => JSON.parse(line)));
 }
 
-/** Finds the other end of each. @throws where an end is there twice */
+/** Finds the other end of each. @throws if an end is there twice */
 export function joinEnds(ends: readonly End[]): JoinedEnd[] {
   const joined = ends.map((end): JoinedEnd => ({ ...end }));
   const seen = new Map<string, JoinedEnd>();

@@ -1,14 +1,14 @@
-/** What the tracer says at its end of what it has lost. */
+/** What the tracer reports at its end as lost. */
 
-/** Sessions and attempts that it saw and did not report, and what else it said. */
+/** Sessions and attempts that it saw and did not report, and its other messages. */
 export interface Losses {
   /** The kernel ran no program at their end. */
   readonly unseen: number;
-  /** Of the ring, of the sockets' state, of the exporter. */
+  /** Lost in the ring, in the sockets' state, in the exporter. */
   readonly other: number;
   /** State changes that were not seen: their sessions are reported from what followed. */
   readonly skippedRuns: number;
-  /** What is about no loss. */
+  /** Messages that are not about losses. */
   readonly warnings: readonly string[];
 }
 

@@ -1,8 +1,8 @@
-/** What the tracer says of its losses, in the words of the tracer. */
+/** The tracer's messages about its losses. */
 import { strict as assert } from "node:assert";
 import { readLosses } from "./losses.ts";
 
-Deno.test("readLosses() tells sessions unseen at their end from other losses", () => {
+Deno.test("readLosses() separates sessions that were unseen at their end from other losses", () => {
   const lines = [
     "tcpspan: lost 3 sessions: the kernel ran no program at their end",
     "tcpspan: lost 1 session: the ring buffer was full (capture.ring_buffer)",

@@ -12,7 +12,7 @@ import { readLedgers } from "./ledger.ts";
 import { type Losses, readLosses } from "./losses.ts";
 import { readSpans } from "./spans.ts";
 
-/** How much, and what. */
+/** Options of a soak. */
 export interface SoakOptions {
   /** Decides what happens in each session. */
   readonly seed: bigint;
@@ -21,15 +21,15 @@ export interface SoakOptions {
   readonly rate: number;
   /** Whether packets arrive on other CPUs, so that the kernel skips runs of the program. */
   readonly steer?: boolean;
-  /** Is told every second how many sessions have begun. */
+  /** Called every second with the number of sessions that have started. */
   readonly progress?: (sessions: number) => void;
 }
 
-/** The verdict, and what else came of a run. */
+/** The verdict, and the other results of a run. */
 export interface SoakResult extends Verdict {
   readonly sessions: number;
   readonly seconds: number;
-  /** What the tracer says of them. */
+  /** Losses as the tracer reports them. */
   readonly losses: Losses;
   /** Whether packets arrived on other CPUs. */
   readonly steered: boolean;
@@ -37,17 +37,17 @@ export interface SoakResult extends Verdict {
 
 const MOST_LOST = 0.02; // of all ends
 const MOST_WRONG_STEERED = 0.01; // fields, for each end
-// A virtual CPU may stand still between what a process sees and what the program does.
+// A virtual CPU may pause between what a process sees and what the program does.
 const MOST_LATE = 3; // times
 const CLIENTS = 4;
 const THREADS = 12;
 const FORKERS = 16;
 const MOST_SESSIONS = 5_000_000;
-/** Neighbours whose hardware address is nobody's: a SYN to them is never answered. */
+/** Neighbours with a hardware address that nobody has: a SYN to them is never answered. */
 const HOLE = { ipv4: "198.19.255.1", ipv6: "fd74:6370:ffff::1" };
 const NOBODY = "02:00:00:00:00:01";
 
-/** Makes the traffic in a network namespace of its own, and judges what the tracer says of it. */
+/** Makes the traffic in its own network namespace, and judges what the tracer says about it. */
 export async function soak(options: SoakOptions): Promise<SoakResult> {
   await using folder = await makeTempFolder();
   const program = await buildTraffic(folder.path);
@@ -81,10 +81,10 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
 }
 
 /**
- * What is wrong with a run, empty if nothing is. An end without a span must have been counted, as
- * one that the kernel ran no program for: some virtual machines run none on top of their own
- * supervisor. Those are few. With a state change that the program misses, a time or an owner is
- * missing or late: few fields may be wrong, more where packets arrive on other CPUs.
+ * What is wrong with a run; empty if nothing is. An end without a span must have been counted, as
+ * one for which the kernel ran no program: some virtual machines run none on top of their own
+ * supervisor. Those are few. If the program misses a state change, a time or an owner is
+ * missing or late: few fields may be wrong, more if packets arrive on other CPUs.
  */
 export function objections(result: SoakResult): string[] {
   const { ends, missing, faultCount, lateCount, losses, steered } = result;
@@ -98,7 +98,7 @@ export function objections(result: SoakResult): string[] {
   return found;
 }
 
-/** Loopback, somebody who does not answer, and room for sessions in TIME_WAIT. */
+/** Sets up loopback, a neighbour that does not answer, and room for sessions in TIME_WAIT. */
 async function prepare({ name, under }: Namespace): Promise<void> {
   const ip = (...words: readonly string[]) => run("ip", "-n", name, ...words);
   await ip("link", "set", "lo", "up");
@@ -125,8 +125,8 @@ async function makeTraffic(
   { seed, seconds, rate, progress }: SoakOptions,
 ): Promise<number> {
   const [command = "", ...words] = under;
-  const numbers = [seed, seconds, MOST_SESSIONS, rate, CLIENTS, THREADS, FORKERS].map(String);
-  const args = [...words, program, ...numbers, folder];
+  const settings = [seed, seconds, MOST_SESSIONS, rate, CLIENTS, THREADS, FORKERS].map(String);
+  const args = [...words, program, ...settings, folder];
   args.push(there.ipv4, there.ipv6, HOLE.ipv4, HOLE.ipv6);
   const child = new Deno.Command(command, { args, stdin: "null", stdout: "piped" }).spawn();
   let sessions = 0;

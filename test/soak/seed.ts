@@ -1,6 +1,6 @@
 /** Seeds of a soak. */
 
-/** The one in TCPSPAN_SOAK_SEED, else a random one. */
+/** The seed in TCPSPAN_SOAK_SEED, else a random one. */
 export function randomSeed(): bigint {
   const given = Deno.env.get("TCPSPAN_SOAK_SEED");
   if (given !== undefined) return BigInt(given);

@@ -1,4 +1,4 @@
-/** Random sessions of all kinds, for some seconds: each end is reported once, and right. */
+/** Random sessions of all kinds, for some seconds: each end is reported once, and correctly. */
 import { strict as assert } from "node:assert";
 import { describe } from "./judge.ts";
 import { objections, soak } from "./run.ts";

@@ -1,4 +1,4 @@
-/** Spans as the JSON format writes them, one a line. */
+/** Spans as the format json writes them, one a line. */
 import { TextLineStream } from "../lines.ts";
 
 /** A span's members and attributes, flat. */

@@ -85,7 +85,7 @@ static int connect_to(struct end *end, const char *text, int port)
 static void write_refusal(struct end *end)
 {
 	end->facts.path = ENDING_NAMES[REFUSED];
-	/* what nobody has chosen is the address connected to: it is on this host */
+	/* the kernel chose the address connected to, which is on this host */
 	memcpy(end->facts.local_address, end->facts.peer_address, sizeof(end->facts.peer_address));
 	end->facts.how = WAS_REFUSED;
 	end->facts.end_low = end->facts.open_before;
@@ -94,9 +94,9 @@ static void write_refusal(struct end *end)
 }
 
 /*
- * Connects to a server. Where packets of a loopback interface go to other CPUs,
- * a SYN may meet what is left of the session that had its port before, and be
- * refused: that is an attempt of its own.
+ * Connects to a server. If packets of a loopback interface go to other CPUs,
+ * a SYN may meet the rest of the session that had its port before, and be
+ * refused: that is a separate attempt.
  */
 static struct end connect_to_server(int fd, struct slot *slot, int *error)
 {
@@ -164,7 +164,7 @@ static void give_up(int fd, struct slot *slot)
 	write_down(&end.facts);
 }
 
-/* Connects to a listener of its own, which is closed before it accepts. */
+/* Connects to its own listener, which is closed before it accepts. */
 static void stay_unaccepted(int fd, struct slot *slot)
 {
 	const struct plan *plan = &slot->plan;
@@ -190,7 +190,7 @@ static void stay_unaccepted(int fd, struct slot *slot)
 	memcpy(server.facts.listener_comm, client.facts.comm, sizeof(client.facts.comm));
 	server.facts.how = NEVER_ACCEPTED;
 
-	/* the handshake's last packet may be on its way still */
+	/* the handshake's last packet may still be on its way */
 	if (poll(&ready, 1, PATIENCE_MS) != 1)
 		die("session %u: nothing to accept", slot->session);
 	server.facts.end_low = now();
@@ -203,7 +203,7 @@ static void stay_unaccepted(int fd, struct slot *slot)
 	write_down(&server.facts);
 }
 
-/* Closes as soon as connect() is back, which it is before all of the handshake. */
+/* Closes as soon as connect() returns, which is before the end of the handshake. */
 static void connect_and_close(int fd, struct slot *slot)
 {
 	struct tcp_info info;
@@ -246,7 +246,7 @@ static void write_victim(struct facts *facts, uint64_t before, uint64_t after)
 	write_down(facts);
 }
 
-/* A process of its own holds the clients' ends of these slots when it is killed. */
+/* Another process holds the clients' ends of these slots, and is killed. */
 static void kill_client(struct worker *worker, unsigned count)
 {
 	uint64_t before, after;
@@ -278,7 +278,7 @@ static void kill_client(struct worker *worker, unsigned count)
 	}
 }
 
-/* The server's end is a process of its own, which this one kills. */
+/* The server's end is in its own process, which this one kills. */
 static void kill_server(struct end *end)
 {
 	struct slot *slot = end->slot;
@@ -292,7 +292,7 @@ static void kill_server(struct end *end)
 		     end->facts.fin_seen ? end->facts.fin_seen : end->facts.end_high);
 }
 
-/* A child that had no part in connecting does the rest. */
+/* A child, which did not connect, does the rest. */
 static void hand_over(struct end *end)
 {
 	int pid = fork(), status;
@@ -379,7 +379,7 @@ static unsigned run_session(struct worker *worker, uint32_t number, uint32_t str
 	return 1;
 }
 
-/* Sessions begin at even distances, as far as they can. */
+/* Sessions start at even intervals, as far as possible. */
 static void await_turn(uint64_t turn)
 {
 	uint64_t at = began + turn * UINT64_C(1000000000) / options.rate;

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Nothing here waits longer: an end whose other end is gone is a fault of this program. */
+/* Nothing here waits longer: an end without its other end is a fault of this program. */
 #define PATIENCE_MS 20000
 
 enum side { CLIENT, SERVER };
@@ -32,7 +32,7 @@ _Noreturn void die(const char *what, ...) __attribute__((format(printf, 1, 2)));
 /* CLOCK_BOOTTIME in nanoseconds. */
 uint64_t now(void);
 
-/* Names the thread, for the kernel too. */
+/* Names the thread, also for the kernel. */
 void name_thread(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -69,7 +69,7 @@ void read_socket(struct end *end)
 		die("cannot read a local address");
 	end->facts.local_port = read_address(&address, end->facts.local_address);
 	length = sizeof(address);
-	/* a server's end may be over already: it has the address from accept() */
+	/* a server's end may already be over: it has the address from accept() */
 	if (getpeername(end->fd, (struct sockaddr *)&address, &length) == 0)
 		end->facts.peer_port = read_address(&address, end->facts.peer_address);
 }
@@ -94,7 +94,7 @@ static short poll_for(const struct end *end, short events)
 	return fd.revents;
 }
 
-/* Sends and receives so many bytes at the same time. The urgent byte comes in the middle. */
+/* Sends and receives at the same time. The urgent byte comes in the middle. */
 static void pump(struct end *end, uint64_t out, uint64_t in, bool urgent)
 {
 	static _Thread_local char buffer[65536];
@@ -202,7 +202,7 @@ void close_socket(struct end *end)
 	end->fd = -1;
 }
 
-/* Sends the FIN, by shutdown(), or by close() where `closing`. */
+/* Sends the FIN, by shutdown(), or by close() if `closing`. */
 static void send_fin(struct end *end, bool closing)
 {
 	end->facts.fin_before = now();
@@ -224,7 +224,7 @@ static void close_last(struct end *end)
 		close_socket(end);
 }
 
-/* Closes, which the kernel makes a reset. */
+/* Closes; the kernel sends a reset. */
 static void abort_session(struct end *end, enum after after)
 {
 	end->facts.how = ABORTED;
@@ -366,7 +366,7 @@ static void act_last(struct end *end)
 		end->facts.end_low = now();
 		if (send(end->fd, payload, plan->late, MSG_NOSIGNAL) != (ssize_t)plan->late)
 			fail(end, "cannot send late data");
-		/* not a use of it: the reset comes before send() is back */
+		/* not a use of it: the reset comes before send() returns */
 		end->facts.unacked = plan->late;
 		await_reset(end);
 		end->facts.after = AFTER_PEER_FIN;

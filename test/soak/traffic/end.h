@@ -1,4 +1,4 @@
-/* One end of a session, from the moment when it is connected. */
+/* One end of a session, from when it is connected. */
 #ifndef END_H
 #define END_H
 
@@ -11,18 +11,18 @@ struct end {
 	struct facts facts;
 };
 
-/* Begins with what the plan says of it. */
+/* Starts with what the plan says about it. */
 struct end make_end(int fd, enum side side, struct slot *slot);
 /* Takes cookie and addresses from the socket. */
 void read_cookie(struct end *end);
 void read_socket(struct end *end);
 /* Whether this end acts first. */
 bool is_first(const struct end *end);
-/* All data, to the point where the session may end. */
+/* Sends and receives all data, up to the point where the session may end. */
 void exchange(struct end *end);
-/* To the end, as planned. Writes the ledger's line. */
+/* Ends the session as planned. Writes the ledger's line. */
 void finish(struct end *end);
-/* An end whose process is killed: leaves its facts to the killer, and waits. */
+/* For an end whose process is killed: leaves its facts to the killer, and waits. */
 _Noreturn void await_death(void);
 void leave_facts(struct end *end);
 

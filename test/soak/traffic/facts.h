@@ -1,4 +1,4 @@
-/* What a process knows for sure of one end of a session. */
+/* What a process knows for sure about one end of a session. */
 #ifndef FACTS_H
 #define FACTS_H
 
@@ -18,10 +18,10 @@ enum how {
 	NEVER_ACCEPTED,
 };
 
-/* What had come before an abort or a reset. */
+/* What came before an abort or a reset. */
 enum after { AFTER_NOTHING, AFTER_OWN_FIN, AFTER_PEER_FIN };
 
-/* Times are CLOCK_BOOTTIME in nanoseconds, 0 where there is none. */
+/* Times are CLOCK_BOOTTIME in nanoseconds, 0 if there is none. */
 struct facts {
 	uint32_t session;
 	uint32_t attempt;
@@ -58,7 +58,7 @@ struct facts {
 
 /* Opens this process's ledger. Children write to their parent's. */
 void open_ledger(const char *name);
-/* One line, in one write. */
+/* Writes one line, in one write. */
 void write_down(const struct facts *facts);
 
 #endif

@@ -1,11 +1,11 @@
 /*
  * Makes TCP sessions of all kinds between many processes. Each process writes
- * down what it knows for sure of its ends: test/soak/ledger.ts reads that.
+ * down what it knows for sure about its ends: test/soak/ledger.ts reads that.
  *
  * traffic SEED SECONDS SESSIONS RATE CLIENTS THREADS FORKERS FOLDER ADDRESS4 ADDRESS6 HOLE4 HOLE6
  *
  * Runs in a network namespace with these addresses. A session's plan follows
- * from the seed and the session's number. Prints the number of sessions begun,
+ * from the seed and the session's number. Prints the number of sessions started,
  * every second.
  */
 #include <errno.h>
@@ -45,7 +45,7 @@ static void read_options(char **arguments)
 	};
 }
 
-/* Bound and not listening: whoever connects is refused. */
+/* Bound and not listening: connections are refused. */
 static void reserve_ports(void)
 {
 	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
@@ -85,7 +85,7 @@ static void say_progress(int signal)
 	alarm(1);
 }
 
-/* A server that has ended is a fault; so is a client that ended badly. */
+/* A server that ends is a fault; so is a client that fails. */
 static void await_clients(const int *clients)
 {
 	unsigned left = options.clients + options.forkers;

@@ -69,7 +69,7 @@ static enum ending choose_ending(uint64_t *state)
 	return ending;
 }
 
-/* Of the socket, hence the same for all of its attempts. */
+/* Plans the socket: the same for all of its attempts. */
 static void plan_socket(struct plan *plan, uint64_t seed, uint32_t session)
 {
 	uint64_t state = seed ^ ((uint64_t)session << 20);
@@ -121,7 +121,7 @@ struct plan make_plan(uint64_t seed, uint32_t session, unsigned attempt, bool ma
 		break;
 	case UNREAD:
 	case KILL_UNREAD:
-		/* little enough to be acknowledged though nobody reads it */
+		/* little enough to be acknowledged although nobody reads it */
 		plan.bytes[!first] = 1 + below(&state, 20000);
 		plan.urgent[!first] = false;
 		plan.unread[first] = 1 + below(&state, plan.bytes[!first]);
@@ -143,7 +143,7 @@ struct plan make_plan(uint64_t seed, uint32_t session, unsigned attempt, bool ma
 		break;
 	}
 	if (plan.ending == KILL || plan.ending == KILL_UNREAD) {
-		/* each of these has a process for itself, which can be killed */
+		/* each of these has its own process, which can be killed */
 		plan.group = FORK;
 		if (plan.client_first) {
 			plan.together = 1 + below(&state, 3);

@@ -1,11 +1,11 @@
-/* What is to happen in a session: decided by the seed and the session's number alone. */
+/* What happens in a session: decided only by the seed and the session's number. */
 #ifndef PLAN_H
 #define PLAN_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Who accepts, and how a connection comes to the process that serves it. */
+/* Who accepts, and how a connection gets to the process that serves it. */
 enum group {
 	THREADS,   /* threads of one process on one listener */
 	PREFORK,   /* processes on a listener of their parent */
@@ -15,7 +15,7 @@ enum group {
 	GROUPS,
 };
 
-/* Of a listener. DUAL speaks IPv4 as well. */
+/* A listener's family. DUAL also speaks IPv4. */
 enum family { IPV4, IPV6, DUAL, FAMILIES };
 
 #define LISTENERS (GROUPS * FAMILIES)
@@ -33,7 +33,7 @@ enum ending {
 	KILL,            /* first's process is killed */
 	KILL_UNREAD,     /* the same with data unread */
 	DISCONNECT,      /* the client connects to AF_UNSPEC, then again */
-	/* without anybody who accepts */
+	/* nobody accepts */
 	REFUSED,
 	ABANDONED,       /* closed before the other host answers */
 	UNACCEPTED,      /* the listener is closed before it accepts */
@@ -67,9 +67,9 @@ struct plan {
 };
 
 /*
- * @attempt: 1, or 2 on a socket that has been through an attempt
- * @may_fork: the client's process may; a process with threads would give its
- *            child the sockets of all of them
+ * @attempt: 1, or 2 on a socket that already made an attempt
+ * @may_fork: whether the client's process may fork; with threads it would give its
+ *            child the sockets of all threads
  */
 struct plan make_plan(uint64_t seed, uint32_t session, unsigned attempt, bool may_fork);
 

@@ -12,7 +12,7 @@
 #include "address.h"
 #include "end.h"
 
-/* Processes of each listener, or threads of it. */
+/* Processes or threads of each listener. */
 #define WORKERS 4
 #define THREADS_EACH 8
 
@@ -41,7 +41,7 @@ static int fork_worker(void)
 	return pid;
 }
 
-/* In a child of the main process: what it forks itself is not the main process's to end. */
+/* In a child of the main process, which does not end what this child forks. */
 static void become(const char *name, unsigned number)
 {
 	child_count = 0;
@@ -49,7 +49,7 @@ static void become(const char *name, unsigned number)
 	open_ledger(name);
 }
 
-/* @port 0: of the kernel's choice, which is what it gives to clients as well */
+/* @port 0: the kernel chooses, from the ports that it gives to clients */
 static struct listener listen_at(unsigned number, int port)
 {
 	enum family family = number % FAMILIES;
@@ -260,7 +260,7 @@ static _Noreturn void accept_and_pass(unsigned number, int port)
 	}
 }
 
-/* Ports that the kernel gives to clients are not in a span's name: half are others. */
+/* A span's name has no port that the kernel gives to clients: half of the ports are others. */
 static int choose_port(unsigned number)
 {
 	return number % 2 ? 0 : 2000 + (int)(options.seed % 5000) + (int)number;

@@ -44,7 +44,7 @@ void await_phase(struct slot *slot, enum side side, uint32_t phase)
 	uint64_t since = now();
 	uint32_t seen;
 
-	/* a short spin first: both ends leave at nearly the same time */
+	/* a short spin first: both ends continue at nearly the same time */
 	for (int i = 0; i < 200; i++)
 		if (atomic_load(&slot->phase[side]) >= phase)
 			return;
@@ -106,7 +106,7 @@ struct slot *find(unsigned listener, unsigned addresses, int port)
 	uint64_t since = now();
 	uint16_t number;
 
-	/* connect() returns to the client after the server could accept */
+	/* the server may accept before connect() returns to the client */
 	while ((number = atomic_exchange(place, 0)) == 0) {
 		nanosleep(&moment, NULL);
 		if (late(since))

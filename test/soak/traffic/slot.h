@@ -19,7 +19,7 @@ struct slot {
 	struct facts facts;  /* of the victim, which can't write them down itself */
 };
 
-/* How an accepted socket is told: listener, addresses, and the client's port. */
+/* How an accepted socket is recognized: by listener, addresses, and the client's port. */
 struct shared {
 	_Atomic uint32_t next_slot;
 	_Atomic uint64_t made; /* sessions begun */
@@ -33,14 +33,14 @@ extern struct shared *shared;
 
 void make_shared(void);
 
-/* Of one of the four pairs of addresses in use. */
+/* Which of the four pairs of addresses is used. */
 static inline unsigned addresses_of(const struct plan *plan)
 {
 	return (plan->ipv6 ? 2u : 0u) + (plan->own_address ? 1u : 0u);
 }
 
 void publish(struct slot *slot, int port);
-/* Takes it back; false: somebody has found it. */
+/* Takes it back; false if somebody has found it. */
 bool retract(struct slot *slot, int port);
 struct slot *find(unsigned listener, unsigned addresses, int port);
 
