@@ -1,7 +1,7 @@
 /** Certificates made by openssl for one test run. */
 import { join } from "node:path";
 
-/** A folder with an authority, and certificates that it signed. Gone when disposed of. */
+/** A folder with an authority and certificates that it signed. Disposing removes it. */
 export class Certificates implements AsyncDisposable {
   readonly folder: string;
 
@@ -18,7 +18,7 @@ export class Certificates implements AsyncDisposable {
 
   /**
    * Signs a certificate: NAME.crt, NAME.key.
-   * @param names as in the extension subjectAltName: `DNS:localhost,IP:127.0.0.1`
+   * @param names as in subjectAltName: `DNS:localhost,IP:127.0.0.1`
    */
   async sign(name: string, names: string): Promise<void> {
     await this.#openssl(
@@ -28,7 +28,7 @@ export class Certificates implements AsyncDisposable {
     );
   }
 
-  /** Signs a certificate of localhost that was good until yesterday: NAME.crt, NAME.key. */
+  /** Signs a certificate for localhost that expired yesterday: NAME.crt, NAME.key. */
   async signExpired(name: string): Promise<void> {
     await this.#openssl(
       "req",

@@ -1,12 +1,12 @@
-/** `performance.now()` that goes on only when a test says so. */
+/** A `performance.now()` that advances only when a test says so. */
 export interface StoppedClock extends Disposable {
   advance(ms: number): void;
 }
 
-/** Stops the clock; disposing lets it go on. @param perLook milliseconds that each look at it takes */
+/** Stops the clock; disposing starts it. @param perLook milliseconds that each reading takes */
 export function stopClock(perLook = 0): StoppedClock {
   const { now } = performance;
-  let time = Math.floor(now.call(performance)); // whole, so that sums are exact
+  let time = Math.floor(now.call(performance)); // a whole number, so that sums are exact
   performance.now = () => time += perLook;
   return {
     advance: (ms) => void (time += ms),

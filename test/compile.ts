@@ -4,7 +4,7 @@ import { run } from "./kernel/host.ts";
 
 /**
  * Compiles the C sources of a folder with the compiler that ./setup.sh --dev installs, which keeps
- * its C library there.
+ * its C library in the cache.
  * @param program the path to write it to
  */
 export async function compile(folder: string, program: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** What exporters are given, for tests of one exporter alone. */
+/** What exporters get, for tests of a single exporter. */
 import type { ExporterContext } from "../src/exporter.ts";
 import { IdHasher } from "../src/ids/ids.ts";
 import { ParentRule } from "../src/span/parent.ts";
@@ -36,7 +36,7 @@ export function makeSpanMapper(sampling?: SamplingOptions): SpanMapper {
   );
 }
 
-/** The context of the exporter `id`, whose config lies in `baseDirectory`. */
+/** The context of the exporter `id`, whose config is in `baseDirectory`. */
 export function makeContext(
   id: string,
   baseDirectory: string,

@@ -4,16 +4,16 @@ import { type Clock, systemClock } from "../src/clock.ts";
 import type { SessionBatch } from "../src/session/batch.ts";
 import type { Exporter, ExportOutcome } from "../src/exporter.ts";
 
-/** Taken. */
+/** The batch was taken. */
 export const SUCCESS: ExportOutcome = { status: "success" };
-/** Worth another try. */
+/** The batch can be tried again. */
 export const BUSY = { status: "retryable", reason: "busy" } as const satisfies ExportOutcome;
 
-/** An exporter that answers as it is told, and remembers what it was given. */
+/** An exporter that answers what the test says, and remembers what it got. */
 export class FakeExporter implements Exporter {
   /** Owner pids of each export, in order. */
   readonly exports: number[][] = [];
-  /** Of those exports that were answered with success. */
+  /** Owner pids of the exports that were answered with success. */
   readonly delivered: number[] = [];
   /** When each export began. */
   readonly times: number[] = [];
@@ -51,7 +51,7 @@ export class FakeExporter implements Exporter {
   }
 }
 
-/** Milliseconds. */
+/** Resolves after `ms` milliseconds. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

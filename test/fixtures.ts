@@ -1,5 +1,5 @@
 /**
- * Records made up for tests, in the bytes that the kernel program would have sent.
+ * Records made up for tests, in the bytes that the kernel program writes.
  *
  *     makeRecord(); // curl's session with 127.0.0.1:443
  *     makeSession({ owner_comm: "nginx", role: ROLE.PASSIVE });
@@ -59,7 +59,7 @@ type Text = "owner_comm" | "owner_exe" | typeof ADDRESSES[number];
 
 /**
  * The members of `struct record` under the names of `RECORD`, in the units of bpf/record.h. Names
- * and addresses may be given as text or as the bytes themselves. A member without a place above is
+ * and addresses may be text or the bytes themselves. A member without a place above is
  * `never`, so that nothing compiles until it has been given one.
  */
 export type RecordFields = {
@@ -74,7 +74,7 @@ export type RecordFields = {
 /** The initial sequence numbers of a made-up session. */
 export const INITIAL_SEQUENCE_NUMBERS = { local: 1_000_000, peer: 2_000_000 } as const;
 
-/** What the wall clock shows at `end_ns` of a record made without times: 2026-01-02T03:04:05Z. */
+/** The wall clock at `end_ns` of a record made without times: 2026-01-02T03:04:05Z. */
 export const END_UNIX_NS = 1_767_323_045_000_000_000n;
 
 const END_BOOT_NS = 5_000_000_000n;
@@ -177,7 +177,7 @@ function encode(record: RecordFields): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** As the kernel cuts a name: `length` bytes at most, of which the last is NUL. */
+/** A name as the kernel cuts it: at most `length` bytes, the last of which is NUL. */
 function textBytes(text: string | Uint8Array, length: number): Uint8Array {
   const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
   return bytes.subarray(0, length - 1);

@@ -1,4 +1,4 @@
-/** Text split into lines, as streams of @std have it. */
+/** Text split into lines, like the streams of @std. */
 
 /** Bytes in, lines of UTF-8 out, without their ends. */
 export class TextLineStream extends TransformStream<Uint8Array, string> {

@@ -1,4 +1,4 @@
-/** A clock whose time passes when a test says so, and not before. */
+/** A clock whose time passes only when a test says so. */
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import type { Clock } from "../src/clock.ts";
@@ -10,7 +10,7 @@ interface Timer {
   readonly then: () => void;
 }
 
-/** Begins at 0. */
+/** Starts at 0. */
 export class ManualClock implements Clock {
   readonly #timers = new Set<Timer>();
   #now = 0;
@@ -30,7 +30,7 @@ export class ManualClock implements Clock {
     return { [Symbol.dispose]: () => void this.#timers.delete(timer) };
   }
 
-  /** Lets `ms` milliseconds pass: each timer has its time, and what follows from it is done by then. */
+  /** Lets `ms` milliseconds pass: each timer fires at its time, and its consequences follow. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await settled();
@@ -40,7 +40,7 @@ export class ManualClock implements Clock {
     this.#now = end;
   }
 
-  /** Lets time pass, from one timer to the next, until `work` is done, which waits for nothing else. */
+  /** Lets time pass, timer by timer, until `work` is done, which must wait for nothing else. */
   async run<T>(work: Promise<T>): Promise<T> {
     let isDone = false;
     const end = () => void (isDone = true);
@@ -71,7 +71,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Resolves when all is done that waits for nothing but its turn. */
+/** Resolves when everything is done that only waits for its turn. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -90,7 +90,7 @@ export class GrpcReceiver implements AsyncDisposable {
     return new GrpcReceiver(server, bound, calls);
   }
 
-  /** The only call, which must have come. */
+  /** The only call, which must have arrived. */
   get call(): ReceivedCall {
     const [call, ...others] = this.calls;
     if (call === undefined || others.length > 0) {

@@ -14,7 +14,7 @@ type Kind =
   | "double"
   | "bool";
 
-/** Field number to name and kind; a kind that is no word is a message; a `[]` behind the name: repeated. */
+/** Field number to name and kind; a kind that is no word is a message; `[]` in a name: repeated. */
 interface Message {
   readonly [field: number]: readonly [name: string, kind: Kind | (() => Message)];
 }

@@ -19,7 +19,7 @@ export interface ReceivedRequest {
 /** Writes the answer to a request. */
 export type Reply = (response: http.ServerResponse, request: ReceivedRequest) => void;
 
-/** Answers 200 with an empty body of the request's own type, as a Collector does. */
+/** Answers 200 with an empty body of the request's type, as a Collector does. */
 export const accept: Reply = (response, { headers }) => {
   response.writeHead(200, { "content-type": headers["content-type"] ?? "" }).end();
 };
@@ -64,7 +64,10 @@ export class OtlpReceiver implements AsyncDisposable {
     });
   }
 
-  /** Listens, on a free port unless told. With `tls` (PEM) it speaks https, and lets in only certificates signed by `tls.ca`. */
+  /**
+   * Listens, on a free port by default. With `tls` (PEM) it speaks https, and lets in only
+   * certificates signed by `tls.ca`.
+   */
   static async start(
     reply: Reply = accept,
     tls?: { readonly cert: string; readonly key: string; readonly ca?: string },
@@ -94,7 +97,7 @@ export class OtlpReceiver implements AsyncDisposable {
     return `${this.#scheme}://${host}:${this.port}`;
   }
 
-  /** The only request, which must have come. */
+  /** The only request, which must have arrived. */
   get request(): ReceivedRequest {
     const [request, ...others] = this.requests;
     if (request === undefined || others.length > 0) {

@@ -11,14 +11,14 @@ const SCOPE = {
   schemaUrl: "https://opentelemetry.io/schemas/1.45.0",
 } as const;
 
-/** One a process: serializers tell resources apart by identity. */
+/** One per process: serializers distinguish resources by identity. */
 const RESOURCES = [
   resourceFromAttributes({ "service.name": "curl", "process.pid": 1234 }),
   resourceFromAttributes({ "service.name": "näginx", "process.pid": 1 }),
 ] as const;
 
 /**
- * A span that depends on `session` alone. Sessions with an odd owner_pid failed, and belong to the
+ * A span that depends only on `session`. Sessions with an odd owner_pid failed, and belong to the
  * second resource.
  */
 export function toTestSpan(session: Session): ReadableSpan {

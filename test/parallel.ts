@@ -1,4 +1,4 @@
-/** Does work on all items, some at a time. @returns the results in the items' order */
+/** Does work on all items, some at a time. @returns the results in the order of the items */
 export async function parallel<T, Result>(
   items: readonly T[],
   atOnce: number,

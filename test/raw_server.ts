@@ -1,7 +1,7 @@
 /** TCP ports that answer nothing, or something odd. */
 import { createServer, type Server, type Socket } from "node:net";
 
-/** A TCP server that does something with each connection once the first bytes have come. */
+/** A TCP server that does something with each connection once its first bytes have arrived. */
 export class RawServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets: Socket[] = [];
@@ -40,7 +40,7 @@ export class RawServer implements AsyncDisposable {
   }
 }
 
-/** A port of 127.0.0.1 on which nobody listens, as it has just been left. */
+/** A port of 127.0.0.1 that was just closed, so that nobody listens on it. */
 export function unusedPort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;

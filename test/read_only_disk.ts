@@ -1,7 +1,7 @@
 /** A disk that takes no writes. Needs root. */
 import assert from "node:assert/strict";
 
-/** Mounts an empty file system that takes no writes at `path`, over what is there. */
+/** Mounts an empty read-only file system at `path`, over what is there. */
 export async function mountReadOnlyDisk(path: string): Promise<AsyncDisposable> {
   await run("mount", "-t", "tmpfs", "-o", "ro", "tcpspan-test", path);
   return { [Symbol.asyncDispose]: () => run("umount", "--lazy", path) };

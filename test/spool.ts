@@ -1,4 +1,4 @@
-/** A spool at work in a folder of the test's, and the folder after a crash. */
+/** A spool at work in a folder of the test, and the folder after a crash. */
 import { basename, join } from "node:path";
 import { type Clock, systemClock } from "../src/clock.ts";
 import type { SessionBatch } from "../src/session/batch.ts";
@@ -12,7 +12,7 @@ import { makeBatch } from "./fixtures.ts";
 export const EXPORTER = "otlp/x";
 export const FOLDER = "otlp%2Fx";
 
-/** A spool, what it counts, and what it says. */
+/** A spool, its counters, and its warnings. */
 export interface OpenedSpool extends AsyncDisposable {
   readonly spool: Spool;
   readonly counters: QueueCounters;
@@ -59,7 +59,7 @@ export function pids(batch: SessionBatch): number[] {
   return [...batch].map(({ pid }) => pid ?? 0);
 }
 
-/** Takes all that waits, and is done with it. */
+/** Takes everything that waits, and releases it. */
 export function drain(spool: Spool): number[] {
   const found: number[] = [];
   for (let taken = spool.take(); taken !== undefined; taken = spool.take()) {
@@ -92,7 +92,7 @@ export function segments(storage: string): string[] {
     .filter((name) => name.endsWith(".seg")).sort().map((name) => join(storage, FOLDER, name));
 }
 
-/** Names of all that is in the spool below `storage`, but for its lock. */
+/** Names of everything in the spool below `storage`, without its lock. */
 export function fileNames(storage: string): string[] {
   return [...Deno.readDirSync(join(storage, FOLDER))].map(({ name }) => basename(name))
     .filter((name) => name !== "lock").sort();

@@ -1,11 +1,11 @@
-/** Work of many tests that is done at once: it waits more than it works. */
+/** Work of many tests that is done at once, because it mostly waits. */
 import { parallel } from "./parallel.ts";
 
 const AT_ONCE = 3; // on two cores
 
 /**
- * A function that gives the result of `work` on an item. Its first call, in a test, does the work on
- * all `items`, some at a time; what fails, fails for its item alone.
+ * A function that returns the result of `work` on an item. Its first call, in a test, does the work
+ * on all `items`, some at a time; a failure is thrown only for its own item.
  */
 export function together<T, Result>(
   items: readonly T[],

@@ -1,5 +1,5 @@
 /**
- * A real OpenTelemetry Collector for a test: what it receives it writes to a file.
+ * A real OpenTelemetry Collector for a test: it writes what it receives to a file.
  *
  * ```ts ignore
  * await using collector = await startCollector();
@@ -22,22 +22,22 @@ export interface Collector extends AsyncDisposable {
   readonly otlpHttp: string;
   /** URL of the OTLP receiver over gRPC. */
   readonly otlpGrpc: string;
-  /** The spans that it received so far, in the order in which its file exporter wrote them. */
+  /** The spans that it has received, in the order in which its file exporter wrote them. */
   spans(): Promise<OtlpSpan[]>;
   /** Waits until it has `count` spans or more; an error shows the Collector's log. */
   waitForSpans(count: number, timeoutMs?: number): Promise<OtlpSpan[]>;
   /** The metrics of the last export that it received; none without the option `metrics`. */
   metrics(): Promise<MetricPoint[]>;
-  /** The service graph as it is so far; empty without the option `serviceGraph`. */
+  /** The service graph so far; empty without the option `serviceGraph`. */
   serviceGraph(): Promise<ServiceEdge[]>;
   stop(): Promise<void>;
 }
 
-/** What a Collector is to do besides receiving OTLP. */
+/** What a Collector does besides receiving OTLP. */
 export interface CollectorOptions {
   /** Files of OTLP JSON lines to read and follow: absolute paths, which may hold `*`. */
   readonly files?: readonly string[];
-  /** Whether it receives metrics too. */
+  /** Whether it also receives metrics. */
   readonly metrics?: boolean;
   /** Settings of the connector `servicegraph`, which makes metrics of traces. */
   readonly serviceGraph?: Readonly<Record<string, unknown>>;

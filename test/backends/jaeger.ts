@@ -17,7 +17,7 @@ const TRACES_AT_MOST = 100_000;
 /** Without it, a query shows 20 traces of the last two days. Times are microseconds. */
 const ALL = { limit: `${TRACES_AT_MOST}`, start: "1", end: "4000000000000000" };
 
-/** A span as Jaeger's query API shows it, with its lists of tags made objects. */
+/** A span as Jaeger's query API shows it, with its lists of tags as objects. */
 export interface JaegerSpan {
   readonly traceId: string;
   readonly spanId: string;
@@ -58,7 +58,7 @@ export interface Jaeger extends AsyncDisposable {
   readonly zipkin: string;
   /** Base URL of the query API: `/api/services`, `/api/traces`, `/api/dependencies`. */
   readonly query: string;
-  /** The services that sent spans so far. */
+  /** The services that have sent spans. */
   services(): Promise<string[]>;
   /** The traces that hold a span of `service`, with all their spans. */
   traces(service: string): Promise<JaegerTrace[]>;
@@ -77,7 +77,7 @@ export async function startJaeger(): Promise<Jaeger> {
   const query = server.loggedAddress(queryStarted, "http_addr");
   const http = server.loggedAddress({ ...otlp, msg: "Starting HTTP server" }, "endpoint");
   const grpc = server.loggedAddress({ ...otlp, msg: "Starting GRPC server" }, "endpoint");
-  // The Zipkin receiver does not log its port: it is the one that is left over.
+  // The Zipkin receiver does not log its port: it is the remaining one.
   const logged = [query, http, grpc, server.loggedAddress(queryStarted, "grpc_addr")];
   const zipkinPort = listeningPorts(server.pid)
     .find((port) => !logged.some((address) => address.endsWith(`:${port}`)));
@@ -131,7 +131,7 @@ const CONFIG = {
       storage: { traces: "memory" },
       http: ANY_PORT,
       grpc: ANY_PORT,
-      enable_tracing: false, // it would send its own spans to whoever listens on port 4317
+      enable_tracing: false, // it would send its own spans to port 4317
     },
   },
   receivers: { otlp: { protocols: { http: ANY_PORT, grpc: ANY_PORT } }, zipkin: ANY_PORT },

@@ -1,6 +1,6 @@
 /** Reads OTLP JSON lines, as the Collector's and tcpspan's file exporters write them. */
 
-/** A value of an attribute, as OTLP's JSON has it. */
+/** A value of an attribute in OTLP's JSON. */
 interface AnyValue {
   stringValue?: string;
   boolValue?: boolean;
@@ -41,14 +41,14 @@ interface TracesData {
   }[];
 }
 
-/** A span of OTLP JSON with its lists of attributes made objects; integers are bigints. */
+/** A span of OTLP JSON with its lists of attributes as objects; integers are bigints. */
 export interface OtlpSpan {
   /** 32 hex digits. */
   readonly traceId: string;
   /** 16 hex digits. */
   readonly spanId: string;
   readonly parentSpanId: string | undefined;
-  /** W3C: a list of members behind commas; empty for none. */
+  /** W3C: a list of members with commas; empty for none. */
   readonly traceState: string;
   readonly name: string;
   /** opentelemetry.proto.trace.v1.Span.SpanKind: 1 INTERNAL, 2 SERVER, 3 CLIENT. */
@@ -69,7 +69,7 @@ export interface OtlpSpan {
   readonly scope: { readonly name: string; readonly version: string; readonly schemaUrl: string };
 }
 
-/** The spans of a file's text, in its order. A last line without its end is left out. */
+/** The spans of a file's text, in order. A last line without its end is left out. */
 export function parseOtlpJsonLines(text: string): OtlpSpan[] {
   return text.split("\n").slice(0, -1).flatMap((line) => [...spansOf(JSON.parse(line))]);
 }

@@ -38,7 +38,7 @@ interface KeyValue {
 
 const CUMULATIVE = 2; // opentelemetry.proto.metrics.v1.AggregationTemporality
 
-/** The points in the last whole line of a file's text; none where there is no line yet. */
+/** The points in the last whole line of a file's text; none if there is no line yet. */
 export function lastMetricPoints(text: string): MetricPoint[] {
   const line = text.split("\n").at(-2);
   return line === undefined ? [] : metricPoints(line);

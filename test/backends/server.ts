@@ -1,4 +1,4 @@
-/** Runs an OpenTelemetry Collector, or Jaeger, which is one inside. */
+/** Runs an OpenTelemetry Collector, or Jaeger, which contains one. */
 import { TextLineStream } from "../lines.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -54,7 +54,7 @@ export class Server implements AsyncDisposable {
     return this.#process.pid;
   }
 
-  /** What was logged so far, without the lines that are not JSON (of a panic, say). */
+  /** What was logged so far, without lines that are not JSON (such as a panic). */
   logEntries(): LogEntry[] {
     return this.#log.filter((line) => line.startsWith("{"))
       .map((line) => JSON.parse(line) as LogEntry);
@@ -70,8 +70,8 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Asks `condition` again and again until it holds; its last value is the result. An error tells
-   * what was waited for and shows the end of the server's log.
+   * Asks `condition` repeatedly until it holds; its last value is the result. An error says
+   * what was waited for, and shows the end of the server's log.
    * @param what completes "jaeger did not …"
    */
   async until<T>(

@@ -1,4 +1,4 @@
-/** Reads the metrics that the Collector's connector `servicegraph` makes, as its file exporter writes them. */
+/** Reads the metrics of the Collector's connector `servicegraph` from its file exporter. */
 
 /** An edge of the service graph. */
 export interface ServiceEdge {
@@ -33,7 +33,7 @@ export function parseServiceGraph(text: string): ServiceEdge[] {
     const [client, server] = [label("client"), label("server")];
     const name = `${client} -> ${server}`;
     const edge = edges.get(name) ?? { client, server, requests: 0, failed: 0 };
-    edge[count] += Number(point.asInt); // one series of failed ones, one of the others
+    edge[count] += Number(point.asInt); // one series of failed requests, one of the others
     edges.set(name, edge);
   }
   return [...edges.values()];

@@ -113,11 +113,11 @@ function arbitrary(
     }),
     fc.record({ kind: fc.constant("insert" as const), at, bytes: fc.oneof(...inserted) }),
   );
-  const anew = fc.uint8Array({ maxLength: 512 }).map((bytes) => new Uint8Array(bytes));
-  if (seeds.length === 0) return anew;
+  const fresh = fc.uint8Array({ maxLength: 512 }).map((bytes) => new Uint8Array(bytes));
+  if (seeds.length === 0) return fresh;
   const changed = fc.tuple(fc.constantFrom(...seeds), fc.array(change, { maxLength: 8 }))
     .map(([seed, changes]) => changes.reduce(apply, seed).slice(0, most));
-  return fc.oneof({ weight: 4, arbitrary: changed }, { weight: 1, arbitrary: anew });
+  return fc.oneof({ weight: 4, arbitrary: changed }, { weight: 1, arbitrary: fresh });
 }
 
 function apply(bytes: Uint8Array<ArrayBuffer>, change: Change): Uint8Array<ArrayBuffer> {

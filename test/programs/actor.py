@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Makes TCP sessions as it is told, and says what it did.
+"""Makes TCP sessions on command, and reports what it did.
 
 Reads commands from stdin, a JSON object a line: {"do": "connect", "name": "a", ...}. Answers each
 with an object on stdout: who ran it, both clocks before and after it, errno (0 when it worked) and
-what came of it. Numbers that JavaScript would round (nanoseconds, cookies) are strings.
+the result. Numbers that JavaScript would round (nanoseconds, cookies) are strings.
 
 The first line of output, before any command, describes the process. Its one argument is a JSON
 object: its `comm`, `cgroups` to join, the `uid` to take, and by name descriptors of `sockets`.
 
-Hundreds of these start in a run of the tests: only what is quick to import stands at the top.
+Hundreds of these start when the tests run: only what is quick to import is at the top.
 """
 
 import errno
@@ -63,7 +63,7 @@ class Stamps:
 
 
 def own_pid():
-    """As the /proc that is mounted here counts it, whatever this process's pid namespace."""
+    """The pid in the /proc that is mounted here, whatever this process's pid namespace."""
     return int(os.readlink("/proc/self"))
 
 
@@ -121,7 +121,7 @@ def end_of(sock):
 
 
 def target_of(command):
-    """Python takes a zone as a number of its own alone."""
+    """Python takes a zone only as a separate number."""
     address, _, interface = command["address"].partition("%")
     target = (address, command["port"])
     return (*target, 0, socket.if_nametoindex(interface)) if interface else target
@@ -148,7 +148,7 @@ def listen(command):
 
 
 def prepare(command):
-    """Makes a socket that is to connect later; binds it where an address or a port is given."""
+    """Makes a socket that connects later; binds it if an address or a port is given."""
     sock = sockets[command["name"]] = make_socket(command)
     if command.get("source") or command.get("source_port"):
         sock.bind((command.get("source", ""), command.get("source_port", 0)))
@@ -178,7 +178,7 @@ def connect(command):
 
 
 def start_connect(command):
-    """Sends a SYN, and does not wait for what comes of it."""
+    """Sends a SYN, and does not wait for the result."""
     sock = sockets[command["name"]]
     sock.setblocking(False)
     with Stamps() as stamps:
@@ -187,7 +187,7 @@ def start_connect(command):
 
 
 def finish_connect(command):
-    """Waits for what comes of start_connect."""
+    """Waits for the result of start_connect."""
     sock = sockets[command["name"]]
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
@@ -199,7 +199,7 @@ def finish_connect(command):
 
 
 def disconnect(command):
-    """connect(2) with AF_UNSPEC: back to where the socket can connect again."""
+    """connect(2) with AF_UNSPEC: the socket can connect again."""
     import ctypes
 
     unspec = struct.pack("=H14x", socket.AF_UNSPEC)
@@ -239,7 +239,7 @@ def send(command):
 
 
 def send_fast_open(command):
-    """Connects and sends in one, with data in the SYN where a cookie is at hand (RFC 7413)."""
+    """Connects and sends in one call, with data in the SYN if there is a cookie (RFC 7413)."""
     sock = sockets[command["name"]]
     wait = command.get("wait", True)
     flags = socket.MSG_FASTOPEN | (0 if wait else socket.MSG_DONTWAIT)
@@ -250,7 +250,7 @@ def send_fast_open(command):
 
 
 def send_file(command):
-    """sendfile(2): the pages of a file, which nobody copies."""
+    """sendfile(2): the pages of a file, without a copy."""
     sock = sockets[command["name"]]
     left = command["bytes"]
     with memory_file(left) as source, Stamps() as stamps:
@@ -266,7 +266,7 @@ def memory_file(size):
 
 
 def splice(command):
-    """splice(2) of as many bytes as told, through a pipe, to a file or, with "send", from one."""
+    """splice(2) of "bytes" bytes, through a pipe, to a file or, with "send", from one."""
     sock = sockets[command["name"]].fileno()
     pipe_out, pipe_in = os.pipe()
     left = command["bytes"]
@@ -297,7 +297,7 @@ def exchange(command):
 
 
 def send_until_full(command):
-    """Writes until neither end's buffers take any more."""
+    """Writes until the buffers of both ends are full."""
     sock = sockets[command["name"]]
     written = 0
     sock.setblocking(False)
@@ -316,7 +316,7 @@ def send_until_full(command):
 
 def receive(command):
     """
-    Exactly as many bytes as told, or until the peer's FIN where no number is given. With "flags" of
+    Exactly "bytes" bytes, or until the peer's FIN if no number is given. With "flags" of
     recv(2), such as MSG_PEEK.
     """
     sock = sockets[command["name"]]
@@ -339,7 +339,7 @@ def shutdown(command):
 
 
 def close(command):
-    """With SO_LINGER and a time of 0, or of as many seconds as told."""
+    """With SO_LINGER and a time of 0, or of the given seconds."""
     sock = sockets.pop(command["name"])
     linger = 0 if command.get("linger_zero") else command.get("linger")
     if linger is not None:
@@ -373,7 +373,7 @@ def info(command):
 
 
 def wait_closed(command):
-    """Until the socket is in CLOSE: a reset after a FIN is no error to who receives."""
+    """Until the socket is in CLOSE: a receiver gets no error from a reset after a FIN."""
     sock = sockets[command["name"]]
     with Stamps() as stamps:
         while sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_CLOSE:
@@ -384,7 +384,7 @@ def wait_closed(command):
 def step_clock(command):
     """
     Sets the wall clock forward or back, and undoes it exactly after a while: the machine is not
-    left with a wrong one, whatever becomes of the test.
+    left with a wrong one, whatever happens to the test.
     """
 
     import ctypes
@@ -445,7 +445,7 @@ def sniffed(command):
 
 
 def fork(_):
-    """A child takes over stdin and stdout, with copies of all sockets, until it is told to leave."""
+    """A child with copies of all sockets takes over stdin and stdout, until it must leave."""
     child = os.fork()
     if child == 0:
         return {"process": describe()}
@@ -485,13 +485,13 @@ def set_user(command):
 
 
 def pass_on(command):
-    """SCM_RIGHTS: a copy of the socket to who waits in take()."""
+    """SCM_RIGHTS: a copy of the socket to the process that waits in take()."""
     deadline = time.monotonic() + COMMAND_LIMIT_S
-    with socket.socket(socket.AF_UNIX) as way:
-        while way.connect_ex(command["path"]) != 0 and time.monotonic() < deadline:
+    with socket.socket(socket.AF_UNIX) as channel:
+        while channel.connect_ex(command["path"]) != 0 and time.monotonic() < deadline:
             time.sleep(0.001)
-        socket.send_fds(way, [b"s"], [sockets[command["name"]].fileno()])
-        way.recv(1)  # until it has arrived
+        socket.send_fds(channel, [b"s"], [sockets[command["name"]].fileno()])
+        channel.recv(1)  # until it has arrived
     return {}
 
 
@@ -499,9 +499,9 @@ def take(command):
     with socket.socket(socket.AF_UNIX) as meeting:
         meeting.bind(command["path"])
         meeting.listen()
-        way, _ = meeting.accept()
-        with way:
-            descriptor = socket.recv_fds(way, 1, 1)[1][0]
+        channel, _ = meeting.accept()
+        with channel:
+            descriptor = socket.recv_fds(channel, 1, 1)[1][0]
     sockets[command["name"]] = socket.socket(fileno=descriptor)
     return {}
 
@@ -547,7 +547,7 @@ def name_thread(name):
 
 
 def act(command):
-    """In a second thread, where a name for it is given."""
+    """In a second thread, if a name for it is given."""
     action = COMMANDS[command["do"]]
     if command.get("thread") is None:
         return action(command)

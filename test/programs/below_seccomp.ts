@@ -1,6 +1,6 @@
 /**
- * Runs a command below a seccomp filter, as container runtimes put one there: `NAME[,NAME] COMMAND…`
- * refuses those system calls, and none where there is no name.
+ * Runs a command under a seccomp filter, as container runtimes do: `NAME[,NAME] COMMAND…`
+ * refuses those system calls, or none without a name.
  */
 import { denySystemCalls } from "../../ffi/seccomp.ts";
 

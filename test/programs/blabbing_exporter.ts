@@ -1,6 +1,6 @@
-/** SpanExporters that tell everybody what they were made with. */
+/** SpanExporters that reveal the options that they were made with. */
 
-/** Fails as it is made. */
+/** Fails when it is made. */
 export class AtOnce {
   constructor(options: unknown) {
     throw new Error(`cannot use ${JSON.stringify(options)}`);

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes many short TCP sessions at once, and says what each end of each of them was.
+"""Makes many short TCP sessions at once, and reports each end of each session.
 
 Several server processes accept on one listener. Several client processes, each with several
-threads, connect, send a number of bytes that tells the sessions apart, get as many back, and close.
+threads, connect, send a different number of bytes in each session, get as many back, and close.
 The output is one JSON object: the port, and for each end its process, cookie, ports and bytes.
-The listener's port is printed first, on a line of its own, and nothing happens before stdin closes.
+The listener's port is printed first, on its own line, and nothing happens before stdin closes.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def read_all(sock):
 
 
 def serve(listener, ends):
-    """Until the listener is shut down."""
+    """Accepts until the listener is shut down."""
     while True:
         try:
             sock, _ = listener.accept()
@@ -82,7 +82,7 @@ def in_threads(count, function, *arguments):
 
 
 def spawn(count, work):
-    """Runs `work` in so many processes. It gets a list, which the returned function collects."""
+    """Runs `work` in `count` processes, with a list, which the returned function collects."""
     children = []
     for _ in range(count):
         reader, writer = os.pipe()
@@ -131,7 +131,7 @@ def main():
         lambda ends: in_threads(options.threads, connect_many, address, options.sessions, ends),
     )
     ends = clients()
-    listener.shutdown(socket.SHUT_RDWR)  # wakes all who wait in accept()
+    listener.shutdown(socket.SHUT_RDWR)  # wakes all that wait in accept()
     print(json.dumps(ends + servers()))
 
 

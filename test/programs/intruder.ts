@@ -1,4 +1,4 @@
-/** A SpanExporter that tries, as an intruder would, what tracing has no need of. */
+/** A SpanExporter that tries, as an intruder would, what tracing does not need. */
 const libc = Deno.dlopen("libc.so.6", {
   syscall: { parameters: ["i64", "i64", "buffer", "i64"], result: "i64" },
   setns: { parameters: ["i32", "i32"], result: "i32" },
@@ -21,7 +21,7 @@ function createMap(command: bigint): boolean {
 const ATTEMPTS: Readonly<Record<string, () => boolean>> = {
   exec: () => new Deno.Command("true").outputSync().success,
   map: () => createMap(BPF_MAP_CREATE),
-  // the kernel takes the lower half of the command alone
+  // the kernel uses only the lower half of the command
   mapInDisguise: () => createMap(BPF_MAP_CREATE | 33n << 32n),
   otherPrograms: () => libc.syscall(SYS_BPF, BPF_PROG_GET_NEXT_ID, new Uint8Array(128), 128n) >= 0n,
   setns: () => {
@@ -31,7 +31,7 @@ const ATTEMPTS: Readonly<Record<string, () => boolean>> = {
   unshare: () => libc.unshare(CLONE_NEWUTS) === 0,
 };
 
-/** Its failures say what it could do. */
+/** The reasons of its failures say what it could do. */
 export class Intruder {
   export(_spans: unknown, done: (result: { code: number; error: Error }) => void): void {
     const possible = Object.entries(ATTEMPTS).filter(([, attempt]) => {

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes TCP sessions and attempts of every kind on loopback, so many of each, once told to.
+"""Makes TCP sessions and attempts on loopback, a number of each kind, on command.
 
-Some are open before: "ready" is printed when they are, and the port of a listener that has not
-accepted its one session. At the first line on stdin the others are
-made and ended, and "made" is printed; at the second one all is closed, and "closed" is printed.
+Some are open first: then "ready" is printed, and the port of a listener that has not accepted its
+one session. At the first line on stdin the others are made and ended, and "made" is printed; at the
+second line everything is closed, and "closed" is printed.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def ordinary(listener):
 
 
 def reset(listener):
-    """The server's process has not used it when it is reset."""
+    """The server's process has not used it before it is reset."""
     client, server = pair(listener)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()

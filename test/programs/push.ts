@@ -1,5 +1,5 @@
 /**
- * Pushes sessions into a persistent queue until it is killed: their pids go up from `FIRST`. Writes
+ * Pushes sessions into a persistent queue until it is killed: their pids rise from `FIRST`. Writes
  * `pushed PID COUNT` when a push has returned, and `delivered PID PID …` for an export.
  *
  *     deno run -A test/programs/push.ts STORAGE FIRST

@@ -1,4 +1,4 @@
-/** Stays, with SIGUSR1 ignored (`ignore`) or listened to (`listen`), and says when it is. */
+/** Runs on with SIGUSR1 ignored (`ignore`) or listened to (`listen`), and says when it is. */
 import { ignoreSignal } from "../../ffi/signals.ts";
 
 if (Deno.args[0] === "ignore") ignoreSignal("SIGUSR1");

@@ -1,5 +1,5 @@
-"""Runs a command in a terminal of its own, closes the terminal when a line comes on stdin, and ends
-as the command ends. The command's output is not this terminal's: it says where it goes."""
+"""Runs a command in its own terminal, closes the terminal when a line comes on stdin, and ends
+as the command ends. The command's output does not go to this terminal."""
 
 import os
 import pty

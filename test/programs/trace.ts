@@ -1,5 +1,5 @@
 /**
- * Captures the ends of one session, and says whose they are: `trace.ts PORT`. Prints a line once it
+ * Captures the ends of one session, and prints their owners: `trace.ts PORT`. Prints a line once it
  * captures, and one for each of the two ends, as JSON.
  */
 import { capture } from "../kernel/capture.ts";

@@ -115,7 +115,7 @@ export interface ExpectedEnd {
   /** The same for both ends of one session; undefined for an end in its own trace. */
   readonly session: string | undefined;
   /**
-   * Whether the span is the child of its client's: `unseen` if that is in another trace, `maybe` if the
+   * Whether the span is its client's child: `unseen` if that is in another trace, `maybe` if the
    * client's address can be gone from the host when the span is made.
    */
   readonly parent: "client" | "maybe" | "unseen" | "none";

@@ -114,7 +114,7 @@ async function arrival(feed: SpanFeed, { stage, ends }: Play): Promise<void> {
   }
 }
 
-/** The case's spans: others may reuse a deleted namespace's inode, or share the tests' namespace. */
+/** The case's spans: others may reuse a deleted namespace's inode, or be in the tests' own. */
 function spansOf(feed: SpanFeed, stage: Stage) {
   return feed.of(stage.netns).filter((span) =>
     (span["tcpspan.netns"] !== OWN_NETNS && stage.ownsAddress(span["network.local.address"])) ||
