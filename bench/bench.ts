@@ -1,4 +1,4 @@
-/** What every measurement works with. */
+/** What every measurement needs. */
 import type { Load } from "./load.ts";
 import type { Scale } from "./scale.ts";
 import type { Sink } from "./sink.ts";
@@ -10,6 +10,6 @@ export interface Bench {
   readonly folder: string;
   readonly load: Load;
   readonly sink: Sink;
-  /** Tells what is being measured. */
+  /** Shows what is being measured. */
   readonly progress: (text: string) => void;
 }

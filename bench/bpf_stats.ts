@@ -1,4 +1,4 @@
-/** What kernel programs take: bpf(2), BPF_ENABLE_STATS. */
+/** The CPU time of kernel programs: bpf(2), BPF_ENABLE_STATS. */
 import { check, libc } from "../ffi/libc.ts";
 import { readProc } from "../src/host/procfs.ts";
 
@@ -9,8 +9,8 @@ const LIBBPF = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
- * Has the kernel time its programs until it is disposed of. Unlike `kernel.bpf_stats_enabled`, the
- * descriptor behind it needs nobody to restore it: the kernel closes it, however this process ends.
+ * Makes the kernel time its programs until it is disposed of. Unlike `kernel.bpf_stats_enabled`,
+ * its descriptor needs nobody to restore it: the kernel closes it, however this process ends.
  */
 export function enableBpfStats(): Disposable {
   const library = Deno.dlopen("libbpf.so.1", LIBBPF);
@@ -21,14 +21,14 @@ export function enableBpfStats(): Disposable {
   return { [Symbol.dispose]: () => void libc().close(fd) };
 }
 
-/** Whether programs are timed without this process: its figures are then a little too high. */
+/** Whether programs are timed even without this process: its figures are then a little too high. */
 export function bpfStatsEnabledElsewhere(): boolean {
   return readProc("sys/kernel/bpf_stats_enabled")?.trim() === "1";
 }
 
 /**
- * Nanoseconds that the programs took which a process holds descriptors of, since they were loaded.
- * What one run takes beyond its program, as the entry from the tracepoint does, is not in it.
+ * Nanoseconds, since loading, in the programs that a process has descriptors of.
+ * Costs of a run outside of its program, such as the entry from the tracepoint, are not included.
  */
 export function bpfRunTimeNs(pid: number): number {
   const times = new Map<string, number>(); // a program may have more than one descriptor

@@ -1,10 +1,10 @@
-/** Who runs where. */
+/** Which CPUs run what. */
 
-/** Logical CPUs, of which there are two at least: the receiver is to have one. */
+/** The number of logical CPUs, of which the receiver needs one: at least two. */
 export const CPUS = navigator.hardwareConcurrency;
 
-/** The one that a load is kept on which is to have a core of its own; nothing else is kept off it. */
+/** The CPU for a load that needs its own core; other programs may still run there. */
 export const LOAD_CPU = CPUS - 1;
 
-/** The others, for the receiver, in the words of taskset(1). */
+/** The other CPUs, for the receiver, in the notation of taskset(1). */
 export const OTHER_CPUS = CPUS === 1 ? "0" : `0-${CPUS - 2}`;

@@ -1,8 +1,8 @@
-/** docs/performance.md, of which the bench writes the part between two markers. */
+/** docs/performance.md, where the bench writes the part between two markers. */
 const BEGIN = "<!-- bench: begin -->";
 const END = "<!-- bench: end -->";
 
-/** Puts `text` between the markers, and leaves the rest as it is. @throws if they are missing */
+/** Puts `text` between the markers, and keeps the rest. @throws if they are missing */
 export function replaceMarked(document: string, text: string): string {
   const begin = document.indexOf(BEGIN);
   const end = document.indexOf(END);

@@ -1,7 +1,7 @@
 /**
- * What it takes to turn records into OTLP requests, a part of `deno task bench:micro`. The own encoder beside
- * the official serializer, on one core and the same sessions in turn; a figure is the median of
- * the rounds.
+ * The cost of turning records into OTLP requests, a part of `deno task bench:micro`. tcpspan's
+ * encoder and the official serializer take turns on one core, with the same sessions; a figure is
+ * the median of the rounds.
  */
 import type { ReadableSpan } from "../npm/opentelemetry/sdk_trace.ts";
 import { ProtobufTraceSerializer } from "../npm/opentelemetry/otlp_transformer.ts";
@@ -15,7 +15,7 @@ import { SpanMapper } from "../src/span/span_mapper.ts";
 import { encoderBatches } from "./encoder_sessions.ts";
 import { type Figure, measureWays, printFigures, printMachine } from "./micro.ts";
 
-/** The figures for one kind of sessions; the first is what others are compared with. */
+/** The figures for one kind of sessions; the others are compared with the first. */
 export interface EncoderReport {
   readonly sessions: string;
   readonly bytesPerSpan: number;
@@ -23,7 +23,7 @@ export interface EncoderReport {
   readonly figures: readonly Figure[];
 }
 
-const SDK_BATCH = 512; // spans that the SDK's processor hands over at once, which suits its serializer
+const SDK_BATCH = 512; // spans that the SDK's processor exports at once, good for its serializer
 
 /** Measures each kind of sessions, a few seconds each. */
 export function* measureEncoder(): Generator<EncoderReport, void, void> {

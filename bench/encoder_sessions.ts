@@ -1,4 +1,4 @@
-/** Batches to measure the encoder with, as busy hosts have them. */
+/** Batches to measure the encoder with, as on busy hosts. */
 import { constants } from "node:os";
 import { SessionBatch } from "../src/session/batch.ts";
 import { FLAG, RECORD, ROLE } from "../src/session/record_layout.ts";
@@ -6,7 +6,7 @@ import { makeRecord, type RecordFields } from "../test/fixtures.ts";
 
 const SESSIONS = 4096; // as many as the otlp exporter sends at once
 const PROCESSES = 20;
-const NO_PROCESS = 2 ** 22; // pids above are nobody's
+const NO_PROCESS = 2 ** 22; // no process has a pid above this
 
 /** Both ends of sessions on one host, over IPv4 and IPv6, and attempts that were refused. */
 export function encoderBatches(): Readonly<Record<string, SessionBatch>> {

@@ -1,29 +1,29 @@
-/** The load generator, load/, in a network namespace of its own, where nobody else talks. */
+/** The load generator, load/, in its own network namespace without other traffic. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compile } from "../test/compile.ts";
 import { Process } from "../test/e2e/process.ts";
 import { Namespace, run } from "../test/kernel/host.ts";
 
-const CLIENT = "127.64.0.1"; // of all sessions
+const CLIENT = "127.64.0.1"; // the address of all clients
 
 const SOURCES = fileURLToPath(new URL("load/", import.meta.url));
 
-/** Short sessions: connect, 64 bytes there and back, close. One of the limits ends it. */
+/** Short sessions: connect, 64 bytes there and back, close. They end at the first limit. */
 export interface ChurnOptions {
-  /** That connect, each to another one. */
+  /** Threads that connect, each to another thread. */
   readonly threads: number;
   readonly seconds?: number;
   readonly sessions?: number;
-  /** Sessions a second, of all threads; as fast as they can without it. */
+  /** Sessions a second, of all threads; as fast as possible by default. */
   readonly rate?: number;
   /** Whether to end sessions with RST rather than FIN. */
   readonly reset?: boolean;
-  /** The CPU that all of it is kept on. */
+  /** The only CPU for the load. */
   readonly cpu?: number;
 }
 
-/** What came of it. A session has two ends. */
+/** The result. A session has two ends. */
 export interface Churned {
   readonly sessions: number;
   /** Attempts without an answer. */
@@ -31,10 +31,10 @@ export interface Churned {
   readonly seconds: number;
 }
 
-/** In a config, the peers of loads, and hardly of anybody else: tests count to the last session. */
+/** In a config, selects the peers of loads and hardly any other: tests count every session. */
 export const LOAD_ALONE = "include_cidrs: [127.0.0.0/8], exclude_cidrs: [127.0.0.0/16]";
 
-/** Makes loads. Disposing ends them all. */
+/** Makes loads. Disposing ends all of them. */
 export class Load implements AsyncDisposable {
   readonly #program: string;
   readonly #namespace: Namespace;
@@ -62,14 +62,14 @@ export class Load implements AsyncDisposable {
     return this.#namespace.inode;
   }
 
-  /** Takes the network namespace away at once, where nothing can be waited for. */
+  /** Removes the network namespace at once, when nothing can be awaited. */
   abandon(): void {
     new Deno.Command("ip", { args: ["netns", "del", this.#namespace.name] }).outputSync();
   }
 
   async churn(options: ChurnOptions): Promise<Churned> {
     const { threads, seconds, sessions, rate, reset, cpu } = options;
-    const numbers = {
+    const limits = {
       threads,
       ...(seconds === undefined ? {} : { seconds }),
       ...(sessions === undefined ? {} : { sessions }),
@@ -77,16 +77,16 @@ export class Load implements AsyncDisposable {
     };
     const flags = reset === true ? ["--rst"] : [];
     const inFront = cpu === undefined ? [] : ["taskset", "--cpu-list", `${cpu}`];
-    return await this.#result("churn", numbers, flags, inFront);
+    return await this.#result("churn", limits, flags, inFront);
   }
 
   /** Transfers through one connection as fast as it goes. @returns bytes a second */
   async bulk(seconds: number): Promise<number> {
-    const told: { bytes: number; seconds: number } = await this.#result("bulk", { seconds });
-    return told.bytes / told.seconds;
+    const result: { bytes: number; seconds: number } = await this.#result("bulk", { seconds });
+    return result.bytes / result.seconds;
   }
 
-  /** Opens sockets, and holds them until it is disposed of; a byte here and there, a second. */
+  /** Opens sockets, and keeps them until it is disposed of. @param messages of a byte, a second */
   async hold(sockets: number, messages: number): Promise<AsyncDisposable> {
     const [program = "", ...args] = this.#namespace.under;
     const options = ["--sockets", `${sockets}`, "--messages", `${messages}`];

@@ -1,4 +1,4 @@
-/** What the figures were measured on. */
+/** The machine that the figures were measured on. */
 import { libbpfVersion } from "../ffi/libbpf.ts";
 import { readProc } from "../src/host/procfs.ts";
 import { VERSION } from "../src/version.ts";
@@ -8,7 +8,7 @@ import { bpfStatsEnabledElsewhere } from "./bpf_stats.ts";
 /** Lines of `name: value`. */
 export type Machine = Readonly<Record<string, string>>;
 
-/** Reads it before anything runs: the load average tells whether others use the machine, too. */
+/** Read before anything runs: the load average shows whether others use the machine. */
 export async function describeMachine(): Promise<Machine> {
   const info = readProc("cpuinfo") ?? "";
   const model = /^(?:model name|Model)\s*: (.*)$/m.exec(info)?.[1] ?? Deno.build.arch;

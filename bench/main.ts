@@ -1,4 +1,4 @@
-/** `deno task bench`: what tracing costs, beside what else there is. */
+/** `deno task bench`: what tracing costs, compared with tcplife. */
 import { parseArgs } from "node:util";
 import { REPOSITORY } from "../test/e2e/tcpspan.ts";
 import { run } from "../test/kernel/host.ts";
@@ -41,12 +41,12 @@ Prints what tracing costs here. Needs root and ./setup.sh --dev.
   --json FILE  writes all figures of all rounds, too
   --write      puts the table, which must be whole, into docs/performance.md`;
 
-/** Measures one after another, so that nothing disturbs. */
+/** Measures one thing after the other, so that nothing disturbs. */
 async function measure(scale: Scale, names: readonly string[]): Promise<Row[]> {
   const folder = await Deno.makeTempDir({ prefix: "tcpspan-bench-" });
   await using stack = new AsyncDisposableStack();
   stack.defer(() => Deno.remove(folder, { recursive: true }));
-  Deno.env.set("TMPDIR", folder); // for what the tools below put aside
+  Deno.env.set("TMPDIR", folder); // for temporary files of the tools below
   const load = stack.use(await Load.prepare(folder));
   // the programs that run end with this one: they ask the kernel for it
   const abandon = () => {
@@ -71,7 +71,7 @@ async function measure(scale: Scale, names: readonly string[]): Promise<Row[]> {
 function asJson(machine: Machine, rows: readonly Row[]): string {
   const shown = rows.map((row) => ({
     ...row,
-    ratio: ratioOf(row), // null where there is none
+    ratio: ratioOf(row), // null if there is none
     goal: row.goal?.text,
     met: isMet(row),
   }));

@@ -1,7 +1,7 @@
 /** Measurements of code that needs neither root nor a kernel, on one core. */
 import { median } from "./statistics.ts";
 
-/** One way to do the work, and what it took. */
+/** One way to do the work, and its cost. */
 export interface Figure {
   readonly name: string;
   /** Nanoseconds for each item, the median of the rounds. */
@@ -12,7 +12,7 @@ const ROUNDS = 15;
 const WARM_UP_MS = 1500;
 const LEAST_MS = 30; // of a round
 
-/** Measures each way to do `items` things, in turn so that what disturbs one disturbs all. */
+/** Measures each way to process `items`, in turn, so that what disturbs one disturbs all. */
 export function measureWays(ways: Readonly<Record<string, () => void>>, items: number): Figure[] {
   const entries = Object.entries(ways);
   const counts = entries.map(([, run]) => {
@@ -29,7 +29,7 @@ export function measureWays(ways: Readonly<Record<string, () => void>>, items: n
   return entries.map(([name], i) => ({ name, nsPerItem: median(rounds[i] ?? []) * 1e6 / items }));
 }
 
-/** @returns milliseconds of one run, on average */
+/** @returns the average milliseconds of a run */
 function repeat(run: () => void, enough: (ms: number, done: number) => boolean): { ms: number } {
   const began = performance.now();
   for (let done = 1;; done++) {
@@ -39,7 +39,7 @@ function repeat(run: () => void, enough: (ms: number, done: number) => boolean):
   }
 }
 
-/** Prints what the figures are of. */
+/** Prints the machine that the figures are from. */
 export function printMachine(): void {
   console.log(`${navigator.hardwareConcurrency} cores, Deno ${Deno.version.deno}`);
 }

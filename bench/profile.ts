@@ -8,13 +8,13 @@ import { Sink } from "./sink.ts";
 import { otlpConfig, settle, startSpans } from "./tracer.ts";
 
 const SECONDS = 10;
-const RATE = 10_000; // sessions a second, of two ends
+const RATE = 10_000; // sessions a second, with two ends each
 const HERTZ = 5000;
 const SHOWN = 16; // rows
 const NO_PERF = "cannot run perf: install linux-perf (Debian) or linux-tools-generic (Ubuntu)";
 const PROGRAM = /\bbpf_prog_[\da-f]+_(set_state|destroy_sock|receive|send)\b/;
 
-/** Samples by where they were taken. */
+/** Samples by place. */
 class Profile {
   readonly #title: string;
   readonly #counts = new Map<string, number>();

@@ -44,7 +44,7 @@ function shown(values: readonly number[], unit: string): string {
   return `${text} (${digits(Math.min(...values))}–${digits(Math.max(...values))})`;
 }
 
-/** Three digits that count, and no fewer before the point. */
+/** Three significant digits, and all digits before the point. */
 function digits(value: number): string {
   if (Number.isInteger(value) || Math.abs(value) >= 100) return value.toFixed(0);
   return value.toPrecision(3);

@@ -1,7 +1,7 @@
 /**
- * What it takes to read records from the ring, a part of `deno task bench:micro`. A file in memory
- * plays the map, laid out and mapped as the kernel's is, so that no program in the kernel shares
- * the time or is needed. It is as large as the ring is by default, so most of it is in no cache.
+ * The cost of reading records from the ring, a part of `deno task bench:micro`. A file in memory
+ * stands for the map, laid out and mapped like the kernel's, so that no program in the kernel is
+ * needed or uses time. It is as large as the default ring, so most of it is in no cache.
  */
 import { closeSync, openSync } from "node:fs";
 import { libc } from "../ffi/libc.ts";
@@ -22,7 +22,7 @@ const DISCARD = 1 << 30;
 const SLOT = HEADER_SIZE + RECORD.size;
 const RECORDS = Math.floor((SIZE - HEADER_SIZE) / SLOT);
 
-/** The figures of reading all records of a full ring; the first is what others are compared with. */
+/** The figures of reading all records of a full ring; the others are compared with the first. */
 export function measureRing(): Figure[] {
   const page = libc().getpagesize();
   const path = Deno.makeTempFileSync({ dir: FOLDER, prefix: "tcpspan-ring-" });
@@ -55,7 +55,7 @@ export function measureRing(): Figure[] {
   }, RECORDS);
 }
 
-/** Fills the ring with records; what is left at its end is a discarded one. */
+/** Fills the ring with records; the rest at its end is a discarded record. */
 function fill(data: DataView<ArrayBuffer>): void {
   const bytes = new Uint8Array(data.buffer, data.byteOffset);
   for (let i = 0; i < RECORDS; i++) {

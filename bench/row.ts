@@ -1,14 +1,14 @@
-/** A row of the table: what was measured, beside what, and whether that is good enough. */
+/** A row of the table: what was measured, compared with what, and whether that is good enough. */
 import { median, ratios } from "./statistics.ts";
 
-/** What was measured again and again, the rounds in their order. */
+/** What was measured, round by round. */
 export interface Figures {
-  /** Of whom, such as `tcplife`. */
+  /** What was measured, such as `tcplife`. */
   readonly of: string;
   readonly values: readonly number[];
 }
 
-/** What a figure has to be. `text` is in the words of the goal. */
+/** What a figure must be, and the goal as text. */
 export interface Goal {
   readonly text: string;
   /** @param ratio the median of tcpspan's figures over the peer's; NaN without a peer */
@@ -21,9 +21,9 @@ export interface Row {
   readonly unit: string;
   readonly peer?: Figures;
   readonly tcpspan: readonly number[];
-  /** Undefined where the figure is for information only. */
+  /** Undefined if the figure is only for information. */
   readonly goal?: Goal;
-  /** What a reader has to know to read it right. */
+  /** What a reader must know to understand it. */
   readonly note?: string;
 }
 
@@ -32,7 +32,7 @@ export function ratioOf({ peer, tcpspan }: Row): number {
   return median(ratios(tcpspan, peer?.values ?? []));
 }
 
-/** Undefined where there is no goal, or nothing was measured. */
+/** Undefined if there is no goal, or nothing was measured. */
 export function isMet(row: Row): boolean | undefined {
   const value = median(row.tcpspan);
   return row.goal === undefined || Number.isNaN(value)

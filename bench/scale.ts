@@ -1,19 +1,19 @@
-/** How long and how often is measured. */
+/** How long and how often to measure. */
 export interface Scale {
   /** Pairs of measurements, interleaved. */
   readonly rounds: number;
-  /** Of one load of short sessions. */
+  /** Duration of one load of short sessions. */
   readonly churnSeconds: number;
-  /** Of 100,000 session ends a second. */
+  /** Duration of a load of 100,000 session ends a second. */
   readonly lossSeconds: number;
   /** Session ends during which memory is watched. */
   readonly memoryEnds: number;
   readonly idleSeconds: number;
   /** Starts that are timed. */
   readonly starts: number;
-  /** Open before the start. */
+  /** Sockets that are open before the start. */
   readonly sockets: number;
-  /** Of one transfer at full speed. */
+  /** Duration of one transfer at full speed. */
   readonly bulkSeconds: number;
 }
 
@@ -29,7 +29,7 @@ export const FULL: Scale = {
   bulkSeconds: 3,
 };
 
-/** About a minute, and too short to believe. */
+/** About a minute: too short for reliable figures. */
 export const QUICK: Scale = {
   rounds: 2,
   churnSeconds: 1,

@@ -1,4 +1,4 @@
-/** The receiver that spans are sent to, sink/: cheap, and out of the tracer's account. */
+/** The receiver of spans, sink/: cheap, and not counted as the tracer's cost. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compile } from "../test/compile.ts";
@@ -10,14 +10,14 @@ const SOURCES = fileURLToPath(new URL("sink/", import.meta.url));
 /** What has arrived. */
 export interface Received {
   readonly requests: number;
-  /** Of requests, their heads included. */
+  /** Bytes of requests with their heads. */
   readonly bytes: number;
   readonly spans: number;
-  /** Spans of the network namespace that is counted. */
+  /** Spans in the network namespace that is counted. */
   readonly matching: number;
-  /** Span ids among them. */
+  /** Distinct span ids among them. */
   readonly distinct: number;
-  /** On CPUs, since the start. */
+  /** CPU time since the start. */
   readonly cpuSeconds: number;
 }
 
@@ -53,7 +53,7 @@ export class Sink implements AsyncDisposable {
     return new Sink(child, lines, port);
   }
 
-  /** Begins to count anew, spans of a network namespace. */
+  /** Starts to count from 0, spans in a network namespace. */
   async reset(netns: number): Promise<void> {
     await this.#ask(`count ${netns}\n`);
   }
@@ -63,17 +63,17 @@ export class Sink implements AsyncDisposable {
     return await this.#ask("count\n");
   }
 
-  /** Refuses connections from now on, and ends those that there are, as one that was stopped. */
+  /** Refuses connections from now on, and ends all open ones, like a receiver that was stopped. */
   async close(): Promise<void> {
     await this.#ask("close\n");
   }
 
-  /** Takes connections again, on the port that it had. */
+  /** Takes connections again, on the same port. */
   async open(): Promise<void> {
     await this.#ask("open\n");
   }
 
-  /** Stands still from now on, so that its clients wait, until `goOn`. */
+  /** Stops answering, so that its clients wait, until `goOn`. */
   standStill(): void {
     this.#child.kill("SIGSTOP");
   }

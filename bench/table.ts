@@ -1,6 +1,6 @@
 /**
- * What it takes to turn records into rows for stdout, a part of `deno task bench:micro`. The own
- * formats beside strings, as one would write them without a thought of speed.
+ * The cost of turning records into rows for stdout, a part of `deno task bench:micro`: tcpspan's
+ * formats, compared with plain strings that were not written for speed.
  */
 import { CsvFormat } from "../exporters/stdout/csv.ts";
 import { JsonFormat } from "../exporters/stdout/json.ts";
@@ -15,7 +15,7 @@ import { SpanMapper } from "../src/span/span_mapper.ts";
 import { encoderBatches } from "./encoder_sessions.ts";
 import { type Figure, measureWays, printFigures, printMachine } from "./micro.ts";
 
-/** The figures for one kind of sessions; the first is what others are compared with. */
+/** The figures for one kind of sessions; the others are compared with the first. */
 export interface TableReport {
   readonly sessions: string;
   readonly figures: readonly Figure[];

@@ -1,4 +1,4 @@
-/** tcplife and tcpspan, as their users run them. */
+/** tcplife and tcpspan as users run them. */
 import { join } from "node:path";
 import { TextLineStream } from "../test/lines.ts";
 import { Process, until } from "../test/e2e/process.ts";
@@ -12,18 +12,18 @@ export interface Tracer extends AsyncDisposable {
   readonly pid: number;
   /** What it prints on stdout. */
   readonly output: string;
-  /** Milliseconds from the start until it traced. */
+  /** Milliseconds from the start until it traces. */
   readonly startMs: number;
-  /** Ends it as Ctrl-C does. @returns what it wrote on stderr */
+  /** Ends it like Ctrl-C. @returns what it wrote to stderr */
   stop(): Promise<string>;
 }
 
-/** Words in front of a command that is not to outlive the bench, and whose stdout is a file. */
+/** What stands in front of a command that must end with the bench and write stdout to a file. */
 function into(output: string): [string, ...string[]] {
   return ["setpriv", "--pdeathsig=KILL", "sh", "-c", `exec "$@" >'${output}'`, "sh"];
 }
 
-/** It needs tracefs, which is mounted for it alone where it is not there. */
+/** It needs tracefs, which is mounted for it alone if it is missing. */
 const TCPLIFE = `
   [ -e /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing || exit
   exec tcplife
@@ -36,7 +36,7 @@ export async function startTcplife(folder: string): Promise<Tracer> {
   const began = Date.now();
   const process = new Process([...into(output), "unshare", "--mount", "sh", "-c", TCPLIFE]);
   try {
-    // its header is held back as long as its buffer is not full
+    // its header stays in its buffer until the buffer is full
     await until("tcplife attaching", () => holdsProgram(process.pid));
     await sleep(TCPLIFE_ATTACHES_MS);
   } catch (error) {
@@ -74,15 +74,15 @@ export async function startSpans(folder: string, config?: string): Promise<Trace
   };
 }
 
-/** A config that sends spans to a port of this host, uncompressed, and has defaults otherwise. */
+/** A config that sends uncompressed spans to a port of this host, with defaults otherwise. */
 export function otlpConfig(port: number): string {
   return `exporters: { otlp: { endpoint: "http://127.0.0.1:${port}", compression: none } }`;
 }
 
-const BUSY_NS = 10e6; // of a step
+const BUSY_NS = 10e6; // CPU time in one step
 const STEP_MS = 250;
 
-/** Waits until a tracer has worked off what it saw: it takes next to no CPU any more. */
+/** Waits until a tracer has processed what it saw: until it uses hardly any CPU. */
 export async function settle({ pid }: Pick<Tracer, "pid">, mostMs = 15_000): Promise<void> {
   const deadline = performance.now() + mostMs;
   for (let before = cpuNs(pid); performance.now() < deadline;) {
@@ -96,7 +96,7 @@ export async function settle({ pid }: Pick<Tracer, "pid">, mostMs = 15_000): Pro
 /** A row of sessions that the load made: they have an address of 127/8 other than 127.0.0.1. */
 const ROW = / 127\.[1-9]\d*\.\d+\.\d+ /;
 
-/** Number of session ends of the load in a table of tcplife's form. */
+/** Number of the load's session ends in a table in tcplife's format. */
 export async function countRows(path: string): Promise<number> {
   let count = 0;
   const file = await Deno.open(path);

@@ -1,13 +1,13 @@
-/** What a process takes of the machine. */
+/** What a process uses of the machine. */
 import { check, libc } from "../ffi/libc.ts";
 import { readProc } from "../src/host/procfs.ts";
 import { bpfRunTimeNs } from "./bpf_stats.ts";
 
-/** Until now. */
+/** What a process has used so far. */
 export interface Usage {
-  /** On CPUs, all threads and those that have ended, user and system. */
+  /** CPU time of all threads, also of ended ones, user and system. */
   readonly cpuNs: number;
-  /** Of its kernel programs, on whatever CPU they ran: where they were timed. */
+  /** CPU time of its kernel programs, on any CPU, if they were timed. */
   readonly kernelNs: number;
 }
 
@@ -18,7 +18,7 @@ export function usage(pid: number): Usage {
 
 const CPUCLOCK_SCHED = 2; // include/linux/posix-timers.h: exact, unlike the ticks of /proc/PID/stat
 
-/** The process's own clock, as clock_getcpuclockid(3) makes its number. */
+/** The CPU time of a process, by the clock of clock_getcpuclockid(3). */
 export function cpuNs(pid: number): number {
   const timespec = new BigInt64Array(2);
   const clock = (~pid << 3) | CPUCLOCK_SCHED;
@@ -32,10 +32,10 @@ export function residentMb(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? NaN) * 1024 / 1e6;
 }
 
-/** How often each thread has given up its CPU to wait. */
+/** How often each thread has given up its CPU in order to wait. */
 export type Waits = ReadonlyMap<string, number>;
 
-/** Of the threads that live. */
+/** Reads it for all living threads. */
 export function waits(pid: number): Waits {
   return new Map(
     [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => {
@@ -45,7 +45,7 @@ export function waits(pid: number): Waits {
   );
 }
 
-/** How often threads have waited in between, and so were woken up. */
+/** How often threads waited in between, and so were woken up. */
 export function wakeUps(before: Waits, after: Waits): number {
   return after.entries().reduce(
     (sum, [thread, count]) => sum + count - (before.get(thread) ?? 0),

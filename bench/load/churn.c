@@ -1,6 +1,6 @@
 /* Short sessions: connect, 64 bytes there and back, close. Each thread that connects has a
- * listener and a thread that accepts to itself. The destination's last 16 bits count the
- * sessions of a thread, its second byte tells the thread. */
+ * listener and an accepting thread to itself. The destination's last 16 bits count the
+ * sessions of a thread, its second byte is the thread's number. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -52,7 +52,7 @@ static void *serve(void *argument)
 	}
 }
 
-/* Returns whether there was a session. */
+/* Returns whether the session was made. */
 static bool session(const struct pair *pair, uint64_t n)
 {
 	static const struct linger abort_at_close = { .l_onoff = 1 };

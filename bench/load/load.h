@@ -13,8 +13,8 @@ int churn(int argc, char **argv);
 int steady(int argc, char **argv);
 int bulk(int argc, char **argv);
 
-/* The number after the option argv[*i], which is moved along; ends the program unless it lies
- * within the bounds. */
+/* The number after the option argv[*i]; moves *i to it. Ends the program unless it is within
+ * the bounds. */
 uint64_t number_option(int argc, char **argv, int *i, uint64_t least, uint64_t most);
 
 /* Says on stderr what went wrong, with errno's text, and ends the program. */
@@ -24,13 +24,13 @@ void unknown_option(const char *option) __attribute__((noreturn));
 uint64_t now_ns(void);
 void sleep_until(uint64_t ns);
 
-/* A listener on a port of the kernel's choice, on all addresses; sets the port. */
+/* A listener on all addresses, on a port that the kernel chooses; sets the port. */
 int listen_anywhere(in_port_t *port);
 
 /* 127.block.n, for n modulo 2^16: many addresses, so that ports do not run out. */
 struct sockaddr_in loopback(unsigned block, uint64_t n, in_port_t port);
 
-/* Transfers all of it. Return 0, or -1 at an error or the peer's end. */
+/* Transfer everything. Return 0, or -1 on an error or when the peer has ended. */
 int send_all(int socket, const char *bytes, size_t length);
 int receive_all(int socket, char *bytes, size_t length);
 

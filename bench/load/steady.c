@@ -1,5 +1,5 @@
-/* Sessions that stay open, both ends in one process; several processes where the limit of open
- * files asks for it. Prints when all are open, and holds them until it is killed. */
+/* Sessions that stay open, both ends in one process; several processes if the limit of open
+ * files requires it. Prints when all are open, and keeps them until it is killed. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ static void open_session(struct session *session, int listener, const struct soc
 		die("cannot accept");
 }
 
-/* `messages` a second, one byte each, on the sessions in turn; ends with the time. */
+/* `messages` a second, one byte each, on the sessions in turn, until `end`. */
 static void exchange(const struct session *open, uint64_t count, uint64_t end)
 {
 	char byte = 0;
@@ -114,7 +114,7 @@ int steady(int argc, char **argv)
 	if (pipe(ready) < 0)
 		die("cannot make a pipe");
 	for (uint64_t i = 0; i < processes; i++) {
-		/* the first ones hold one more, where it does not divide */
+		/* the first ones hold one more if the division has a remainder */
 		uint64_t count = sessions / processes + (i < sessions % processes);
 
 		children[i] = fork();

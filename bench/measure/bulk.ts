@@ -1,4 +1,4 @@
-/** A connection at full speed: the tracer must not be seen. */
+/** A connection at full speed: the tracer must not slow it down. */
 import type { Bench } from "../bench.ts";
 import { ratioAtLeast, type Row } from "../row.ts";
 import { spread } from "../statistics.ts";

@@ -1,4 +1,4 @@
-/** Short sessions: what one costs, and how many are left. Tracers take turns, round after round. */
+/** Short sessions: what one costs, and how many a second remain. Tracers take turns in rounds. */
 import type { Bench } from "../bench.ts";
 import { enableBpfStats } from "../bpf_stats.ts";
 import { CPUS, LOAD_CPU } from "../cpus.ts";
@@ -6,7 +6,7 @@ import { ratioAtLeast, ratioAtMost, type Row } from "../row.ts";
 import { countRows, otlpConfig, settle, startSpans, startTcplife, type Tracer } from "../tracer.ts";
 import { usage } from "../usage.ts";
 
-/** Of the load that costs are measured with: well below what any tracer can bear. */
+/** The load that costs are measured with: well below what any tracer can handle. */
 const COST_RATE = 10_000;
 const US = 1000; // nanoseconds
 
@@ -16,9 +16,9 @@ interface Round {
   readonly rate: number;
   /** Sessions a second with as many clients as cores, the receiver's CPU time counted out. */
   readonly fullRate: number;
-  /** Of the kernel programs, for each session end there was: µs. */
+  /** CPU time of the kernel programs for each session end, in µs. */
   readonly kernelUs: number;
-  /** Of the tracer itself, for each session end that it delivered: µs. */
+  /** CPU time of the tracer itself for each session end that it delivered, in µs. */
   readonly userUs: number;
 }
 

@@ -1,20 +1,20 @@
-/** How fast sessions become OTLP requests, beside the SDK's serializer. */
+/** How fast sessions become OTLP requests, compared with the SDK's serializer. */
 import type { Bench } from "../bench.ts";
 import { type Goal, ratioAtLeast, type Row } from "../row.ts";
 
-/** A program of its own, because it needs neither root nor a kernel. */
+/** A separate program, because it needs neither root nor a kernel. */
 const MODULE = new URL("../encoder.ts", import.meta.url);
 
 const FIGURE = "encoder, spans on one core";
 const OWN = "own: records to request";
 const GOAL = ratioAtLeast(10, "≥ 10x the SDK's serializer");
-/** What ours is compared with; only the first one does less than ours. */
+/** What tcpspan's encoder is compared with; only the first one does less. */
 const PEERS: readonly { figure: string; of: string; goal?: Goal }[] = [
   { figure: "official: serialize spans", of: "SDK: serialize", goal: GOAL },
   { figure: "official: build spans, serialize", of: "SDK: build, serialize" },
 ];
 
-/** What bench/encoder.ts exports, of which this uses a part. */
+/** The part of bench/encoder.ts's exports that is used here. */
 interface EncoderBench {
   /** Measures each kind of sessions in turn. */
   measureEncoder(): Iterable<{
@@ -24,7 +24,7 @@ interface EncoderBench {
   }>;
 }
 
-/** The rows about encoding; one without figures where there is no bench of it. */
+/** The rows about encoding; one without figures if its bench is missing. */
 export async function measureEncoders({ progress }: Bench): Promise<Row[]> {
   progress("encoder");
   const bench = await encoderBench();

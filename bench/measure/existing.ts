@@ -1,4 +1,4 @@
-/** A start beside many open sockets: whose they are, and what ends meanwhile. */
+/** A start with many open sockets: who owns them, and what ends meanwhile. */
 import { numberOf, readSpans, type Span, textOf } from "../../test/soak/spans.ts";
 import type { Bench } from "../bench.ts";
 import { atMost, type Row } from "../row.ts";
@@ -60,7 +60,7 @@ export async function measureExisting({ folder, load, scale, progress }: Bench):
   ];
 }
 
-/** Keeps the number of a session of the load, which is in the destination's address. */
+/** Notes the number of a session of the load, which is in the destination's address. */
 function note(span: Span, ends: Readonly<Record<"client" | "server", Set<number>>>): void {
   const [role, key] = span["kind"] === "CLIENT"
     ? ["client", "network.peer.address"] as const
@@ -69,7 +69,7 @@ function note(span: Span, ends: Readonly<Record<"client" | "server", Set<number>
   if (match !== null) ends[role].add(Number(match[1]) << 8 | Number(match[2]));
 }
 
-/** Numbers from the first one seen up to `made` that were not seen; all where none was. */
+/** How many numbers from the first one seen up to `made` were not seen; all if none was seen. */
 function missing(seen: ReadonlySet<number>, made: number): number {
   const first = seen.values().reduce((least, number) => Math.min(least, number), made);
   return first === made ? made : made - first - seen.size;

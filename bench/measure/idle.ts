@@ -1,4 +1,4 @@
-/** What a tracer takes while nothing ends. */
+/** What a tracer uses while nothing ends. */
 import type { Bench } from "../bench.ts";
 import { atMost, type Row } from "../row.ts";
 import { sleep } from "../sleep.ts";
@@ -13,7 +13,7 @@ interface Idle {
   readonly percent: number;
   readonly wakeUps: number;
   readonly mib: number;
-  /** Session ends of others that were printed meanwhile. */
+  /** Unrelated session ends that were printed meanwhile. */
   readonly disturbed: number;
 }
 

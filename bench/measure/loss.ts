@@ -5,10 +5,10 @@ import { atMost, type Row } from "../row.ts";
 import { sleep } from "../sleep.ts";
 import { countRows, otlpConfig, settle, startSpans, startTcplife, type Tracer } from "../tracer.ts";
 
-const RATE = 50_000; // sessions a second, of two ends
+const RATE = 50_000; // sessions a second, with two ends each
 const STALL_MS = 500;
 
-/** The rows about losses, of the tracer as it is configured by default. */
+/** The rows about losses, with the tracer's default configuration. */
 export async function measureLoss(bench: Bench): Promise<Row[]> {
   const { scale, progress } = bench;
   progress("losses: tcplife");
@@ -43,7 +43,7 @@ interface Losses {
   readonly made: number;
   readonly rate: number;
   readonly lost: number;
-  /** What the tracer said of it. */
+  /** What the tracer reported about them. */
   readonly said: string;
 }
 
@@ -63,7 +63,7 @@ async function lostByTcpspan(
     meanwhile(tracer, scale.lossSeconds),
   ]);
   await settle(tracer);
-  // its last words; before them it tells what was lost `until now`
+  // its last lines; before them it reports what was lost `until now`
   const words = [...(await tracer.stop()).matchAll(/^tcpspan: (lost \d+ sessions?: .*)$/gm)];
   const made = 2 * churned.sessions;
   return {
@@ -91,7 +91,7 @@ function makeEnds(load: Bench["load"], seconds: number) {
   });
 }
 
-/** Keeps the process from running, in the middle of the load. */
+/** Stops the process for a while, in the middle of the load. */
 async function stall({ pid }: Tracer, seconds: number): Promise<void> {
   await sleep(seconds * 500);
   Deno.kill(pid, "SIGSTOP");

@@ -7,7 +7,7 @@ import { median } from "../statistics.ts";
 import { otlpConfig, startSpans } from "../tracer.ts";
 import { residentMb } from "../usage.ts";
 
-const RATE = 25_000; // sessions a second, of two ends
+const RATE = 25_000; // sessions a second, with two ends each
 const STEP_MS = 100;
 const FLAT = 1.05; // of what was resident before
 

@@ -1,4 +1,4 @@
-/** How long a start takes, with what it loads in the machine's cache. */
+/** How long a start takes when all that it loads is in the machine's cache. */
 import { numberOf, readSpans, textOf, unixNs } from "../../test/soak/spans.ts";
 import type { Bench } from "../bench.ts";
 import { atMost, type Row } from "../row.ts";

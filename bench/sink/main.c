@@ -1,9 +1,9 @@
-/* A receiver of OTLP over HTTP that costs next to nothing: takes all, keeps the ids of spans.
+/* A receiver of OTLP over HTTP that costs next to nothing: takes everything, keeps span ids.
  *
  * Its first line on stdout is {"port":N}. Each line on stdin asks for a line of counts: `count`,
- * or `count` and the inode of the network namespace to count from now on, which starts anew;
- * `close` before it, to refuse connections from then on, or `open`, to take them again. The end of
- * stdin is its end. */
+ * or `count` and the inode of the network namespace to count from 0 from now on;
+ * `close` before it, to refuse connections from then on, or `open`, to take them again. It ends
+ * at the end of stdin. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -48,7 +48,7 @@ static void watch(int fd, void *connection)
 		die("cannot watch a descriptor");
 }
 
-/* On the port that it had, if it had one. */
+/* On the earlier port, if there was one. */
 static void start_listening(void)
 {
 	static const int on = 1;
@@ -93,7 +93,7 @@ static void accept_one(void)
 	watch(connection->socket, connection);
 }
 
-/* Returns -1 when the connection is to be closed. */
+/* Returns -1 if the connection must be closed. */
 static int answer(struct connection *connection)
 {
 	struct request request;

@@ -16,13 +16,13 @@ struct request {
 	size_t body_length, whole_length;
 };
 
-/* Reads what has arrived. Returns 1, 0 if it was all there is, -1 when the connection has ended. */
+/* Reads what has arrived. Returns 1, 0 if nothing more is there, -1 if the connection has ended. */
 int receive_more(struct connection *connection);
 
-/* Returns 1 for a whole request, 0 if there is more to come, -1 if it is none to be taken. */
+/* Returns 1 for a whole request, 0 if more must come, -1 if it cannot be taken. */
 int next_request(const struct connection *connection, struct request *request);
 
-/* Forgets a request at the head. */
+/* Removes the first request. */
 void drop_request(struct connection *connection, const struct request *request);
 
 #endif

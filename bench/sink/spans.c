@@ -57,7 +57,7 @@ static bool read_fixed(struct message *message, size_t size, uint64_t *value)
 	return true;
 }
 
-/* Returns 1 for a field, 0 at the end, -1 for what is no field. */
+/* Returns 1 for a field, 0 at the end, -1 for invalid bytes. */
 static int next_field(struct message *message, struct field *field)
 {
 	uint64_t tag, length;
@@ -94,7 +94,7 @@ static bool is_netns(struct message text)
 	return length == sizeof NETNS - 1 && memcmp(text.at, NETNS, length) == 0;
 }
 
-/* Whether a KeyValue is the selected network namespace; keys come before values. */
+/* Whether a KeyValue is the selected network namespace; its key comes before its value. */
 static bool is_selected(struct message attribute)
 {
 	struct field field;

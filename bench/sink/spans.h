@@ -14,10 +14,10 @@ struct counts {
 /* Counts the spans whose attribute tcpspan.netns is this number as matching. */
 void select_netns(uint64_t inode);
 
-/* Takes an ExportTraceServiceRequest in protobuf. Returns 0, or -1 if it is none. */
+/* Takes an ExportTraceServiceRequest in protobuf. Returns 0, or -1 if it is invalid. */
 int take_request(const uint8_t *bytes, size_t length);
 
-/* Sorts what was taken, hence not for every request. */
+/* Sorts what was taken: too slow to call for every request. */
 struct counts count_spans(void);
 
 /* Forgets what was taken. */
