@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what tcpspan needs on Debian and Ubuntu, with --dev also what its
-# tests need. Safe to run again: what is there already is left alone.
+# tests need. Safe to run again: what is already there stays.
 set -euo pipefail
 export LC_ALL=C.UTF-8 # the output of apt-cache is read below
 
@@ -20,13 +20,13 @@ readonly ZIG=0.14.1
 readonly JAEGER=v1.76.0 # holds Jaeger 2.13
 readonly OTELCOL_MANIFEST=test/backends/otelcol.yaml # has the Collector's version
 
-# libbpf-tools brings the real tcplife, llvm its llvm-strip, qemu a kernel to test on.
+# libbpf-tools has the real tcplife, llvm has llvm-strip, qemu runs kernels to test on.
 declare -rA QEMU=([x86_64]=qemu-system-x86 [aarch64]=qemu-system-arm)
 readonly DEV_PACKAGES=(
   llvm libbpf-tools curl iproute2 nftables openssl python3 zstd procps git systemd
 )
 
-# Where sudo looks, whatever the caller's own PATH is.
+# Where sudo looks for programs, whatever the caller's PATH is.
 readonly SUDO_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 usage() {
@@ -90,7 +90,7 @@ installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == i
 
 available() { [[ $(apt-cache policy "$1") =~ Candidate:\ [^\(] ]]; }
 
-# Without the descriptor of our lock: a daemon started by a package would keep it.
+# Without the descriptor of our lock: a daemon that a package starts would keep it.
 apt_get() {
   as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
     apt-get -qq -o DPkg::Lock::Timeout=600 "$@" 9<&-
@@ -101,7 +101,7 @@ refresh_package_lists() {
   ! $package_lists_fresh || return 0
   package_lists_fresh=true
   say "apt-get update"
-  # One broken source of somebody else's need not matter; the install will tell.
+  # A broken source of another program may not matter; the install will show it.
   apt_get update >"$work/update.log" 2>&1 || tail -n 3 "$work/update.log" >&2
 }
 
@@ -136,7 +136,7 @@ install_dev_packages() {
   PATH=$SUDO_PATH type -P nginx >/dev/null || install_nginx
 }
 
-# The tests start an nginx of their own: the package's service must not take port 80.
+# The tests start their own nginx: the package's service must not take port 80.
 readonly SERVICE_POLICY=/usr/sbin/policy-rc.d
 policy_is_ours=false
 install_nginx() {
@@ -199,14 +199,14 @@ install_deno() {
   have_deno || die "deno was installed, but sudo would find another one"
 }
 
-# For root, who runs tcpspan. Frozen, so that nothing is written into this folder.
+# For root, who runs tcpspan. Frozen, so that nothing is written to this folder.
 warm_deno_cache() { # [--entrypoint FILE]
   logged "$work/warm.log" as_root env PATH="$SUDO_PATH" deno install --quiet --frozen "$@"
 }
 
 ### Jaeger and the Collector
 
-# The names of the built files tell the versions; the tests use the links
+# The names of the built files contain the versions; the tests use the links
 # `jaeger` and `otelcol` beside them.
 declare -A built_name
 pending=()
@@ -225,12 +225,12 @@ find_backends() {
   done
 }
 
-# Outside the cache only: inside, the name may stand for an old version.
+# Only outside the cache: inside, the name may be an old version.
 on_path() { # NAME
   type -aP "$1" | grep -vF -m 1 "$bin/"
 }
 
-# Any Jaeger will do; a Collector has to have the parts that the manifest names.
+# Any Jaeger will do; a Collector must have the parts that the manifest names.
 fits_jaeger() { :; }
 
 fits_otelcol() { # FILE
@@ -260,7 +260,7 @@ find_go() {
   for go in "$(type -P go)" /usr/local/go/bin/go; do
     if go_fits "$go"; then return; fi
   done
-  # Who has no Go is not left with its caches.
+  # If there is no Go, its caches are removed in the end.
   export GOPATH=$work/go-path GOCACHE=$work/go-cache GOFLAGS=-modcacherw
   go=$cache/go-$GO/go/bin/go
   if [[ ! -x $go ]]; then
@@ -298,7 +298,7 @@ start_builds() {
   make_cache_folder "$cache/log"
   find_go
   say "building ${pending[*]}, once: about 4 minutes on 4 cores; logs in $cache/log"
-  set -m # a process group of its own, so that clean_up ends the compilers too
+  set -m # a separate process group, so that clean_up also ends the compilers
   build_all &
   builder=$!
   set +m
@@ -306,7 +306,7 @@ start_builds() {
 
 build_all() {
   local name file
-  export TMPDIR=$work # removed in the end, whatever the builds leave there
+  export TMPDIR=$work # removed in the end, with all that the builds leave there
   for name in "${pending[@]}"; do
     file=${built_name[$name]}
     SECONDS=0
