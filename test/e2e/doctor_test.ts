@@ -109,7 +109,7 @@ const LESS: Losses = [
 const WORKING: readonly (readonly [name: string, inside: Inside, blemishes: Losses])[] = [
   ["another user, with CAP_BPF and CAP_PERFMON", await asNobody(["bpf", "perfmon"]), LESS],
   [
-    "another user below a seccomp filter that refuses nothing, to whom root's BPF file system is shut",
+    "another user under a seccomp filter that refuses nothing, without access to root's bpffs",
     [
       ...inMounts("mount -t bpf -o mode=700 bpf /sys/fs/bpf"),
       ...await asNobody(["bpf", "perfmon"]),
@@ -192,7 +192,7 @@ const BROKEN: readonly (readonly [
     /^tcpspan: cannot .*: Operation not permitted\n(.*\n)* {2}-> in a user namespace, .*\n$/,
   ],
   [
-    "a user namespace below a seccomp filter that refuses nothing",
+    "a user namespace under a seccomp filter that refuses nothing",
     ["unshare", "--user", "--map-root-user", ...belowSeccomp("")],
     [
       ["user namespace", /^not the host's$/, /outside of it/],

@@ -41,7 +41,7 @@ const WHO: readonly (readonly [string, Inside | undefined])[] = [
 ];
 
 for (const [who, inside] of WHO) {
-  Deno.test(`${who}: every thread has dropped them, and all later work succeeds`, async () => {
+  Deno.test(`${who}: every thread drops its privileges, and everything works afterwards`, async () => {
     await using nginx = await startNginx();
     const port = freePort();
     await using receiver = startReceiver(port);

@@ -25,7 +25,7 @@ const FLAGS: readonly Case[] = [
     says: /^unknown option ['"]--localprot['"]: did you mean --localport\?$/,
   },
   {
-    name: "a pid that is no number",
+    name: "a pid that is not a number",
     args: ["-p", "abc"],
     says: '-p: found "abc": expected process ids from 1 to 4194304',
   },
@@ -51,7 +51,7 @@ const FLAGS: readonly Case[] = [
     says: "cannot use -w and -s together: expected one of them",
   },
   {
-    name: "a duration that is none",
+    name: "an invalid duration",
     args: ["--duration", "soon"],
     says: /^--duration: found "soon": expected seconds, more than 0 and at most \d+$/,
   },
@@ -95,17 +95,17 @@ const CONFIGS: readonly Case[] = [
     says: "FILE:1:1: empty: expected a mapping with an exporters section",
   },
   {
-    name: "comments alone",
+    name: "only comments",
     config: "# nothing\n",
     says: "FILE:1:1: empty: expected a mapping with an exporters section",
   },
   {
-    name: "no text",
+    name: "a file that is not text",
     config: "\0\x01\x02",
     says: "FILE:1:1: not a text file: expected YAML in UTF-8",
   },
   {
-    name: "no YAML",
+    name: "a file that is not YAML",
     config: "exporters:\n\tstdout: {}\n",
     says: "FILE:2:1: not YAML: tabs are not allowed as indentation",
   },
@@ -147,7 +147,7 @@ const CONFIGS: readonly Case[] = [
     says: "FILE:1:1: exporters: no exporter: expected at least one, such as stdout or otlp",
   },
   {
-    name: "no list of exporters",
+    name: "exporters missing",
     config: "capture: {}\n",
     says: `FILE:1:1: exporters: missing: ${EXPORTERS_EXPECTED}`,
   },
@@ -164,7 +164,7 @@ const CONFIGS: readonly Case[] = [
       "set, or empty: expected a value for it, or a default as in ${env:NO_SUCH:-default}",
   },
   {
-    name: "an endpoint that is no URL",
+    name: "an endpoint that is not a URL",
     config: "exporters:\n  otlp:\n    endpoint: jaeger\n",
     says: `FILE:3:15: exporters.otlp.endpoint: found "jaeger": ${URL_EXPECTED}`,
   },
@@ -175,7 +175,7 @@ const CONFIGS: readonly Case[] = [
       "host:port needs protocol: grpc",
   },
   {
-    name: "a file in no folder",
+    name: "a file in a missing folder",
     config: "exporters:\n  file:\n    path: /nonexistent/spans.jsonl\n",
     says: "exporters.file.path: cannot write /nonexistent/spans.jsonl: there is no folder " +
       "/nonexistent: create it, or name another",
@@ -193,7 +193,7 @@ const CONFIGS: readonly Case[] = [
       "file that can be written, or change who may write it",
   },
   {
-    name: "certificates that are not there",
+    name: "missing certificates",
     config:
       "exporters:\n  otlp:\n    endpoint: https://localhost:4318\n    tls: { ca_file: /no/ca.pem }\n",
     says: 'exporters.otlp: cannot read tls.ca_file: "/no/ca.pem": no such file',

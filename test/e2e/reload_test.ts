@@ -157,13 +157,13 @@ Deno.test("a removed exporter gets no new sessions, and has shutdown_timeout for
 /** Wrong configs in the place of the one in force, and the messages. */
 const WRONG: readonly [name: string, exporters: string, message: string][] = [
   [
-    "a key that there is not",
+    "an unknown key",
     "{ otlp: { endpont: x } }",
     "FILE:2:22: exporters.otlp.endpont: unknown key",
   ],
   ["YAML that is none", "{ otlp: [", "FILE:"],
   [
-    "a file that cannot be written, behind exporters that can be opened",
+    "a file that cannot be written, after exporters that can be opened",
     '{ otlp/y: { endpoint: "http://127.0.0.1:9" }, file: { path: /nowhere/spans.jsonl } }',
     "exporters.file.path: cannot write /nowhere/spans.jsonl: there is no folder /nowhere",
   ],

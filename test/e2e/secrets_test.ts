@@ -34,18 +34,18 @@ const WRONG: readonly (readonly [string, string])[] = [
   ["an endpoint of another scheme", `exporters: { otlp: { endpoint: "ftp://me:${IN_URL}@host" } }`],
   ["an endpoint with a query", `exporters: { otlp: { endpoint: "ftp://host/?token=${IN_URL}" } }`],
   [
-    "a variable in the place of a size",
+    "a variable in place of a size",
     'capture: { ring_buffer: "${env:S}" }\nexporters: { stdout: }',
   ],
   [
-    "a variable in the place of a port",
+    "a variable in place of a port",
     'capture: { local_ports: ["${env:S}"] }\nexporters: { stdout: }',
   ],
-  ["a variable in the place of a format", 'exporters: { stdout: { format: "x ${env:S}" } }'],
-  ["a variable in the place of an endpoint", 'exporters: { otlp: { endpoint: "${env:S}" } }'],
+  ["a variable in place of a format", 'exporters: { stdout: { format: "x ${env:S}" } }'],
+  ["a variable in place of an endpoint", 'exporters: { otlp: { endpoint: "${env:S}" } }'],
   ["a variable in a path", 'exporters: { file: { path: "/nowhere/${env:U}" } }'],
-  ["a reference that is none", `exporters: { otlp: { headers: { a: "\${${SECRET}}" } } }`],
-  ["a default that is none", `exporters: { otlp: { headers: { a: "\${env:A:-\${${SECRET}}}" } } }`],
+  ["an invalid reference", `exporters: { otlp: { headers: { a: "\${${SECRET}}" } } }`],
+  ["an invalid default", `exporters: { otlp: { headers: { a: "\${env:A:-\${${SECRET}}}" } } }`],
   [
     "no quotes: a tag",
     `exporters:\n  otlp:\n    headers:\n      a: !${IN_URL.replaceAll("%", "")} x\n`,
@@ -56,18 +56,18 @@ const WRONG: readonly (readonly [string, string])[] = [
   ["quotes left open", `exporters:\n  otlp:\n    headers:\n      a: "${SECRET}\n`],
   ["a bracket left open", `exporters:\n  otlp: { headers: { a: ${SECRET}\n`],
   ["a second colon", `exporters:\n  otlp:\n    headers:\n      a: b: ${SECRET}\n`],
-  ["an escape that is none", `exporters: { otlp: { headers: { a: "\\${SECRET}" } } }`],
+  ["an invalid escape", `exporters: { otlp: { headers: { a: "\\${SECRET}" } } }`],
   [
     "an anchor twice",
     `exporters: { otlp: { headers: { a: &${SECRET.replace(/[,&]/, "")} &b x } } }`,
   ],
   ["a directive", `%${SECRET}\n---\nexporters: { stdout: }`],
   [
-    "a class that tells its options",
+    "a class that reveals its options",
     `exporters: { x: { module: ${BLABBING}, export: AtOnce, options: { k: "${SECRET}" } } }`,
   ],
   [
-    "a class that tells the password in its options' URL",
+    "a class that reveals the password in its options' URL",
     `exporters: { x: { module: ${BLABBING}, export: AtOnce, options: { u: "http://me:${IN_URL}@h" } } }`,
   ],
   [

@@ -14,14 +14,14 @@ const UNIT = join(DEPLOY, "tcpspan.service");
 const MOST_EXPOSED = 25; // of 100, as systemd-analyze counts
 const CAPABILITIES = 1n << 39n | 1n << 38n | 1n << 19n; // bpf, perfmon, sys_ptrace
 
-Deno.test("systemd finds nothing wrong in the unit, and little that it could do", async () => {
+Deno.test("systemd finds nothing wrong in the unit, and little exposure", async () => {
   await run("systemd-analyze", "verify", UNIT);
   await run("systemd-analyze", "security", "--offline=true", `--threshold=${MOST_EXPOSED}`, UNIT);
 });
 
 /** What is done with the service, each time in a fresh systemd. */
 const SCENARIOS: Readonly<Record<string, (service: Service) => Promise<void>>> = {
-  "installed as its README says, the service sends spans with paths, and writes a file for nobody else":
+  "installed as its README says, the service sends spans with paths, and writes a private file":
     async (service) => {
       await service.configure((deployed) =>
         deployed.replace("  # file:\n  #   path:", "  file:\n    path:")
@@ -42,7 +42,7 @@ const SCENARIOS: Readonly<Record<string, (service: Service) => Promise<void>>> =
       assert.deepEqual(await service.state(), { active: "inactive", result: "success", status: 0 });
       assert.doesNotMatch(await service.log(), /without CAP_|cannot|lost/);
     },
-  "the unit allows each system call that a run makes": async (service) => {
+  "the unit allows every system call of a run": async (service) => {
     await service.override("SystemCallErrorNumber=kill");
     await service.configure(() => `
 drop_privileges: true
@@ -66,7 +66,7 @@ exporters:
     assert.deepEqual(await service.state(), { active: "inactive", result: "success", status: 0 });
     assert.equal(service.starts(await service.log()), 1, "it was killed, and started again");
   },
-  "killed, the service is started again, and tells what ended meanwhile": async (service) => {
+  "after SIGKILL the service starts again, and reports what ended meanwhile": async (service) => {
     await service.configure((deployed) =>
       deployed.replace(/^capture:\n/m, "capture:\n  pin: /sys/fs/bpf/tcpspan\n")
     );
@@ -79,7 +79,7 @@ exporters:
     await service.spans(1);
     await until("the second start", async () => service.starts(await service.log()) === 2);
   },
-  "a wrong config stops the service, and keeps it from starting over and over": async (service) => {
+  "a wrong config stops the service, which does not start again and again": async (service) => {
     await service.configure((deployed) => deployed.replace("endpoint:", "endpont:"));
     await service.systemd.run("systemctl start tcpspan");
     await until("the end", async () => (await service.state()).active === "failed");

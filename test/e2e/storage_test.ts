@@ -38,7 +38,7 @@ function spanName(nginx: Nginx): string {
 const ENDS: readonly (readonly [end: string, signal: Deno.Signal, queue: string])[] = [
   ["SIGKILL", "SIGKILL", "{ persistent: true, storage: SPOOL }"],
   ["its end", "SIGTERM", "{ persistent: true, storage: SPOOL }"],
-  ["its end, in memory until then", "SIGTERM", "{ storage: SPOOL }"],
+  ["its end, with a queue in memory until then", "SIGTERM", "{ storage: SPOOL }"],
 ];
 
 const outlive = together(ENDS, async ([, signal, queue]) => {

@@ -61,7 +61,7 @@ const ENDLESS: readonly (readonly [string, string, string])[] = [
   ["chunks", `${OK}Transfer-Encoding: chunked\r\n\r\n`, "1\r\ny\r\n"],
   ["a chunk's extension", `${OK}Transfer-Encoding: chunked\r\n\r\n1;`, "y"],
   ["trailers", `${OK}Transfer-Encoding: chunked\r\n\r\n0\r\n`, "X-More: yes\r\n"],
-  ["something that is no HTTP", "", "\0\xff220 "],
+  ["something that is not HTTP", "", "\0\xff220 "],
 ];
 
 for (const [name, first, again] of ENDLESS) {
@@ -79,7 +79,7 @@ const ANSWERS: readonly (readonly [string, string, ExportOutcome["status"]])[] =
   ["HTTP/9.9", "HTTP/9.9 200 OK\r\n\r\n", "retryable"],
   ["the status 000", "HTTP/1.1 000 Nothing\r\nContent-Length: 0\r\n\r\n", "failure"],
   ["the status 999", "HTTP/1.1 999 Much\r\nContent-Length: 0\r\n\r\n", "failure"],
-  ["a length that is negative", `${OK}Content-Length: -1\r\n\r\n`, "retryable"],
+  ["a negative length", `${OK}Content-Length: -1\r\n\r\n`, "retryable"],
   ["two lengths", `${OK}Content-Length: 0\r\nContent-Length: 5\r\n\r\nabcde`, "retryable"],
   [
     "a length and chunks",
@@ -91,7 +91,7 @@ const ANSWERS: readonly (readonly [string, string, ExportOutcome["status"]])[] =
     `${OK}Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nabc`,
     "retryable",
   ],
-  ["a chunk that is none", `${OK}Transfer-Encoding: chunked\r\n\r\nxyz\r\n`, "retryable"],
+  ["an invalid chunk", `${OK}Transfer-Encoding: chunked\r\n\r\nxyz\r\n`, "retryable"],
   ["a NUL in a header", `${OK}X-Nul: a\0b\r\nContent-Length: 0\r\n\r\n`, "retryable"],
   ["a header without a name", `${OK}: x\r\nContent-Length: 0\r\n\r\n`, "retryable"],
   [
@@ -216,7 +216,7 @@ const STREAMS: readonly (readonly [string, (stream: http2.ServerHttp2Stream) => 
     stream.respond(GRPC);
     stream.end();
   }],
-  ["a status that is no number", (stream) => {
+  ["a status that is not a number", (stream) => {
     stream.respond({ ...GRPC, "grpc-status": "many" }, { endStream: true });
   }],
   ["an unknown status", (stream) => {
@@ -227,12 +227,12 @@ const STREAMS: readonly (readonly [string, (stream: http2.ServerHttp2Stream) => 
       endStream: true,
     });
   }],
-  ["details that are none", (stream) => {
+  ["invalid details", (stream) => {
     stream.respond({ ...GRPC, "grpc-status": "14", "grpc-status-details-bin": "////" }, {
       endStream: true,
     });
   }],
-  ["a message said to have 4 GiB", (stream) => {
+  ["a message that claims to have 4 GiB", (stream) => {
     stream.respond(GRPC);
     stream.write(message(2 ** 32 - 1, Buffer.from("abc")));
   }],
@@ -251,13 +251,13 @@ const STREAMS: readonly (readonly [string, (stream: http2.ServerHttp2Stream) => 
     stream.respond({ ...GRPC, "grpc-encoding": "gzip" });
     stream.end(message(bomb.length, bomb, true));
   }],
-  ["gzip that is none", (stream) => {
+  ["invalid gzip", (stream) => {
     stream.respond({ ...GRPC, "grpc-encoding": "gzip" });
     stream.end(message(3, Buffer.from("abc"), true));
   }],
   ["a stream that is reset", (stream) => stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM)],
-  ["a connection that is sent away", (stream) => stream.session?.goaway(11)],
-  ["a connection that is cut", (stream) => stream.session?.destroy()],
+  ["a GOAWAY", (stream) => stream.session?.goaway(11)],
+  ["a connection that is closed", (stream) => stream.session?.destroy()],
 ];
 
 for (const [name, act] of STREAMS) {

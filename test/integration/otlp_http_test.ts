@@ -24,7 +24,7 @@ const ANSWERS: readonly {
   { name: "202 with a text", reply: answer(202, "thanks"), outcome: { status: "success" } },
   { name: "204", reply: answer(204), outcome: { status: "success" } },
   {
-    name: "200 with a body that is no protobuf",
+    name: "200 with a body that is not protobuf",
     reply: answer(200, "\xff\xff", PROTOBUF_TYPE),
     outcome: { status: "success" },
   },
@@ -59,7 +59,7 @@ const ANSWERS: readonly {
     outcome: { status: "success", rejected: 1, message: "no" },
   },
   {
-    name: "JSON that is no response",
+    name: "JSON that is not a response",
     settings: { protocol: "http/json" },
     reply: answer(200, '{"partialSuccess": [null', JSON_TYPE),
     outcome: { status: "success" },
@@ -120,7 +120,7 @@ const ANSWERS: readonly {
     },
   },
   {
-    name: "503 with a Retry-After by the server's clock, which is years from ours",
+    name: "503 with a Retry-After by the server's clock, which is years off",
     reply: answer(503, "", {
       "date": "Sun, 06 Nov 1994 08:49:00 GMT",
       "retry-after": "Sun, 06 Nov 1994 08:49:37 GMT",
@@ -171,7 +171,7 @@ const ANSWERS: readonly {
     },
   },
   {
-    name: "400 in another's words",
+    name: "400 with its own reason phrase",
     reply: (response) => void response.writeHead(400, "Nope").end(),
     outcome: { status: "failure", reason: "cannot send to %: HTTP 400 Nope" },
   },
@@ -185,7 +185,7 @@ const ANSWERS: readonly {
     },
   },
   {
-    name: "401 with words and numbers as our headers have them",
+    name: "401 with words and numbers that our headers also have",
     settings: { headers: { "x-scope": "team one of 1000", "x-list": "tenant=blue" } },
     reply: answer(401, "tenant blue has more than 10000 for team one"),
     outcome: {

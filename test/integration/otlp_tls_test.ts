@@ -27,14 +27,14 @@ const EXPORTS: readonly {
     refused: /self-signed certificate/,
   },
   {
-    name: "refuses another's certificate for a name",
+    name: "refuses a certificate for another name",
     server: "other",
     host: "localhost",
     tls: CLIENT,
     refused: /altnames/,
   },
   {
-    name: "refuses another's certificate for an address",
+    name: "refuses a certificate for another address",
     server: "other",
     host: "127.0.0.1",
     tls: CLIENT,
@@ -48,13 +48,13 @@ const EXPORTS: readonly {
     refused: /expired/,
   },
   {
-    name: "takes any certificate where it is told to",
+    name: "takes any certificate if configured so",
     server: "other",
     host: "localhost",
     tls: { cert_file: "client.crt", key_file: "client.key", insecure_skip_verify: true },
   },
   {
-    name: "takes any certificate of an address where it is told to",
+    name: "takes any certificate of an address if configured so",
     server: "other",
     host: "127.0.0.1",
     tls: { cert_file: "client.crt", key_file: "client.key", insecure_skip_verify: true },

@@ -60,7 +60,7 @@ const CASES: Case[] = [
     expected: "b>",
   },
   {
-    name: "a local and a remote port, both of which have to match",
+    name: "a local and a remote port, which must both match",
     options: ({ ports }) => ({ localPorts: [ports.a], remotePorts: [ports.b] }),
     expected: "",
   },
@@ -82,7 +82,7 @@ const CASES: Case[] = [
     expected: "a> >a",
   },
   {
-    name: "one included address, which is a peer's",
+    name: "one included address, of a peer",
     options: () => ({ includeCidrs: ["127.10.0.1"] }),
     expected: "a>",
   },

@@ -68,7 +68,7 @@ const CASES: Case[] = [
   },
   { name: "a systemd service, v2", text: "0::/system.slice/nginx.service\n", service: "nginx" },
   {
-    name: "a systemd service with cgroups of its own",
+    name: "a systemd service with its own cgroups",
     text: "0::/system.slice/system-postgresql.slice/postgresql@15-main.service/worker\n",
     service: "postgresql@15-main",
   },

@@ -47,12 +47,12 @@ const CASES: readonly Case[] = [
     told: "capture unchanged",
   },
   {
-    name: "one exporter more",
+    name: "an added exporter",
     next: EXPORTERS.replace(" }\n", ", otlp/b: }\n"),
     told: "otlp/b added, capture unchanged",
   },
   {
-    name: "one exporter less",
+    name: "a removed exporter",
     next: "exporters: { stdout: , otlp/a: { endpoint: 'http://a' } }\n",
     told: "file removed, capture unchanged",
   },
@@ -72,13 +72,13 @@ const CASES: readonly Case[] = [
     told: "capture changed",
   },
   {
-    name: "another sampling, which is the capture's and in the spans",
+    name: "another sampling, which changes the capture and the spans",
     next: `${EXPORTERS}sampling: { ratio: 0.5 }`,
     told: "otlp/a reopened, capture changed",
     spans: true,
   },
   {
-    name: "another resource: what makes spans is opened anew",
+    name: "another resource: what makes spans is reopened",
     next: `${EXPORTERS}resource: { attributes: { a: 1 } }`,
     told: "otlp/a reopened, resource changed, capture unchanged",
     spans: true,
@@ -101,20 +101,20 @@ const TELEMETRY = "telemetry: { otlp: , prometheus: }\n";
 const WITH_TELEMETRY: readonly Case[] = [
   { name: "the same telemetry", next: EXPORTERS + TELEMETRY, told: "capture unchanged" },
   {
-    name: "another certificate of spans alone",
+    name: "another certificate, only for spans",
     next: EXPORTERS + TELEMETRY,
     stale: ["otlp/a"],
     told: "otlp/a reopened, capture unchanged",
   },
   {
-    name: "another certificate of metrics alone",
+    name: "another certificate, only for metrics",
     next: EXPORTERS + TELEMETRY,
     staleTelemetry: true,
     told: "telemetry reopened, capture unchanged",
     telemetry: true,
   },
   {
-    name: "no telemetry any more",
+    name: "removed telemetry",
     next: EXPORTERS,
     told: "telemetry changed, capture unchanged",
     telemetry: true,
@@ -132,7 +132,7 @@ const WITH_TELEMETRY: readonly Case[] = [
     telemetry: true,
   },
   {
-    name: "another resource, which is the metrics' too",
+    name: "another resource, which metrics have too",
     next: `${EXPORTERS}${TELEMETRY}resource: { attributes: { a: 1 } }`,
     told: "otlp/a reopened, telemetry reopened, resource changed, capture unchanged",
     spans: true,
@@ -142,7 +142,7 @@ const WITH_TELEMETRY: readonly Case[] = [
 
 const ALL: readonly [from: string, cases: readonly Case[]][] = [
   [EXPORTERS, [...CASES, {
-    name: "telemetry where there was none",
+    name: "added telemetry",
     next: EXPORTERS + TELEMETRY,
     told: "telemetry changed, capture unchanged",
     telemetry: true,

@@ -18,7 +18,7 @@ function check(yaml: string): string[] {
 const GOOD: readonly [name: string, yaml: string][] = [
   ["the example", EXAMPLE],
   ["an exporter without settings", "exporters: { stdout: }"],
-  ["sections with nothing in them", "{ capture: , resource: , trace: , exporters: { otlp: } }"],
+  ["empty sections", "{ capture: , resource: , trace: , exporters: { otlp: } }"],
   ["nothing below otlp's sections", "exporters: { otlp: { tls: , sending_queue: , headers: } }"],
   ["references", 'exporters: { otlp/a: { timeout: "${env:N:-5}s", protocol: "${env:P}" } }'],
   ["a reference for a number", '{ exporters: { stdout: }, capture: { pids: ["${env:PID}"] } }'],

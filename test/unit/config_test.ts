@@ -315,7 +315,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ["a reference without quotes within brackets", "capture: { pids: [${env:PID}] }\n", [
     "f.yaml:1:20: found ${…} without quotes within [ ] or { }: expected quotes around the value",
   ]],
-  ["a stray brace, without what stands there", "a: b\n}hunter2", [
+  ["a stray brace, without showing the text there", "a: b\n}hunter2", [
     "f.yaml:2:1: not YAML: unexpected flow-map-end token in YAML stream",
     "f.yaml:2:2: not YAML: unexpected scalar token in YAML stream",
   ]],
@@ -347,7 +347,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "f.yaml:1:1: exporters: missing: expected a mapping of exporter ids, such as stdout or " +
     "otlp/jaeger, to their settings",
   ]],
-  ["exporters with nothing in them", "exporters:\n", [
+  ["exporters without contents", "exporters:\n", [
     "f.yaml:1:1: exporters: found nothing: expected a mapping of exporter ids, such as stdout or " +
     "otlp/jaeger, to their settings",
   ]],
@@ -362,7 +362,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     'f.yaml:2:3: exporters.otpl/jaeger: unknown exporter type "otpl": expected stdout, otlp, ' +
     'file, or a module key that names a package: did you mean "otlp"?',
   ]],
-  ["an unknown exporter type that is near to none", "exporters:\n  jaeger:\n", [
+  ["an unknown exporter type that is similar to none", "exporters:\n  jaeger:\n", [
     'f.yaml:2:3: exporters.jaeger: unknown exporter type "jaeger": expected stdout, otlp, file, ' +
     "or a module key that names a package",
   ]],
@@ -375,7 +375,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ["an unknown key at the top", `${STDOUT}exporter:\n`, [
     `f.yaml:3:1: exporter: unknown key: ${TOP}: did you mean "exporters"?`,
   ]],
-  ["an unknown key that is near to none", `${STDOUT}zzz: 1\n`, [
+  ["an unknown key that is similar to none", `${STDOUT}zzz: 1\n`, [
     `f.yaml:3:1: zzz: unknown key: ${TOP}`,
   ]],
   ["an unknown key in a section", `${STDOUT}trace:\n  parents: auto\n`, [
@@ -416,14 +416,14 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
       "false",
     ],
   ],
-  ["a storage of no name", 'exporters:\n  otlp: { sending_queue: { storage: "" } }\n', [
+  ["a storage without a name", 'exporters:\n  otlp: { sending_queue: { storage: "" } }\n', [
     'f.yaml:2:37: exporters.otlp.sending_queue.storage: found "": expected the path of a folder',
   ]],
   ["a storage that is too small", "exporters:\n  otlp: { sending_queue: { max_bytes: 1KiB } }\n", [
     'f.yaml:2:39: exporters.otlp.sending_queue.max_bytes: found "1KiB": expected a size of at ' +
     "least 64KiB, such as 1GiB",
   ]],
-  ["what is dropped", "exporters:\n  otlp: { sending_queue: { when_full: drop } }\n", [
+  ["a bad when_full", "exporters:\n  otlp: { sending_queue: { when_full: drop } }\n", [
     'f.yaml:2:39: exporters.otlp.sending_queue.when_full: found "drop": expected drop_newest or ' +
     "drop_oldest",
   ]],
@@ -470,14 +470,14 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "f.yaml:3:14: telemetry.otlp: no exporter: expected an otlp exporter, and found none",
   ]],
   [
-    "metrics with several otlp exporters, and none named",
+    "metrics with several otlp exporters, without naming one",
     "exporters: { otlp/a: , otlp/b: , stdout: }\ntelemetry: { otlp: }\n",
     [
       "f.yaml:2:14: telemetry.otlp: no exporter: expected exporter: otlp/a or otlp/b",
     ],
   ],
   [
-    "metrics by an exporter that there is not",
+    "metrics by an unknown exporter",
     "exporters: { otlp/jaeger: }\ntelemetry: { otlp: { exporter: otlp/jager } }\n",
     [
       'f.yaml:2:32: telemetry.otlp.exporter: found "otlp/jager": expected otlp/jaeger: ' +
@@ -485,7 +485,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     ],
   ],
   [
-    "metrics by an exporter that takes none",
+    "metrics by an exporter that cannot send them",
     "exporters: { otlp: , stdout: }\ntelemetry: { otlp: { exporter: stdout } }\n",
     [
       'f.yaml:2:32: telemetry.otlp.exporter: found "stdout": expected otlp',
@@ -505,14 +505,14 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
       "such as 0.1",
     ],
   ]),
-  ["keep_errors that is no boolean", `${STDOUT}sampling: { keep_errors: all }\n`, [
+  ["keep_errors that is not a boolean", `${STDOUT}sampling: { keep_errors: all }\n`, [
     'f.yaml:3:26: sampling.keep_errors: found "all": expected true or false',
   ]],
   ["an executable with its folder", `${STDOUT}capture:\n  exclude_executables: [/bin/sh]\n`, [
     'f.yaml:4:25: capture.exclude_executables[0]: found "/bin/sh": expected the name of an ' +
     "executable without its folder, 63 bytes at most",
   ]],
-  ["a cgroup that is no path", `${STDOUT}capture:\n  exclude_cgroups: [nginx.service]\n`, [
+  ["a cgroup that is not a path", `${STDOUT}capture:\n  exclude_cgroups: [nginx.service]\n`, [
     'f.yaml:4:21: capture.exclude_cgroups[0]: found "nginx.service": expected a path as in ' +
     "/proc/PID/cgroup, such as /system.slice/nginx.service",
   ]],
@@ -539,7 +539,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ["65 pids", `${STDOUT}capture:\n  pids: [${Array.from({ length: 65 }, (_, i) => i + 1)}]\n`, [
     "f.yaml:4:9: capture.pids: found a list: expected a list of at most 64 process ids",
   ]],
-  ["a pid that is no list", `${STDOUT}capture:\n  pids: 1\n`, [
+  ["a pid that is not in a list", `${STDOUT}capture:\n  pids: 1\n`, [
     "f.yaml:4:9: capture.pids: found 1: expected a list of at most 64 process ids",
   ]],
   ["a port above 65535", `${STDOUT}capture:\n  local_ports: [70000]\n`, [
@@ -622,7 +622,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
   ["an unknown format", "exporters:\n  stdout: { format: xml }\n", [
     'f.yaml:2:21: exporters.stdout.format: found "xml": expected table, wide, csv or json',
   ]],
-  ["an endpoint that is no URL", "exporters:\n  otlp: { endpoint: nonsense }\n", [
+  ["an endpoint that is not a URL", "exporters:\n  otlp: { endpoint: nonsense }\n", [
     `f.yaml:2:21: exporters.otlp.endpoint: found "nonsense": ${URL_EXPECTED}`,
   ]],
   ["an endpoint with another scheme", "exporters:\n  otlp: { endpoint: 'ftp://h' }\n", [
@@ -655,7 +655,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "and hyphens",
   ]],
   [
-    "a header whose colon has no space behind it, without showing its value",
+    "a header whose colon has no space after it, without showing its value",
     "exporters:\n  otlp: { headers: { 'Authorization:Bearer hunter2': } }\n",
     [
       "f.yaml:2:22: exporters.otlp.headers.…: an invalid name: expected " +
@@ -663,7 +663,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     ],
   ],
   [
-    "a token in the place of a header's name",
+    "a token in place of a header's name",
     "exporters:\n  otlp: { headers: { aHVu/dGVyMg==: } }\n",
     [
       "f.yaml:2:22: exporters.otlp.headers.…: an invalid name: expected letters, digits and " +
@@ -671,7 +671,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     ],
   ],
   [
-    "a header as curl takes it, without showing its value",
+    "a header in curl's form, without showing its value",
     "exporters:\n  otlp: { headers: { x-key=hunter2: x } }\n",
     [
       "f.yaml:2:22: exporters.otlp.headers.…: an invalid name: expected letters, " +

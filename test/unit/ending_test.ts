@@ -32,7 +32,7 @@ const ROWS: Row[] = [
     reason: "fin",
   },
   {
-    name: "FIN by local first, and the peer's not yet seen",
+    name: "FIN by local first, the peer's not yet seen",
     fields: { last_state: "fin_wait2", flags: LOCAL },
     by: "local",
     reason: "fin",
@@ -44,13 +44,13 @@ const ROWS: Row[] = [
     reason: "fin",
   },
   {
-    name: "FIN by local first, of which FIN_WAIT1 alone was seen",
+    name: "FIN by local first, with only FIN_WAIT1 seen",
     fields: { last_state: "fin_wait1", flags: LOCAL | FLAG.SOCK_DONE | FLAG.BACKSTOP, shutdown: 3 },
     by: "local",
     reason: "fin",
   },
   {
-    name: "FIN by peer first, which was not seen, and its reset",
+    name: "FIN by peer first, unseen, then the peer's reset",
     fields: {
       last_state: "established",
       flags: OBSERVED | FLAG.SOCK_DONE | FLAG.BACKSTOP,
@@ -245,7 +245,7 @@ const ROWS: Row[] = [
     reason: "aborted",
   },
   {
-    name: "an error that is stale after a normal close",
+    name: "an old error before a normal close",
     fields: { last_state: "fin_wait2", flags: LOCAL, err: errno.EHOSTUNREACH },
     by: "local",
     reason: "fin",

@@ -5,7 +5,11 @@ import { messageOf } from "../../src/messages/errors.ts";
 const THROWN: readonly [what: string, thrown: unknown, message: string][] = [
   ["an error", new Error("it broke"), "it broke"],
   ["an error without a message", new TypeError(), "TypeError"],
-  ["one of Deno's loader, in colours", new Error("\x1b[0m\x1b[1mnot\x1b[0m found"), "not found"],
+  [
+    "an error of Deno's loader, in colours",
+    new Error("\x1b[0m\x1b[1mnot\x1b[0m found"),
+    "not found",
+  ],
   ["text", "it broke", "it broke"],
   ["nothing", undefined, "undefined"],
   ["what has no text", Object.create(null), "something that is neither an error nor text"],

@@ -301,9 +301,9 @@ const HALF_WRITTEN: readonly {
   readonly meanwhile: (path: string) => void;
   readonly left: string;
 }[] = [
-  { name: "nothing of its bytes", meanwhile: () => {}, left: "a\nb\nd\n" },
+  { name: "none of its bytes", meanwhile: () => {}, left: "a\nb\nd\n" },
   {
-    name: "alone what somebody else has written since",
+    name: "what another program has written since",
     meanwhile: (path) => Deno.writeTextFileSync(path, "other\n", { append: true }),
     left: "a\nb\nccother\n\nd\n",
   },
@@ -373,7 +373,7 @@ const INTERFERENCES: readonly Interference[] = [
     left: 1,
   },
   {
-    name: "moves its folder and makes it anew",
+    name: "moves its folder and makes a new one",
     act: async (path) => {
       await Deno.rename(dirname(path), `${dirname(path)}.old`);
       await Deno.mkdir(dirname(path));

@@ -101,15 +101,15 @@ for (
     ]],
     ["bytes between frames", join(A, garbage, B), [[1, 2], { damage: [32, 37, 0] }, [3]]],
     ["bytes before a frame", join(garbage, B), [{ damage: [0, 37, 0] }, [3]]],
-    ["bytes behind all", join(A, garbage), [[1, 2], { damage: [32, 37, 0] }]],
-    ["a frame from which bytes are missing", join(A, C.subarray(0, 30), A, B), [
+    ["bytes after all frames", join(A, garbage), [[1, 2], { damage: [32, 37, 0] }]],
+    ["a frame that lacks bytes", join(A, C.subarray(0, 30), A, B), [
       [1, 2],
       { damage: [32, 30, 3] },
       [1, 2],
       [3],
     ]],
     [
-      "a frame from which as much is missing as the next one has",
+      "a frame that lacks as many bytes as the next one has",
       join(
         C.subarray(0, 16),
         B,
@@ -119,7 +119,7 @@ for (
     ],
     ["a frame cut off", join(A, C.subarray(0, 39)), [[1, 2], { damage: [32, 39, 3] }]],
     ["a header cut off", join(A, C.subarray(0, 9)), [[1, 2], { damage: [32, 9, 0] }]],
-    ["a seal behind damage", join(A, flipped(B, 5), seal(3)), [[1, 2], { damage: [32, 24, 0] }]],
+    ["a seal after damage", join(A, flipped(B, 5), seal(3)), [[1, 2], { damage: [32, 24, 0] }]],
   ] as const
 ) {
   Deno.test(`in ${name} whole frames are found, and the damage is reported`, () => {

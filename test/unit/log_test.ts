@@ -15,7 +15,7 @@ function logger(format: LogFormat) {
 const TEXTS: [what: string, message: string, line: string][] = [
   ["the program's name in front", "tracing", "tcpspan: tracing\n"],
   ["letters of any script as they are", "日本🦕", "tcpspan: 日本🦕\n"],
-  ["backslashes as they are: quotes are escaped", String.raw`"a\nb"`, 'tcpspan: "a\\nb"\n'],
+  ["backslashes unchanged, because quotes are escaped", String.raw`"a\nb"`, 'tcpspan: "a\\nb"\n'],
   ["line ends escaped, so that none can be forged", "a\ntcpspan: b", "tcpspan: a\\x0atcpspan: b\n"],
   ["terminal escapes escaped", "\x1b[31mred\x9b0m", "tcpspan: \\x1b[31mred\\u{9b}0m\n"],
   ["bidirectional marks escaped", "a\u202eb", "tcpspan: a\\u{202e}b\n"],
@@ -39,7 +39,7 @@ const OBJECTS: [
 ][] = [
   ["time, level and message", "tracing", undefined, '"message":"tracing"}'],
   [
-    "the fields there are",
+    "the fields that it gets",
     "lost 2 sessions: its queue was full",
     {
       exporter: "otlp/a",

@@ -129,7 +129,7 @@ Deno.test("an empty batch never reaches the SpanExporter", async () => {
 
 const MISBEHAVIOURS: { name: string; answer: SpanExporter["export"]; reason: string }[] = [
   {
-    name: "throws what cannot be made text",
+    name: "throws what has no text",
     answer: () => {
       throw Object.create(null);
     },
@@ -158,7 +158,7 @@ const MISBEHAVIOURS: { name: string; answer: SpanExporter["export"]; reason: str
     reason: "no such host",
   },
   {
-    name: "throws what is no error",
+    name: "throws what is not an error",
     answer: () => {
       throw "plain text";
     },
@@ -170,7 +170,7 @@ const MISBEHAVIOURS: { name: string; answer: SpanExporter["export"]; reason: str
     reason: "no such host",
   },
   {
-    name: "gives an outcome, as tcpspan's own exporters do",
+    name: "returns an outcome, as tcpspan's own exporters do",
     answer: () => ({ status: "success" }) as unknown as void,
     reason: 'export() gave { status: "success" }, but a SpanExporter calls back: ' +
       "to give outcomes, export an exporter type: see docs/library.md",

@@ -7,7 +7,7 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 const SHOWN: [what: string, bytes: Uint8Array, shown: string][] = [
   ["nothing as nothing", utf8(""), ""],
   ["plain ASCII as it is", utf8("Web Content #1~"), "Web Content #1~"],
-  ["letters of any script as they are", utf8("café-日本-🦕"), "café-日本-🦕"],
+  ["letters of any script unchanged", utf8("café-日本-🦕"), "café-日本-🦕"],
   ["a backslash as two, so that an escape can't be forged", utf8("\\x1b"), "\\\\x1b"],
   ["a terminal's escape sequence as text", utf8("\x1b[31mroot"), "\\x1b[31mroot"],
   ["a line end", utf8("a\nb"), "a\\x0ab"],
@@ -24,18 +24,18 @@ const SHOWN: [what: string, bytes: Uint8Array, shown: string][] = [
   ["a zero-width joiner", utf8("\u200d"), "\\u{200d}"],
   ["a byte order mark", utf8("\ufeffsh"), "\\u{feff}sh"],
   ["a soft hyphen", utf8("\u00ad"), "\\u{ad}"],
-  ["a Hangul filler, which is a letter drawn as nothing", utf8("\u3164"), "\\u{3164}"],
+  ["a Hangul filler, which is an invisible letter", utf8("\u3164"), "\\u{3164}"],
   ["a variation selector", utf8("\ufe0f"), "\\u{fe0f}"],
   ["an interlinear annotation mark", utf8("\ufff9"), "\\u{fff9}"],
   ["a line separator", utf8("\u2028"), "\\u{2028}"],
   ["a paragraph separator", utf8("\u2029"), "\\u{2029}"],
   ["a tag character, beyond 16 bits", utf8("\u{e0041}"), "\\u{e0041}"],
-  ["a byte that begins no character", Uint8Array.of(0x61, 0xff, 0x62), "a\\xffb"],
+  ["a byte that starts no character", Uint8Array.of(0x61, 0xff, 0x62), "a\\xffb"],
   ["a continuation byte alone", Uint8Array.of(0x80), "\\x80"],
   ["a character that was cut off", utf8("日").subarray(0, 2), "\\xe6\\x97"],
   ["an overlong form", Uint8Array.of(0xc0, 0xaf), "\\xc0\\xaf"],
   ["a surrogate", Uint8Array.of(0xed, 0xa0, 0x80), "\\xed\\xa0\\x80"],
-  ["the replacement character itself as it is", utf8("\ufffd"), "\ufffd"],
+  ["the replacement character itself unchanged", utf8("\ufffd"), "\ufffd"],
 ];
 
 for (const [what, bytes, shown] of SHOWN) {
@@ -102,7 +102,7 @@ function bytesOf(shown: string): number[] {
 
 const JSON_TEXTS: [what: string, value: string, json: string][] = [
   ["ASCII as it is", 'a\\"b', String.raw`"a\\\"b"`],
-  ["letters of any script as they are", "日本🦕", '"日本🦕"'],
+  ["letters of any script unchanged", "日本🦕", '"日本🦕"'],
   ["C0 controls as JSON.stringify does", "\x1b\n", String.raw`"\u001b\n"`],
   ["DEL", "\x7f", String.raw`"\u007f"`],
   ["C1 controls", "\x9b", String.raw`"\u009b"`],

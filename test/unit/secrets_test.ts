@@ -8,13 +8,13 @@ import { withoutSecrets } from "../../src/messages/secrets.ts";
 const CASES: readonly [what: string, value: unknown, text: string, shown: string][] = [
   ["a header's whole value", { headers: { a: "ab1c" } }, "no ab1c here", "no *** here"],
   [
-    "a header's credentials, behind the scheme",
+    "a header's credentials, after the scheme",
     { headers: { authorization: "Bearer t0kenA" } },
     "bad token t0kenA of Bearer",
     "bad token *** of Bearer",
   ],
   [
-    "values of 8 characters and more in a header's list",
+    "values of 8 or more characters in a header's list",
     { headers: { b: "tenant=fine, sign=c0ffee42; q=quoted" } },
     "c0ffee42 is not of tenant, fine, sign or quoted",
     "*** is not of tenant, fine, sign or quoted",
@@ -26,13 +26,13 @@ const CASES: readonly [what: string, value: unknown, text: string, shown: string
     "*** says ***",
   ],
   [
-    "nothing of a header's words but the last part",
+    "only the last part of a header's words",
     { headers: { d: "Some header of four words" } },
     "header of words, Some four",
     "header of words, Some four",
   ],
   [
-    "a number in a header, where it is a word",
+    "a number in a header, if it is a whole word",
     { headers: { e: 1000, f: "2000" } },
     "1000 and 2000, 10000 sessions, 1000ms, 21000, a2000b",
     "*** and ***, 10000 sessions, 1000ms, 21000, a2000b",
@@ -49,7 +49,7 @@ const CASES: readonly [what: string, value: unknown, text: string, shown: string
     "10001 of 123456780",
     "10001 of 123456780",
   ],
-  ["texts of options", { options: { password: "hunter2" } }, "hunter2", "***"],
+  ["texts in options", { options: { password: "hunter2" } }, "hunter2", "***"],
   [
     "credentials in headers among options",
     { options: { headers: { authorization: "Basic cGFzcw" } } },
@@ -63,21 +63,26 @@ const CASES: readonly [what: string, value: unknown, text: string, shown: string
     "pa55, 53cret and 4317, not 43170 of me at host:4318",
     "***, *** and ***, not 43170 of me at host:4318",
   ],
-  ["what URLs make of it", { headers: { h: "a/b cd" } }, "?q=a%2Fb%20cd", "?q=***"],
-  ["what JSON makes of it", { headers: { i: 'q"uoted' } }, '{"a":"q\\"uoted"}', '{"a":"***"}'],
+  ["its form in URLs", { headers: { h: "a/b cd" } }, "?q=a%2Fb%20cd", "?q=***"],
+  ["its form in JSON", { headers: { i: 'q"uoted' } }, '{"a":"q\\"uoted"}', '{"a":"***"}'],
   [
-    "whole, where a secret holds another one",
+    "hidden whole if one contains another",
     { headers: { k: "a-swordfish-or-two", l: "swordfish", m: "swordfish-and-more" } },
     "swordfish, swordfish-and-more, a-swordfish-or-two, my-swordfish-and-more",
     "***, ***, ***, my-***",
   ],
   [
-    "whole, where secrets overlap",
+    "hidden whole if two overlap",
     { headers: { n: "first:shared", o: "shared:second" } },
     "[first:shared:second] [first:shared][shared:second]",
     "[***] [***][***]",
   ],
-  ["whole, where one overlaps itself", { headers: { p: "lalala" } }, "lalalala lala", "*** lala"],
+  [
+    "hidden whole if one overlaps itself",
+    { headers: { p: "lalala" } },
+    "lalalala lala",
+    "*** lala",
+  ],
   ["nothing shorter than 4 characters", { headers: { j: "xyz" } }, "xyz", "xyz"],
 ];
 

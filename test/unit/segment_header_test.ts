@@ -67,7 +67,7 @@ for (
       damaged(changed(8, [2], "right", RECORD_DESCRIPTION), 30),
       NO_SEGMENT,
     ],
-    ["a layout that is none", changed(40, [0], "right"), "its records have an unknown layout"],
+    ["an invalid layout", changed(40, [0], "right"), "its records have an unknown layout"],
   ] as const
 ) {
   Deno.test(`${name} is not taken for a header`, () => assert.equal(readHeader(bytes), why));

@@ -351,7 +351,7 @@ const ATTRIBUTES: readonly [
     [],
   ],
   [
-    "nothing of empty variables",
+    "nothing from empty variables",
     undefined,
     {
       OTEL_SERVICE_NAME: "",
@@ -361,7 +361,7 @@ const ATTRIBUTES: readonly [
     [],
   ],
   [
-    "nothing of a malformed OTEL_RESOURCE_ATTRIBUTES",
+    "nothing from a malformed OTEL_RESOURCE_ATTRIBUTES",
     undefined,
     {
       OTEL_RESOURCE_ATTRIBUTES: "a=1,b",

@@ -168,7 +168,7 @@ const CASES: Case[] = [
     events: ["tcpspan.established", "tcpspan.fin.received", "tcpspan.fin.sent"],
   },
   {
-    name: "a refused attempt, of no known owner",
+    name: "a refused attempt without a known owner",
     fields: {
       ...CLIENT,
       local_address: "2001:db8::1",
