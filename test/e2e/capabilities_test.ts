@@ -58,7 +58,7 @@ Deno.test("CAP_SYS_PTRACE adds the path and the command line", async () => {
   assert.equal(warnings.length, 1, warnings.join("\n"));
 });
 
-Deno.test("CAP_DAC_READ_SEARCH beside it adds the process's own service name, and nothing is missing", async () => {
+Deno.test("CAP_DAC_READ_SEARCH also adds the process's own service name, and nothing is missing", async () => {
   const { service, warnings } = await traceAnother([
     ...ENOUGH,
     "sys_ptrace",

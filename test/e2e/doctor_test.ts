@@ -307,7 +307,7 @@ exporters:
   assert.deepEqual(data ?? [], []);
 });
 
-Deno.test("doctor --config opens files, folders and modules, and leaves nothing behind", async () => {
+Deno.test("doctor --config opens files, folders and modules, and leaves nothing there", async () => {
   await using folder = await makeTempFolder();
   const kept = join(folder.path, "kept.jsonl");
   await Deno.writeTextFile(kept, "{}\n");

@@ -112,7 +112,7 @@ Deno.test("the columns are tcplife's in every format, and all formats show the s
   assert.equal(parseRow(itemOf(wide, 0).text, itemOf(FORMATS, 4)).ip, "6");
 });
 
-Deno.test("beside the real tcplife: the same sessions, ports, sizes and durations", async () => {
+Deno.test("the real tcplife shows the same sessions, ports, sizes and durations", async () => {
   await using nginx = await startNginx();
   await using tool = await startTcpspan();
   await using tcplife = await startTcplife();

@@ -8,7 +8,7 @@ export interface Addresses {
   readonly ipv6: string;
 }
 
-/** Where a client has to connect to. */
+/** Where a client must connect to. */
 export interface Destination {
   readonly addresses: Addresses;
   readonly port: number;
@@ -118,7 +118,7 @@ async function translate(
   await machine.run("nft", [`table inet ${hook} {`, ...chain, "}"].join("\n"));
 }
 
-/** Joins two machines by a pair of interfaces, each named after the machine behind it. */
+/** Connects two machines by a pair of interfaces, each named after the other machine. */
 async function link(a: Machine, b: Machine): Promise<void> {
   await run(
     ...["ip", "link", "add", b.name, "netns", `${a.pid}`, "type", "veth"] as const,

@@ -25,7 +25,7 @@ function open(settings: object, folder: string) {
   return fileExporter.open(fileSettings.parse(settings), makeContext("file", folder, toNoisySpan));
 }
 
-/** Longer than the start of a file by which the Collector tells it from others. */
+/** Longer than the start of a file by which the Collector identifies it. */
 const RESOURCE = resourceFromAttributes({ "process.command_line": "java ".repeat(300) });
 
 /** A span that does not compress well. */

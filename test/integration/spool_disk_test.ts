@@ -1,4 +1,4 @@
-/** A spool on a disk that is full, can't be written, or goes away, while it is in use. */
+/** A spool on a disk that becomes full, read-only, or goes away while it is in use. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import {
@@ -16,12 +16,12 @@ import { ManualClock } from "../manual_clock.ts";
 import { makeReadOnly, mountSmallDisk } from "../small_disk.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 
-const PAUSE_MS = 1000; // after which a disk that failed is tried again
+const PAUSE_MS = 1000; // before a disk that failed is tried again
 
 const KEPT = "until it can be written again, sessions are kept in memory as far as " +
   "sending_queue.queue_size allows";
 
-Deno.test("a full disk: what was taken is kept whole, and it goes on when there is room", async () => {
+Deno.test("a full disk: what was taken is kept whole, and the spool continues when there is room", async () => {
   await using folder = await makeTempFolder();
   await using _disk = await mountSmallDisk(folder.path, 256 * 1024);
   const ballast = join(folder.path, "ballast");
@@ -42,11 +42,11 @@ Deno.test("a full disk: what was taken is kept whole, and it goes on when there 
     crash(folder.path, other.path);
     await using after = openSpool(other.path);
     assert.deepEqual(drain(after.spool), pidRange(1, next - 1));
-    assert.deepEqual(after.warnings, []); // of a torn end, say
+    assert.deepEqual(after.warnings, []); // such as about a torn end
   }
   Deno.removeSync(ballast);
   await clock.advance(PAUSE_MS - 1);
-  assert.equal(spool.append(sessions(next, 20), "drop_newest"), 0); // not so soon
+  assert.equal(spool.append(sessions(next, 20), "drop_newest"), 0); // too soon to try again
   await clock.advance(1);
   assert.equal(spool.append(sessions(next, 20), "drop_newest"), 20);
   assert.equal(open.warnings[1], "SPOOL can be written again");
@@ -72,14 +72,14 @@ Deno.test("a disk that stays full is tried once a second, and gets no more files
   assert.deepEqual(drain(open.spool), pidRange(1, next - 1));
 });
 
-Deno.test("a disk that is read-only: what waits is delivered, and again after a restart", async () => {
+Deno.test("a read-only disk: what waits is delivered, and again after a restart", async () => {
   await using folder = await makeTempFolder();
   const open = openSpool(folder.path, { batchSize: 11 });
   const { spool } = open;
   spool.append(sessions(1, 30), "drop_newest"); // 11 in a segment
   {
     await using _readOnly = await makeReadOnly(folder.path);
-    assert.equal(spool.append(sessions(31, 30), "drop_newest"), 3); // into the file that is open
+    assert.equal(spool.append(sessions(31, 30), "drop_newest"), 3); // into the open file
     assert.equal(spool.isFaulty, true);
     assert.deepEqual(drain(spool), pidRange(1, 33));
     await spool.close();
@@ -93,7 +93,7 @@ Deno.test("a disk that is read-only: what waits is delivered, and again after a 
   assert.deepEqual(drain(after.spool), pidRange(1, 33));
 });
 
-Deno.test("what could not be removed is, once the disk can be written", async () => {
+Deno.test("what could not be removed is removed once the disk can be written", async () => {
   await using folder = await makeTempFolder();
   const { spool } = openSpool(folder.path, { batchSize: 11 });
   spool.append(sessions(1, 30), "drop_newest");
@@ -106,7 +106,7 @@ Deno.test("what could not be removed is, once the disk can be written", async ()
 });
 
 for (const removed of ["storage", "folder", "segment"] as const) {
-  Deno.test(`a ${removed} that is removed is made again, and what is in open files delivered`, async () => {
+  Deno.test(`a removed ${removed} is made again, and what is in open files is delivered`, async () => {
     await using folder = await makeTempFolder();
     const storage = join(folder.path, "storage");
     const clock = new ManualClock();
@@ -131,7 +131,7 @@ for (const removed of ["storage", "folder", "segment"] as const) {
   });
 }
 
-Deno.test("in a folder that was made again, what is delivered is noted", async () => {
+Deno.test("in a folder that was made again, deliveries are recorded", async () => {
   await using folder = await makeTempFolder();
   await using other = await makeTempFolder();
   const clock = new ManualClock();
@@ -151,7 +151,7 @@ Deno.test("in a folder that was made again, what is delivered is noted", async (
   assert.deepEqual(drain(after.spool), pidRange(16, 5));
 });
 
-Deno.test("a folder that somebody else has taken meanwhile is not used by two", async () => {
+Deno.test("a folder that another process has taken meanwhile is not used twice", async () => {
   await using folder = await makeTempFolder();
   const clock = new ManualClock();
   const first = openSpool(folder.path, { clock });
@@ -163,12 +163,12 @@ Deno.test("a folder that somebody else has taken meanwhile is not used by two", 
   second.spool.append(sessions(11, 5), "drop_newest");
   assert.deepEqual(drain(first.spool), pidRange(1, 5));
   await first.spool.close();
-  assert.equal(segments(folder.path).length, 1); // the second's, of the name that the first's had
+  assert.equal(segments(folder.path).length, 1); // the second spool's, of the first one's name
   assert.deepEqual(drain(second.spool), pidRange(11, 5));
   await second.spool.close();
 });
 
-Deno.test("a storage of another user's, who could put another folder in the place of ours, is refused", async () => {
+Deno.test("another user's storage, where that user could replace our folder, is refused", async () => {
   await using folder = await makeTempFolder();
   await openSpool(folder.path).spool.close();
   Deno.chownSync(folder.path, 1234, null);

@@ -1,4 +1,4 @@
-/** SIGKILL at moments that nobody chose. */
+/** SIGKILL at random moments. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { drain, openSpool, pidRange } from "../spool.ts";
@@ -7,7 +7,7 @@ import { makeTempFolder } from "../temp_folder.ts";
 const ROUNDS = 15;
 const PROGRAM = fileURLToPath(new URL("../programs/push.ts", import.meta.url));
 
-/** Runs the program, kills it within 100 ms of its first push, and gives what it wrote. */
+/** Runs the program and kills it within 100 ms of its first push. @returns its lines */
 async function pushUntilKilled(storage: string, first: number): Promise<string[]> {
   const args = ["run", "-A", "--frozen", "--no-check", PROGRAM, storage, String(first)];
   const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped" }).spawn();
@@ -19,10 +19,10 @@ async function pushUntilKilled(storage: string, first: number): Promise<string[]
     timer ??= setTimeout(() => child.kill("SIGKILL"), Math.random() * 100);
   }
   assert.equal((await child.status).signal, "SIGKILL");
-  return text.split("\n").slice(0, -1); // what is behind the last line end was not wholly written
+  return text.split("\n").slice(0, -1); // what follows the last line end is incomplete
 }
 
-Deno.test("killed again and again, a persistent queue loses nothing that was pushed", async () => {
+Deno.test("a persistent queue that is killed repeatedly loses nothing that was pushed", async () => {
   await using folder = await makeTempFolder();
   const delivered = new Set<number>();
   const deliver = (pid: number) => delivered.add(pid);

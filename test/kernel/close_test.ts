@@ -218,7 +218,7 @@ Deno.test("finSentUnixNs is when shutdown() queued the FIN, also if close() come
   await using scene = await Scene.open();
   const { client, server, trace, port } = scene;
   await scene.connect();
-  const sent = await client.sendUntilFull("s"); // the FIN waits behind it
+  const sent = await client.sendUntilFull("s"); // the FIN waits after it
   const shut = await client.shutdown("s");
   await new Promise((resolve) => setTimeout(resolve, 20));
   await client.close("s");

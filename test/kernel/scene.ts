@@ -1,4 +1,4 @@
-/** A client, a server and a capture: where most kernel tests begin. */
+/** A client, a server and a capture: the start of most kernel tests. */
 import type { CaptureOptions } from "../../src/capture/capture_options.ts";
 import { Actor, type ActorOptions, type EndTruth, type SocketFamily } from "./actor.ts";
 import { Trace } from "./harness.ts";

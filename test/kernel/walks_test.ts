@@ -1,4 +1,4 @@
-/** Which open sessions are reported and counted, wherever they are and whoever holds them. */
+/** Open sessions are reported and counted, wherever they are and whichever process has them. */
 import { strict as assert } from "node:assert";
 import { capture } from "./capture.ts";
 import { Actor } from "./actor.ts";

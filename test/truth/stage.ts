@@ -222,7 +222,7 @@ export class Stage implements AsyncDisposable {
     return session;
   }
 
-  /** From now on TCP packets over the wire are lost where they arrive. */
+  /** From now on TCP packets over the wire are lost on arrival. */
   async cut(...sides: readonly Side[]): Promise<void> {
     await this.#lose("", sides);
   }

@@ -743,7 +743,7 @@ Deno.test("parseConfig() reports all problems of a file at once, in order", () =
   );
 });
 
-Deno.test("parseConfig() shows no variable's value where a secret may be", () => {
+Deno.test("parseConfig() shows no variable's value that may be a secret", () => {
   const [line = ""] = problems("exporters:\n  otlp: { headers: '${env:SECRET}' }\n");
   assert.equal(
     line,

@@ -97,7 +97,7 @@ Deno.test("the file holds each session's span", async () => {
   }
 });
 
-Deno.test("every line is under 1 MiB, and no session is lost where one is split", () => {
+Deno.test("every line is under 1 MiB, and no session is lost if a batch is split", () => {
   const batch = makeSessions(1000);
   const padding = "x".repeat(10_000);
   const lines = [...encodeLines(batch, (session) => {

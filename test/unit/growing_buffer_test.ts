@@ -16,7 +16,7 @@ Deno.test("reserve() keeps what was written, and grows rarely", () => {
   assert.ok(views.size < 20, `${views.size} times`);
 });
 
-Deno.test("reserve() keeps the memory where it is large enough", () => {
+Deno.test("reserve() keeps the memory if it is large enough", () => {
   const buffer = new GrowingBuffer(new ArrayBuffer(8));
   const { view, bytes } = buffer;
   assert.equal(buffer.reserve(4, 4), view);

@@ -12,7 +12,7 @@ const SLEEPS: readonly [what: string, ring: number, bytes: number, inMs: number,
     ["10 ms at least", 16 * MIB, 8 * MIB, 1, 10],
     ["100 ms at most", 16 * MIB, 1, 50, 100],
     ["no longer than a peak of 30,000 bytes a ms takes for a quarter", 6_000_000, 1, 50, 50],
-    ["10 ms also where a peak fills the ring sooner", 0.5 * MIB, 1, 50, 10],
+    ["10 ms also if a peak fills the ring sooner", 0.5 * MIB, 1, 50, 10],
   ];
 
 for (const [what, ring, bytes, inMs, sleep] of SLEEPS) {

@@ -62,7 +62,7 @@ const model: fc.Arbitrary<Model> = fc.record({
   finAcked: fc.boolean(),
   finUnread: fc.boolean(),
 }).map((raw) => {
-  // a FIN is acknowledged behind all payload; FIN_WAIT2 is the state in which it was
+  // a FIN is acknowledged after all payload; in FIN_WAIT2 it was
   const finAcked = raw.lastState === "fin_wait2" || raw.lastState === "last_ack" && raw.finAcked;
   const queue = finAcked ? { inFlight: 0, unsent: 0 } : {};
   return { ...raw, ...queue, finAcked, unread: Math.min(raw.unread, Number(raw.received)) };
@@ -75,7 +75,7 @@ function fieldsOf(end: Model): Partial<RecordFields> {
   const finSent = FIN_STATES.includes(end.lastState);
   const done = DONE_STATES.includes(end.lastState);
   const unacked = end.inFlight + end.unsent;
-  const next = 1n + end.acked; // behind the SYN
+  const next = 1n + end.acked; // after the SYN
   const finAcked = end.finAcked ? 1n : 0n;
   const left = end.unread + (done && (end.unread > 0 || end.finUnread) ? 1 : 0);
   return {
@@ -91,7 +91,7 @@ function fieldsOf(end: Model): Partial<RecordFields> {
   };
 }
 
-Deno.test("txBytes, rxBytes, unackedBytes and unreadBytes are payload alone, in every state", () => {
+Deno.test("txBytes, rxBytes, unackedBytes and unreadBytes count only payload, in every state", () => {
   fc.assert(
     fc.property(model, (end) => {
       const session = makeSession(fieldsOf(end));

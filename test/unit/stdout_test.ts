@@ -448,7 +448,7 @@ Deno.test("start() writes nothing for a format without a header", async () => {
 for (
   const gone of [new Deno.errors.BrokenPipe("EPIPE"), new Deno.errors.ConnectionReset("ECONNRESET")]
 ) {
-  Deno.test(`a reader that has gone (${gone.message}) ends the program once and is no error`, async () => {
+  Deno.test(`a reader that has gone (${gone.message}) ends the program once and is not an error`, async () => {
     const reader = new Reader(2, gone);
     const exporter = reader.exporter();
     for (const owner_pid of [11, 22, 33]) {
@@ -462,7 +462,7 @@ for (
   });
 }
 
-Deno.test("a reader that has gone before the header ends the program and is no error", async () => {
+Deno.test("a reader that has gone before the header ends the program and is not an error", async () => {
   const reader = new Reader(new Deno.errors.BrokenPipe("EPIPE"));
   const exporter = reader.exporter();
   await exporter.start(forever);

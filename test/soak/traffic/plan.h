@@ -9,7 +9,7 @@
 enum group {
 	THREADS,   /* threads of one process on one listener */
 	PREFORK,   /* processes on a listener of their parent */
-	REUSEPORT, /* processes, each with a listener of its own on one port */
+	REUSEPORT, /* processes, each with its own listener on one port */
 	FORK,      /* one process accepts, a forked child serves */
 	PASS,      /* one process accepts, another gets the socket by SCM_RIGHTS */
 	GROUPS,

@@ -1,4 +1,4 @@
-/** The plainest session: what matters is where it is. */
+/** The simplest session: what matters is where it is. */
 import type { ExpectedEnd } from "../../case.ts";
 import type { Session } from "../../stage.ts";
 
