@@ -33,6 +33,9 @@ export interface OtlpOptions {
   };
 }
 
+/** Keys of `exporters.otlp` that say how its queue works. */
+const QUEUE_KEYS = ["sending_queue", "retry_on_failure"];
+
 /**
  * Spans to Jaeger, an OpenTelemetry Collector, or any other OTLP receiver. Its `open` throws a
  * {@linkcode UsageError} if the settings cannot work; {@linkcode openExporter} puts a queue in
@@ -40,7 +43,8 @@ export interface OtlpOptions {
  */
 export const otlpExporter: ExporterType<OtlpOptions> = {
   type: "otlp",
-  open: async (settings, context) => {
+  open: async (given, context) => {
+    const settings = given ?? {}; // as a config's empty section
     const [{ otlpExporter: core }, { otlpSettings }, { describeExpected }, { SpansView }] =
       await Promise.all([
         import("./otlp.ts"),
@@ -49,11 +53,14 @@ export const otlpExporter: ExporterType<OtlpOptions> = {
         import("../../src/library/spans_view.ts"),
       ]);
     const { success, data, error } = otlpSettings.safeParse(settings, { error: describeExpected });
-    if (!success) {
-      const problems = error.issues.map((issue) =>
+    const misplaced = success ? QUEUE_KEYS.filter((key) => key in settings) : [];
+    if (!success || misplaced.length > 0) {
+      const problems = error?.issues.map((issue) =>
         issue.code === "unrecognized_keys"
           ? `${issue.keys.join(", ")}: ${issue.message}`
           : `${issue.path.join(".") || "settings"}: expected ${issue.message}`
+      ) ?? misplaced.map((key) =>
+        `${key}: expected the option queue of openExporter() instead`
       );
       throw new UsageError(`cannot open ${context.id}: ${problems.join("; ")}`);
     }

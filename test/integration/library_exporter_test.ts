@@ -94,6 +94,20 @@ Deno.test("settings of the otlp exporter that are wrong are a UsageError with ea
   });
 });
 
+Deno.test("the otlp exporter takes no keys of a queue, which the options have", async () => {
+  const settings = { sending_queue: {}, retry_on_failure: {} };
+  await assert.rejects(openExporter(otlpExporter, settings as never), (error) => {
+    assert.ok(error instanceof UsageError);
+    assert.equal(
+      error.message,
+      "cannot open otlp: sending_queue: expected the option queue of openExporter() instead; " +
+        "retry_on_failure: expected the option queue of openExporter() instead",
+    );
+    return true;
+  });
+  await using _queue = await openExporter(otlpExporter, null as never); // as `otlp:` in a config
+});
+
 /** An exporter type whose exports answer with `outcomes`, one after the other. */
 function makeType(outcomes: ExportOutcome[]): { type: ExporterType<number>; seen: string[] } {
   const seen: string[] = [];
