@@ -53,7 +53,7 @@ export class BatchView implements SessionBatch {
 
   /** The records of `batch`. @throws {TypeError} if it is none of tcpspan's, or was given up */
   static recordsOf(batch: SessionBatch): RecordBatch {
-    if (typeof batch !== "object" || !(#records in batch)) {
+    if (typeof batch !== "object" || batch === null || !(#records in batch)) {
       throw new TypeError(
         "cannot use what is no batch of tcpspan's: batchOf(sessions) makes one of sessions",
       );

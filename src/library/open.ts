@@ -33,7 +33,7 @@ export async function capture(options: CaptureOptions = {}): Promise<Capture> {
 /**
  * Loads what makes spans. It reads /proc and /etc/passwd to describe processes, and fetches
  * OpenTelemetry's packages from npm where Deno has not got them yet.
- * @throws {TypeError} if one of `peers` is no network, {RangeError} if the ratio of the sampling is none
+ * @throws {UsageError} if an option is unknown or wrong
  *
  * @example The ids of a session
  * ```ts
@@ -51,8 +51,8 @@ export async function openSpans(options: SpanOptions = {}): Promise<Spans> {
 
 /**
  * Opens an exporter behind a queue: one of your own, or {@linkcode otlpExporter}.
- * @throws what its `open` throws: {UsageError} if settings of the otlp exporter are wrong, or if the
- * queue's folder cannot be used
+ * @throws what its `open` and `start` throw, {UsageError} if an option is unknown or wrong, if settings
+ * of the otlp exporter are wrong, or if the queue's folder cannot be used
  *
  * @example Spans to a Collector
  * ```ts

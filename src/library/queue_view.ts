@@ -1,10 +1,12 @@
 /** A queue of records, as programs get it: loaded by who delivers. */
+import type { QueueSettings } from "../exporter.ts";
 import type { QueueCounters } from "../queue/counters.ts";
 import { RETRY_ON_FAILURE, SENDING_QUEUE } from "../queue/defaults.ts";
 import { openQueue } from "../queue/open.ts";
 import type { ExporterQueue as RecordQueue } from "../queue/queue.ts";
 import { queueSettings } from "../queue/settings.ts";
 import { BatchView, type SessionBatch } from "./batch.ts";
+import { checkExporterOptions } from "./check_options.ts";
 import type { ExporterType } from "./exporter.ts";
 import { openForeign } from "./foreign_exporter.ts";
 import type { ExporterQueue, OpenExporterOptions } from "./queue.ts";
@@ -19,13 +21,14 @@ export async function openQueueView<Settings>(
   settings: Settings,
   options: OpenExporterOptions,
 ): Promise<ExporterQueue> {
+  checkExporterOptions(options);
   const { id = type.type, warn = console.warn, stop = () => {} } = options;
   const baseDirectory = Deno.cwd();
-  const opening = { spans: options.spans };
+  const opened = { spans: options.spans }; // an exporter may ask for some at any time
   const exporter = await openForeign(type, settings, {
     id,
     baseDirectory,
-    openSpans: async () => SpansView.sourceOf(opening.spans ??= await openSpansView({})),
+    openSpans: async () => SpansView.sourceOf(opened.spans ??= await openSpansView({})),
     env: (name) => Deno.env.get(name) || undefined,
     reloading: false,
     warn: (message) => warn(`${id}: ${message}`),
@@ -34,28 +37,45 @@ export async function openQueueView<Settings>(
   const queue = await openQueue({
     id,
     exporter,
-    settings: {
-      ...queueSettings(SENDING_QUEUE, RETRY_ON_FAILURE, { batchSize: 4096, linger: 200 }),
-      ...options.queue,
-    },
+    settings: withDefaults(options.queue ?? {}),
     warn: (message) => warn(message),
     inform: (message) => warn(message),
     baseDirectory,
   });
-  const closing = new AbortController();
-  await exporter.start?.(closing.signal);
-  return new QueueView(queue, opening.spans, closing);
+  const view = new QueueView(queue, opened);
+  try {
+    await exporter.start?.(view.closing);
+  } catch (error) {
+    await view.close();
+    throw error;
+  }
+  return view;
+}
+
+/** What is undefined counts as left out, but for `retry`, which it switches off. */
+function withDefaults(given: Partial<QueueSettings>): QueueSettings {
+  const entries = Object.entries(given)
+    .filter(([name, value]) => value !== undefined || name === "retry");
+  return {
+    ...queueSettings(SENDING_QUEUE, RETRY_ON_FAILURE, { batchSize: 4096, linger: 200 }),
+    ...Object.fromEntries(entries),
+  };
 }
 
 class QueueView implements ExporterQueue {
   readonly #queue: RecordQueue;
-  readonly #spans: Spans | undefined;
-  readonly #closing: AbortController;
+  readonly #opened: { readonly spans: Spans | undefined };
+  readonly #closing = new AbortController();
 
-  constructor(queue: RecordQueue, spans: Spans | undefined, closing: AbortController) {
+  /** @param opened has the exporter's spans, once it has asked for some */
+  constructor(queue: RecordQueue, opened: { readonly spans: Spans | undefined }) {
     this.#queue = queue;
-    this.#spans = spans;
-    this.#closing = closing;
+    this.#opened = opened;
+  }
+
+  /** Aborts when it is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   push(batch: SessionBatch): void {
@@ -63,7 +83,8 @@ class QueueView implements ExporterQueue {
     if (this.#closing.signal.aborted) {
       throw new TypeError(`cannot push to the queue of ${this.#queue.id}: it was closed`);
     }
-    if (this.#spans !== undefined) SpansView.observe(this.#spans, records);
+    const { spans } = this.#opened;
+    if (spans !== undefined) SpansView.observe(spans, records);
     this.#queue.push(records);
   }
 

@@ -3,6 +3,7 @@ import { RESOURCE, TRACE } from "../config/defaults.ts";
 import { SessionBatch as RecordBatch } from "../session/batch.ts";
 import type { SpanMapper } from "../span/span_mapper.ts";
 import type { SpanHead, SpanSink, SpanSource } from "../span/span_sink.ts";
+import { checkSpanOptions } from "./check_options.ts";
 import type { Session } from "./session.ts";
 import type { Span, SpanResource } from "./span.ts";
 import type { SpanIds, SpanOptions, Spans } from "./spans.ts";
@@ -10,6 +11,7 @@ import { SessionView } from "./view.ts";
 
 /** As `openSpans()` of the library. */
 export async function openSpansView(options: SpanOptions): Promise<Spans> {
+  checkSpanOptions(options);
   const { openSpans } = await import("../span/open_spans.ts");
   const { key, parent, peers, attributes, commandLine, fromProcessEnv, sampling } = options;
   const mapper = openSpans({

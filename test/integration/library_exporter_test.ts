@@ -165,3 +165,53 @@ Deno.test("a queue with a place on disk keeps what was not delivered for the nex
   assert.equal(second.counters.restored, 1);
   assert.equal(receiver.spans.length, 1);
 });
+
+Deno.test("what is undefined among the settings of a queue has its default", async () => {
+  const { type } = makeType([]);
+  const queue = await openExporter(type, 1, { queue: { batchSize: undefined } as never });
+  queue.push(batchOf([{}]));
+  await queue.close();
+  assert.equal(queue.counters.exported, 1);
+});
+
+Deno.test("an exporter that cannot start is shut down", async () => {
+  const { type, seen } = makeType([]);
+  const cannot: ExporterType<number> = {
+    type: "cannot",
+    open: async (settings, context) => ({
+      ...await type.open(settings, context),
+      start: () => Promise.reject(new Error("no server")),
+    }),
+  };
+  await assert.rejects(openExporter(cannot, 1), /^Error: no server$/);
+  assert.deepEqual(seen, ["shutdown"]);
+});
+
+Deno.test("spans that an exporter opens late know this host by what is pushed from then on", async () => {
+  const parents: boolean[] = [];
+  const late: ExporterType<number> = {
+    type: "late",
+    open: (_settings, { openSpans }) => ({
+      async export(batch) {
+        const spans = await openSpans();
+        for (const session of batch) {
+          if (session.role !== "passive") continue;
+          parents.push(spans.idsOf(session).parentSpanId !== undefined);
+        }
+        return { status: "success" };
+      },
+    }),
+  };
+  const ends = batchOf([
+    { role: "passive", localAddress: "203.0.113.77", peerAddress: "203.0.113.78" },
+    { role: "active", localAddress: "203.0.113.78", peerAddress: "203.0.113.77" },
+  ]);
+  await using queue = await openExporter(late, 1, { queue: { linger: 0 } });
+  for (const exported of [2, 4]) {
+    queue.push(ends);
+    while (queue.counters.exported < exported) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+  assert.equal(parents.at(-1), true);
+});
