@@ -18,7 +18,7 @@ export interface OtlpOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** How exports are compressed; `none` by default, and no `zstd` with grpc. */
   readonly compression?: "none" | "gzip" | "zstd";
-  /** How long one try may last, such as `500ms`; `10s` by default. */
+  /** How long one try may last, such as `500ms`; `10s` by default, and 30 s at most. */
   readonly timeout?: string;
   /** Certificates for https: files in PEM form. */
   readonly tls?: {

@@ -16,7 +16,7 @@ export interface Exporter {
    * Hands a batch to the destination. The batch is given up once the outcome is there: see
    * {@linkcode Session.toObject}. What it throws counts as a failure. An empty batch asks whether the
    * destination would take more.
-   * @param signal aborts when the run ends and has waited long enough
+   * @param signal aborts after 30 s, and when the run ends and has waited long enough
    */
   export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> | ExportOutcome;
   /** Flushes, and frees what it holds. No call to `export` comes after it or is under way. */

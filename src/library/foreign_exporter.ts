@@ -1,5 +1,6 @@
 /** Exporters that programs and modules bring, at work behind the program's queues. */
-import { within } from "../abort.ts";
+import { Deadline, onAbort, unlessAborted } from "../abort.ts";
+import { MAX_DURATION } from "../config/limits.ts";
 import type {
   Exporter as RecordExporter,
   ExporterContext as RecordExporterContext,
@@ -13,10 +14,12 @@ import { SpansView } from "./spans_view.ts";
 
 const TIMEOUT_MS = 30_000;
 const STOPPED = "stopped before it had answered";
+const NO_REASON = "the exporter gave no reason";
 
 /**
  * Opens an exporter of `type`, and has it work on records.
  * @param owned is disposed of once the exporter is shut down
+ * @param timeoutMs milliseconds that an export may take
  * @throws what its `open` throws, or {UsageError} if that gives no exporter
  */
 export async function openForeign<Settings>(
@@ -24,6 +27,7 @@ export async function openForeign<Settings>(
   settings: Settings,
   { id, baseDirectory, openSpans, warn, stop }: RecordExporterContext,
   owned?: Disposable,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<RecordExporter> {
   const opened: unknown = await type.open(settings, {
     id,
@@ -32,7 +36,7 @@ export async function openForeign<Settings>(
     warn: (message) => warn(message),
     stop: () => stop(),
   });
-  if (isExporter(opened)) return new ForeignExporter(opened, owned);
+  if (isExporter(opened)) return new ForeignExporter(opened, owned, timeoutMs);
   throw new UsageError(
     `open() of ${type.type} gave ${show(opened)}: expected an object with export()`,
   );
@@ -47,10 +51,12 @@ function isExporter(value: unknown): value is Exporter {
 class ForeignExporter implements RecordExporter {
   readonly #exporter: Exporter;
   readonly #owned: Disposable | undefined;
+  readonly #timeoutMs: number;
 
-  constructor(exporter: Exporter, owned: Disposable | undefined) {
+  constructor(exporter: Exporter, owned: Disposable | undefined, timeoutMs: number) {
     this.#exporter = exporter;
     this.#owned = owned;
+    this.#timeoutMs = timeoutMs;
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -63,13 +69,17 @@ class ForeignExporter implements RecordExporter {
 
   async export(records: RecordBatch, signal: AbortSignal): Promise<ExportOutcome> {
     using batch = new BatchView(records.slice(0, records.length)); // the queue's memory is its own
-    const late = new Error(`no answer within ${TIMEOUT_MS / 1000} s`);
+    const late = new Error(`no answer within ${this.#timeoutMs / 1000} s`);
+    const ending = new AbortController(); // at the limit, too: what hangs must not add up
+    using _ended = onAbort(signal, () => ending.abort(signal.reason));
+    using deadline = new Deadline(this.#timeoutMs, late);
+    using _late = onAbort(deadline.signal, () => ending.abort(late));
     try {
-      return outcomeOf(await within(TIMEOUT_MS, late, this.#export(batch, signal), signal));
+      return outcomeOf(await unlessAborted(this.#export(batch, ending.signal), ending.signal));
     } catch (error) {
       // it may have been taken all the same: better twice than never
-      if (error === late) return { status: "retryable", reason: late.message };
       if (signal.aborted) return { status: "retryable", reason: STOPPED };
+      if (ending.signal.aborted) return { status: "retryable", reason: late.message };
       return { status: "failure", reason: messageOf(error) };
     }
   }
@@ -94,20 +104,22 @@ function outcomeOf(given: unknown): ExportOutcome {
     case "success":
       return {
         status,
-        ...(typeof rejected === "number" ? { rejected } : {}),
+        ...(isCount(rejected) ? { rejected } : {}),
         ...(typeof message === "string" ? { message } : {}),
       };
     case "retryable":
       return {
         status,
-        reason: String(reason),
-        ...(typeof retryAfterMs === "number" ? { retryAfterMs } : {}),
+        reason: messageOf(reason ?? NO_REASON),
+        ...(typeof retryAfterMs === "number" && retryAfterMs >= 0
+          ? { retryAfterMs: Math.min(retryAfterMs, MAX_DURATION) }
+          : {}),
       };
     case "failure":
       return {
         status,
-        reason: String(reason),
-        ...(typeof delivered === "number" ? { delivered } : {}),
+        reason: messageOf(reason ?? NO_REASON),
+        ...(isCount(delivered) ? { delivered } : {}),
       };
     default:
       return {
@@ -115,6 +127,11 @@ function outcomeOf(given: unknown): ExportOutcome {
         reason: `export() gave ${show(given)}: expected an outcome such as { status: "success" }`,
       };
   }
+}
+
+/** Of sessions: any other number would be counted with for good. */
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0;
 }
 
 function show(value: unknown): string {

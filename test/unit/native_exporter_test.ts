@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { moduleExporter } from "../../exporters/module/module.ts";
 import { moduleSettings } from "../../exporters/module/settings.ts";
+import type { Exporter } from "../../src/library/exporter.ts";
+import { openForeign } from "../../src/library/foreign_exporter.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 import { makeContext } from "../exporter_context.ts";
 import { makeBatch } from "../fixtures.ts";
@@ -21,6 +23,12 @@ async function open(folder: TempFolder, source: string, options: Record<string, 
   const settings = moduleSettings.parse({ module: "./mine.js", export: "mine", options });
   const context = makeContext("mine/1", folder.path);
   return { exporter: await moduleExporter.open(settings, context), context };
+}
+
+/** An exporter whose exports do as `act`, and may take `timeoutMs` milliseconds. */
+async function openThat(act: Exporter["export"], timeoutMs?: number) {
+  const type = { type: "that", open: () => ({ export: act }) };
+  return await openForeign(type, {}, makeContext("that", "."), undefined, timeoutMs);
 }
 
 Deno.test("a module's exporter type gets options, a context and batches, and returns outcomes", async () => {
@@ -116,6 +124,8 @@ const MISBEHAVIOURS = [
   { code: '(() => { throw new Error("no room") })()', reason: "no room" },
   { code: 'Promise.reject(new Error("no room"))', reason: "no room" },
   { code: '{ status: "failure", reason: "no room" }', reason: "no room" },
+  { code: '{ status: "failure", reason: new Error("no room") }', reason: "no room" },
+  { code: '{ status: "failure", delivered: -1 }', reason: "the exporter gave no reason" },
 ];
 for (const { code, reason } of MISBEHAVIOURS) {
   Deno.test(`an export() that returns ${code} is a failure: ${reason}`, async () => {
@@ -129,6 +139,49 @@ for (const { code, reason } of MISBEHAVIOURS) {
     await exporter.shutdown();
   });
 }
+
+for (
+  const { given, taken } of [
+    { given: { rejected: NaN }, taken: {} },
+    { given: { rejected: -1 }, taken: {} },
+    { given: { rejected: 0.5 }, taken: {} },
+    { given: { rejected: 2 }, taken: { rejected: 2 } },
+  ]
+) {
+  Deno.test(`a success with ${Deno.inspect(given)} counts sessions that there can be`, async () => {
+    const exporter = await openThat(() => ({ status: "success", ...given }));
+    assert.deepEqual(await exporter.export(makeBatch({}), NEVER), { status: "success", ...taken });
+  });
+}
+
+for (
+  const { given, taken } of [
+    { given: NaN, taken: {} },
+    { given: -1, taken: {} },
+    { given: 0.5, taken: { retryAfterMs: 0.5 } },
+    { given: Infinity, taken: { retryAfterMs: 2 ** 31 - 1 } },
+  ]
+) {
+  Deno.test(`retryAfterMs ${given} is a time that a timer can wait, or none`, async () => {
+    const reason = "busy";
+    const exporter = await openThat(() => ({ status: "retryable", reason, retryAfterMs: given }));
+    const outcome = await exporter.export(makeBatch({}), NEVER);
+    assert.deepEqual(outcome, { status: "retryable", reason, ...taken });
+  });
+}
+
+Deno.test("an export that takes too long is one to try again, and its signal aborts", async () => {
+  const aborted = Promise.withResolvers<void>();
+  const exporter = await openThat((_batch, signal) => {
+    signal.addEventListener("abort", () => aborted.resolve());
+    return new Promise(() => {});
+  }, 20);
+  assert.deepEqual(await exporter.export(makeBatch({}), NEVER), {
+    status: "retryable",
+    reason: "no answer within 0.02 s",
+  });
+  await aborted.promise;
+});
 
 Deno.test("an export that the end of the run cuts off is retryable: it may have been taken", async () => {
   await using folder = await makeTempFolder();
