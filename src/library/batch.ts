@@ -108,6 +108,9 @@ export function batchOf(
 
 function bytesOf(session: Session | Partial<SessionData | SessionJson>): Uint8Array<ArrayBuffer> {
   if (session instanceof SessionView) return SessionView.bytesOf(session);
+  if (typeof session !== "object" || session === null) {
+    throw new TypeError(`cannot make a session of ${String(session)}: expected an object`);
+  }
   // that of another copy of tcpspan, as a module may have loaded one, shows nothing of its own
   return recordOf("toObject" in session ? session.toObject() : session);
 }

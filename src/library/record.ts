@@ -73,13 +73,23 @@ function checkTypes(given: Partial<SessionData | SessionJson>): Partial<SessionD
         const hint = didYouMean(name, MEMBERS);
         throw new TypeError(`cannot make a session: there is no member ${name}${hint}`);
       }
+      if (type === "number" && typeof value === "number") checkNumber(name, value);
       if (value === undefined || typeof value === type && value !== null) return [name, value];
       const isInteger = typeof value === "string" && /^-?\d+$/.test(value) ||
         Number.isSafeInteger(value);
       if (type === "bigint" && isInteger) return [name, BigInt(String(value))];
-      throw new TypeError(`cannot make a session: ${name} is ${show(value)}, and not a ${type}`);
+      const what = type === "object" ? "an object" : `a ${type}`;
+      throw new TypeError(`cannot make a session: ${name} is ${show(value)}, and not ${what}`);
     }),
   );
+}
+
+/** Only `durationUs` has fractions: times are nanoseconds. */
+function checkNumber(name: string, value: number): void {
+  const isDuration = name === "durationUs";
+  if (isDuration ? Number.isFinite(value) : Number.isInteger(value)) return;
+  const expected = isDuration ? "a finite number" : "a whole number";
+  throw new RangeError(`cannot make a session: ${name} is ${value}: expected ${expected}`);
 }
 
 function encode(data: Partial<SessionData>): Uint8Array<ArrayBuffer> {
@@ -186,6 +196,11 @@ function flagsOf(
 function addressesOf(data: Partial<SessionData>) {
   const given = data.localAddress ?? data.peerAddress;
   const family = data.family ?? (given?.includes(":") ? "ipv6" : "ipv4");
+  if (!Object.hasOwn(AF, family)) {
+    throw new RangeError(
+      `cannot make a session: family is ${show(family)}: expected "ipv4" or "ipv6"`,
+    );
+  }
   const bytesOf = (name: "localAddress" | "peerAddress") => {
     const text = data[name] ?? LOOPBACK[family];
     const bytes = parseAddress(text);

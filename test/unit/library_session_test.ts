@@ -121,19 +121,26 @@ Deno.test("sessionOf() takes what matters to a test, and makes the rest up aroun
   assert.equal(sessionOf().serverPort, 443);
 });
 
-const IMPOSSIBLE: readonly [data: object, error: RegExp][] = [
+const IMPOSSIBLE: readonly [data: unknown, error: RegExp][] = [
   [{ localport: 1 }, /^TypeError: .*no member localport: did you mean "localPort"\?$/],
   [{ pid: "5" }, /^TypeError: .*pid is "5", and not a number$/],
   [{ cookie: "x" }, /^TypeError: .*cookie is "x", and not a bigint$/],
   [{ pid: 2 ** 32 }, /^RangeError: .*pid is 4294967296, where the rest makes it undefined$/],
   [{ localAddress: "localhost" }, /^RangeError: .*"localhost", and no ipv4 address$/],
+  [{ family: "ipx" }, /^RangeError: .*family is "ipx": expected "ipv4" or "ipv6"$/],
+  [{ txBytes: 1.5 }, /^RangeError: .*txBytes is 1.5: expected a whole number$/],
+  [{ rxBytes: NaN }, /^RangeError: .*rxBytes is NaN: expected a whole number$/],
+  [{ durationUs: Infinity }, /^RangeError: .*durationUs is Infinity: expected a finite number$/],
+  [{ ending: null }, /^TypeError: .*ending is null, and not an object$/],
+  [null, /^TypeError: cannot make a session of null: expected an object$/],
+  ["curl", /^TypeError: cannot make a session of curl: expected an object$/],
   [{ role: "client" }, /^RangeError: .*role is "client"/],
   [{ startUnixNs: 1n, endUnixNs: 3001n, durationUs: 4 }, /^RangeError: .*durationUs is 4/],
   [{ comm: "longer than 15 bytes" }, /^RangeError: .*comm is/],
 ];
 for (const [data, error] of IMPOSSIBLE) {
   Deno.test(`sessionOf(${Deno.inspect(data)}) says what is wrong`, () => {
-    assert.throws(() => sessionOf(data), (thrown) => error.test(String(thrown)));
+    assert.throws(() => sessionOf(data as never), (thrown) => error.test(String(thrown)));
   });
 }
 
