@@ -37,7 +37,7 @@ export async function loadExporter(
   const exports = await load(module, id, baseDirectory);
   const Exporter = exports[name];
   if (isNative(Exporter)) return { kind: "native", type: Exporter };
-  if (!isFunction(Exporter)) {
+  if (!isConstructor(Exporter)) {
     const what = Exporter === undefined
       ? `no ${name}`
       : `${name}, which is neither a class nor has a type and open()`;
@@ -105,6 +105,17 @@ type Constructor = (new (options: unknown) => unknown) & { prototype?: { export?
 
 function isFunction(value: unknown): value is Constructor {
   return typeof value === "function";
+}
+
+/** Arrow functions and methods are none: `new` refuses them. */
+function isConstructor(value: unknown): value is Constructor {
+  if (!isFunction(value)) return false;
+  try {
+    Reflect.construct(Object, [], value); // calls nothing of `value`
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether it is an exporter type: an object, or a class with static members. */

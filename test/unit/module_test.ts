@@ -303,6 +303,7 @@ Deno.test("a module or export that cannot be used is an error that says what to 
   await using folder = await makeTempFolder();
   await Deno.writeTextFile(join(folder.path, "exporter.js"), MODULE);
   await Deno.writeTextFile(join(folder.path, "nothing.js"), "export const VERSION = 1;");
+  await Deno.writeTextFile(join(folder.path, "arrow.js"), "export const make = () => ({});");
   await Deno.writeTextFile(join(folder.path, "throws.js"), 'throw new Error("no license.");');
   const CASES = [
     {
@@ -343,6 +344,13 @@ Deno.test("a module or export that cannot be used is an error that says what to 
       message:
         "export: ./exporter.js exports VERSION, which is neither a class nor has a type and open(); " +
         "its exporters: FileExporter, HalfExporter, PickyExporter, Recorder",
+    },
+    {
+      module: "./arrow.js",
+      export: "make",
+      message:
+        "export: ./arrow.js exports make, which is neither a class nor has a type and open(); " +
+        "it exports nothing that looks like an exporter",
     },
     {
       module: "./nothing.js",
