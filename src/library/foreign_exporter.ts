@@ -6,7 +6,7 @@ import type {
   ExporterContext as RecordExporterContext,
   ExportOutcome,
 } from "../exporter.ts";
-import { messageOf, UsageError } from "../messages/errors.ts";
+import { HostError, messageOf, UsageError } from "../messages/errors.ts";
 import type { SessionBatch as RecordBatch } from "../session/batch.ts";
 import { BatchView } from "./batch.ts";
 import type { Exporter, ExporterType } from "./exporter.ts";
@@ -25,10 +25,11 @@ const NO_REASON = "the exporter gave no reason";
 export async function openForeign<Settings>(
   type: ExporterType<Settings>,
   settings: Settings,
-  { id, baseDirectory, openSpans, warn, stop }: RecordExporterContext,
+  context: RecordExporterContext,
   owned?: Disposable,
   timeoutMs = TIMEOUT_MS,
 ): Promise<RecordExporter> {
+  const { id, baseDirectory, openSpans, warn, stop } = context;
   const opened: unknown = await type.open(settings, {
     id,
     baseDirectory,
@@ -36,7 +37,7 @@ export async function openForeign<Settings>(
     warn: (message) => warn(message),
     stop: () => stop(),
   });
-  if (isExporter(opened)) return new ForeignExporter(opened, owned, timeoutMs);
+  if (isExporter(opened)) return new ForeignExporter(opened, context, owned, timeoutMs);
   throw new UsageError(
     `open() of ${type.type} gave ${show(opened)}: expected an object with export()`,
   );
@@ -50,21 +51,36 @@ function isExporter(value: unknown): value is Exporter {
 /** Hands batches on as views, and takes nothing for granted of what comes back. */
 class ForeignExporter implements RecordExporter {
   readonly #exporter: Exporter;
+  readonly #context: Pick<RecordExporterContext, "id" | "warn">;
   readonly #owned: Disposable | undefined;
   readonly #timeoutMs: number;
 
-  constructor(exporter: Exporter, owned: Disposable | undefined, timeoutMs: number) {
+  constructor(
+    exporter: Exporter,
+    context: Pick<RecordExporterContext, "id" | "warn">,
+    owned: Disposable | undefined,
+    timeoutMs: number,
+  ) {
     this.#exporter = exporter;
+    this.#context = context;
     this.#owned = owned;
     this.#timeoutMs = timeoutMs;
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    await this.#exporter.start?.(signal);
+    try {
+      await this.#exporter.start?.(signal);
+    } catch (error) {
+      throw new HostError(`cannot start ${this.#context.id}: ${messageOf(error)}`);
+    }
   }
 
   lookAnew(): void {
-    this.#exporter.lookAnew?.();
+    try {
+      this.#exporter.lookAnew?.();
+    } catch (error) {
+      this.#context.warn(`cannot look anew: ${messageOf(error)}`);
+    }
   }
 
   async export(records: RecordBatch, signal: AbortSignal): Promise<ExportOutcome> {

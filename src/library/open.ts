@@ -51,8 +51,8 @@ export async function openSpans(options: SpanOptions = {}): Promise<Spans> {
 
 /**
  * Opens an exporter behind a queue: one of your own, or {@linkcode otlpExporter}.
- * @throws what its `open` and `start` throw, {UsageError} if an option is unknown or wrong, if settings
- * of the otlp exporter are wrong, or if the queue's folder cannot be used
+ * @throws what its `open` throws, {HostError} if it cannot start, {UsageError} if an option is unknown
+ * or wrong, if settings of the otlp exporter are wrong, or if the queue's folder cannot be used
  *
  * @example Spans to a Collector
  * ```ts

@@ -183,7 +183,7 @@ Deno.test("an exporter that cannot start is shut down", async () => {
       start: () => Promise.reject(new Error("no server")),
     }),
   };
-  await assert.rejects(openExporter(cannot, 1), /^Error: no server$/);
+  await assert.rejects(openExporter(cannot, 1), /^HostError: cannot start cannot: no server$/);
   assert.deepEqual(seen, ["shutdown"]);
 });
 

@@ -170,6 +170,21 @@ for (
   });
 }
 
+Deno.test("what start() throws names the exporter, what lookAnew() throws ends nothing", async () => {
+  const context = makeContext("that/1", ".");
+  const act = () => {
+    throw new Error("no server");
+  };
+  const type = { type: "that", open: () => ({ start: act, lookAnew: act, export: act }) };
+  const exporter = await openForeign(type, {}, context);
+  await assert.rejects(
+    async () => await exporter.start?.(NEVER),
+    /^HostError: cannot start that\/1: no server$/,
+  );
+  exporter.lookAnew?.();
+  assert.deepEqual(context.warnings, ["cannot look anew: no server"]);
+});
+
 Deno.test("an export that takes too long is one to try again, and its signal aborts", async () => {
   const aborted = Promise.withResolvers<void>();
   const exporter = await openThat((_batch, signal) => {
