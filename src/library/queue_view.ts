@@ -1,5 +1,6 @@
 /** A queue of records, as programs get it: loaded by who delivers. */
 import type { QueueSettings } from "../exporter.ts";
+import { printableLine } from "../messages/printable.ts";
 import type { QueueCounters } from "../queue/counters.ts";
 import { RETRY_ON_FAILURE, SENDING_QUEUE } from "../queue/defaults.ts";
 import { openQueue } from "../queue/open.ts";
@@ -22,7 +23,7 @@ export async function openQueueView<Settings>(
   options: OpenExporterOptions,
 ): Promise<ExporterQueue> {
   checkExporterOptions(options);
-  const { id = type.type, warn = console.warn, stop = () => {} } = options;
+  const { id = type.type, warn = warnOnConsole, stop = () => {} } = options;
   const baseDirectory = Deno.cwd();
   const opened = { spans: options.spans }; // an exporter may ask for some at any time
   const exporter = await openForeign(type, settings, {
@@ -50,6 +51,11 @@ export async function openQueueView<Settings>(
     throw error;
   }
   return view;
+}
+
+/** Without what a server may have put into its answer to fool a terminal. */
+function warnOnConsole(message: string): void {
+  console.warn(printableLine(message));
 }
 
 /** What is undefined counts as left out, but for `retry`, which it switches off. */

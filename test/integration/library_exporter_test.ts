@@ -84,12 +84,18 @@ Deno.test("otlpExporter behind a queue delivers what is pushed, with the ids of 
 });
 
 Deno.test("settings of the otlp exporter that are wrong are a UsageError with each of them", async () => {
-  const settings = { endpoint: "nowhere", protocol: "http", time_out: "1s" };
+  const settings = {
+    endpoint: "nowhere",
+    protocol: "http",
+    time_out: "1s",
+    tls: { ca: "", key: "" },
+  };
   await assert.rejects(openExporter(otlpExporter, settings as never), (error) => {
     assert.ok(error instanceof UsageError);
     assert.match(error.message, /^cannot open otlp: .*endpoint: expected an http/);
     assert.match(error.message, /protocol: expected http\/protobuf, http\/json or grpc/);
-    assert.match(error.message, /time_out: unknown key: .*did you mean "timeout"\?/);
+    assert.match(error.message, /; time_out: unknown key: [^;]*did you mean "timeout"\?/);
+    assert.match(error.message, /; tls\.ca: unknown key: [^;]*; tls\.key: unknown key: /);
     return true;
   });
 });
@@ -214,4 +220,19 @@ Deno.test("spans that an exporter opens late know this host by what is pushed fr
     }
   }
   assert.equal(parents.at(-1), true);
+});
+
+Deno.test("warnings on the console show what a terminal would obey", async () => {
+  const { type } = makeType([{ status: "failure", reason: "\u001b[2Jgone" }]);
+  const { warn } = console;
+  const warnings: unknown[] = [];
+  console.warn = (...args) => warnings.push(...args);
+  try {
+    const queue = await openExporter(type, 1);
+    queue.push(batchOf([{}]));
+    await queue.close();
+  } finally {
+    console.warn = warn;
+  }
+  assert.deepEqual(warnings, ["mine: lost 1 session until now: \\x1b[2Jgone"]);
 });
