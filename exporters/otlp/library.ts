@@ -55,13 +55,14 @@ export const otlpExporter: ExporterType<OtlpOptions> = {
     const { success, data, error } = otlpSettings.safeParse(settings, { error: describeExpected });
     const misplaced = success ? QUEUE_KEYS.filter((key) => key in settings) : [];
     if (!success || misplaced.length > 0) {
-      const problems = error?.issues.map((issue) =>
-        issue.code === "unrecognized_keys"
-          ? `${issue.keys.join(", ")}: ${issue.message}`
-          : `${issue.path.join(".") || "settings"}: expected ${issue.message}`
-      ) ?? misplaced.map((key) =>
-        `${key}: expected the option queue of openExporter() instead`
-      );
+      const problems = error?.issues.flatMap((issue) => {
+        const path = issue.path.join(".");
+        if (issue.code !== "unrecognized_keys") {
+          return `${path || "settings"}: expected ${issue.message}`;
+        }
+        const texts = issue.message.split("\n"); // one for each key
+        return issue.keys.map((key, i) => `${path && `${path}.`}${key}: ${texts[i]}`);
+      }) ?? misplaced.map((key) => `${key}: expected the option queue of openExporter() instead`);
       throw new UsageError(`cannot open ${context.id}: ${problems.join("; ")}`);
     }
     const exporter = await core.open(data, {
