@@ -10,8 +10,12 @@ export class BatchMemory {
   /**
    * @param capacity sessions in a batch at most
    * @param mostFree pieces that are kept while nobody uses them
+   * @throws {RangeError} if the capacity is not a number of sessions above 0
    */
   constructor(readonly capacity: number, mostFree: number) {
+    if (!Number.isSafeInteger(capacity) || capacity < 1) {
+      throw new RangeError(`cannot make batches of ${capacity} sessions: expected at least 1`);
+    }
     this.#bytes = capacity * RECORD.size;
     this.#mostFree = mostFree;
   }

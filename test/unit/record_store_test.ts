@@ -34,6 +34,15 @@ Deno.test("push() copies a batch, so its memory is free at once", () => {
   assert.deepEqual(pids(store.take()), [1, 2]);
 });
 
+Deno.test("batches without room for a session are refused: nothing could be stored in them", () => {
+  for (const capacity of [0, -1, 0.5, NaN]) {
+    assert.throws(() => new BatchMemory(capacity, 1), {
+      name: "RangeError",
+      message: `cannot make batches of ${capacity} sessions: expected at least 1`,
+    });
+  }
+});
+
 Deno.test("memory that is given back is used again", () => {
   const memory = new BatchMemory(CAPACITY, 1);
   const store = new RecordStore(memory);
