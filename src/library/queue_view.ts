@@ -35,22 +35,22 @@ export async function openQueueView<Settings>(
     warn: (message) => warn(`${id}: ${message}`),
     stop,
   });
-  const queue = await openQueue({
-    id,
-    exporter,
-    settings: withDefaults(options.queue ?? {}),
-    warn: (message) => warn(message),
-    inform: (message) => warn(message),
-    baseDirectory,
-  });
-  const view = new QueueView(queue, opened);
+  const closing = new AbortController();
   try {
-    await exporter.start?.(view.closing);
+    await exporter.start?.(closing.signal); // before its queue delivers what is on disk
+    const queue = await openQueue({
+      id,
+      exporter,
+      settings: withDefaults(options.queue ?? {}),
+      warn: (message) => warn(message),
+      inform: (message) => warn(message),
+      baseDirectory,
+    });
+    return new QueueView(queue, opened, closing);
   } catch (error) {
-    await view.close();
+    await exporter.shutdown();
     throw error;
   }
-  return view;
 }
 
 /** Without what a server may have put into its answer to fool a terminal. */
@@ -71,17 +71,20 @@ function withDefaults(given: Partial<QueueSettings>): QueueSettings {
 class QueueView implements ExporterQueue {
   readonly #queue: RecordQueue;
   readonly #opened: { readonly spans: Spans | undefined };
-  readonly #closing = new AbortController();
+  readonly #closing: AbortController;
 
-  /** @param opened has the exporter's spans, once it has asked for some */
-  constructor(queue: RecordQueue, opened: { readonly spans: Spans | undefined }) {
+  /**
+   * @param opened has the exporter's spans, once it has asked for some
+   * @param closing is aborted when it is closed
+   */
+  constructor(
+    queue: RecordQueue,
+    opened: { readonly spans: Spans | undefined },
+    closing: AbortController,
+  ) {
     this.#queue = queue;
     this.#opened = opened;
-  }
-
-  /** Aborts when it is closed. */
-  get closing(): AbortSignal {
-    return this.#closing.signal;
+    this.#closing = closing;
   }
 
   push(batch: SessionBatch): void {

@@ -157,6 +157,40 @@ Deno.test("an exporter of one's own is tried again, and what it refuses is count
   assert.match(warnings[0] ?? "", /^mine\/1: busy; trying again/);
 });
 
+Deno.test("an exporter starts before it gets what an earlier run left on disk", async () => {
+  await using folder = await makeTempFolder();
+  const storage = { folder: folder.path, persistent: true, maxBytes: 2 ** 20 };
+  const retry = { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 };
+  const options = { queue: { storage, retry, linger: 0 }, warn: () => {} };
+  const busy = makeType([{ status: "retryable", reason: "busy" }]);
+  const first = await openExporter(busy.type, 1, options);
+  first.push(batchOf([{ comm: "kept" }]));
+  await first.close();
+  const { type, seen } = makeType([]);
+  await (await openExporter(type, 1, options)).close();
+  assert.deepEqual(seen, ["start", "kept", "shutdown"]);
+});
+
+Deno.test("an exporter that cannot start is shut down, and leaves no queue behind", async () => {
+  await using folder = await makeTempFolder();
+  const storage = { folder: folder.path, persistent: true, maxBytes: 2 ** 20 };
+  const seen: string[] = [];
+  const type: ExporterType<number> = {
+    type: "mine",
+    open: () => ({
+      start: () => Promise.reject(new Error("no token")),
+      export: () => ({ status: "success" }),
+      shutdown: () => {
+        seen.push("shutdown");
+      },
+    }),
+  };
+  for (let tries = 1; tries <= 2; tries++) { // a second one finds the folder free
+    await assert.rejects(openExporter(type, 1, { queue: { storage } }), { message: "no token" });
+    assert.equal(seen.length, tries);
+  }
+});
+
 Deno.test("a queue with a place on disk keeps what was not delivered for the next one", async () => {
   await using folder = await makeTempFolder();
   const dead = { endpoint: `http://127.0.0.1:${unusedPort()}` };
