@@ -449,3 +449,42 @@ Deno.test("bits that flip in a file while it waits cost its frame, counted and t
   open.spool.append(sessions(11, 3), "drop_newest");
   assert.deepEqual(drain(open.spool), pidRange(11, 3));
 });
+
+/** A disk on which each write ends with an error after so many bytes, and nothing can be cut off. */
+function failingDisk(...written: number[]): Disposable {
+  const { truncateSync, writeSync } = Deno.FsFile.prototype;
+  const fail = () => {
+    throw Object.assign(new Error("Input/output error (os error 5)"), { code: "EIO" });
+  };
+  Deno.FsFile.prototype.writeSync = function (bytes) {
+    writeSync.call(this, bytes.subarray(0, written.shift() ?? 0));
+    return fail();
+  };
+  Deno.FsFile.prototype.truncateSync = fail;
+  return {
+    [Symbol.dispose]: () => Object.assign(Deno.FsFile.prototype, { truncateSync, writeSync }),
+  };
+}
+
+Deno.test("writes that failed and could not be taken back are not counted as sessions", async () => {
+  await using folder = await makeMemoryFolder();
+  await using other = await makeMemoryFolder();
+  const clock = new ManualClock();
+  await using open = openSpool(folder.path, { clock });
+  open.spool.append(sessions(1, 2), "drop_newest");
+  {
+    using _disk = failingDisk(9 * RECORD.size, 2 * RECORD.size);
+    assert.equal(open.spool.append(sessions(3, 9), "drop_newest"), 0);
+    await clock.advance(1000);
+    assert.equal(open.spool.append(sessions(3, 5), "drop_newest"), 0); // within what is left of 9
+    crash(folder.path, other.path);
+  }
+  {
+    await using after = openSpool(other.path);
+    assert.deepEqual(drain(after.spool), [1, 2]);
+    assert.deepEqual([after.counters.restored, after.counters.corrupt], [2, 0]);
+  }
+  await clock.advance(1000);
+  assert.equal(open.spool.append(sessions(3, 5), "drop_newest"), 5); // the disk works again
+  assert.deepEqual(drain(open.spool), pidRange(1, 7));
+});

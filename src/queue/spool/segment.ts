@@ -32,6 +32,8 @@ export class Segment implements FrameSource {
   underWay = 0;
   /** Whether all of it was taken. */
   isTaken = false;
+  /** Whether a part of a write that failed may be behind the last frame. */
+  #isTorn = false;
   readonly #inode: number | null;
   #file: Deno.FsFile | undefined;
 
@@ -93,17 +95,25 @@ export class Segment implements FrameSource {
   /** Appends a frame or a seal: all of it or nothing. @throws an error of the operating system */
   append(bytes: Uint8Array): void {
     const file = this.#open();
+    if (this.#isTorn) this.#cutOff(file);
     try {
       writeAt(file, this.size, bytes);
     } catch (error) {
+      this.#isTorn = true;
       try {
-        file.truncateSync(this.size);
+        this.#cutOff(file);
       } catch {
-        // the next frame is written over what is there of this one, and a start cuts it off
+        // the next append tries again, or a start does
       }
       throw error;
     }
     this.size += bytes.length;
+  }
+
+  /** Takes back a write that failed: a start could take what two of them left for a damaged frame. */
+  #cutOff(file: Deno.FsFile): void {
+    file.truncateSync(this.size);
+    this.#isTorn = false;
   }
 
   /** Whether its path has no file any more, or another one; no later run finds it then. */
