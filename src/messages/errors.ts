@@ -19,9 +19,12 @@ const COLOUR = new RegExp("\u001b\\[[0-9;]*m", "g"); // SGR, ECMA-48
  * may throw anything, even what is not text.
  */
 export function messageOf(thrown: unknown): string {
+  return asText(() => thrown instanceof Error ? thrown.message || thrown.name : thrown);
+}
+
+function asText(read: () => unknown): string {
   try {
-    const text = thrown instanceof Error ? thrown.message || thrown.name : thrown;
-    return String(text).replaceAll(COLOUR, "");
+    return String(read()).replaceAll(COLOUR, "");
   } catch {
     return "something that is neither an error nor text";
   }
@@ -30,8 +33,7 @@ export function messageOf(thrown: unknown): string {
 /** What ended a part of the program, for its user: an unexpected failure is called that. */
 export function describeFailure(thrown: unknown): string {
   if (thrown instanceof UsageError || thrown instanceof HostError) return thrown.message;
-  const kind = thrown instanceof Error && thrown.message !== "" ? `${thrown.name}: ` : "";
-  return missingPackage(thrown) ?? `unexpected failure: ${kind}${messageOf(thrown)}`;
+  return missingPackage(thrown) ?? `unexpected failure: ${asText(() => thrown)}`;
 }
 
 /** Why Deno could not get a package of npm; undefined if that is not what was thrown. */
