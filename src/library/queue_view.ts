@@ -38,19 +38,19 @@ export async function openQueueView<Settings>(
   const closing = new AbortController();
   try {
     await exporter.start?.(closing.signal); // before its queue delivers what is on disk
-    const queue = await openQueue({
-      id,
-      exporter,
-      settings: withDefaults(options.queue ?? {}),
-      warn: (message) => warn(message),
-      inform: (message) => warn(message),
-      baseDirectory,
-    });
-    return new QueueView(queue, opened, closing);
   } catch (error) {
     await exporter.shutdown();
     throw error;
   }
+  const queue = await openQueue({
+    id,
+    exporter,
+    settings: withDefaults(options.queue ?? {}),
+    warn: (message) => warn(message),
+    inform: (message) => warn(message),
+    baseDirectory,
+  });
+  return new QueueView(queue, opened, closing);
 }
 
 /** Without what a server may have put into its answer to fool a terminal. */
