@@ -186,7 +186,9 @@ Deno.test("an exporter that cannot start is shut down, and leaves no queue behin
     }),
   };
   for (let tries = 1; tries <= 2; tries++) { // a second one finds the folder free
-    await assert.rejects(openExporter(type, 1, { queue: { storage } }), { message: "no token" });
+    await assert.rejects(openExporter(type, 1, { queue: { storage } }), {
+      message: "cannot start mine: no token",
+    });
     assert.equal(seen.length, tries);
   }
 });
