@@ -197,8 +197,8 @@ for (const hidden of [undefined, "/bpf/tcpspan.bpf.o"]) {
     const expected = hidden === undefined
       ? "captured\n"
       : `HostError: cannot fetch the kernel program from ${url}${hidden}: status 404; each start ` +
-        "fetches it, where tcpspan was not loaded from a disk: see that it can, or use a clone of " +
-        "the repository\n";
+        "fetches it, because tcpspan was not loaded from a disk: make sure that it can, or use a " +
+        "clone of the repository\n";
     assert.equal(stdout, expected, stderr);
   });
 }
