@@ -142,6 +142,11 @@ function layout(elf: Uint8Array<ArrayBuffer>): string {
       ...section(btf, ".bss"),
     ]),
     text("BSS_DESCRIPTION", "The variables in `.bss`: `NAME:OFFSET:SIZE …`.", variables(btf)),
+    text(
+      "OBJECT_SHA256",
+      "Of bpf/tcpspan.bpf.o, in lower-case hex.",
+      createHash("sha256").update(elf).digest("hex"),
+    ),
     text("STATE_ID", "Equal in programs that can take over each other's maps.", stateId(btf)),
   ].join("\n");
 }

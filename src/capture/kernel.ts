@@ -6,6 +6,7 @@ import { HostError } from "../messages/errors.ts";
 import { requireHost } from "./requirements.ts";
 import { hostError } from "../host/host_error.ts";
 import { readObjectFile } from "../host/object_file.ts";
+import { OBJECT_SHA256 } from "../session/record_layout.ts";
 import { type CaptureOptions, DEFAULT_RING_BUFFER } from "./capture_options.ts";
 import { activeGeneration, KernelProgram } from "./kernel_program.ts";
 import { KernelSettings } from "./kernel_settings.ts";
@@ -57,7 +58,7 @@ export class Kernel implements Disposable {
    * @throws {HostError} if that fails; then everything is as before
    */
   async replace(options: CaptureOptions): Promise<void> {
-    const elf = await readObjectFile();
+    const elf = await readObjectFile(OBJECT_SHA256);
     const settings = await KernelSettings.of(options);
     if (this.#resources.disposed) throw new HostError("cannot change a capture that has ended");
     try {

@@ -163,11 +163,13 @@ const TYPES: Readonly<Record<string, string>> = {
   ".json": "application/json",
 };
 
-/** The repository on a web server, but for what `hidden` names. */
-function serve(hidden?: string) {
+const OBJECT = "/bpf/tcpspan.bpf.o";
+
+/** The repository on a web server, but for `answer`, which the kernel program is asked for with. */
+function serve(answer?: () => Promise<Response>) {
   return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
     const path = new URL(request.url).pathname;
-    if (path === hidden) return new Response("not here", { status: 404 });
+    if (path === OBJECT && answer !== undefined) return await answer();
     return new Response(await Deno.readFile(join(REPOSITORY, path)), {
       headers: { "content-type": TYPES[extname(path)] ?? "application/octet-stream" },
     });
@@ -177,9 +179,33 @@ function serve(hidden?: string) {
 // without these, Deno downloads every package of npm that any run could use
 const LAZY = ["--unstable-lazy-dynamic-imports", "--unstable-npm-lazy-caching"];
 
-for (const hidden of [undefined, "/bpf/tcpspan.bpf.o"]) {
-  Deno.test(`loaded from a web server ${hidden === undefined ? "it works" : `without ${hidden}: the reason`}`, async () => {
-    await using server = serve(hidden);
+const SERVED: readonly {
+  readonly what: string;
+  readonly answer?: () => Promise<Response>;
+  readonly expected: (object: string) => string;
+}[] = [
+  { what: "a capture works", expected: () => "captured" },
+  {
+    what: "without the kernel program: the reason, and what to do",
+    answer: () => Promise.resolve(new Response("not here", { status: 404 })),
+    expected: (object) =>
+      `HostError: cannot fetch the kernel program from ${object}: status 404; each start ` +
+      "fetches it, because tcpspan was not loaded from a disk: make sure that it can, or use a " +
+      "clone of the repository",
+  },
+  {
+    what: "with the kernel program of another version: not used",
+    answer: async () => new Response(`${await Deno.readTextFile(join(REPOSITORY, OBJECT))}.`),
+    expected: (object) =>
+      `HostError: cannot use the kernel program from ${object}: it belongs to another version of ` +
+      "tcpspan than the source that Deno has cached: run deno cache --reload with the URL of the " +
+      "program",
+  },
+];
+
+for (const { what, answer, expected } of SERVED) {
+  Deno.test(`loaded from a web server, ${what}`, async () => {
+    await using server = serve(answer);
     const url = `http://127.0.0.1:${server.addr.port}`;
     await using project = await makeProject(`
       import { capture } from "${url}/mod.ts";
@@ -194,11 +220,6 @@ for (const hidden of [undefined, "/bpf/tcpspan.bpf.o"]) {
     const { stdout, stderr } = await deno(["run", "-A", ...LAZY, "main.ts"], project.path, {
       DENO_DIR: join(project.path, "cache"),
     });
-    const expected = hidden === undefined
-      ? "captured\n"
-      : `HostError: cannot fetch the kernel program from ${url}${hidden}: status 404; each start ` +
-        "fetches it, because tcpspan was not loaded from a disk: make sure that it can, or use a " +
-        "clone of the repository\n";
-    assert.equal(stdout, expected, stderr);
+    assert.equal(stdout, `${expected(`${url}${OBJECT}`)}\n`, stderr);
   });
 }
