@@ -50,6 +50,7 @@ export async function openQueueView<Settings>(
     inform: (message) => warn(message),
     baseDirectory,
   });
+  queue.start();
   return new QueueView(queue, opened, closing);
 }
 

@@ -28,7 +28,13 @@ export class Consumers {
     this.#store = store;
     this.#delivery = delivery;
     this.#clock = clock;
-    this.#start();
+  }
+
+  /** Has each take batches from now on. Those that run already go on. */
+  start(): void {
+    for (let i = 0; i < this.#settings.consumers; i++) {
+      if (!this.#running.has(i)) this.#running.set(i, this.#run(i));
+    }
   }
 
   /** Wakes one of them if it is time to take a batch: sessions have come. */
@@ -41,7 +47,7 @@ export class Consumers {
   useSettings(settings: QueueSettings): void {
     this.#settings = settings;
     this.#wakeAll();
-    this.#start();
+    this.start();
   }
 
   /** Has them take what waits, and no more. Resolves when all have ended. */
@@ -49,12 +55,6 @@ export class Consumers {
     this.#isStopping = true;
     this.#wakeAll();
     await Promise.all(this.#running.values());
-  }
-
-  #start(): void {
-    for (let i = 0; i < this.#settings.consumers; i++) {
-      if (!this.#running.has(i)) this.#running.set(i, this.#run(i));
-    }
   }
 
   #wakeAll(): void {

@@ -126,6 +126,14 @@ export class ExporterQueue {
     return this.#settings.storage?.maxBytes ?? 0;
   }
 
+  /**
+   * Begins to deliver, also what an earlier run left on disk: the exporter can take sessions. Until
+   * then they wait. Nothing happens if it has begun.
+   */
+  start(): void {
+    this.#consumers.start();
+  }
+
   /** Takes as many sessions as fit; they are copied. */
   push(batch: SessionBatch): void {
     this.counters.accepted += batch.length;

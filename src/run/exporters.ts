@@ -118,7 +118,10 @@ export class Exporters {
 
   /** Starts what was opened: sessions can come. @param stop aborts when the run must end */
   async start({ opened }: OpenedExporters, stop: AbortSignal): Promise<void> {
-    await Promise.all(opened.map(({ exporter }) => exporter.start?.(stop)));
+    await Promise.all(opened.map(async ({ exporter, queue }) => {
+      await exporter.start?.(stop);
+      queue.start();
+    }));
   }
 
   /** Shuts down what was opened but will not be used. */

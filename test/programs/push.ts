@@ -37,6 +37,7 @@ const queue = await openQueue({
     storage: { folder: ".", persistent: true, maxBytes: 64 * 2 ** 20 },
   },
 });
+queue.start();
 
 for (let next = Number(first);;) {
   const count = 1 + Math.floor(Math.random() * 200);

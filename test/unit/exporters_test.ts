@@ -5,7 +5,7 @@ import { exporterTypes } from "../../exporters/registry.ts";
 import type { ExporterType } from "../../src/exporter.ts";
 import { NO_FLAGS } from "../../src/run/flags.ts";
 import { compareSettings } from "../../src/run/changes.ts";
-import { Exporters } from "../../src/run/exporters.ts";
+import { Exporters, type OpenedExporters } from "../../src/run/exporters.ts";
 import { effectiveSettings, type RunSettings } from "../../src/run/settings.ts";
 import { BUSY, FakeExporter, sleep, SUCCESS, until } from "../fake_exporter.ts";
 import { sessions } from "../spool.ts";
@@ -50,7 +50,11 @@ async function start(folder: string) {
   const exporters = new Exporters(now, context, new AbortController().signal);
   const open = (next: RunSettings) =>
     exporters.open(next, compareSettings(now, exporters.running, next, NOTHING_STALE));
-  exporters.use(await exporters.open(now));
+  const use = async (opened: OpenedExporters) => {
+    await exporters.start(opened, new AbortController().signal);
+    exporters.use(opened);
+  };
+  await use(await exporters.open(now));
   exporters.queues[0]?.push(sessions(1, 100));
   await until(() => exporters.stats[0]?.counters.exported === 20);
   await sleep(0); // until these are no longer under way
@@ -59,7 +63,7 @@ async function start(folder: string) {
     exporters,
     open: (next: Readonly<Record<string, string>>) => open(settings(next)),
     async reload(next: Readonly<Record<string, string>>) {
-      exporters.use(await open(settings(next)));
+      await use(await open(settings(next)));
       now = settings(next);
     },
     /** The sums of `a`, which must account for every session. */
@@ -104,9 +108,25 @@ Deno.test("what it left on disk counts once when a reload that fails brings it b
   const run = await start(folder.path);
   await run.reload({});
   run.taken.batches = 3;
-  await run.exporters.discard(await run.open({ a: "first" }));
+  const opened = await run.open({ a: "first" });
+  await run.exporters.start(opened, new AbortController().signal);
+  await run.exporters.discard(opened);
   assert.deepEqual(run.sums, { accepted: 100, restored: 0, exported: 50, waiting: 50 });
   await run.reload({ a: "first" });
   assert.deepEqual(run.sums, { accepted: 100, restored: 0, exported: 50, waiting: 50 });
+  await run.exporters.close(1000);
+});
+
+Deno.test("an exporter gets what an earlier run left on disk once it has started, not before", async () => {
+  await using folder = await makeTempFolder();
+  const run = await start(folder.path);
+  await run.reload({});
+  run.taken.batches = Infinity;
+  const opened = await run.open({ a: "first" });
+  await sleep(20); // a queue that runs would deliver now
+  await run.exporters.discard(opened);
+  assert.deepEqual(run.sums, { accepted: 100, restored: 0, exported: 20, waiting: 80 });
+  await run.reload({ a: "first" });
+  await until(() => run.exporters.stats[0]?.counters.exported === 100);
   await run.exporters.close(1000);
 });

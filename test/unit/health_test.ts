@@ -46,7 +46,9 @@ function makeQueue(...answers: (ExportOutcome | "never")[]): ExporterQueue {
     whenFull: "drop_newest",
   } as const;
   const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 0 };
-  return new ExporterQueue("otlp/a", exporter, { ...settings, retry }, () => {});
+  const queue = new ExporterQueue("otlp/a", exporter, { ...settings, retry }, () => {});
+  queue.start();
+  return queue;
 }
 
 Deno.test("HealthMonitor reads what the capture counts", () => {

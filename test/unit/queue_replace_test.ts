@@ -21,6 +21,7 @@ function queueFor(exporter: Exporter, settings: Partial<QueueSettings> = {}) {
   const all = { ...SETTINGS, ...settings };
   const warn = (message: string) => void warnings.push(message);
   const queue = new ExporterQueue("fake/1", exporter, all, warn, undefined, clock);
+  queue.start();
   return { queue, clock, warnings };
 }
 

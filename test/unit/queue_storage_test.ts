@@ -67,6 +67,7 @@ async function openWith(
     inform: (message) => information.push(shown(message)),
     clock,
   });
+  queue.start();
   return { queue, warnings, information };
 }
 

@@ -31,6 +31,7 @@ function queueFor(
   };
   const all = { ...SETTINGS, ...settings };
   const queue = new ExporterQueue("fake/1", exporter, all, warn, undefined, clock);
+  queue.start();
   return { queue, clock, warnings, fields };
 }
 
@@ -413,6 +414,7 @@ Deno.test("a step of the wall clock neither delays nor hastens the next try, nor
       const retry = { initialInterval: 40, maxInterval: 40, maxElapsedTime: 60_000 };
       const settings = { ...SETTINGS, retry };
       const queue = new ExporterQueue("fake/1", exporter, settings, () => {}); // with the real clock
+      queue.start();
       queue.push(sessions(1, 1));
       await until(() => exporter.exports.length === 2);
       assert.deepEqual(exporter.delivered, [1]);
