@@ -1,4 +1,4 @@
-/** Memory of batches that is used again. */
+/** Memory for batches, used again and again. */
 import { RECORD } from "../session/record_layout.ts";
 
 /** Pieces of memory, each with room for a batch. */
@@ -9,7 +9,7 @@ export class BatchMemory {
 
   /**
    * @param capacity sessions in a batch at most
-   * @param mostFree pieces that are kept while nobody uses them
+   * @param mostFree pieces that are kept while they are unused
    * @throws {RangeError} if the capacity is not a number of sessions above 0
    */
   constructor(readonly capacity: number, mostFree: number) {
@@ -20,12 +20,12 @@ export class BatchMemory {
     this.#mostFree = mostFree;
   }
 
-  /** A piece, with anything in it. */
+  /** A piece; what is in it is arbitrary. */
   take(): Uint8Array<ArrayBuffer> {
     return this.#free.pop() ?? new Uint8Array(this.#bytes);
   }
 
-  /** Takes a piece back that nobody reads any more. One of another capacity is let go. */
+  /** Takes back a piece that nobody reads any more. One of another capacity is not kept. */
   give(bytes: Uint8Array<ArrayBuffer>): void {
     const whole = new Uint8Array(bytes.buffer);
     if (whole.length === this.#bytes && this.#free.length < this.#mostFree) this.#free.push(whole);

@@ -1,4 +1,4 @@
-/** The consumers of a queue: each has one batch delivered after the other. */
+/** The consumers of a queue: each has batches delivered, one after the other. */
 import type { Clock } from "../clock.ts";
 import type { QueueSettings } from "../exporter.ts";
 import type { Delivery } from "./delivery.ts";
@@ -12,7 +12,7 @@ export interface ConsumersOptions {
   readonly clock: Clock;
 }
 
-/** As many as the settings name. One that has nothing to do waits until it is woken. */
+/** As many consumers as the settings name. One that has nothing to do waits until it is woken. */
 export class Consumers {
   readonly #store: SessionStore;
   readonly #delivery: Delivery;
@@ -43,14 +43,14 @@ export class Consumers {
     else if (this.#store.length >= this.#enough) this.#endLinger();
   }
 
-  /** More or fewer of them, each from its next batch on. */
+  /** Starts or ends consumers, as the settings name; each ends before its next batch. */
   useSettings(settings: QueueSettings): void {
     this.#settings = settings;
     this.#wakeAll();
     this.start();
   }
 
-  /** Has them take what waits, and no more. Resolves when all have ended. */
+  /** Lets them take what waits, and ends them. Resolves when all have ended. */
   async end(): Promise<void> {
     this.#isStopping = true;
     this.#wakeAll();
@@ -74,13 +74,13 @@ export class Consumers {
       if (this.#store.length > 0) this.#idle.shift()?.();
       if (taken === undefined) continue;
       await this.#delivery.deliver(taken);
-      // a disk full of sessions must not keep the ring waiting, whose reader has its turn here
+      // the ring's reader has its turn here: a disk full of sessions must not delay it
       if (taken.onDisk !== undefined) await othersTurn();
     }
     this.#running.delete(index);
   }
 
-  /** Sessions for which no others are waited for: a batch, or half of what memory holds. */
+  /** How many sessions end the wait for more: a batch, or half of what memory holds. */
   get #enough(): number {
     const { batchSize, queueSize, linger } = this.#settings;
     return linger === 0 || this.#isStopping ? 0 : Math.min(batchSize, queueSize / 2);

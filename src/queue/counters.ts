@@ -2,7 +2,7 @@
 
 /**
  * Sessions that went through a queue. Whatever happens,
- * `accepted + restored = exported + failed + dropped + corrupt`, and those that wait or are under way.
+ * `accepted + restored = exported + failed + dropped + corrupt`, plus those that wait or are under way.
  */
 export interface QueueCounters {
   /** Handed to the queue. */
@@ -15,7 +15,7 @@ export interface QueueCounters {
   dropped: number;
   /** Lost because the destination refused them or could not take them, or was given up on. */
   failed: number;
-  /** Of those that failed, the ones refused from an export that was taken (partial success). */
+  /** Part of `failed`: refused within an export that was taken (partial success). */
   rejected: number;
   /** Lost because they were damaged on disk, or taken away from there. */
   corrupt: number;

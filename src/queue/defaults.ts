@@ -1,6 +1,6 @@
-/** What `sending_queue` and `retry_on_failure` hold where nothing is said; times are milliseconds. */
+/** What `sending_queue` and `retry_on_failure` hold if nothing is set; times are milliseconds. */
 
-/** `sending_queue` of an exporter of which one export is under way at a time. */
+/** `sending_queue` of an exporter with one export under way at a time. */
 export const SENDING_QUEUE = {
   enabled: true,
   queue_size: 100_000,

@@ -57,12 +57,12 @@ export class Delivery {
     return this.#inFlight;
   }
 
-  /** Whether nothing is to be taken any more, as what is left stays on disk. */
+  /** Whether no more batches must be taken, because what is left stays on disk. */
   get isLeaving(): boolean {
     return this.#isLeaving;
   }
 
-  /** Resolves once nothing more is to be done with the batch, whose place and memory are given up. */
+  /** Resolves once the batch is delivered, lost or left; its place and memory are given up. */
   async deliver(taken: TakenBatch): Promise<void> {
     const { batch } = taken;
     this.#inFlight += batch.length;
@@ -74,7 +74,7 @@ export class Delivery {
     this.#inFlight -= batch.length;
   }
 
-  /** Each batch has its next try there, under these settings, and at once where it waits for one. */
+  /** Each batch has its next try there, under these settings, and at once if it waits for one. */
   replace(destination: Destination, settings: QueueSettings): void {
     this.#destination = destination;
     this.#settings = settings;
@@ -92,12 +92,12 @@ export class Delivery {
     this.#wait.abort();
   }
 
-  /** Ends the exports under way, and those that come. */
+  /** Ends the exports under way, and later ones at once. */
   abort(reason: Error): void {
     this.#abort.abort(reason);
   }
 
-  /** @returns whether nothing more is to be done; else `batch` is to be left on disk */
+  /** @returns whether `batch` is done; if not, it must be left on disk */
   async #tryUntilDone(batch: SessionBatch): Promise<boolean> {
     let settings = this.#settings;
     let backoff = new Backoff(settings.retry, this.#clock);
@@ -120,7 +120,7 @@ export class Delivery {
       if (destination !== this.#destination) continue;
       const wait = backoff.next(outcome.retryAfterMs);
       if (wait !== undefined && this.#isStopping && this.#store.isOnDisk) return false;
-      // a dead destination does not hold up the end; one that names a time has that time
+      // a dead destination does not hold up the end; one that names a time gets that time
       if (wait === undefined || this.#isStopping && outcome.retryAfterMs === undefined) {
         this.#outcomes.lost(batch.length, outcome.reason);
         return true;

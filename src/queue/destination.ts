@@ -25,7 +25,7 @@ export class Destination {
   }
 
   /**
-   * Shuts the exporter down, once its exports have ended. To be called once, with no export after it.
+   * Shuts the exporter down once its exports have ended. Call it once, and export nothing after it.
    * @param signal cuts that short
    * @throws what the exporter throws, and the signal's reason
    */

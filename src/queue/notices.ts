@@ -29,7 +29,7 @@ export class QueueNotices {
     this.#warn(`${reason}; trying again, ${place}`);
   }
 
-  /** @param ms that the destination asks to be left alone, which is longer than the settings have it */
+  /** @param ms how long the destination asks for no try, which is longer than the settings say */
   askedToWait(ms: number): void {
     if (this.#wait.allows()) this.#warn(`the server asks for ${showDuration(ms)} without a try`);
   }
@@ -43,18 +43,18 @@ export class QueueNotices {
     if (this.#part.allows()) this.#warn(`${reason}; the rest of a session will follow`);
   }
 
-  /** Passes on what a destination says that took everything. */
+  /** Passes on the message of a destination that took everything. */
   advice(message: string): void {
     if (this.#advice.allows()) this.#warn(`the server says: ${message}`);
   }
 
-  /** @param sessions all that were lost for the destination's sake, at this place */
+  /** @param sessions all that were lost at this place until now, because of the destination */
   lost(sessions: number, reason: string, place: "not_delivered" | "rejected"): void {
     if (!this.#loss.allows()) return;
     this.#warn(`lost ${countSessions(sessions)} until now: ${reason}`, { sessions, place });
   }
 
-  /** @param sessions all that were lost for want of room */
+  /** @param sessions all that were lost until now because there was no room */
   dropped(sessions: number): void {
     if (!this.#drop.allows()) return;
     const place = "queue_full";

@@ -18,7 +18,7 @@ export interface OpenQueueOptions {
   readonly settings: QueueSettings;
   /** Takes a message to the user. */
   readonly warn: Warn;
-  /** Takes a message of which nothing is wrong. */
+  /** Takes a message that is not a warning. */
   readonly inform: Warn;
   /** Folder that a relative `storage` is relative to. */
   readonly baseDirectory: string;

@@ -1,4 +1,4 @@
-/** What the outcome of an export does to the counters, and what the user hears of it. */
+/** The outcomes of a queue's exports. */
 import type { ExportOutcome } from "../exporter.ts";
 import type { QueueCounters } from "./counters.ts";
 import type { QueueNotices } from "./notices.ts";
@@ -10,7 +10,7 @@ type Failure = Extract<ExportOutcome, { status: "failure" }>;
 export class Outcomes {
   readonly #counters: QueueCounters;
   readonly #notices: QueueNotices;
-  #unfinished: string[] = []; // why, of each session that an export which failed took in part
+  #unfinished: string[] = []; // the reason, for each session that a failed export took in part
   #isFailing = false;
 
   constructor(counters: QueueCounters, notices: QueueNotices) {
@@ -23,7 +23,7 @@ export class Outcomes {
     return this.#isFailing;
   }
 
-  /** Sessions that were taken in part, and the rest of which will follow. */
+  /** Sessions that were taken in part, and whose rest will follow. */
   get unfinished(): number {
     return this.#unfinished.length;
   }
@@ -42,7 +42,7 @@ export class Outcomes {
     } else if (message !== undefined) this.#notices.advice(message);
   }
 
-  /** An export of `sessions` was refused, and some of them were taken all the same. */
+  /** An export of `sessions` was refused, but some of them may have been taken. */
   failed({ reason, delivered = 0, unfinished }: Failure, sessions: number): void {
     const taken = Math.min(delivered, sessions);
     this.#counters.exported += taken;
@@ -54,7 +54,7 @@ export class Outcomes {
     if (lost > 0) this.lost(lost, reason);
   }
 
-  /** An export is to be tried again. @param place where sessions wait meanwhile */
+  /** An export will be tried again. @param place where sessions wait meanwhile */
   retrying(reason: string, place: string): void {
     if (this.#isFailing) return;
     this.#isFailing = true;
@@ -68,12 +68,12 @@ export class Outcomes {
     this.#notices.lost(failed - rejected, reason, "not_delivered");
   }
 
-  /** The exporter is another one, of which nothing is known. */
+  /** The exporter was replaced, and nothing is known of the new one. */
   forget(): void {
     this.#isFailing = false;
   }
 
-  /** No rest of a session will follow. */
+  /** The rest of sessions taken in part will not follow any more. */
   close(): void {
     for (const reason of this.#unfinished.splice(0)) this.lost(1, reason);
   }
@@ -83,7 +83,7 @@ export class Outcomes {
     this.#unfinished.push(reason);
     this.#notices.unfinished(reason);
     unfinished.then(() => {
-      if (this.#unfinished.shift() === undefined) return; // too late: counted as lost
+      if (this.#unfinished.shift() === undefined) return; // too late: already counted as lost
       this.#counters.exported++;
     });
   }

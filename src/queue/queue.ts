@@ -1,6 +1,6 @@
 /**
- * The bounded queue in front of an exporter: a slow or dead one never delays the ring, the others or
- * shutdown.
+ * The bounded queue in front of an exporter: a slow or dead one never delays the ring, other
+ * exporters or shutdown.
  *
  *     push ─▶ SessionStore ─▶ Consumers ─▶ Delivery ─▶ Destination ─▶ exporter
  *             memory, disk    wait for     one batch,        │
@@ -14,16 +14,16 @@
  *   dropped or corrupt, and what waits or is in flight.
  * - `push` never waits, and copies: the batch is the caller's again when it returns. What has no room
  *   is dropped, and counted.
- * - Sessions are taken in the order in which they came, in memory and on disk each; where they wait in
- *   both, by turns. Several consumers, and retries, may deliver them in another order.
- * - The store owns the memory of batches. From `take` until `done` the delivery has it, and uses it
- *   for nothing else: an exporter must not read a batch after its export has ended.
+ * - Sessions are taken in the order in which they came, in memory and on disk each; if they wait in
+ *   both, in turn. Several consumers, and retries, may deliver them in another order.
+ * - The store owns the memory of batches. From `take` until `done` a batch's memory is the delivery's;
+ *   then it is used again, so an exporter must not read a batch after its export has ended.
  * - `replace` loses nothing, and no batch is in two exports at once: one that is under way ends at the
- *   exporter before, and has its next try at the new one. The one before is shut down after its last
+ *   old exporter, and has its next try at the new one. The old one is shut down after its last
  *   export.
  * - `close` ends within its time, whatever the exporter does. What is not delivered by then stays on
  *   disk; without a place there it has failed. A destination that was busy when it was tried last is
- *   not tried again where sessions can stay on disk.
+ *   not tried again if sessions can stay on disk.
  */
 import { type Clock, systemClock } from "../clock.ts";
 import type { Exporter, QueueSettings } from "../exporter.ts";
@@ -39,7 +39,7 @@ import { Outcomes } from "./outcome.ts";
 import type { Spool } from "./spool/spool.ts";
 import { batchMemory, SessionStore } from "./store.ts";
 
-const LAST_ANSWER_MS = 1000; // for exports under way to a dead destination, where the rest is kept
+const LAST_ANSWER_MS = 1000; // for exports under way to a dead destination, if the rest is kept
 const LATE = new Error("no time was left");
 
 /** A queue's place on disk, opened. */
@@ -121,7 +121,7 @@ export class ExporterQueue {
     return this.#store.diskBytes;
   }
 
-  /** Most bytes of it; 0 where the queue has no place on disk. */
+  /** Most bytes that this part may have; 0 if the queue has no place on disk. */
   get diskLimit(): number {
     return this.#settings.storage?.maxBytes ?? 0;
   }
@@ -142,8 +142,8 @@ export class ExporterQueue {
   }
 
   /**
-   * Whether the queue can go on with other settings; where it cannot, as its place on disk would be
-   * another, it has to be closed and another one opened.
+   * Whether the queue can continue with other settings. If not, because their place on disk is another
+   * one, close it and open a new queue.
    */
   canTake({ storage }: QueueSettings): boolean {
     const own = this.#settings.storage;
@@ -152,9 +152,9 @@ export class ExporterQueue {
   }
 
   /**
-   * Delivers to another exporter, started already, or to the same one, under other settings, from the
-   * next try of each batch on, which is due at once; what waits is kept. Resolves when the one before
-   * has ended what it had under way and is shut down. Not to be called after `close`.
+   * Delivers to another exporter, which is started already, or to the same one under other settings:
+   * from the next try of each batch on, which is due at once. What waits is kept. Resolves when the old
+   * exporter has ended its exports and is shut down. Do not call after `close`.
    * @throws {RangeError} unless `canTake(settings)`
    */
   async replace(exporter: Exporter, settings: QueueSettings): Promise<void> {
@@ -162,7 +162,7 @@ export class ExporterQueue {
       throw new RangeError(`cannot change the settings of ${this.id}: its place on disk differs`);
     }
     const before = this.#delivery.destination;
-    const isSame = exporter === before.exporter; // and its settings alone are new
+    const isSame = exporter === before.exporter; // and only its settings are new
     this.#settings = settings;
     this.#store.useSettings(settings);
     this.#outcomes.forget();
@@ -177,8 +177,8 @@ export class ExporterQueue {
 
   /**
    * Delivers what waits, then shuts the exporter down. What is not delivered after `timeoutMs`
-   * milliseconds stays on disk; without a place there it counts as failed. Nothing must be pushed
-   * afterwards; closing again with 0 ends what is under way at once.
+   * milliseconds stays on disk; without a place there it counts as failed. Push nothing
+   * afterwards. Closing again with 0 ends what is under way at once.
    */
   close(timeoutMs: number): Promise<void> {
     this.#closing ??= this.#close(timeoutMs);

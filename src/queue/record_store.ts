@@ -10,13 +10,13 @@ interface Chunk {
   length: number;
 }
 
-/** First in, first out, by batches: records are copied in, and handed out where they lie. */
+/** First in, first out, by batches: records are copied in, and handed out in place. */
 export class RecordStore {
   readonly #memory: BatchMemory;
   readonly #chunks: Chunk[] = [];
   #length = 0;
 
-  /** @param memory where the records go; who is done with a batch gives its bytes back there */
+  /** @param memory where the records go; whoever is done with a batch gives its bytes back to it */
   constructor(memory: BatchMemory) {
     this.#memory = memory;
   }

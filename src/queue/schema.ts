@@ -33,7 +33,7 @@ const DESCRIPTION = "Sessions waiting for a slow or dead destination.";
 /** Makes a check run also when other keys are wrong, so that all problems show at once. */
 const always = () => true;
 
-/** The part of the settings that the checks across keys look at, of which nothing is sure yet. */
+/** The settings that the checks across keys look at. Any of them may still be wrong. */
 type Unchecked = Readonly<Record<string, unknown>>;
 
 function checked<Shape extends typeof keys>(shape: Shape) {
@@ -60,7 +60,7 @@ export const sendingQueue = checked(keys);
 
 /**
  * `sending_queue` of one that takes several.
- * @param consumers how many, where nothing is said
+ * @param consumers how many, if nothing is set
  */
 export function sendingQueueWith(consumers: number) {
   return checked({
@@ -79,7 +79,7 @@ function seconds(ms: number): string {
   return `${ms / 1000}s`;
 }
 
-/** `retry_on_failure`: tries after one that may succeed later. */
+/** `retry_on_failure`: tries again what may succeed later. */
 export const retryOnFailure = section({
   enabled: z.boolean().default(RETRY.enabled).describe("Try again."),
   initial_interval: interval(RETRY.initial_interval).describe("Wait before the second try."),

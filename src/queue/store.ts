@@ -1,4 +1,4 @@
-/** Where the sessions of a queue wait: in memory, on disk, or both by turns. */
+/** Where the sessions of a queue wait: in memory, on disk, or in both. */
 import type { QueueSettings } from "../exporter.ts";
 import { countSessions, showBytes } from "../messages/words.ts";
 import { SessionBatch } from "../session/batch.ts";
@@ -28,7 +28,7 @@ export interface SessionStoreOptions {
   readonly settings: QueueSettings;
   /** Its place on disk, if it has one. */
   readonly spool: Spool | undefined;
-  /** That of the spool as well. */
+  /** The spool uses the same. */
   readonly memory: BatchMemory;
   /** `dropped` is added to. */
   readonly counters: QueueCounters;
@@ -43,7 +43,7 @@ export class SessionStore {
   #settings: QueueSettings;
   #memory: BatchMemory;
   #records: RecordStore;
-  #spoolNext = false; // whose turn it is where sessions wait in memory and on disk
+  #spoolNext = false; // whose turn it is if sessions wait in memory and on disk
 
   constructor({ settings, spool, memory, counters, notices }: SessionStoreOptions) {
     this.#settings = settings;
@@ -105,7 +105,7 @@ export class SessionStore {
     if (this.#counters.dropped > dropped) this.#notices.dropped(this.#counters.dropped);
   }
 
-  /** Takes what came first: in memory and on disk by turns, so that neither waits for the other. */
+  /** Takes what came first: from memory and disk in turn, so that neither waits for the other. */
   take(): TakenBatch | undefined {
     const isFromSpool = this.#records.length === 0 ||
       this.#spoolNext && this.#spool !== undefined && this.#spool.length > 0;
@@ -127,7 +127,7 @@ export class SessionStore {
     else this.#spool?.leave(onDisk);
   }
 
-  /** Leaves all that waits on disk, where there is one. */
+  /** Leaves all that waits on disk, if the queue has a place there. */
   async close(): Promise<void> {
     if (this.#spool === undefined) return;
     for (let batch = this.#records.take(); batch.length > 0; batch = this.#records.take()) {
@@ -178,7 +178,7 @@ export class SessionStore {
     }
   }
 
-  /** There is no room for `batch`: neither in memory, nor on disk where it can be written. */
+  /** There is no room for `batch`, neither in memory nor on a disk that can be written. */
   #overflow(batch: SessionBatch): void {
     const { queueSize, whenFull } = this.#settings;
     const isMemory = this.#spool === undefined || this.#spool.isFaulty;
@@ -196,7 +196,7 @@ export class SessionStore {
     this.#records.push(most);
   }
 
-  /** Appends what waited in memory, at the end: no later try is left for a disk that failed. */
+  /** At the end, appends what waited in memory: for a disk that failed there is no later try. */
   #leaveOnDisk(batch: SessionBatch): void {
     this.#spool?.endPause();
     let rest = this.#append(batch);
@@ -210,7 +210,7 @@ export class SessionStore {
   }
 }
 
-/** The sessions of `batch` behind the first `count`. */
+/** The sessions of `batch` after the first `count`. */
 function behind(batch: SessionBatch, count: number): SessionBatch {
   if (count === 0) return batch;
   return count === batch.length ? NONE : batch.slice(count, batch.length);

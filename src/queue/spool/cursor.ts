@@ -14,7 +14,7 @@ import { readAt, writeAt } from "./files.ts";
 const SIZE = 24;
 const CHECKED = 20;
 
-/** What the file tells. */
+/** What the file says. */
 export interface Delivered {
   /** The segment's id, in hex. */
   readonly id: string;
@@ -33,7 +33,7 @@ export class Cursor implements Disposable {
     this.#path = path;
   }
 
-  /** What was written last; undefined if that is not to be had. */
+  /** What was written last; undefined if that cannot be read. */
   read(): Delivered | undefined {
     try {
       using file = Deno.openSync(this.#path);

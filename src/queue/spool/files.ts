@@ -1,6 +1,6 @@
 /** Whole reads and writes at a place in a file. They throw errors of the operating system. */
 
-/** Reads from `position` on until `target` is full or the file ends; tells how many bytes. */
+/** Reads from `position` on until `target` is full or the file ends; returns how many bytes. */
 export function readAt(file: Deno.FsFile, position: number, target: Uint8Array): number {
   file.seekSync(position, Deno.SeekMode.Start);
   let read = 0;

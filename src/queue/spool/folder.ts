@@ -1,4 +1,4 @@
-/** The folder of one exporter's spool: its own alone, and used by one process at a time. */
+/** The folder of one exporter's spool: only its own, and used by one process at a time. */
 import { join } from "node:path";
 import { UsageError } from "../../messages/errors.ts";
 import { isSystemError, systemReason } from "../../messages/system_error.ts";
@@ -25,7 +25,7 @@ export class SpoolFolder implements Disposable {
   #next = 1;
 
   /**
-   * Makes the folder where it is not there yet, and locks it.
+   * Makes the folder if it is not there yet, and locks it.
    * @param storage the folder above, which is made if its own parent is there
    * @param exporter its id
    * @throws {UsageError} if it cannot be used
@@ -42,7 +42,7 @@ export class SpoolFolder implements Disposable {
     }
   }
 
-  /** For `doctor`: makes and locks it, and takes away again what that made. @throws as the constructor */
+  /** For `doctor`: makes and locks it, and removes again what that made. @throws as the constructor */
   static probe(storage: string, exporter: string): void {
     const path = pathOf(storage, exporter);
     const made = [join(path, LOCK), path, storage].filter((each) => !isThere(each));
@@ -55,12 +55,12 @@ export class SpoolFolder implements Disposable {
     }
   }
 
-  /** Where the next segment goes: behind all others. */
+  /** Path of the next segment, which comes after all others. */
   nextSegment(): string {
     return join(this.path, segmentName(this.#next++));
   }
 
-  /** Paths of the segments, in their order, and of what else is there that is not ours. */
+  /** Paths of the segments, in their order, and of everything else there, which is not ours. */
   list(): { segments: string[]; others: string[] } {
     const segments: string[] = [];
     const others: string[] = [];
@@ -98,7 +98,7 @@ export class SpoolFolder implements Disposable {
     const storage = join(this.path, "..");
     const above = Deno.statSync(storage);
     const isOwn = own.uid === Deno.uid() && !has(own, OTHERS_MAY_WRITE);
-    // who may rename what is in it could put another folder here
+    // whoever may rename what is in it could put another folder here
     const isSafe = (above.uid === Deno.uid() || above.uid === 0) &&
       (!has(above, OTHERS_MAY_WRITE) || has(above, STICKY));
     if (!isOwn || !isSafe) {
@@ -118,7 +118,7 @@ export class SpoolFolder implements Disposable {
 }
 
 function pathOf(storage: string, exporter: string): string {
-  // an id may be any text without spaces, `..` for one
+  // an id may be any text without spaces, such as `..`
   return join(storage, encodeURIComponent(exporter.toWellFormed()).replace(/^\./, "%2E"));
 }
 
@@ -127,7 +127,7 @@ function isThere(path: string): boolean {
     Deno.lstatSync(path);
     return true;
   } catch (error) {
-    return !(error instanceof Deno.errors.NotFound); // there for all that is known
+    return !(error instanceof Deno.errors.NotFound); // after another error it may be there
   }
 }
 

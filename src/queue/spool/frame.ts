@@ -55,7 +55,7 @@ export function payloadLength(view: DataView<ArrayBuffer>, offset: number): numb
   return view.getUint32(offset + 4, true);
 }
 
-/** Sessions in the segment that `bytes` seal; undefined if they are no seal. */
+/** Sessions in the segment that `bytes` seal; undefined if they are not a seal. */
 export function sealedSessions(bytes: Uint8Array<ArrayBuffer>): number | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEADER);
   return payloadLength(view, 0) === 0 ? view.getUint32(8, true) : undefined;

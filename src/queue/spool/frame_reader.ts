@@ -1,4 +1,4 @@
-/** The frames of a segment, one after the other, whatever has become of the bytes in between. */
+/** The frames of a segment, one after the other, whatever happened to the bytes in between. */
 import {
   FRAME_BEGIN,
   FRAME_HEADER,
@@ -13,7 +13,7 @@ export interface FrameSource {
   readonly size: number;
   /** Of one record, in bytes. */
   readonly recordSize: number;
-  /** CRC-32 of their layout's text. */
+  /** CRC-32 of the records' layout, as text. */
   readonly layout: number;
   /** Reads bytes from `position` on: all that `target` has room for, or all that there are. */
   readAt(position: number, target: Uint8Array): number;
@@ -22,18 +22,18 @@ export interface FrameSource {
 /** Memory for a {@linkcode FrameReader}: readers may share it if only one is in use. */
 export const WINDOW = FRAME_HEADER + LARGEST_PAYLOAD;
 
-// Bytes checked in vain, after which a segment made to look like the start of many frames is left:
-// some milliseconds' worth. A header counts as many, for what it costs to check one.
+// After so many bytes checked in vain, some milliseconds' worth, a segment is given up: it may be made
+// to look like the start of many frames. To check a header costs as much as HEADER_COST bytes.
 const SEARCH_BUDGET = 64 * 2 ** 20;
 const HEADER_COST = 256;
 
-/** Reads on from one frame to the next. Its members tell of what `next` found last. */
+/** Reads on from one frame to the next. Its members describe what `next` found last. */
 export class FrameReader {
   /** Of a frame, its records. They hold until the next call. */
   payload: Uint8Array<ArrayBuffer> = new Uint8Array();
   /** Where the frame or the damage begins. */
   offset: number;
-  /** Of damage: sessions that are lost with it, as far as a header that is whole tells. */
+  /** Of damage: sessions that are lost with it, if a header that is whole says how many. */
   lostSessions = 0;
   /** Of damage: whether all bytes of its first frame are there, so that it is not a write cut short. */
   isWrongInPlace = false;
@@ -62,8 +62,8 @@ export class FrameReader {
   }
 
   /**
-   * Goes on to the next frame. `damage` is bytes from `offset` to `position` that are no whole frame;
-   * `end` is the end of what is there.
+   * Goes on to the next frame. `damage` is bytes from `offset` to `position` that are not a whole
+   * frame; `end` is the end of what is there.
    * @throws an error of the operating system
    */
   next(): "frame" | "damage" | "end" {
@@ -88,7 +88,7 @@ export class FrameReader {
       }
       this.lostSessions = sessions;
       this.isWrongInPlace = true;
-      // a header that is right tells how long the damage is, unless bytes are missing or too many
+      // a header that is right says how long the damage is, unless bytes are missing or were added
       this.#position = this.#search(at + FRAME_HEADER, end);
       if (this.#position === end && end < size && this.#header(end) === undefined) {
         this.#position = this.#search(end, size);
@@ -97,7 +97,7 @@ export class FrameReader {
     }
   }
 
-  /** Length of the payload that a header at `offset` tells of. */
+  /** Length of the payload by the header at `offset`; undefined if there is no header. */
   #header(offset: number): number | undefined {
     return this.#load(offset, FRAME_HEADER)
       ? payloadLength(this.#view, offset - this.#start)
@@ -124,8 +124,8 @@ export class FrameReader {
   }
 
   /**
-   * Where the next whole frame begins at or after `from`; `to` if none does before. Nothing less will
-   * do, as a record may hold what looks like a header: its peer chose the address.
+   * Where the next whole frame at or after `from` begins; `to` if none does before. A header alone is
+   * not enough, because a record may hold what looks like one: its peer chose the address.
    */
   #search(from: number, to: number): number {
     const { size } = this.#source;
@@ -152,7 +152,7 @@ export class FrameReader {
     return to;
   }
 
-  /** Has the window hold `length` bytes from `offset` on; false if they are not there. */
+  /** Makes the window hold `length` bytes from `offset` on; false if they are not there. */
   #load(offset: number, length: number): boolean {
     const end = this.#start + this.#filled;
     if (offset >= this.#start && offset + length <= end) return true;

@@ -1,24 +1,24 @@
 /**
- * What a spool says to the user, no more often than once a minute of each kind, and once for each
- * segment that is damaged.
+ * What a spool reports to the user: each kind at most once a minute, and once for each segment that
+ * is damaged.
  */
 import type { Clock } from "../../clock.ts";
 import { UsageError } from "../../messages/errors.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "../../messages/limiter.ts";
 import { isSystemError, systemReason } from "../../messages/system_error.ts";
 
-/** The messages of one spool. What is no error of the operating system is thrown on. */
+/** The messages of one spool. An error that is not the operating system's is thrown again. */
 export class SpoolNotices {
   readonly #path: string;
   readonly #warn: (message: string) => void;
   readonly #fault: Limiter;
   readonly #cleaning: Limiter;
   readonly #damage: Limiter;
-  #isFaultTold = false;
+  #isFaultReported = false;
   // of the segment that is read
   #places = 0;
   #damagedBytes = 0;
-  #isAllTold = true;
+  #isAllReported = true;
 
   /** @param path of the spool */
   constructor(path: string, warn: (message: string) => void, clock: Clock) {
@@ -32,8 +32,8 @@ export class SpoolNotices {
   /** Sessions cannot be written. */
   fault(error: unknown): void {
     const reason = reasonOf(error);
-    if (this.#isFaultTold || !this.#fault.allows()) return;
-    this.#isFaultTold = true;
+    if (this.#isFaultReported || !this.#fault.allows()) return;
+    this.#isFaultReported = true;
     this.#warn(
       `cannot write to ${this.#path}: ${reason}; until it can be written again, sessions are kept ` +
         "in memory as far as sending_queue.queue_size allows",
@@ -42,8 +42,8 @@ export class SpoolNotices {
 
   /** They can be written. */
   recovered(): void {
-    if (!this.#isFaultTold) return;
-    this.#isFaultTold = false;
+    if (!this.#isFaultReported) return;
+    this.#isFaultReported = false;
     this.#warn(`${this.#path} can be written again`);
   }
 
@@ -57,25 +57,25 @@ export class SpoolNotices {
     );
   }
 
-  /** `bytes` in the file at `path`, which is read, are no whole frame. */
+  /** `bytes` in the file at `path`, which is read, are not a whole frame. */
   damaged(path: string, offset: number, bytes: number): void {
     this.#places++;
     this.#damagedBytes += bytes;
     if (!this.#damage.allows()) {
-      this.#isAllTold = false;
+      this.#isAllReported = false;
       return;
     }
     this.#warn(`${path}: ${bytes} bytes at ${offset} are damaged; what is whole is delivered`);
   }
 
-  /** No more is read of the file at `path`: tells all of its damage, unless each place was told. */
+  /** Reading the file at `path` has ended: reports all damage, unless each place was reported. */
   ended(path: string): void {
-    if (!this.#isAllTold) {
+    if (!this.#isAllReported) {
       const places = this.#places === 1 ? "one place" : `${this.#places} places`;
       this.#warn(`${path}: ${this.#damagedBytes} bytes in ${places} are damaged`);
     }
     this.#places = this.#damagedBytes = 0;
-    this.#isAllTold = true;
+    this.#isAllReported = true;
   }
 
   cannotRead(path: string, error: unknown): void {

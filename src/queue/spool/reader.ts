@@ -45,7 +45,7 @@ export class SpoolReader {
     this.#notices = notices;
   }
 
-  /** The one that is read, which has to keep its file open. */
+  /** The one that is read, which must keep its file open. */
   get segment(): Segment | undefined {
     return this.#reader?.segment;
   }
@@ -68,13 +68,13 @@ export class SpoolReader {
     return end && { sessions, parts, end };
   }
 
-  /** Reads no more of the segment that is read. */
+  /** Stops reading the segment that is read. */
   end(): void {
     if (this.#reader !== undefined) this.#notices.ended(this.#reader.segment.path);
     this.#reader = undefined;
   }
 
-  /** The reader of the first segment of which something is to be taken. */
+  /** The reader of the first segment that has something to take. */
   #reading(): SegmentReader | undefined {
     if (this.#reader !== undefined) return this.#reader;
     const segment = this.#segments.next;
@@ -99,7 +99,7 @@ export class SpoolReader {
     return sessions;
   }
 
-  /** The reader behind the end of `segment`; undefined if nothing is there now. */
+  /** The reader of what comes after `segment`; undefined if nothing is there now. */
   #readOn(segment: Segment): SegmentReader | undefined {
     this.#segments.lose(segment, segment.waiting); // what was promised and is not there
     if (segment === this.#segments.written) return undefined;

@@ -5,9 +5,9 @@ import type { Delivered } from "./cursor.ts";
 import { Segment } from "./segment.ts";
 import type { SpoolFolder } from "./folder.ts";
 
-/** What is looked through the folder with. */
+/** What {@linkcode restoreSegments} works with. */
 export interface RestoreOptions {
-  /** Before which everything is done. */
+  /** The place before which everything is done. */
   readonly delivered: Delivered | undefined;
   /** Memory of `WINDOW` bytes. */
   readonly window: Uint8Array<ArrayBuffer>;
@@ -16,7 +16,7 @@ export interface RestoreOptions {
   readonly warn: (message: string) => void;
 }
 
-/** The segments in `folder`, with what waits in them. What is none is left alone, and told. */
+/** The segments in `folder`, with what waits in them. Anything else is left alone, and reported. */
 export function restoreSegments(folder: SpoolFolder, options: RestoreOptions): Segment[] {
   const { segments, others } = folder.list();
   const found = segments.map((path) => restore(path, options)).filter((each) => each !== undefined);

@@ -7,7 +7,7 @@ import { FrameReader, type FrameSource } from "./frame_reader.ts";
 import { readAt, writeAt } from "./files.ts";
 import { LARGEST_HEADER, makeHeader, readHeader, type SegmentHeader } from "./segment_header.ts";
 
-const MODE = 0o600; // who talks with whom is nobody else's business
+const MODE = 0o600; // who talks with whom is private
 
 /** A segment, and what is known of it. Its file is open only while it is written or read. */
 export class Segment implements FrameSource {
@@ -18,11 +18,11 @@ export class Segment implements FrameSource {
   readonly translation: RecordTranslation;
   /** CRC-32 of its layout's text. */
   readonly layout: number;
-  /** Whether the host was started anew since its sessions were recorded. */
+  /** Whether the host was started again since its sessions were recorded. */
   readonly isOfEarlierBoot: boolean;
-  /** What comes first that is not done: a frame's offset, and sessions of it that are done. */
+  /** The place before which all is done: a frame's offset, and sessions of it that are done. */
   start: { readonly offset: number; readonly sessions: number };
-  /** Bytes that count: of a segment that is written, those of whole frames. */
+  /** Bytes that count; while it is written, those of whole frames. */
   size: number;
   /** Sessions in it that nobody has taken yet. */
   waiting = 0;
@@ -49,7 +49,7 @@ export class Segment implements FrameSource {
     this.#inode = ino;
   }
 
-  /** Begins a segment in a file that is not there yet. @throws an error of the operating system */
+  /** Begins a segment in a new file. @throws an error of the operating system */
   static create(path: string): Segment {
     const bytes = makeHeader(crypto.getRandomValues(new Uint8Array(8)).toHex(), bootId());
     const header = readHeader(bytes);
@@ -69,8 +69,8 @@ export class Segment implements FrameSource {
 
   /**
    * A segment that is there.
-   * @returns why it cannot be used, in words, where it cannot; undefined for an empty file, which a
-   * run leaves that is killed just then
+   * @returns in words why it cannot be used, if it cannot; undefined for an empty file, which a run
+   * leaves that is killed just then
    * @throws an error of the operating system
    */
   static find(path: string): Segment | string | undefined {
@@ -110,7 +110,7 @@ export class Segment implements FrameSource {
     this.size += bytes.length;
   }
 
-  /** Takes back a write that failed: a start could take what two of them left for a damaged frame. */
+  /** Takes back a failed write: a start could mistake what two of them left for a damaged frame. */
   #cutOff(file: Deno.FsFile): void {
     file.truncateSync(this.size);
     this.#isTorn = false;
@@ -126,7 +126,7 @@ export class Segment implements FrameSource {
     }
   }
 
-  /** Sessions that its seal tells of; undefined where it has none. @throws as `readAt` */
+  /** Sessions in it by its seal; undefined if it has none. @throws as `readAt` */
   sealed(): number | undefined {
     if (this.size < this.begin + FRAME_HEADER) return undefined;
     const seal = new Uint8Array(FRAME_HEADER);
@@ -137,8 +137,8 @@ export class Segment implements FrameSource {
   }
 
   /**
-   * Counts the sessions from `from` on, those of damaged frames too, and cuts off what is behind the
-   * last frame and no frame, as a crash leaves it.
+   * Counts the sessions from `from` on, those of damaged frames too, and cuts off what a crash left
+   * behind the last frame.
    * @param window memory of `WINDOW` bytes
    * @returns sessions, and bytes that were cut
    * @throws an error of the operating system
@@ -160,7 +160,7 @@ export class Segment implements FrameSource {
       try {
         Deno.truncateSync(this.path, tail);
       } catch (error) {
-        if (!isSystemError(error)) throw error; // a read-only disk: `size` alone says it then
+        if (!isSystemError(error)) throw error; // a read-only disk: only `size` is cut then
       }
     }
     return { sessions, cut };

@@ -7,11 +7,12 @@
  * | 8      | 4     | version of the format                                                        |
  * | 12     | 4     | length of the header, where the first frame begins                           |
  * | 16     | 8     | random id, by which `delivered` names the segment, whatever its file's name  |
- * | 24     | 16    | boot id of the host (random(4)), without which a cgroup's id tells nothing   |
+ * | 24     | 16    | boot id of the host (random(4)), without which a cgroup's id means nothing   |
  * | 40     |       | layout of the records, as `RECORD_DESCRIPTION` has it                        |
  * | end −4 | 4     | CRC-32 of all before                                                         |
  *
- * The first 16 bytes and the checksum are the same in every format, so that damage is told from it.
+ * The first 16 bytes and the checksum are the same in every format, so that another format is not
+ * taken for damage.
  */
 import { crc32 } from "node:zlib";
 import { RECORD_DESCRIPTION } from "../../session/record_layout.ts";
@@ -66,7 +67,7 @@ export const HEADER_SIZE = LAYOUT + encoder.encode(RECORD_DESCRIPTION).length + 
 
 /**
  * Reads the header at the beginning of `bytes`.
- * @returns why there is none that can be used, in words, where there is none
+ * @returns in words why there is none that can be used, if there is none
  */
 export function readHeader(bytes: Uint8Array<ArrayBuffer>): SegmentHeader | string {
   const size = checkedSize(bytes);
@@ -105,8 +106,8 @@ function checkedSize(bytes: Uint8Array<ArrayBuffer>): number | undefined {
 }
 
 /**
- * Where all but a few bytes are those of today's header: today's, so that the frames can be read. Of
- * another format only if that is the damage: the checksum is right with today's in its place.
+ * Today's header, if all but a few bytes are those of it, so that the frames can be read. If the
+ * format is another one, only if that is the damage: the checksum is right with today's in its place.
  */
 function repaired(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
   if (bytes.length < HEADER_SIZE) return undefined;

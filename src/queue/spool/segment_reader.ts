@@ -14,10 +14,10 @@ export interface Place {
   readonly sessions: number;
 }
 
-/** What a {@linkcode SegmentReader} tells of: bytes, and sessions in them as far as they are known. */
+/** What a {@linkcode SegmentReader} reports: bytes, and sessions in them as far as they are known. */
 export type OnDamage = (offset: number, bytes: number, sessions: number) => void;
 
-/** Reads on from one session to the next, over what is damaged. */
+/** Reads one session after the other, and skips what is damaged. */
 export class SegmentReader {
   readonly #frames: FrameReader;
   readonly #onDamage: OnDamage;
@@ -59,7 +59,7 @@ export class SegmentReader {
     return done;
   }
 
-  /** Goes on to the next frame of which something is to be read; false if there is none now. */
+  /** Goes on to the next frame that has something to read; false if there is none now. */
   #nextFrame(): boolean {
     const frames = this.#frames;
     for (let found = frames.next(); found !== "end"; found = frames.next()) {
@@ -77,7 +77,7 @@ export class SegmentReader {
   }
 }
 
-/** The ids of cgroups are given anew at each boot: they would name others. */
+/** Ids of cgroups are given out again at each boot: these would name others. */
 function forgetCgroups(records: Uint8Array): void {
   for (let at = RECORD.owner_cgroup_id; at < records.length; at += RECORD.size) {
     records.fill(0, at, at + CGROUP_ID);

@@ -38,7 +38,7 @@ export class SegmentList {
     return this.#bytes;
   }
 
-  /** The first of which something is to be taken. */
+  /** The first that has something to take. */
   get next(): Segment | undefined {
     return this.#segments.find(({ isTaken }) => !isTaken);
   }
@@ -114,7 +114,7 @@ export class SegmentList {
     if (segment === this.written) this.written = undefined;
   }
 
-  /** Removes those of which all is done, wherever they are. */
+  /** Removes those in which all is done, wherever they are. */
   removeDone(): void {
     const done = this.#segments.filter(({ isTaken, underWay }) => isTaken && underWay === 0);
     for (const segment of done) this.#remove(segment);
@@ -142,7 +142,7 @@ export class SegmentList {
     this.#bytes -= segment.size;
   }
 
-  /** Removes the files of those that are done; what cannot be removed now is later. */
+  /** Removes the files of those that are done; what cannot be removed now is removed later. */
   #clean(): void {
     try {
       for (let [segment] = this.#removable; segment !== undefined; [segment] = this.#removable) {

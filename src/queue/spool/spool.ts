@@ -9,7 +9,7 @@
  * - What was appended is in the system's memory at once, and on the disk (fdatasync) when its segment
  *   is full: it outlives the process.
  * - A segment is written once, from its start to its end. It is removed when all of it was taken and
- *   is done; one of which sessions are under way is neither removed nor dropped.
+ *   is done; one with sessions under way is neither removed nor dropped.
  * - The cursor moves when what was taken first is done. What is done out of order is delivered again
  *   after a crash, and never lost.
  * - No method throws because of the disk: it is reported, and the caller keeps what was not taken.
@@ -29,7 +29,7 @@ import type { Place } from "./segment_reader.ts";
 import { SegmentList } from "./segments.ts";
 import { SpoolWriter } from "./writer.ts";
 
-/** A batch that was taken from a spool, whose place there is kept until it is done. */
+/** A batch that was taken from a spool; its place there is kept until it is done. */
 export interface Taken {
   readonly batch: SessionBatch;
   readonly parts: readonly Part[];
@@ -94,12 +94,12 @@ export class Spool {
     return this.#writer.isFaulty;
   }
 
-  /** Has the next `append` look for its file, and try the disk, whenever it did so last. */
+  /** Makes the next `append` look for its file and try the disk, however recently it did so. */
   endPause(): void {
     this.#writer.endPause();
   }
 
-  /** Has batches of another size, from now on. */
+  /** Hands out batches of another size, from now on. */
   useMemory(memory: BatchMemory): void {
     this.#memory = memory;
   }
@@ -173,8 +173,8 @@ export class Spool {
   }
 
   /**
-   * Drops what has waited longest, a whole segment, which gives room at once: none of which sessions
-   * are under way, nor that which grows.
+   * Drops the segment that has waited longest, which gives room at once; not one with sessions under
+   * way, nor the one that grows.
    * @returns whether there was one
    */
   #dropOldest(): boolean {

@@ -14,9 +14,9 @@ import type { SegmentList } from "./segments.ts";
 
 const LARGEST_SEGMENT = 16 * 2 ** 20; // bytes
 const LEAST_SEGMENT = 4096;
-const LEAST_SEGMENTS = 8; // that `maxBytes` are divided into, since room comes back by segments
+const LEAST_SEGMENTS = 8; // that `maxBytes` are divided into, because room comes back by segments
 const MOST_IN_FRAME = 4096; // sessions
-const ENDS = 2 * FRAME_HEADER; // that of a frame, and the seal
+const ENDS = 2 * FRAME_HEADER; // a frame's header, and the seal
 const PAUSE_MS = 1000; // after a failure, before the disk is tried again
 
 /** What a {@linkcode SpoolWriter} works with. */
@@ -64,7 +64,7 @@ export class SpoolWriter {
     return this.#retryAt !== undefined;
   }
 
-  /** Has the next `append` look for its file, and try the disk, whenever it did so last. */
+  /** Makes the next `append` look for its file and try the disk, however recently it did so. */
   endPause(): void {
     this.#looksNow = true;
     if (this.#retryAt !== undefined) this.#retryAt = -Infinity;
@@ -117,7 +117,7 @@ export class SpoolWriter {
     await Promise.all(this.#flushes);
   }
 
-  /** Sessions that the segment has room for that grows, or now begins; 0 if the spool is full. */
+  /** Sessions for which the segment that grows has room, or a new one; 0 if the spool is full. */
   #makeRoom(): number {
     const segments = this.#segments;
     if (segments.written !== undefined && this.#inSegment(segments.written.size) < 1) this.seal();
@@ -164,7 +164,7 @@ export class SpoolWriter {
     this.#flushes.add(flush);
   }
 
-  /** Somebody may have removed the file that is written, which the system hides. */
+  /** Somebody may have removed the file that is written, which the system does not report. */
   #lookForFile(): void {
     const isTime = this.#looksNow || this.#look.allows();
     this.#looksNow = false;
@@ -180,7 +180,7 @@ export class SpoolWriter {
   }
 }
 
-/** Sessions of one frame for which there is room in so many bytes. */
+/** How many sessions of one frame fit into so many bytes. */
 function fitting(bytes: number): number {
   return Math.floor((bytes - ENDS) / RECORD.size);
 }
