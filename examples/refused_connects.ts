@@ -3,7 +3,7 @@
  *
  *     sudo deno run -A examples/refused_connects.ts
  *
- * With ports behind it, of those alone: `… refused_connects.ts 5432 6379`. Ctrl-C ends it.
+ * With ports as arguments, only for those: `… refused_connects.ts 5432 6379`. Ctrl-C ends it.
  */
 import { capture } from "../mod.ts";
 

@@ -1,5 +1,5 @@
 /**
- * The processes that moved most bytes, every ten seconds or as many as are said:
+ * The processes that moved most bytes, every ten seconds, or at the interval that you name:
  *
  *     sudo deno run -A examples/top_talkers.ts 5
  *

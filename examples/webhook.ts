@@ -1,5 +1,5 @@
 /**
- * An exporter of one's own: posts each batch as a JSON array of sessions. A config names it, as
+ * An exporter of your own: posts each batch as a JSON array of sessions. A config names it, as
  * webhook.yaml does:
  *
  *     sudo deno run -A mod.ts --config examples/webhook.yaml
@@ -16,7 +16,7 @@ export interface WebhookOptions {
 export const webhook: ExporterType<WebhookOptions> = {
   type: "webhook",
   open({ url }, { warn }) {
-    // an error here is shown with its place in the config, and nothing is started
+    // an error here is reported with its place in the config, and nothing is started
     if (!URL.canParse(url)) {
       throw new Error(`url is ${url}: expected one such as http://localhost/`);
     }

@@ -10,19 +10,19 @@ export interface OtlpOptions {
    * OTEL_EXPORTER_OTLP_ENDPOINT, else port 4318 of this host, for grpc 4317.
    */
   readonly endpoint?: string;
-  /** URL that is used as it is; wins over `endpoint`. */
+  /** URL that is used as it is, instead of `endpoint`. */
   readonly traces_endpoint?: string;
   /** How spans are sent; default: OTEL_EXPORTER_OTLP_PROTOCOL, else `http/protobuf`. */
   readonly protocol?: "http/protobuf" | "http/json" | "grpc";
   /** Sent with each export. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** How exports are compressed; `none` by default, and no `zstd` with grpc. */
+  /** How exports are compressed; `none` by default; grpc has no `zstd`. */
   readonly compression?: "none" | "gzip" | "zstd";
   /** How long one try may last, such as `500ms`; `10s` by default, and 30 s at most. */
   readonly timeout?: string;
   /** Certificates for https: files in PEM form. */
   readonly tls?: {
-    /** Certificates that the server's is checked against. */
+    /** Certificates that the server's certificate is checked against. */
     readonly ca_file?: string;
     /** The client's own certificate. */
     readonly cert_file?: string;
@@ -39,7 +39,7 @@ const QUEUE_KEYS = ["sending_queue", "retry_on_failure"];
 /**
  * Spans to Jaeger, an OpenTelemetry Collector, or any other OTLP receiver. Its `open` throws a
  * {@linkcode UsageError} if the settings cannot work; {@linkcode openExporter} puts a queue in
- * front: without one, nothing is tried again.
+ * front; without a queue, nothing is tried again.
  */
 export const otlpExporter: ExporterType<OtlpOptions> = {
   type: "otlp",

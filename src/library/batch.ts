@@ -7,14 +7,14 @@ import { type Lease, SessionView } from "./view.ts";
 
 /**
  * Sessions that ended at about the same time, in the order in which they ended on each CPU. It and
- * the sessions in it can be read until it is given up, which disposing of it does.
+ * the sessions in it can be read until the batch is given up: disposing of it does that.
  */
 export interface SessionBatch extends Iterable<Session>, Disposable {
   /** Number of sessions. */
   readonly length: number;
   /**
    * The session at `index`, from 0.
-   * @throws {RangeError} if there are not as many
+   * @throws {RangeError} if there is none
    */
   at(index: number): Session;
 }
@@ -24,7 +24,7 @@ export class BatchView implements SessionBatch {
   readonly #records: RecordBatch;
   readonly #lease: Lease = { isGivenUp: false };
 
-  /** @param records this one's from now on: disposed of together with it */
+  /** @param records belong to this batch from now on, and are disposed of with it */
   constructor(records: RecordBatch) {
     this.#records = records;
   }
@@ -47,11 +47,11 @@ export class BatchView implements SessionBatch {
   }
 
   [Symbol.dispose](): void {
-    this.#lease.isGivenUp = true; // first: the memory may be another's at once
+    this.#lease.isGivenUp = true; // first: others may use the memory at once
     this.#records[Symbol.dispose]();
   }
 
-  /** The records of `batch`. @throws {TypeError} if it is none of tcpspan's, or was given up */
+  /** The records of `batch`. @throws {TypeError} if tcpspan did not make it, or it was given up */
   static recordsOf(batch: SessionBatch): RecordBatch {
     if (typeof batch !== "object" || batch === null || !(#records in batch)) {
       throw new TypeError(
@@ -72,9 +72,9 @@ export class BatchView implements SessionBatch {
 }
 
 /**
- * A session of plain data: what {@linkcode Session.toObject} gave, what is left of it in JSON, or for
- * a test just what matters there. What is not given is made up around it: 12 ms, from 127.0.0.1 to its
- * port 443, no payload, nobody's, closed in order by this end. It is never given up.
+ * A session of plain data: what {@linkcode Session.toObject} gave, the same read back from JSON, or
+ * for a test only what matters there. What is not given is filled in to fit: 12 ms, from 127.0.0.1 to
+ * its port 443, no payload, no process, closed in order by this end. It is never given up.
  * @throws {TypeError} if a member is unknown or of the wrong type, {RangeError} if the kernel has no
  * such value, or it contradicts the others, as a `durationUs` that is not from start to end
  *
@@ -93,8 +93,8 @@ export function sessionOf(data: Partial<SessionData | SessionJson> = {}): Sessio
 }
 
 /**
- * A batch of sessions, as {@linkcode Exporter}s get them: of others, to hand on some of them, or of
- * plain data as {@linkcode sessionOf} takes it. All are copied.
+ * A batch of sessions, as {@linkcode Exporter}s get them: made of sessions of other batches, to hand
+ * on some of them, or of plain data as {@linkcode sessionOf} takes it. All are copied.
  * @throws what `sessionOf` throws
  */
 export function batchOf(
@@ -111,7 +111,7 @@ function bytesOf(session: Session | Partial<SessionData | SessionJson>): Uint8Ar
   if (typeof session !== "object" || session === null) {
     throw new TypeError(`cannot make a session of ${String(session)}: expected an object`);
   }
-  // that of another copy of tcpspan, as a module may have loaded one, shows nothing of its own
+  // a session of another copy of tcpspan, which a module may have loaded, hides its record
   return recordOf("toObject" in session ? session.toObject() : session);
 }
 

@@ -7,10 +7,10 @@ import type { SessionBatch } from "./batch.ts";
 export interface Capture extends AsyncIterable<SessionBatch>, AsyncDisposable {
   /** Ends the iteration once what is in the ring has been delivered. */
   stop(): void;
-  /** What was lost until now, also after the end. */
+  /** What was lost until now; also after the end. */
   losses(): CaptureLosses;
   /** Sessions, and reports of open ones, that sampling left out until now. */
   readonly sampledOut: number;
-  /** What it goes on without, since the host refused it. */
+  /** What it does without, because the host refused it. */
   readonly omissions: readonly Omission[];
 }

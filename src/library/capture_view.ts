@@ -1,4 +1,4 @@
-/** A capture of records, as programs get it: loaded by who captures. */
+/** A capture of records, as programs get it; loaded only if a program captures. */
 import { Capture as RecordCapture, type CaptureLosses } from "../capture/capture.ts";
 import type { CaptureOptions } from "../capture/capture_options.ts";
 import type { Omission } from "../capture/omission.ts";
@@ -22,7 +22,7 @@ interface Reading {
 class CaptureView implements Capture {
   readonly #capture: RecordCapture;
   #iterated = false;
-  #last: Reading | undefined; // once disposed of
+  #last: Reading | undefined; // set once it is disposed of
 
   constructor(capture: RecordCapture) {
     this.#capture = capture;

@@ -1,4 +1,4 @@
-/** Looks at options before anything is done with them. */
+/** Checks options before anything is done with them. */
 import type { CaptureOptions } from "../capture/capture_options.ts";
 import { CGROUP, EXECUTABLE, isCgroup, isExecutable, isPin } from "../capture/names.ts";
 import { LARGEST_PID, LARGEST_PORT, MOST_PIDS } from "../config/limits.ts";

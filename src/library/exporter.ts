@@ -8,18 +8,18 @@ import type { Spans } from "./spans.ts";
  * its consumers, tries again what may be taken later, and counts what is lost.
  */
 export interface Exporter {
-  /** Called once, when sessions can come. `signal` aborts when the run is to end. */
+  /** Called once, when sessions can come. `signal` aborts when the run must end. */
   start?(signal: AbortSignal): Promise<void> | void;
-  /** Called at SIGHUP: what was renamed or removed under it, as logrotate does, is begun anew. */
+  /** Called at SIGHUP: reopens what was renamed or removed, as logrotate does. */
   lookAnew?(): void;
   /**
-   * Hands a batch to the destination. The batch is given up once the outcome is there: see
-   * {@linkcode Session.toObject}. What it throws counts as a failure. An empty batch asks whether the
+   * Hands a batch to the destination. The batch is given up after the outcome: see
+   * {@linkcode Session.toObject}. What this throws counts as a failure. An empty batch asks whether the
    * destination would take more.
    * @param signal aborts after 30 s, and when the run ends and has waited long enough
    */
   export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> | ExportOutcome;
-  /** Flushes, and frees what it holds. No call to `export` comes after it or is under way. */
+  /** Flushes, and frees what it holds. No `export` is under way then, and none follows. */
   shutdown?(): Promise<void> | void;
 }
 
@@ -29,9 +29,9 @@ export interface ExporterContext {
   readonly id: string;
   /** Folder that relative paths are relative to: the config file's. */
   readonly baseDirectory: string;
-  /** Loads what makes spans, by the settings of the run. */
+  /** Loads what makes spans, with the settings of the run. */
   openSpans(): Promise<Spans>;
-  /** Tells the user something, behind the exporter's id. */
+  /** Reports something to the user, after the exporter's id. */
   warn(message: string): void;
   /** Ends the run cleanly. */
   stop(): void;
@@ -45,7 +45,7 @@ export interface ExporterType<Settings = unknown> {
   /** One word for messages. */
   readonly type: string;
   /**
-   * Looks at the settings, and opens the destination, before anything is captured.
+   * Checks the settings and opens the destination before anything is captured.
    * @throws if the settings cannot work, with a message that says why
    */
   open(settings: Settings, context: ExporterContext): Promise<Exporter> | Exporter;

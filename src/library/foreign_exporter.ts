@@ -1,4 +1,4 @@
-/** Exporters that programs and modules bring, at work behind the program's queues. */
+/** Exporters that programs and modules bring, behind tcpspan's own queues. */
 import { Deadline, onAbort, unlessAborted } from "../abort.ts";
 import { MAX_DURATION } from "../config/limits.ts";
 import type {
@@ -17,7 +17,7 @@ const STOPPED = "stopped before it had answered";
 const NO_REASON = "the exporter gave no reason";
 
 /**
- * Opens an exporter of `type`, and has it work on records.
+ * Opens an exporter of `type`, and hands it records as sessions.
  * @param owned is disposed of once the exporter is shut down
  * @param timeoutMs milliseconds that an export may take
  * @throws what its `open` throws, or {UsageError} if that gives no exporter
@@ -48,7 +48,7 @@ function isExporter(value: unknown): value is Exporter {
     typeof value.export === "function";
 }
 
-/** Hands batches on as views, and takes nothing for granted of what comes back. */
+/** Hands batches on as views, and checks what comes back. */
 class ForeignExporter implements RecordExporter {
   readonly #exporter: Exporter;
   readonly #context: Pick<RecordExporterContext, "id" | "warn">;
@@ -86,14 +86,14 @@ class ForeignExporter implements RecordExporter {
   async export(records: RecordBatch, signal: AbortSignal): Promise<ExportOutcome> {
     using batch = new BatchView(records.slice(0, records.length)); // the queue's memory is its own
     const late = new Error(`no answer within ${this.#timeoutMs / 1000} s`);
-    const ending = new AbortController(); // at the limit, too: what hangs must not add up
+    const ending = new AbortController(); // also at the limit: exports that hang must not add up
     using _ended = onAbort(signal, () => ending.abort(signal.reason));
     using deadline = new Deadline(this.#timeoutMs, late);
     using _late = onAbort(deadline.signal, () => ending.abort(late));
     try {
       return outcomeOf(await unlessAborted(this.#export(batch, ending.signal), ending.signal));
     } catch (error) {
-      // it may have been taken all the same: better twice than never
+      // it may have been taken anyway: better twice than never
       if (signal.aborted) return { status: "retryable", reason: STOPPED };
       if (ending.signal.aborted) return { status: "retryable", reason: late.message };
       return { status: "failure", reason: messageOf(error) };
@@ -105,13 +105,13 @@ class ForeignExporter implements RecordExporter {
     await this.#exporter.shutdown?.();
   }
 
-  /** Also what is thrown at once rejects. */
+  /** Rejects also with what is thrown synchronously. */
   async #export(batch: BatchView, signal: AbortSignal): Promise<unknown> {
     return await this.#exporter.export(batch, signal);
   }
 }
 
-/** What an exporter gave, where it is an outcome. */
+/** What an exporter gave, as an outcome: a failure if it is not one. */
 function outcomeOf(given: unknown): ExportOutcome {
   const { status, rejected, message, reason, retryAfterMs, delivered }: {
     readonly [name: string]: unknown;
@@ -145,7 +145,7 @@ function outcomeOf(given: unknown): ExportOutcome {
   }
 }
 
-/** Of sessions: any other number would be counted with for good. */
+/** Whether it is a number of sessions. Any other would spoil the counters for good. */
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0;
 }

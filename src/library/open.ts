@@ -32,7 +32,7 @@ export async function capture(options: CaptureOptions = {}): Promise<Capture> {
 
 /**
  * Loads what makes spans. It reads /proc and /etc/passwd to describe processes, and fetches
- * OpenTelemetry's packages from npm where Deno has not got them yet.
+ * OpenTelemetry's packages from npm if Deno does not have them yet.
  * @throws {UsageError} if an option is unknown or wrong
  *
  * @example The ids of a session

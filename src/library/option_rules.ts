@@ -1,16 +1,16 @@
-/** Rules that options have to fit, looked at before anything is done with them. */
+/** Rules that options must fit, checked before anything is done with them. */
 import { MAX_DURATION } from "../config/limits.ts";
 import type { SamplingOptions } from "../ids/sampling.ts";
 import { UsageError } from "../messages/errors.ts";
 import { didYouMean } from "../messages/nearest.ts";
 import { isCidr } from "../net/cidr.ts";
 
-/** What a value has to be. */
+/** What a value must be. */
 export interface Rule {
   /** In words. */
   readonly expected: string;
   fits(value: unknown): boolean;
-  /** What is wrong in a value that fits, as far as that goes. @param name the option's */
+  /** What is wrong inside a value that fits. @param name the option's */
   problems?(name: string, value: unknown): string[];
 }
 
@@ -19,7 +19,7 @@ export type Rules<Options> = { readonly [Name in keyof Required<Options>]: Rule 
 
 /**
  * An option that is undefined counts as left out.
- * @param attempt what the options are for, behind `cannot`
+ * @param attempt what the options are for, after `cannot`
  * @throws {UsageError} that says all that is wrong with `options`
  */
 export function checkOptions<Options>(
@@ -51,7 +51,7 @@ export function integer(least: number, most: number, what: string): Rule {
   };
 }
 
-/** @param least of them */
+/** @param least how many at least */
 export function milliseconds(least: number): Rule {
   return integer(least, MAX_DURATION, "milliseconds");
 }

@@ -4,21 +4,21 @@ import type { QueueCounters } from "../queue/counters.ts";
 import type { SessionBatch } from "./batch.ts";
 import type { Spans } from "./spans.ts";
 
-/** What {@linkcode openExporter} works with, where the defaults are not right. */
+/** Options of {@linkcode openExporter}. */
 export interface OpenExporterOptions {
   /** Names it in messages, and its folder below `queue.storage.folder`. Default: its type. */
   readonly id?: string;
   /** What it makes spans with. Default: {@linkcode openSpans} without options. */
   readonly spans?: Spans;
   /**
-   * How the queue works, where not as by default: 100,000 sessions in memory, of which the newest are
-   * dropped when it is full, exports of 4096 sessions, one at a time, after 200 ms, tried again from 1
-   * to 30 s later, without end.
+   * How the queue works. Default: 100,000 sessions in memory, of which the newest are dropped if it
+   * is full; exports of 4096 sessions, one at a time, after 200 ms; tried again after 1 to 30 s,
+   * without end.
    */
   readonly queue?: Partial<QueueSettings>;
   /** Takes what the user should know: retries, losses. Default: console.warn. */
   readonly warn?: (message: string) => void;
-  /** Called where the exporter asks for an end of the run. */
+  /** Called when the exporter asks for the end of the run. */
   readonly stop?: () => void;
 }
 
@@ -27,7 +27,7 @@ export interface OpenExporterOptions {
  * counted.
  */
 export interface ExporterQueue extends AsyncDisposable {
-  /** Takes the sessions of `batch`, as many as there is room for: copies, so it may be given up. */
+  /** Takes the sessions of `batch`, as many as fit. It copies them: the batch may be given up. */
   push(batch: SessionBatch): void;
   /** What became of the sessions until now. */
   readonly counters: Readonly<QueueCounters>;
@@ -35,7 +35,7 @@ export interface ExporterQueue extends AsyncDisposable {
   readonly length: number;
   /**
    * Delivers what waits, and shuts the exporter down. What is not delivered within `timeoutMs`
-   * milliseconds, 5000 by default, stays on disk where there is a `storage`, and is lost elsewhere.
+   * milliseconds, 5000 by default, stays on disk if there is a `storage`, and is lost if not.
    * Disposing does the same.
    */
   close(timeoutMs?: number): Promise<void>;

@@ -1,4 +1,4 @@
-/** A queue of records, as programs get it: loaded by who delivers. */
+/** A queue of records, as programs get it; loaded only if a program delivers. */
 import type { QueueSettings } from "../exporter.ts";
 import { printableLine } from "../messages/printable.ts";
 import type { QueueCounters } from "../queue/counters.ts";
@@ -54,12 +54,12 @@ export async function openQueueView<Settings>(
   return new QueueView(queue, opened, closing);
 }
 
-/** Without what a server may have put into its answer to fool a terminal. */
+/** A server may have put into its answer what fools a terminal: that is escaped. */
 function warnOnConsole(message: string): void {
   console.warn(printableLine(message));
 }
 
-/** What is undefined counts as left out, but for `retry`, which it switches off. */
+/** What is undefined counts as left out; only `retry` is switched off by it. */
 function withDefaults(given: Partial<QueueSettings>): QueueSettings {
   const entries = Object.entries(given)
     .filter(([name, value]) => value !== undefined || name === "retry");

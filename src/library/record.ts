@@ -9,7 +9,7 @@ import { dataOf, MEMBERS } from "./view.ts";
 
 const NS_PER_US = 1000n;
 const SECOND_NS = 1_000_000_000n;
-/** 2026-01-02T03:04:05Z, the end where no time is given. */
+/** 2026-01-02T03:04:05Z, the end if no time is given. */
 const END_UNIX_NS = 1_767_323_045n * SECOND_NS;
 const DURATION_US = 12_000;
 const INITIAL_SEQUENCE_NUMBERS = { local: 1_000_000, peer: 2_000_000 } as const;
@@ -18,10 +18,10 @@ const AF = { ipv4: 2, ipv6: 10 } as const; // include/linux/socket.h
 const ADDRESS_BYTES = { ipv4: 4, ipv6: 16 } as const;
 const LOOPBACK = { ipv4: "127.0.0.1", ipv6: "::1" } as const;
 const NO_RTT = 0xffffffff;
-const REPLACEMENT = "\ufffd"; // what a byte that is no UTF-8 is shown as
+const REPLACEMENT = "\ufffd"; // shown for a byte that is not UTF-8
 const NO_UTF8 = 0xff;
 
-/** Members that are no numbers, by what they are; with a name in Ns they are bigint, too. */
+/** Members that are not numbers, by their type. Those with a name in Ns are bigint, too. */
 const NO_NUMBERS: Readonly<Record<string, readonly (keyof SessionData)[]>> = {
   bigint: ["cgroupId", "cookie"],
   boolean: ["startObserved", "established", "finSent", "finAcked"],
@@ -148,7 +148,7 @@ function encode(data: Partial<SessionData>): Uint8Array<ArrayBuffer> {
   u32(RECORD.snd_una, sndUna);
   u32(RECORD.write_seq, sndUna + unackedBytes + (hasSyn ? 1 : 0) + unackedFin);
   const rcvNxt = peer + received + 1;
-  // that the process may read more is told by what it has not read
+  // unread payload shows that the process may still read
   const unread = unreadBytes ?? (interim === 0 ? 1 : 0);
   u32(RECORD.rcv_nxt, rcvNxt);
   u32(RECORD.copied_seq, rcvNxt - unread - (unread > 0 && peerFin ? 1 : 0));

@@ -1,4 +1,4 @@
-/** One end of a TCP session, as programs get it that import tcpspan. */
+/** One end of a TCP session, as a program that imports tcpspan gets it. */
 import type { Ending } from "../session/ending.ts";
 import type { InitialSequenceNumbers, OwnerSource, Role, TcpState } from "../session/session.ts";
 
@@ -15,7 +15,7 @@ export interface SessionData {
   readonly establishedUnixNs?: bigint | undefined;
   /** When this end's FIN was queued. */
   readonly finSentUnixNs?: bigint | undefined;
-  /** When the peer's FIN arrived, where that changed the state. */
+  /** When the peer's FIN arrived, if that changed the state. */
   readonly finReceivedUnixNs?: bigint | undefined;
   /** When the socket was closed; of a report of an open session, when the report was made. */
   readonly endUnixNs: bigint;
@@ -37,7 +37,7 @@ export interface SessionData {
   readonly established: boolean;
   /** The state before CLOSE; of a session that is open, its state. */
   readonly lastState: TcpState;
-  /** How it ended, and whose doing that was; undefined for a session that is open. */
+  /** How it ended, and who ended it; undefined for a session that is open. */
   readonly ending?: Ending | undefined;
   /** The socket's error, `sk_err` in the kernel: an errno, 0 for none. */
   readonly errno: number;
@@ -55,7 +55,7 @@ export interface SessionData {
   readonly peerAddress: string;
   /** Port of the other end. */
   readonly peerPort: number;
-  /** Port of the end that listened; undefined where the role is unknown. */
+  /** Port of the end that listened; undefined if the role is unknown. */
   readonly serverPort?: number | undefined;
   /** Index of the network interface that the socket is bound to; 0 for none. */
   readonly interfaceIndex: number;
@@ -65,7 +65,7 @@ export interface SessionData {
   readonly rxBytes: number;
   /** Payload that was written, and never acknowledged. */
   readonly unackedBytes: number;
-  /** Payload that was received and never read; undefined where the process may still read it. */
+  /** Payload that was received and never read; undefined if the process may still read it. */
   readonly unreadBytes?: number | undefined;
   /** Segments with data that were sent. */
   readonly txSegments: number;
@@ -85,11 +85,11 @@ export interface SessionData {
   readonly pid?: number | undefined;
   /** Id of the user; undefined without a process. */
   readonly uid?: number | undefined;
-  /** Name of the thread that acted, 15 bytes at most; any process may choose any. */
+  /** Name of the thread that acted, 15 bytes at most; any process may choose any name. */
   readonly comm: string;
   /** Base name of the executable, 63 bytes at most; empty if not known. */
   readonly executable: string;
-  /** How the process was learnt; `unknown` where it was not. */
+  /** How the process was found; `unknown` if it was not. */
   readonly ownerSource: OwnerSource;
   /** When the process was started; undefined without a process. */
   readonly processStartUnixNs?: bigint | undefined;
@@ -99,14 +99,14 @@ export interface SessionData {
   readonly netns: number;
   /** The kernel's cookie of the socket; 0 if it has none. */
   readonly cookie: bigint;
-  /** The start by the boot's clock; tells the attempts of one socket apart. */
+  /** The start, by the clock since boot; it differs between attempts of one socket. */
   readonly startBootNs: bigint;
-  /** What the wall clock showed at the boot, by what it showed at the end of the session. */
+  /** The time of the boot, by the wall clock at the end of the session. */
   readonly bootUnixNs: bigint;
   /**
-   * Of both ends, where they are known for sure: ids of traces are made of them. As long as the session
-   * is open they are a secret, since who knows them can write into it; so toJSON leaves them out
-   * of reports of sessions that are open.
+   * Of both ends, if they are known for sure: trace ids are made of them. As long as the session is
+   * open they are a secret, because whoever knows them can write into it; so toJSON leaves them out
+   * of reports of open sessions.
    */
   readonly initialSequenceNumbers?: InitialSequenceNumbers | undefined;
   /** Initial sequence number of an attempt that was never established; 0 if no SYN left. */
@@ -122,15 +122,15 @@ export type SessionJson = {
 
 /**
  * One end of a TCP session: a view on its record, which is decoded as it is read. It can be read
- * until its batch is given up: when the batch is disposed of, or the next one is asked for. Every
- * member throws a TypeError from then on. What {@linkcode Session.toObject} gave stays.
+ * until its batch is given up: when the batch is disposed of, or the next one is asked for. From
+ * then on every member throws a TypeError. What {@linkcode Session.toObject} gave stays.
  */
 export interface Session extends SessionData {
   /** Whether all bits of `flags` are set: one of {@linkcode FLAG}, or several, joined by `|`. */
   has(flags: number): boolean;
   /**
-   * All of it as plain data, to keep or to hand to others: a copy, with `bigint` where the members
-   * here have it. JSON.stringify writes it as {@linkcode Session.toJSON} does.
+   * All of it as plain data, to keep or to hand to others: a copy, with `bigint` as in the members
+   * here. JSON.stringify writes it as {@linkcode Session.toJSON} does.
    */
   toObject(): SessionData;
   /** What JSON.stringify writes: as {@linkcode Session.toObject}, each `bigint` as decimal text. */

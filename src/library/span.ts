@@ -12,7 +12,7 @@ export interface SpanAttributes {
 /** A time since the Unix epoch, or a duration: seconds, and nanoseconds below one second. */
 export type SpanTime = [seconds: number, nanoseconds: number];
 
-/** W3C trace state: what others than the trace's ids travel with it. */
+/** W3C trace state: values that travel with the trace's ids. */
 export interface SpanTraceState {
   /** A copy with the value of one key. */
   set(key: string, value: string): SpanTraceState;
@@ -30,17 +30,17 @@ export interface SpanContext {
   traceId: string;
   /** 16 digits, lower-case hex. */
   spanId: string;
-  /** Whether the span is another process's. */
+  /** Whether another process made the span. */
   isRemote?: boolean;
   /** W3C trace flags: 1 for sampled, 2 for a random trace id. */
   traceFlags: number;
-  /** There where sessions were sampled. */
+  /** Set if sessions were sampled. */
   traceState?: SpanTraceState;
 }
 
-/** What a span tells of its process and host. */
+/** What a span says about its process and host. */
 export interface SpanResource {
-  /** Whether some attributes are still to come: never. */
+  /** Whether some attributes will come later: never. */
   readonly asyncAttributesPending?: boolean;
   /** `service.name`, `process.pid`, `host.name` and others. */
   readonly attributes: SpanAttributes;
@@ -68,13 +68,13 @@ export interface SpanEvent {
 
 /** A span. Exporters of OpenTelemetry take it as their ReadableSpan. */
 export interface Span {
-  /** `tcp` and, where it says something, the server's port. */
+  /** `tcp`, and the server's port if that says something. */
   readonly name: string;
   /** 0 INTERNAL, 1 SERVER, 2 CLIENT. */
   readonly kind: number;
   /** Its ids. */
   readonly spanContext: () => SpanContext;
-  /** Those of its parent, where it has one. */
+  /** The ids of its parent, if it has one. */
   readonly parentSpanContext?: SpanContext;
   /** When the session began. */
   readonly startTime: SpanTime;

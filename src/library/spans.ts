@@ -8,19 +8,19 @@ export interface SpanOptions {
   /** Secret that ids of traces and spans are hashed with; one for all hosts. Empty by default. */
   readonly key?: string;
   /**
-   * Whether the span of a server's end names the client's as its parent: where somebody exports that,
-   * on this host or one of `peers` (`auto`, the default), always, or never.
+   * Whether the span of a server's end names the client's as its parent: if this host or one of `peers`
+   * exports that (`auto`, the default), always, or never.
    */
   readonly parent?: "auto" | "always" | "never";
-  /** Networks whose hosts export spans, too: `10.0.0.0/8`. */
+  /** Networks whose hosts export spans, too, such as `10.0.0.0/8`. */
   readonly peers?: readonly string[];
   /** Attributes of every resource; they win over what was found. */
   readonly attributes?: SpanAttributes;
   /** Whether resources have `process.command_line`, which may hold secrets. Default false. */
   readonly commandLine?: boolean;
-  /** Whether `service.name` is that of the process's own OTEL_SERVICE_NAME. Default false. */
+  /** Whether `service.name` is the process's own OTEL_SERVICE_NAME. Default false. */
   readonly fromProcessEnv?: boolean;
-  /** As the capture has it: spans say how many sessions they stand for. */
+  /** The capture's: spans then say how many sessions they stand for. */
   readonly sampling?: SamplingOptions | undefined;
 }
 

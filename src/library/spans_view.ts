@@ -1,4 +1,4 @@
-/** What makes spans of records, as programs get it: loaded by who asks for spans. */
+/** What makes spans of records, as programs get it; loaded only if a program asks for spans. */
 import { RESOURCE, TRACE } from "../config/defaults.ts";
 import { SessionBatch as RecordBatch } from "../session/batch.ts";
 import type { SpanMapper } from "../span/span_mapper.ts";
@@ -36,7 +36,7 @@ export class SpansView implements Spans {
   readonly #observer: Pick<SpanMapper, "observe"> | undefined;
   readonly #ids = new IdSink();
 
-  /** @param observer takes note of this host's addresses, where nobody else tells it of sessions */
+  /** @param observer takes note of this host's addresses, if nobody else shows it sessions */
   constructor(source: SpanSource, observer?: Pick<SpanMapper, "observe">) {
     this.#source = source;
     this.#observer = observer;
@@ -57,13 +57,13 @@ export class SpansView implements Spans {
     return this.#source.resourceOf(SessionView.recordOf(session));
   }
 
-  /** What `spans` has its spans from. @throws {TypeError} if they are none of tcpspan's */
+  /** What `spans` has its spans from. @throws {TypeError} if tcpspan did not make them */
   static sourceOf(spans: Spans): SpanSource {
     if (spans instanceof SpansView) return spans.#source;
     throw new TypeError("cannot use spans that are none of tcpspan's: openSpans() makes them");
   }
 
-  /** Has `spans` take note of sessions that will be asked for. */
+  /** Lets `spans` take note of sessions whose spans will be asked for. */
   static observe(spans: Spans, records: RecordBatch): void {
     if (spans instanceof SpansView) spans.#observer?.observe(records);
   }
@@ -73,7 +73,7 @@ export class SpansView implements Spans {
   }
 }
 
-/** Takes in a span, and keeps its ids alone. */
+/** Takes in a span, and keeps only its ids. */
 class IdSink implements SpanSink {
   last: SpanIds = { traceId: "", spanId: "" };
 

@@ -65,7 +65,7 @@ const READERS: { readonly [Name in keyof Required<SessionData>]: Reader<Name> } 
 /** Names of what a session's data may have. */
 export const MEMBERS: readonly string[] = Object.keys(READERS);
 
-/** Whether the records below a batch's views can be read no more. */
+/** What the views of a batch share: whether it was given up. */
 export interface Lease {
   isGivenUp: boolean;
 }
@@ -117,7 +117,7 @@ export class SessionView implements Session {
     return `Session ${this.#lease.isGivenUp ? "(given up)" : inspect(this.toObject(), options)}`;
   }
 
-  /** The record below `session`. @throws {TypeError} if it is no view, or its batch was given up */
+  /** The record of `session`. @throws {TypeError} if it is not a view, or its batch was given up */
   static recordOf(session: Session): Record {
     return viewIn(session).#read("anything");
   }
@@ -152,12 +152,12 @@ export function dataOf(record: Record): SessionData {
   ) => [name, structuredClone(read(record))] // endings are shared by sessions
   );
   const data = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
-  // JSON knows no bigint, and it is data that is kept and written later
+  // JSON has no bigint, and data that is kept may be written later
   Object.defineProperty(data, "toJSON", { value: () => jsonOf(data) });
   return data;
 }
 
-/** Without what would open a session to others that is not at its end. */
+/** Without the sequence numbers of an open session, which would let others write into it. */
 function jsonOf(data: SessionData): SessionJson {
   const { initialSequenceNumbers: _1, attemptSequenceNumber: _2, ...rest } = data;
   const entries = Object.entries(data.interim === 0 ? data : rest)
