@@ -1,4 +1,4 @@
-/** The programs of examples/, run as somebody would who tries them out. */
+/** The programs of examples/, run as somebody who tries them out would. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeTempFolder } from "../temp_folder.ts";
@@ -57,7 +57,7 @@ Deno.test("top_talkers.ts counts the bytes of a session that stays open as they 
   for (const resource of [client, server, listener]) resource.close();
 });
 
-Deno.test("refused_connects.ts tells who was refused by whom, of the ports that are named", async () => {
+Deno.test("refused_connects.ts prints who was refused by whom, at the ports that are named", async () => {
   const [port, other] = [unusedPort(), unusedPort()];
   await using alerts = example("refused_connects.ts", `${port}`);
   await until("an alert", async () => {
@@ -77,7 +77,7 @@ Deno.test("refused_connects.ts tells who was refused by whom, of the ports that 
   }
 });
 
-/** What the webhook is posted, and how it answers. */
+/** What is posted to the webhook, and how it answers. */
 function startHook(port: number, statuses: number[]) {
   const sessions: Record<string, unknown>[] = [];
   const server = Deno.serve(
@@ -99,7 +99,7 @@ async function configOf(port: number): Promise<string> {
     .replace("localhost:8080", `127.0.0.1:${port}`);
 }
 
-Deno.test("webhook.ts, named in a config, posts sessions, and again what was not taken", async () => {
+Deno.test("webhook.ts, named in a config, posts sessions, and posts again what was not taken", async () => {
   await using nginx = await startNginx();
   const port = freePort();
   const { sessions, server } = startHook(port, [503]);
@@ -116,7 +116,7 @@ Deno.test("webhook.ts, named in a config, posts sessions, and again what was not
   assert.match(stderr, /^tcpspan: captured 1 session; delivered: webhook 1$/m);
 });
 
-Deno.test("options that webhook.ts refuses end the run with their place, status 2", async () => {
+Deno.test("options that webhook.ts refuses end the run with status 2 and their place", async () => {
   await using folder = await makeTempFolder();
   const config = join(folder.path, "tcpspan.yaml");
   await Deno.writeTextFile(config, (await configOf(1)).replace(/url: .*/, "url: nowhere"));

@@ -44,7 +44,7 @@ Deno.test("spans, ids and resources are those that the program exports", async (
   }
 });
 
-Deno.test("spans of what is no session are an error that says what to do", async () => {
+Deno.test("spans of what is not a session are an error that says what to do", async () => {
   const spans = await openSpans();
   const { pid, comm } = sessionOf();
   for (const session of [{ pid, comm }, sessionOf().toObject(), null]) {
@@ -100,7 +100,7 @@ Deno.test("settings of the otlp exporter that are wrong are a UsageError with ea
   });
 });
 
-Deno.test("the otlp exporter takes no keys of a queue, which the options have", async () => {
+Deno.test("the otlp exporter takes no keys of a queue: those are among the options", async () => {
   const settings = { sending_queue: {}, retry_on_failure: {} };
   await assert.rejects(openExporter(otlpExporter, settings as never), (error) => {
     assert.ok(error instanceof UsageError);
@@ -132,7 +132,7 @@ function makeType(outcomes: ExportOutcome[]): { type: ExporterType<number>; seen
   return { type: { type: "mine", open: () => exporter }, seen };
 }
 
-Deno.test("an exporter of one's own is tried again, and what it refuses is counted", async () => {
+Deno.test("an exporter of your own is tried again, and what it refuses is counted", async () => {
   const { type, seen } = makeType([
     { status: "retryable", reason: "busy" },
     { status: "success", rejected: 1, message: "too old" },
@@ -208,7 +208,7 @@ Deno.test("a queue with a place on disk keeps what was not delivered for the nex
   assert.equal(receiver.spans.length, 1);
 });
 
-Deno.test("what is undefined among the settings of a queue has its default", async () => {
+Deno.test("an undefined setting of a queue has its default", async () => {
   const { type } = makeType([]);
   const queue = await openExporter(type, 1, { queue: { batchSize: undefined } as never });
   queue.push(batchOf([{}]));

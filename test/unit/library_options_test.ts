@@ -1,4 +1,4 @@
-/** Options of what the library exports, looked at before anything is done with them. */
+/** Options of what the library exports, checked before anything is done with them. */
 import assert from "node:assert/strict";
 import {
   capture,
@@ -32,7 +32,7 @@ const ALL: Required<CaptureOptions> = {
   signal: AbortSignal.abort(),
 };
 
-Deno.test("capture() has no objection to any of its options, nor to none of them", () => {
+Deno.test("capture() accepts each of its options, and no options", () => {
   checkCaptureOptions(ALL);
   checkCaptureOptions({});
   checkCaptureOptions({ sampling: undefined, interim: undefined, pin: undefined });
@@ -104,7 +104,7 @@ for (const [options, problem] of WRONG) {
   });
 }
 
-Deno.test("more pids than the kernel program compares with are wrong", () => {
+Deno.test("more pids than the kernel program can compare with are refused", () => {
   const pids = Array.from({ length: 65 }, (_, i) => i + 1);
   assert.throws(() => checkCaptureOptions({ pids }), UsageError);
   checkCaptureOptions({ pids: pids.slice(1) });

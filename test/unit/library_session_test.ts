@@ -14,7 +14,7 @@ function viewOf(fields: Partial<RecordFields> = {}) {
   return new BatchView(makeBatch(fields)).at(0);
 }
 
-Deno.test("a session has what users need, and nothing of the record's inside", () => {
+Deno.test("a session has what users need, and nothing of the record's internals", () => {
   const session = viewOf({ owner_comm: "curl", peer_address: "192.0.2.1" });
   assert.equal(session.comm, "curl");
   assert.equal(session.peerAddress, "192.0.2.1");
@@ -54,7 +54,7 @@ Deno.test("JSON has 64-bit numbers as decimal text, from a session as from its d
   assert.deepEqual(JSON.parse(JSON.stringify({ kept: session.toObject() })), { kept: json });
 });
 
-Deno.test("JSON of a session that is open keeps its sequence numbers to itself", () => {
+Deno.test("JSON of a session that is open has no sequence numbers", () => {
   const session = viewOf({ interim: 1, last_state: "established" });
   assert.deepEqual(session.initialSequenceNumbers, { local: 1_000_000, peer: 2_000_000 });
   assert.ok(!("initialSequenceNumbers" in session.toJSON()));
@@ -91,7 +91,7 @@ const records: fc.Arbitrary<Partial<RecordFields>> = fc.record({
   copied_seq: fields.rcv_nxt - fields.copied_seq,
 }));
 
-Deno.test("a session of another's data, or of its JSON, shows the same and has the same ids", () => {
+Deno.test("a session made of another's data, or of its JSON, shows the same and has the same ids", () => {
   const mapper = makeSpanMapper();
   const property = fc.property(records, (fields) => {
     // in an address pair both are of one family
@@ -103,13 +103,13 @@ Deno.test("a session of another's data, or of its JSON, shows the same and has t
       mapper.toSpan(SessionView.recordOf(view)).spanContext()
     );
     assert.deepEqual(other, one);
-    if (session.interim > 0) return; // whose JSON lacks what ids are made of
+    if (session.interim > 0) return; // its JSON lacks what ids are made of
     assert.deepEqual(sessionOf(JSON.parse(JSON.stringify(session))).toObject(), session.toObject());
   });
   fc.assert(property, { numRuns: 400 });
 });
 
-Deno.test("sessionOf() takes what matters to a test, and makes the rest up around it", () => {
+Deno.test("sessionOf() takes what matters to a test, and fills in the rest to fit", () => {
   const refused = sessionOf({ comm: "psql", peerPort: 5432, lastState: "syn_sent", errno: 111 });
   assert.equal(refused.ending?.error?.type, "connection_refused");
   assert.equal(refused.ownerSource, "connect");
@@ -144,7 +144,7 @@ for (const [data, error] of IMPOSSIBLE) {
   });
 }
 
-Deno.test("what was given up throws at every member, and says what to do", () => {
+Deno.test("a session that was given up throws at every member, and says what to do", () => {
   const batch = new BatchView(makeBatch({}, {}));
   const session = batch.at(0);
   const iterator = batch[Symbol.iterator]();
@@ -170,18 +170,18 @@ Deno.test("what was given up throws at every member, and says what to do", () =>
   assert.throws(() => batchOf([session]), TypeError);
 });
 
-Deno.test("a batch is found by index alone where there is a session", () => {
+Deno.test("at() throws unless the index is that of a session", () => {
   const batch = batchOf([{ pid: 1 }, { pid: 2 }]);
   assert.equal(batch.length, 2);
   assert.equal(batch.at(1).pid, 2);
   for (const index of [2, -1, 0.5, NaN]) assert.throws(() => batch.at(index), RangeError);
 });
 
-Deno.test("batchOf() copies sessions of other batches, which may be given up then", () => {
+Deno.test("batchOf() copies sessions of other batches, which may then be given up", () => {
   const first = batchOf([{ comm: "curl" }, { comm: "nginx" }]);
   const rest = batchOf([...first].filter(({ comm }) => comm === "nginx"));
   const another = batchOf([...first].map((session) => ({
-    // as a session of another copy of tcpspan, whose class is another
+    // like a session of another copy of tcpspan, which has a class of its own
     ...sessionOf().toObject(),
     toObject: () => session.toObject(),
   })));

@@ -42,7 +42,7 @@ Deno.test("what waits for a retry goes to the new exporter at once, and the rest
   assert.deepEqual(warnings, ["fake/1: busy; trying again, up to 1000 sessions are kept"]);
 });
 
-Deno.test("the exporter before ends what it has under way, and is shut down then", async () => {
+Deno.test("the old exporter ends its exports under way, and is shut down then", async () => {
   const answer = Promise.withResolvers<typeof SUCCESS | typeof BUSY>();
   const before = new FakeExporter((attempt) => attempt === 1 ? answer.promise : SUCCESS);
   const after = new FakeExporter(() => SUCCESS);
@@ -54,7 +54,7 @@ Deno.test("the exporter before ends what it has under way, and is shut down then
   queue.push(sessions(11, 5));
   await settled();
   assert.deepEqual([replaced, before.shutdowns], [false, 0]);
-  answer.resolve(BUSY); // whose next try is the new exporter's
+  answer.resolve(BUSY); // the next try is the new exporter's
   await within(5000, replacing);
   assert.equal(before.shutdowns, 1);
   await until(() => after.delivered.length === 15);
@@ -62,7 +62,7 @@ Deno.test("the exporter before ends what it has under way, and is shut down then
   await queue.close(1000);
 });
 
-Deno.test("a failure of the new exporter is told, though one of the old one was", async () => {
+Deno.test("a failure of the new exporter is reported, even after one of the old exporter", async () => {
   const [first, second] = [new FakeExporter(() => BUSY), new FakeExporter(() => BUSY)];
   const { queue, warnings } = queueFor(first);
   queue.push(sessions(1, 1));
@@ -99,7 +99,7 @@ Deno.test("more and fewer consumers, from the next batch on", async () => {
   assert.equal(queue.counters.exported, 100);
 });
 
-Deno.test("batches of another size: what waits is kept, and handed over by the new size", async () => {
+Deno.test("batches of another size: what waits is kept, and delivered in the new size", async () => {
   const before = new FakeExporter(() => BUSY);
   const after = new FakeExporter(() => SUCCESS);
   const { queue } = queueFor(before);
@@ -126,7 +126,7 @@ Deno.test("a smaller queue keeps what it has, and takes more when there is room"
   await queue.close(0);
 });
 
-Deno.test("new retry settings hold for a batch that is tried already", async () => {
+Deno.test("new retry settings apply to a batch that is already being tried", async () => {
   const before = new FakeExporter(() => BUSY);
   const after = new FakeExporter(() => BUSY);
   const { queue, clock } = queueFor(before);
@@ -164,7 +164,7 @@ Deno.test("a linger does not hold up the new exporter", async () => {
   await queue.close(1000);
 });
 
-Deno.test("another place on disk is no matter of a replacement", async () => {
+Deno.test("replace() refuses another place on disk", async () => {
   const exporter = new FakeExporter(() => SUCCESS);
   const { queue } = queueFor(exporter);
   const storage = { folder: "x", persistent: true, maxBytes: 2 ** 20 };
@@ -178,7 +178,7 @@ Deno.test("another place on disk is no matter of a replacement", async () => {
   await queue.close(1000);
 });
 
-Deno.test("close() ends within its time where the exporter that was replaced hangs", async () => {
+Deno.test("close() ends within its time if the exporter that was replaced hangs", async () => {
   const before = new FakeExporter(() => new Promise(() => {}));
   const after = new FakeExporter(() => SUCCESS);
   const { queue, clock } = queueFor(before);

@@ -71,7 +71,7 @@ async function openWith(
   return { queue, warnings, information };
 }
 
-/** Nothing is unaccounted for. */
+/** Every session is accounted for. */
 function check({ counters, length, inFlight }: ExporterQueue): void {
   const { accepted, restored, exported, failed, dropped, corrupt } = counters;
   assert.equal(accepted + restored, exported + failed + dropped + corrupt + length + inFlight);
@@ -86,7 +86,7 @@ async function left(folder: string): Promise<number[]> {
   return drain(opened.spool);
 }
 
-Deno.test("memory first: what it has no room for waits on disk, and all is delivered", async () => {
+Deno.test("memory first: what does not fit into memory waits on disk, and all is delivered", async () => {
   await using folder = await makeTempFolder();
   const go = Promise.withResolvers<void>();
   const exporter = new FakeExporter(() => go.promise.then(() => SUCCESS));
@@ -103,7 +103,7 @@ Deno.test("memory first: what it has no room for waits on disk, and all is deliv
   go.resolve();
   await until(() => queue.counters.exported === 530);
   assert.deepEqual(exporter.delivered.toSorted((a, b) => a - b), pidRange(1, 530));
-  // by turns, each in its order
+  // in turn, each in its order
   assert.deepEqual(exporter.delivered.slice(0, 40), [
     ...pidRange(1, 10),
     ...pidRange(31, 10),
@@ -140,7 +140,7 @@ const GIVEN_UP: readonly [name: string, outcome: ExportOutcome][] = [
 ];
 
 for (const [name, outcome] of GIVEN_UP) {
-  Deno.test(`persistent: what ${name} gives its place up`, async () => {
+  Deno.test(`persistent: what ${name} gives up its place on disk`, async () => {
     await using folder = await makeTempFolder();
     const { queue } = await open(folder.path, new FakeExporter(() => outcome), {
       storage: DISK_FIRST,
@@ -156,7 +156,7 @@ for (const [name, outcome] of GIVEN_UP) {
   });
 }
 
-Deno.test("persistent: what is tried again until maxElapsedTime gives its place up", async () => {
+Deno.test("persistent: what is tried again until maxElapsedTime gives up its place on disk", async () => {
   await using folder = await makeTempFolder();
   const retry = { initialInterval: 1, maxInterval: 1, maxElapsedTime: 20 };
   const { queue, clock } = await open(folder.path, busy(), { storage: DISK_FIRST, retry });
@@ -180,7 +180,7 @@ for (const storage of [DISK_LATER, DISK_FIRST]) {
     await before.queue.close(60_000);
     assert.equal(before.clock.now(), 0);
     assert.deepEqual([before.queue.length, before.queue.inFlight], [100, 0]);
-    assert.equal(dead.exports.length, 2); // there was no other try
+    assert.equal(dead.exports.length, 2); // there was no further try
     check(before.queue);
     assert.deepEqual(before.warnings, [
       storage.persistent
@@ -214,7 +214,7 @@ for (const storage of [DISK_LATER, DISK_FIRST]) {
     assert.equal((await left(folder.path)).length, 40);
   });
 
-  Deno.test(`${name}: what a destination does not answer within close()'s time stays on disk`, async () => {
+  Deno.test(`${name}: what a destination has not answered within close()'s time stays on disk`, async () => {
     for (
       const answer of [
         () => new Promise<ExportOutcome>(() => {}),
@@ -256,7 +256,7 @@ for (const storage of [DISK_LATER, DISK_FIRST]) {
       check(queue);
       const found = await left(folder.path);
       assert.equal(found.includes(5000), whenFull === "drop_oldest");
-      assert.equal(found.includes(600), whenFull === "drop_newest"); // none is under way in its segment
+      assert.equal(found.includes(600), whenFull === "drop_newest"); // its segment is not under way
     }
   });
 }
@@ -296,7 +296,7 @@ Deno.test("close() gives an export under way to a dead destination a last second
   assert.equal(queue.inFlight, 0);
   await closed;
   assert.equal(queue.length, 5);
-  assert.equal(warnings.length, 1); // of the retry, and none of the exporter's shutdown
+  assert.equal(warnings.length, 1); // about the retry, not about the exporter's shutdown
 });
 
 Deno.test("sessions are kept in memory while the disk can't be written, and go there afterwards", async () => {
@@ -310,11 +310,11 @@ Deno.test("sessions are kept in memory while the disk can't be written, and go t
   Deno.writeTextFileSync(path, "no folder");
   await clock.advance(LOOK_MS);
   queue.push(sessions(6, 15));
-  queue.push(sessions(21, 15)); // 5 of which fit into memory
+  queue.push(sessions(21, 15)); // 5 of them fit into memory
   assert.deepEqual([queue.length, queue.counters.dropped], [20, 10]);
   check(queue);
   await clock.advance(LOOK_MS);
-  queue.push(sessions(36, 0)); // which tries nothing
+  queue.push(sessions(36, 0)); // this tries nothing
   assert.ok(!warnings.some((line) => line.endsWith(`${FOLDER} can be written again`)));
   Deno.removeSync(path);
   queue.push(sessions(36, 5));
@@ -327,7 +327,7 @@ Deno.test("sessions are kept in memory while the disk can't be written, and go t
   check(queue);
 });
 
-Deno.test("where the disk can't be written, drop_oldest drops what is oldest in memory", async () => {
+Deno.test("if the disk can't be written, drop_oldest drops what is oldest in memory", async () => {
   await using folder = await makeTempFolder();
   const settings = { storage: DISK_FIRST, whenFull: "drop_oldest" } as const;
   const { queue, clock } = await open(folder.path, busy(), settings);
@@ -364,7 +364,7 @@ for (
     }],
   ] as const
 ) {
-  Deno.test(`of a folder that ${name}, what was in it can be delivered; at the end it is lost`, async () => {
+  Deno.test(`what was in a folder that ${name} can still be delivered, and is lost at the end`, async () => {
     for (const isBack of [true, false]) {
       await using folder = await makeTempFolder();
       let isUp = false;
@@ -395,13 +395,13 @@ for (
       assert.equal(rest.length, queue.length);
       assert.deepEqual([rest.length, dropped], isBack ? [0, 30] : [70, 30]);
       assert.equal(exporter.delivered.length, isBack ? 270 : 0);
-      const told = warnings.some((line) => line.endsWith(".seg: it was removed"));
-      assert.equal(told, !isBack, warnings.join("\n"));
+      const isReported = warnings.some((line) => line.endsWith(".seg: it was removed"));
+      assert.equal(isReported, !isBack, warnings.join("\n"));
     }
   });
 }
 
-Deno.test("close() tries a disk that failed a moment ago once more", async () => {
+Deno.test("close() tries once more a disk that failed a moment ago", async () => {
   await using folder = await makeTempFolder();
   const { queue, clock } = await open(folder.path, busy(), { storage: DISK_FIRST });
   queue.push(sessions(1, 5));
@@ -418,21 +418,21 @@ Deno.test("close() tries a disk that failed a moment ago once more", async () =>
   assert.deepEqual(await left(folder.path), pidRange(6, 15)); // the others went with their file
 });
 
-Deno.test("close() tries a disk once more that fails at the first of what memory has", async () => {
+Deno.test("close() tries once more a disk that fails at the first of what memory has", async () => {
   await using folder = await makeTempFolder();
   const { queue, clock } = await open(folder.path, busy(), { storage: DISK_LATER, consumers: 2 });
   queue.push(sessions(1, 20));
   await until(() => queue.inFlight === 20);
-  queue.push(sessions(21, 25)); // 20 of which fit into memory
+  queue.push(sessions(21, 25)); // 20 of them fit into memory
   Deno.removeSync(join(folder.path, FOLDER), { recursive: true });
-  await clock.advance(LOOK_MS); // that its file is gone is seen then
+  await clock.advance(LOOK_MS); // then it sees that its file is gone
   await queue.close(100);
   assert.equal(queue.counters.dropped, 0);
   check(queue);
   assert.deepEqual((await left(folder.path)).toSorted((a, b) => a - b), pidRange(1, 40));
 });
 
-Deno.test("while a disk full of sessions is delivered, others have their turn", async () => {
+Deno.test("while a disk full of sessions is delivered, other work has its turn", async () => {
   await using folder = await makeTempFolder();
   const { queue } = await open(folder.path, taking(), { storage: DISK_FIRST });
   queue.push(sessions(1, 1000));
@@ -444,7 +444,7 @@ Deno.test("while a disk full of sessions is delivered, others have their turn", 
   await queue.close(1000);
 });
 
-Deno.test("a storage that can't be used is told under its key, and the exporter shut down", async () => {
+Deno.test("a storage that can't be used is reported under its key, and the exporter shut down", async () => {
   await using folder = await makeTempFolder();
   const first = await open(folder.path, taking(), { storage: DISK_FIRST });
   const exporter = taking();
@@ -458,7 +458,7 @@ Deno.test("a storage that can't be used is told under its key, and the exporter 
 });
 
 Deno.test({
-  name: "a storage that Deno may not write is told under its key",
+  name: "a storage that Deno may not write is reported under its key",
   permissions: { read: true, write: false },
   fn: () =>
     assert.rejects(open("/var", taking(), { storage: DISK_FIRST }), (error) => {
@@ -471,7 +471,7 @@ Deno.test({
     }),
 });
 
-Deno.test("a queue on disk goes on with another exporter, but in no other place", async () => {
+Deno.test("a queue on disk continues with another exporter, but not in another place", async () => {
   await using folder = await makeTempFolder();
   const [before, after] = [busy(), taking()];
   const { queue } = await open(folder.path, before, { storage: DISK_FIRST });
@@ -494,7 +494,7 @@ Deno.test("a queue on disk goes on with another exporter, but in no other place"
   assert.deepEqual(segments(folder.path), []);
 });
 
-Deno.test("over restarts each session is delivered, failed or counted as dropped", async () => {
+Deno.test("over restarts, each session is delivered, or counted as failed or dropped", async () => {
   const outcome = fc.constantFrom<ExportOutcome>(
     SUCCESS,
     SUCCESS,
@@ -544,7 +544,7 @@ Deno.test("over restarts each session is delivered, failed or counted as dropped
           add(queue.counters);
           for (const pid of exporter.delivered) delivered.add(pid);
           if (!settings.storage.persistent) inMemory += settings.queueSize + 4 * 20;
-          await queue.close(1000); // what it does meanwhile does not count
+          await queue.close(1000); // what it does from the kill on does not count
         } else {
           await queue.close(1000);
           check(queue);

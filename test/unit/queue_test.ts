@@ -17,7 +17,7 @@ const SETTINGS: QueueSettings = {
   retry: { initialInterval: 1, maxInterval: 4, maxElapsedTime: 0 },
 };
 
-/** A queue in front of `exporter`, its clock, the messages that it gave, and what they are about. */
+/** A queue in front of `exporter`, its clock, its messages, and what they are about. */
 function queueFor(
   exporter: Exporter,
   settings: Partial<QueueSettings> = {},
@@ -35,7 +35,7 @@ function queueFor(
   return { queue, clock, warnings, fields };
 }
 
-/** Counters that are 0 but for those given. */
+/** Counters, 0 except those given. */
 function counters(some: Partial<QueueCounters>): QueueCounters {
   return { ...newCounters(), ...some };
 }
@@ -123,7 +123,7 @@ Deno.test("drop_oldest drops what has waited longest, by batches, and keeps the 
   queue.push(sessions(1, 2));
   await settled(); // now under way
   queue.push(sessions(3, 9)); // in batches of 4, 4 and 1
-  queue.push(sessions(12, 3)); // room for which is the first batch's
+  queue.push(sessions(12, 3)); // they get the first batch's room
   assert.deepEqual([queue.length, queue.inFlight], [8, 2]);
   queue.push(sessions(15, 25)); // more than it holds: the last ones
   assert.equal(queue.length, 10);
@@ -135,7 +135,7 @@ Deno.test("drop_oldest drops what has waited longest, by batches, and keeps the 
 });
 
 for (const atOnce of [1, 6]) {
-  Deno.test(`3 consumers have 3 exports under way, and no more, of sessions that come by ${atOnce}`, async () => {
+  Deno.test(`3 consumers have 3 exports under way at most, of sessions that come by ${atOnce}`, async () => {
     const go = Promise.withResolvers<void>();
     const exporter = new FakeExporter(() => go.promise.then(() => SUCCESS));
     const { queue } = queueFor(exporter, { consumers: 3, batchSize: 1 });
@@ -150,7 +150,7 @@ for (const atOnce of [1, 6]) {
   });
 }
 
-Deno.test("an export that can be retried is, with growing waits, and the user hears of it once", async () => {
+Deno.test("a retryable export is tried again, with growing waits, and reported once", async () => {
   const clock = new ManualClock();
   const exporter = new FakeExporter((attempt) => attempt <= 4 ? BUSY : SUCCESS, clock);
   const retry = { initialInterval: 20, maxInterval: 1000, maxElapsedTime: 0 };
@@ -193,7 +193,7 @@ Deno.test("retries end after maxElapsedTime, and the sessions count as failed", 
   const retry = { initialInterval: 10, maxInterval: 10, maxElapsedTime: 60 };
   const { queue, warnings, clock } = queueFor(exporter, { retry });
   queue.push(sessions(1, 3));
-  await clock.advance(50); // after which there is time for another one
+  await clock.advance(50); // then there is time for another try
   assert.equal(queue.counters.failed, 0);
   await clock.advance(10);
   assert.ok(exporter.exports.length > 5);
@@ -234,7 +234,7 @@ Deno.test("an export that throws counts as failed", async () => {
   assert.deepEqual(warnings, ["fake/1: lost 2 sessions until now: out of luck"]);
 });
 
-Deno.test("sessions that were rejected of an export that was taken count as failed", async () => {
+Deno.test("sessions rejected from an export that was taken count as failed", async () => {
   const partial: ExportOutcome = { status: "success", rejected: 2, message: "too old" };
   const exporter = new FakeExporter(() => partial);
   const { queue, warnings } = queueFor(exporter);
@@ -244,7 +244,7 @@ Deno.test("sessions that were rejected of an export that was taken count as fail
   assert.deepEqual(warnings, ["fake/1: lost 2 sessions until now: rejected: too old"]);
 });
 
-Deno.test("what was rejected and what was not delivered are told apart", async () => {
+Deno.test("what was rejected and what was not delivered are reported apart", async () => {
   const partial: ExportOutcome = { status: "success", rejected: 2 };
   const failure: ExportOutcome = { status: "failure", reason: "no" };
   const exporter = new FakeExporter((attempt) => attempt === 1 ? partial : failure);
@@ -266,7 +266,7 @@ const LOSSES: readonly [outcome: ExportOutcome, queueSize: number, fields: LogFi
 ];
 
 for (const [outcome, queueSize, about] of LOSSES) {
-  Deno.test(`a loss is told with its number and place: ${about.place}`, async () => {
+  Deno.test(`a loss is reported with its number and place: ${about.place}`, async () => {
     const { queue, fields } = queueFor(new FakeExporter(() => outcome), { queueSize });
     queue.push(sessions(1, 5));
     await queue.close(1000);
@@ -274,7 +274,7 @@ for (const [outcome, queueSize, about] of LOSSES) {
   });
 }
 
-Deno.test("an export that fails in part: what was taken is delivered, the rest alone is lost", async () => {
+Deno.test("an export that fails in part: what was taken is delivered, only the rest is lost", async () => {
   const exporter = new FakeExporter(() => ({ status: "failure", reason: "full", delivered: 3 }));
   const { queue, warnings } = queueFor(exporter);
   queue.push(sessions(1, 5));
@@ -317,7 +317,7 @@ Deno.test("a session taken in part is lost at the end, once, whatever comes late
   ]);
 });
 
-Deno.test("losses are told at most once a minute, and counted all the time", async () => {
+Deno.test("losses are reported at most once a minute, and always counted", async () => {
   const exporter = new FakeExporter(() => ({ status: "failure", reason: "no" }));
   const { queue, warnings, clock } = queueFor(exporter, { batchSize: 1 });
   queue.push(sessions(1, 50));
@@ -333,7 +333,7 @@ Deno.test("losses are told at most once a minute, and counted all the time", asy
   assert.deepEqual(warnings.slice(1), ["fake/1: lost 52 sessions until now: no"]);
 });
 
-Deno.test("close() tells of an exporter that can't shut down", async () => {
+Deno.test("close() reports an exporter that can't shut down", async () => {
   const exporter = new FakeExporter(() => SUCCESS);
   exporter.shutdown = () => Promise.reject(new Error("disk full"));
   const { queue, warnings } = queueFor(exporter);
@@ -352,19 +352,19 @@ Deno.test("close() gives what waits for a retry one more try at once", async () 
   assert.equal(clock.pending, 0);
 });
 
-/** Exporters that never take anything; `close(50)` has to end with each. */
+/** Exporters that never take anything; `close(50)` must end with each. */
 const DEAD: Record<string, (signal: AbortSignal) => ExportOutcome | Promise<ExportOutcome>> = {
   "asks for another try each time": () => BUSY,
-  "hangs until it is told to stop": (signal) =>
+  "hangs until its signal aborts": (signal) =>
     new Promise((resolve) => {
       const reason = "aborted";
       signal.addEventListener("abort", () => resolve({ status: "retryable", reason }));
     }),
-  "hangs, whatever it is told": () => new Promise(() => {}),
+  "hangs, even if its signal aborts": () => new Promise(() => {}),
 };
 
 for (const [name, answer] of Object.entries(DEAD)) {
-  Deno.test(`close() ends within its time where the exporter ${name}`, async () => {
+  Deno.test(`close() ends within its time if the exporter ${name}`, async () => {
     const exporter = new FakeExporter((_, signal) => answer(signal));
     const { queue, clock } = queueFor(exporter, { batchSize: 10 });
     queue.push(sessions(1, 35));
@@ -376,7 +376,7 @@ for (const [name, answer] of Object.entries(DEAD)) {
   });
 }
 
-Deno.test("close() ends within its time where the exporter's shutdown hangs", async () => {
+Deno.test("close() ends within its time if the exporter's shutdown hangs", async () => {
   const exporter = new FakeExporter(() => SUCCESS);
   exporter.shutdown = () => new Promise(() => {});
   const { queue, clock } = queueFor(exporter);
@@ -401,7 +401,7 @@ Deno.test("close() again leaves less time, and never more", async () => {
   assert.equal(exporter.exports.length, 1, "what waited was not tried");
 });
 
-Deno.test("a step of the wall clock neither delays nor hastens the next try, nor ends them", async () => {
+Deno.test("a step of the wall clock does not move the next try, and does not end the tries", async () => {
   const dateNow = Date.now;
   const HOUR_MS = 3_600_000;
   try {
@@ -432,7 +432,7 @@ Deno.test("replace() gives what waits to the new exporter, and shuts the old one
   const retry = { initialInterval: 60_000, maxInterval: 60_000, maxElapsedTime: 0 };
   const { queue } = queueFor(dead, { retry, batchSize: 2 });
   queue.push(sessions(1, 5));
-  await settled(); // one batch waits for its next try, the others for it
+  await settled(); // one batch waits for its next try, the others wait for that batch
   const alive = new FakeExporter(() => SUCCESS);
   await within(1000, queue.replace(alive, { ...SETTINGS, batchSize: 3 }));
   assert.equal(dead.shutdowns, 1);
@@ -465,7 +465,7 @@ Deno.test("replace() lets the exports under way end before it shuts their export
   assert.deepEqual([slow.delivered, next.delivered], [[1], []]);
 });
 
-Deno.test("replace() brings as many consumers as the new settings name", async () => {
+Deno.test("replace() starts as many consumers as the new settings name", async () => {
   for (const [before, after] of [[1, 4], [4, 2]] as const) {
     const exporter = new FakeExporter(() => SUCCESS);
     const { queue, clock } = queueFor(exporter, { consumers: before, batchSize: 1 });
@@ -483,7 +483,7 @@ Deno.test("replace() brings as many consumers as the new settings name", async (
   }
 });
 
-Deno.test("replace() by a smaller queue drops what comes, not what waits", async () => {
+Deno.test("replace() with a smaller size drops what comes, not what waits", async () => {
   const dead = new FakeExporter(() => new Promise(() => {}));
   const { queue, clock } = queueFor(dead, { batchSize: 1 });
   queue.push(sessions(1, 10));

@@ -1,4 +1,4 @@
-/** Whatever has become of a spool's files, what is whole is delivered, and the rest told. */
+/** Whatever happened to a spool's files, what is whole is delivered, and the rest reported. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ import { makeMemoryFolder, type TempFolder } from "../temp_folder.ts";
 
 const FRAMES = [2, 3, 2]; // sessions in each
 
-/** A segment of `FRAMES`, as a process leaves it that is killed, or that ends. */
+/** A segment of `FRAMES`, as a process leaves it when it is killed, or ends. */
 async function segmentOf(end: "crash" | "close"): Promise<Uint8Array<ArrayBuffer>> {
   await using folder = await makeMemoryFolder();
   await using other = await makeMemoryFolder();
@@ -89,7 +89,7 @@ Deno.test("a segment that is whole is delivered, sealed or not", async () => {
   assert.equal(SEALED.length, TORN.length + FRAME_HEADER);
 });
 
-Deno.test("torn at any byte of its last frame: the rest is delivered, the cut told", async () => {
+Deno.test("torn at any byte of its last frame: the rest is delivered, the cut reported", async () => {
   const [, , start = 0, end = 0] = STARTS;
   assert.equal(end, TORN.length);
   for (let size = start + 1; size < end; size++) {
@@ -103,7 +103,7 @@ Deno.test("torn at any byte of its last frame: the rest is delivered, the cut to
   }
 });
 
-Deno.test("a last frame with a wrong record, and one that was hardly begun: the first is counted", async () => {
+Deno.test("a last frame with a wrong record is counted; one that was hardly begun is not", async () => {
   const [, , start = 0] = STARTS;
   const bytes = Buffer.concat([TORN, TORN.subarray(start, start + 9)]);
   bytes[start + 50] = 0xee;
@@ -116,17 +116,17 @@ Deno.test("a last frame with a wrong record, and one that was hardly begun: the 
   ]);
 });
 
-Deno.test("the cut is made in the file, so that it is told once", async () => {
+Deno.test("the cut is made in the file, so that it is reported once", async () => {
   await using folder = await spoolOf(TORN.subarray(0, -1));
-  for (const told of [1, 0]) {
+  for (const reports of [1, 0]) {
     const open = openSpool(folder.path);
     assert.equal(open.spool.length, 5);
-    assert.equal(open.warnings.length, told);
+    assert.equal(open.warnings.length, reports);
     await open.spool.close();
   }
 });
 
-Deno.test("what a failed write has left of a frame is written over by the next ones", async () => {
+Deno.test("the next frames are written over what a failed write left", async () => {
   await using folder = await makeMemoryFolder();
   await using open = openSpool(folder.path);
   open.spool.append(sessions(1, 2), "drop_newest");
@@ -146,12 +146,12 @@ Deno.test("what a failed write has left of a frame is written over by the next o
   assert.deepEqual(open.warnings, []);
 });
 
-Deno.test("an empty segment, as a kill amid its beginning leaves it, is removed", async () => {
+Deno.test("an empty segment, as a kill during its start leaves it, is removed", async () => {
   const { found, warnings, left } = await deliver(new Uint8Array());
   assert.deepEqual([found, warnings, left], [[], [], []]);
 });
 
-Deno.test("torn within its header, a segment is left alone", async () => {
+Deno.test("a segment that is torn within its header is left alone", async () => {
   for (const size of [1, 8, 23, 24, HEADER_SIZE - 1]) {
     const { found, warnings, left } = await deliver(TORN.subarray(0, size));
     assert.deepEqual([found, left], [[], ["0000000000000001.seg"]]);
@@ -171,7 +171,7 @@ function* bytesOf(segment: Uint8Array): Generator<number> {
 }
 
 for (const [name, segment] of [["sealed", SEALED], ["not sealed", TORN]] as const) {
-  Deno.test(`one flipped bit in a segment, ${name}: one frame is lost at most, and it is told`, async () => {
+  Deno.test(`one flipped bit in a segment, ${name}: one frame is lost at most, and reported`, async () => {
     let next = 1;
     const frames = FRAMES.map((count) => pidRange((next += count) - count, count));
     for (const at of bytesOf(segment)) {
@@ -185,7 +185,7 @@ for (const [name, segment] of [["sealed", SEALED], ["not sealed", TORN]] as cons
       const lost = hit < 0 || hit === FRAMES.length ? 0 : FRAMES[hit] ?? 0;
       const isInRecord = hit >= 0 && at >= (STARTS[hit] ?? 0) + FRAME_HEADER;
       if (segment === SEALED && hit < FRAMES.length || isInRecord) {
-        assert.equal(corrupt, lost, `byte ${at}`); // it tells how many there were, or the frame does
+        assert.equal(corrupt, lost, `byte ${at}`); // the seal or the frame says how many
       }
       assert.ok(corruptBytes >= lost * RECORD.size);
       assert.equal(warnings.length, hit < 0 ? 0 : 1, `byte ${at}: ${warnings}`);
@@ -229,7 +229,7 @@ Deno.test("a segment that is there twice is delivered twice", async () => {
   assert.deepEqual(found, [...ALL, ...ALL]);
 });
 
-Deno.test("a segment amid which bytes are missing, or too many, gives what is whole", async () => {
+Deno.test("a segment in which bytes are missing, or were added, gives what is whole", async () => {
   const [, second = 0, third = 0] = STARTS;
   const hole = Buffer.concat([SEALED.subarray(0, second + 100), SEALED.subarray(second + 150)]);
   assert.deepEqual((await deliver(hole)).found, [1, 2, 6, 7]);
@@ -248,7 +248,7 @@ Deno.test("zeros behind what was written, as power loss leaves them, are cut off
   assert.match(warnings[0] ?? "", /cut 3000 bytes/);
 });
 
-Deno.test("what is no segment is left alone, and told", async () => {
+Deno.test("what is not a segment is left alone, and reported", async () => {
   const { found, warnings, left } = await deliver(
     SEALED,
     new TextEncoder().encode("hello".repeat(1000)),
@@ -262,7 +262,7 @@ Deno.test("what is no segment is left alone, and told", async () => {
   ]);
 });
 
-Deno.test("files of others in the folder are left alone, and told", async () => {
+Deno.test("files of others in the folder are left alone, and reported", async () => {
   await using folder = await spoolOf(SEALED);
   const others = ["9999999999999999.seg", "core", "1.seg", "0000000000000003.seg"];
   for (const name of others.slice(0, 3)) {
@@ -306,7 +306,7 @@ Deno.test("records of another layout are translated", async () => {
   assert.equal(corrupt, 0);
 });
 
-Deno.test("sessions of an earlier boot have no cgroup, as its id may be another's by now", async () => {
+Deno.test("sessions of an earlier boot have no cgroup, because its id may be another's by now", async () => {
   const frame = SEALED.subarray(HEADER_SIZE);
   for (const boot of [bootId(), "00112233445566778899aabbccddeeff"]) {
     const header = makeHeader("0011223344556677", boot);
@@ -327,7 +327,7 @@ Deno.test("a frame with more sessions than a batch is delivered in several", asy
 });
 
 for (const end of ["its end", "close()", "drop_oldest"] as const) {
-  Deno.test(`of several places that are damaged in a segment, the sum is told: ${end}`, async () => {
+  Deno.test(`the sum of several damaged places in a segment is reported: ${end}`, async () => {
     const bytes = Uint8Array.from(SEALED);
     for (const start of STARTS.slice(0, 2)) bytes[start + 50] = 0xee;
     const one = Uint8Array.from(SEALED);
@@ -335,31 +335,31 @@ for (const end of ["its end", "close()", "drop_oldest"] as const) {
     await using folder = await spoolOf(bytes, one);
     const { spool, warnings } = openSpool(folder.path, { batchSize: 1 });
     const [first = 0, second = 0, third = 0] = STARTS;
-    const told = [
+    const expected = [
       `SPOOL/0000000000000001.seg: ${
         second - first
       } bytes at ${first} are damaged; what is whole is ` +
       "delivered",
     ];
     spool.done(takeOne(spool));
-    assert.deepEqual(warnings, told);
+    assert.deepEqual(warnings, expected);
     if (end === "drop_oldest") {
       for (let next = 1; spool.append(sessions(next, 40), end) > 0 && next < 200;) next += 40;
     } else if (end === "its end") drain(spool);
     await spool.close();
-    told.push(
+    expected.push(
       `SPOOL/0000000000000001.seg: ${third - first} bytes in 2 places are damaged`,
     );
     if (end === "its end") {
-      told.push(
+      expected.push(
         `SPOOL/0000000000000002.seg: ${second - first} bytes in one place are damaged`,
       );
     }
-    assert.deepEqual(warnings, told);
+    assert.deepEqual(warnings, expected);
   });
 }
 
-Deno.test("a segment in which nothing is whole is gone when that has shown", async () => {
+Deno.test("a segment in which nothing is whole is removed once that is seen", async () => {
   const bytes = Uint8Array.from(SEALED);
   for (const start of STARTS.slice(0, -1)) bytes[start + 50] = 0xee;
   await using folder = await spoolOf(bytes);
@@ -370,7 +370,7 @@ Deno.test("a segment in which nothing is whole is gone when that has shown", asy
   assert.deepEqual([segments(folder.path), open.spool.bytes], [[], 0]);
 });
 
-Deno.test("a file that is removed while it waits is lost, counted and told", async () => {
+Deno.test("a file that is removed while it waits is lost, counted and reported", async () => {
   await using folder = await makeMemoryFolder();
   await using open = openSpool(folder.path);
   open.spool.append(sessions(1, 40), "drop_newest"); // 11 in a segment
@@ -393,7 +393,7 @@ Deno.test("a file that is removed while it is read is read to its end, also if i
   assert.equal(counters.corrupt, 0);
 });
 
-Deno.test("a disk that cannot be written has nothing dropped to make room: drop_oldest", async () => {
+Deno.test("drop_oldest drops nothing to make room on a disk that cannot be written", async () => {
   await using folder = await makeMemoryFolder();
   const clock = new ManualClock();
   await using open = openSpool(folder.path, { clock });
@@ -405,7 +405,7 @@ Deno.test("a disk that cannot be written has nothing dropped to make room: drop_
   assert.deepEqual(drain(open.spool), pidRange(1, 40));
 });
 
-Deno.test("what is left in a file that was removed is lost at the end, counted and told", async () => {
+Deno.test("what is left in a file that was removed is lost at the end, counted and reported", async () => {
   await using folder = await makeMemoryFolder();
   const { spool, counters, warnings } = openSpool(folder.path, { batchSize: 5 });
   spool.append(sessions(1, 40), "drop_newest"); // 11 in a segment
@@ -421,7 +421,7 @@ Deno.test("what is left in a file that was removed is lost at the end, counted a
   assert.deepEqual(drain(after.spool), [...pidRange(12, 11), ...pidRange(34, 7)]);
 });
 
-Deno.test("a file that is another by the end has lost what was left in the one before", async () => {
+Deno.test("what was left in a file is lost if another file is in its place at the end", async () => {
   await using folder = await makeMemoryFolder();
   const { spool, counters } = openSpool(folder.path);
   spool.append(sessions(1, 5), "drop_newest");
@@ -433,7 +433,7 @@ Deno.test("a file that is another by the end has lost what was left in the one b
   assert.equal(Deno.readTextFileSync(path), "");
 });
 
-Deno.test("bits that flip in a file while it waits cost its frame, counted and told", async () => {
+Deno.test("bits that flip in a file while it waits cost its frame, counted and reported", async () => {
   await using folder = await makeMemoryFolder();
   await using open = openSpool(folder.path);
   open.spool.append(sessions(1, 5), "drop_newest");

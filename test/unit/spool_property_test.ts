@@ -1,4 +1,4 @@
-/** A spool under any order of what its queue and its host can do to it. */
+/** A spool, whatever its queue and its host do to it, in any order. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { WhenFull } from "../../src/exporter.ts";
@@ -34,7 +34,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** A spool as its queue uses it, which remembers all that it did. Sessions are known by their pids. */
+/** A spool as its queue uses it; remembers all that it did. Sessions are known by their pids. */
 class Scene {
   readonly appended = new Set<number>();
   readonly delivered = new Set<number>();
@@ -42,7 +42,7 @@ class Scene {
   #folders: TempFolder[] = [];
   #open: OpenedSpool | undefined;
   #taken: Taken[] = [];
-  #waiting = new Set<number>(); // some of which this run may have dropped
+  #waiting = new Set<number>(); // this run may have dropped some of them
   #done = 0; // in this run
   #accepted = 0; // in this run
   #next = 1;
@@ -140,7 +140,7 @@ class Scene {
     return new Set(drain(open.spool));
   }
 
-  /** What came in is where it says. */
+  /** What came in is where the spool says. */
   #check(): void {
     const { counters: { restored, dropped, corrupt }, warnings } = this.#open ?? assert.fail();
     const underWay = this.#taken.reduce((sum, { batch }) => sum + batch.length, 0);
@@ -155,7 +155,7 @@ class Scene {
 }
 
 for (const whenFull of ["drop_newest", "drop_oldest"] as const) {
-  Deno.test(`whatever happens in whatever order, made is delivered or counted as dropped: ${whenFull}`, async () => {
+  Deno.test(`whatever happens, every session is delivered or counted as dropped: ${whenFull}`, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 60, size: "max" }),
@@ -186,7 +186,7 @@ const loss = fc.oneof(
   fc.record({ do: fc.constant("remove" as const), which: fc.nat(10) }), // a segment's file
 );
 
-Deno.test("whichever files are taken away, what is told as kept at the end is what the next run finds", async () => {
+Deno.test("whichever files are removed, the next run finds as many sessions as the last one kept", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(loss, { maxLength: 40, size: "max" }),

@@ -32,7 +32,7 @@ Deno.test("a segment is synced, with its seal, when it is full, and the last one
   await using folder = await makeTempFolder();
   using watch = watchSyncs();
   const { spool } = openSpool(folder.path);
-  spool.append(sessions(1, 11), "drop_newest"); // that is all it has room for
+  spool.append(sessions(1, 11), "drop_newest"); // that is all that fits
   await settled();
   assert.deepEqual(watch.syncs, []);
   spool.append(sessions(12, 20), "drop_newest");
@@ -42,7 +42,7 @@ Deno.test("a segment is synced, with its seal, when it is full, and the last one
   assert.deepEqual(watch.syncs, syncsOf(segments(folder.path)));
 });
 
-Deno.test("a segment all of which is delivered when it is full is not synced", async () => {
+Deno.test("a segment whose sessions are all delivered when it is full is not synced", async () => {
   await using folder = await makeTempFolder();
   using watch = watchSyncs();
   const { spool } = openSpool(folder.path);

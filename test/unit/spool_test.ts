@@ -79,7 +79,7 @@ Deno.test("what was left is there after a close, and after a crash, and is count
   }
 });
 
-Deno.test("what is done is not taken again after a crash, to the session", async () => {
+Deno.test("what is done is not taken again after a crash, not one session of it", async () => {
   await using folder = await makeTempFolder();
   await using open = openSpool(folder.path, { batchSize: 7 });
   open.spool.append(sessions(1, 40), "drop_newest");
@@ -93,7 +93,7 @@ Deno.test("what is done is not taken again after a crash, to the session", async
   }
 });
 
-Deno.test("done out of order: what is not done is taken again, with what came behind it", async () => {
+Deno.test("done out of order: what is not done is taken again, with what came after it", async () => {
   await using folder = await makeTempFolder();
   await using other = await makeTempFolder();
   await using open = openSpool(folder.path, { batchSize: 10 });
@@ -106,7 +106,7 @@ Deno.test("done out of order: what is not done is taken again, with what came be
   await using after = openSpool(other.path);
   assert.deepEqual(drain(after.spool), pidRange(11, 30));
   open.spool.done(second);
-  assert.deepEqual(segments(folder.path).length, 2); // the fourth batch is in the third segment's end
+  assert.deepEqual(segments(folder.path).length, 2); // the fourth batch ends in the third segment
   assert.deepEqual(drain(open.spool), pidRange(31, 10));
 });
 
@@ -122,7 +122,7 @@ Deno.test("what was taken and left is there for the next run", async () => {
   assert.deepEqual(drain(after.spool), pidRange(11, 20));
 });
 
-Deno.test("a cursor that is lost, torn, or another spool's, costs duplicates and loses nothing", async () => {
+Deno.test("a cursor that is lost, torn or another spool's costs duplicates, and loses nothing", async () => {
   for (
     const spoil of [
       (path: string) => Deno.removeSync(path),
@@ -185,7 +185,7 @@ Deno.test("drop_oldest counts no session that was taken", async () => {
     assert.equal(spool.append(sessions(51, 100), "drop_oldest"), 100);
     const rest = drain(spool);
     assert.equal(4 + counters.dropped + rest.length, 150);
-    const kept = isDone ? [] : pidRange(5, 7); // its segment's others
+    const kept = isDone ? [] : pidRange(5, 7); // the others in its segment
     const newest = rest.length - kept.length;
     assert.deepEqual(rest, [...kept, ...pidRange(151 - newest, newest)]);
     if (!isDone) spool.done(taken);
@@ -209,7 +209,7 @@ Deno.test("drop_oldest keeps what is under way, for the next run", async () => {
   await spool.close();
   await using after = openSpool(folder.path, { batchSize: 1000 });
   const found = pids(takeOne(after.spool).batch);
-  assert.deepEqual(found.slice(0, 45), pidRange(1, 45)); // the second can't be told from the others
+  assert.deepEqual(found.slice(0, 45), pidRange(1, 45)); // the second too, though done
   assert.equal(found.length, spool.length + 15);
   assert.equal(found.at(-1), 160);
 });
@@ -226,7 +226,7 @@ Deno.test("a spool all of which is under way takes no more: drop_oldest", async 
   assert.equal(spool.append(sessions(201, 20), "drop_oldest"), 20);
 });
 
-Deno.test("what is not done for long keeps its own segments alone", async () => {
+Deno.test("what is not done for long keeps only its own segments", async () => {
   await using folder = await makeTempFolder();
   await using other = await makeTempFolder();
   await using open = openSpool(folder.path, { batchSize: 4 });
@@ -246,16 +246,16 @@ Deno.test("what is not done for long keeps its own segments alone", async () => 
   const found = drain(after.spool);
   assert.deepEqual(found.slice(0, 11), [1, 2, 3, 4, ...again]);
   assert.deepEqual(found.slice(-20), pidRange(2001, 20));
-  assert.ok(found.length <= 11 + 10 + 20, `${found.length}`); // and of the one that was read
+  assert.ok(found.length <= 11 + 10 + 20, `${found.length}`); // and some of the one that was read
   spool.done(stuck);
   await using last = await makeTempFolder();
   crash(folder.path, last.path);
   await using end = openSpool(last.path);
-  assert.deepEqual(drain(end.spool), pidRange(2001, 20)); // to the session
+  assert.deepEqual(drain(end.spool), pidRange(2001, 20)); // exactly, to the session
   drain(spool);
 });
 
-Deno.test("a spool that is larger than it may be now is delivered, and takes nothing meanwhile", async () => {
+Deno.test("a spool that is larger than allowed is delivered, and takes nothing meanwhile", async () => {
   await using folder = await makeTempFolder();
   const before = openSpool(folder.path, { maxBytes: 2 ** 20 });
   before.spool.append(sessions(1, 1000), "drop_newest");
@@ -266,7 +266,7 @@ Deno.test("a spool that is larger than it may be now is delivered, and takes not
   assert.equal(after.spool.append(sessions(1, 1), "drop_newest"), 1);
 });
 
-Deno.test("two users of one spool: the second is refused, until the first has gone", async () => {
+Deno.test("two users of one spool: the second is refused until the first has closed it", async () => {
   await using folder = await makeTempFolder();
   const first = openSpool(folder.path);
   const path = join(folder.path, FOLDER);
@@ -292,7 +292,7 @@ Deno.test("each exporter has a folder of its own, whatever its id is", async () 
 
 const entries = (path: string) => Array.from(Deno.readDirSync(path), ({ name }) => name).sort();
 
-Deno.test("SpoolFolder.probe() leaves nothing, and a spool that is there as it is", async () => {
+Deno.test("SpoolFolder.probe() leaves nothing behind, and an existing spool as it is", async () => {
   await using folder = await makeTempFolder();
   const storage = join(folder.path, "storage");
   SpoolFolder.probe(storage, EXPORTER);
@@ -349,7 +349,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`a storage ${name} is refused, and a probe of it, which leaves nothing`, async () => {
+  Deno.test(`a storage ${name} is refused, also by a probe, which leaves nothing behind`, async () => {
     await using folder = await makeTempFolder();
     const storage = make(folder.path);
     const before = entries(folder.path);
