@@ -59,7 +59,8 @@ async function openStorage(
     });
     if (counters.restored > 0) {
       const { restored } = counters;
-      const message = `${id}: ${countSessions(restored)} of an earlier run are in ${spool.path}`;
+      const found = `${countSessions(restored)} of an earlier run ${restored === 1 ? "is" : "are"}`;
+      const message = `${id}: ${found} in ${spool.path}`;
       inform(message, { sessions: restored });
     }
     return { spool, memory, counters };
