@@ -95,7 +95,7 @@ exporters: { stdout: { format: csv } }
   const { stdout, stderr } = await tool.stop("SIGINT");
   const rows = stdout.trimEnd().split("\n").length - 1;
   const note = "tcpspan: capture.exclude_cgroups: there is no /there/is/none now; it is excluded " +
-    "once there is";
+    "once it exists";
   const loss = `tcpspan: lost ${SESSIONS - rows} sessions: over the cap ` +
     "(capture.max_sessions_per_second)";
   assert.ok(rows >= 10 && rows < SESSIONS);
