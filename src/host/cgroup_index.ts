@@ -5,13 +5,14 @@ import { readProc } from "./procfs.ts";
 
 const MOST_KNOWN = 16_384;
 const MOST_SCANNING = 0.05; // of the time, while cgroups come and go
+const BURST_MS = 50; // of scanning, if there was none for a second: several units may end at once
 const NOTHING: CgroupNames = { containerId: undefined, podUid: undefined, service: undefined };
 
 /** The names of cgroups (v2), learnt from living processes and from the cgroup file system. */
 export class CgroupIndex {
   readonly #known = new Map<bigint, CgroupNames>();
-  #scanned = -Infinity;
-  #scanMs = 0; // how long it took
+  #creditMs = BURST_MS; // for which it may scan now
+  #credited = performance.now();
 
   /** Remembers what a living process in cgroup `id` showed. */
   learn(id: bigint, names: CgroupNames): void {
@@ -22,14 +23,21 @@ export class CgroupIndex {
   /** The names of cgroup `id`, its folder's inode; undefined if it is unknown. */
   find(id: bigint): CgroupNames | undefined {
     const known = this.#known.get(id);
-    const began = performance.now();
-    if (known !== undefined || began - this.#scanned < this.#scanMs / MOST_SCANNING) return known;
+    if (known !== undefined || !this.#mayScan()) return known;
     const root = cgroupMountPoint();
     if (root !== undefined) this.#scan(root, "/");
-    this.#scanned = performance.now();
-    this.#scanMs = this.#scanned - began;
+    this.#creditMs -= performance.now() - this.#credited;
     if (!this.#known.has(id)) this.learn(id, NOTHING); // there is no such cgroup any more
     return this.#known.get(id);
+  }
+
+  /** Whether scans took less than their part of the time. */
+  #mayScan(): boolean {
+    const now = performance.now();
+    const earned = (now - this.#credited) * MOST_SCANNING;
+    this.#creditMs = Math.min(BURST_MS, this.#creditMs + earned);
+    this.#credited = now;
+    return this.#creditMs > 0;
   }
 
   #scan(root: string, path: string): void {
