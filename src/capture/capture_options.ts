@@ -4,6 +4,14 @@ import type { SamplingOptions } from "../ids/sampling.ts";
 /** Bytes of the ring if `ringBuffer` is not given. */
 export const DEFAULT_RING_BUFFER = 16 * 2 ** 20;
 
+/** Whether a ring can have as many bytes: positions in it are masked, and it is mapped by pages. */
+export function isRingSize(bytes: number): boolean {
+  return bytes >= 2 ** 18 && bytes <= 2 ** 30 && Number.isInteger(Math.log2(bytes));
+}
+
+/** The least `interim`, in milliseconds. */
+export const SHORTEST_INTERIM_MS = 100;
+
 /** What to capture. An empty list lets everything through. */
 export interface CaptureOptions {
   /** Process ids of owners, in this process's pid namespace; at most 64. */

@@ -3,6 +3,7 @@
  * error texts say what is expected; `load.ts` puts the place and what was found in front.
  */
 import * as z from "../../vendor/zod.js";
+import { isRingSize, SHORTEST_INTERIM_MS } from "../capture/capture_options.ts";
 import { CGROUP, EXECUTABLE, isCgroup, isExecutable, isPin } from "../capture/names.ts";
 import {
   CAPTURE,
@@ -40,13 +41,8 @@ function networks(fallback: string[]) {
 
 const PIDS = `a list of at most ${MOST_PIDS} process ids`;
 
-/** A power of two, because positions in the ring are masked; of pages, because it is mapped. */
-const ringBuffer = size(
-  (bytes) => bytes >= 2 ** 18 && bytes <= 2 ** 30 && Number.isInteger(Math.log2(bytes)),
-  "a power of two from 256KiB to 1GiB, such as 16MiB",
-);
+const ringBuffer = size(isRingSize, "a power of two from 256KiB to 1GiB, such as 16MiB");
 
-const SHORTEST_INTERIM_MS = 100;
 const INTERIM = "off, or a duration of at least 100ms, such as 30s";
 
 const PIN = "off, or the path of a folder such as /sys/fs/bpf/tcpspan, without dots";

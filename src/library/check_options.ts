@@ -1,5 +1,9 @@
 /** Checks options before anything is done with them. */
-import type { CaptureOptions } from "../capture/capture_options.ts";
+import {
+  type CaptureOptions,
+  isRingSize,
+  SHORTEST_INTERIM_MS,
+} from "../capture/capture_options.ts";
 import { CGROUP, EXECUTABLE, isCgroup, isExecutable, isPin } from "../capture/names.ts";
 import { LARGEST_PID, LARGEST_PORT, MOST_PIDS } from "../config/limits.ts";
 import type { QueueSettings, RetrySettings, StorageSettings } from "../exporter.ts";
@@ -41,12 +45,10 @@ const CAPTURE: Rules<CaptureOptions> = {
   sampling,
   ringBuffer: {
     expected: "a power of two from 262144 (256 KiB) to 1073741824 (1 GiB)",
-    fits: (value) =>
-      typeof value === "number" && value >= 2 ** 18 && value <= 2 ** 30 &&
-      Number.isInteger(Math.log2(value)),
+    fits: (value) => typeof value === "number" && isRingSize(value),
   },
   existing: boolean,
-  interim: milliseconds(100),
+  interim: milliseconds(SHORTEST_INTERIM_MS),
   reportOpenOnExit: boolean,
   ownTraffic: boolean,
   pin: text("the path of a folder such as /sys/fs/bpf/tcpspan, without dots", isPin),
