@@ -5,7 +5,12 @@ import { within } from "../../src/abort.ts";
 import type { SessionBatch } from "../../src/session/batch.ts";
 import type { SpanSource } from "../../src/span/span_sink.ts";
 import type { ExporterType } from "../../src/library/exporter.ts";
-import { openForeign } from "../../src/library/foreign_exporter.ts";
+import {
+  EXPORT_TIMEOUT_MS,
+  NO_REASON,
+  openForeign,
+  STOPPED,
+} from "../../src/library/foreign_exporter.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 import type { Exporter, ExporterContext, ExportOutcome } from "../../src/exporter.ts";
 import { surviveFaults } from "./faults.ts";
@@ -13,9 +18,7 @@ import { firstLine, loadExporter } from "./load.ts";
 import type { ModuleSettings } from "./settings.ts";
 import { toWholeMicroseconds } from "./span.ts";
 
-const EXPORT_TIMEOUT_MS = 30_000;
 const NOT_ASKED = "loaded; its endpoint was not asked"; // some throw on an empty array
-const STOPPED = "stopped before it had answered";
 
 /** @throws {UsageError} if the module has no exporter, or one that cannot be opened */
 export async function openModule(
@@ -78,7 +81,7 @@ export class ModuleExporter implements Exporter {
       if (result?.code === ExportResultCode.SUCCESS) return { status: "success" };
       return {
         status: "failure",
-        reason: firstLine(result?.error ?? "the exporter gave no reason"),
+        reason: firstLine(result?.error ?? NO_REASON),
       };
     } catch (error) {
       const stopped = signal.aborted && error === signal.reason;

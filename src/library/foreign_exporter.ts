@@ -12,9 +12,12 @@ import { BatchView } from "./batch.ts";
 import type { Exporter, ExporterType } from "./exporter.ts";
 import { SpansView } from "./spans_view.ts";
 
-const TIMEOUT_MS = 30_000;
-const STOPPED = "stopped before it had answered";
-const NO_REASON = "the exporter gave no reason";
+/** Milliseconds that an export of code that is not ours may take. */
+export const EXPORT_TIMEOUT_MS = 30_000;
+/** Why an export failed that the end of the run cut short. */
+export const STOPPED = "stopped before it had answered";
+/** Why an export failed that says nothing of it. */
+export const NO_REASON = "the exporter gave no reason";
 
 /**
  * Opens an exporter of `type`, and hands it records as sessions.
@@ -27,7 +30,7 @@ export async function openForeign<Settings>(
   settings: Settings,
   context: RecordExporterContext,
   owned?: Disposable,
-  timeoutMs = TIMEOUT_MS,
+  timeoutMs = EXPORT_TIMEOUT_MS,
 ): Promise<RecordExporter> {
   const { id, baseDirectory, openSpans, warn, stop } = context;
   const opened: unknown = await type.open(settings, {
