@@ -5,13 +5,22 @@ import { parseEnviron, parseStartTime } from "../../src/host/procfs.ts";
 import { toText } from "./expect.ts";
 import { fuzz } from "./fuzz.ts";
 
+const ID = "a".repeat(64);
+const UUID = "00000000-0000-0000-0000-000000000000";
+
 /** Files of /proc with names that other processes chose. */
 fuzz("procfs", (bytes) => {
   const text = toText(bytes);
   for (const names of [parseCgroups(text), parseCgroup2(text)]) {
-    assert.ok(names.containerId === undefined || /^[0-9a-f]{64}$/.test(names.containerId));
-    assert.ok(names.podUid === undefined || /^[0-9a-f-]{36}$/.test(names.podUid));
-    assert.ok(!/[/\n]/.test(names.service ?? ""), names.service ?? "");
+    assert.match(
+      names.containerId ?? ID,
+      /^(?:[0-9a-f]{64}|[0-9a-f]{32}-\d{1,20}|[0-9a-f-]{28,36})$/,
+    );
+    assert.match(
+      names.podUid ?? UUID,
+      /^(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/,
+    );
+    assert.match(names.service ?? "x", /^[\w:.\\@-]+$/);
   }
   const start = parseStartTime(text);
   assert.ok(start === undefined || !start.includes(" "));
@@ -24,10 +33,18 @@ fuzz("procfs", (bytes) => {
     "0::/",
     ".service",
     "/docker/",
-    "a".repeat(64),
+    "/payload/user.slice/",
+    "/libpod-conmon-",
+    "/garden/",
+    ID,
+    ID.slice(32),
+    "-1234567890",
     ".scope",
+    ".slice",
     "/kubepods/pod",
-    "00000000-0000-0000-0000-000000000000",
+    UUID,
+    UUID.replaceAll("-", "_"),
+    UUID.slice(0, 28),
     "OTEL_SERVICE_NAME=",
     "\0",
     ") S ",
