@@ -21,7 +21,8 @@ import { createHash } from "node:crypto";
 import { type CgroupNames, parseCgroup2, parseCgroups } from "../host/cgroup.ts";
 import { CgroupIndex } from "../host/cgroup_index.ts";
 import { ProcessTable } from "./process_table.ts";
-import { isSameProcess, readProc, readProcEnv, readProcLink } from "../host/procfs.ts";
+import { machineId } from "../host/machine_id.ts";
+import { bootId, isSameProcess, readProc, readProcEnv, readProcLink } from "../host/procfs.ts";
 import { TEXT_LENGTH } from "../session/record_layout.ts";
 import { formatRfc3339 } from "../bytes/rfc3339.ts";
 import type { Session } from "../session/session.ts";
@@ -58,7 +59,7 @@ export class ProcessResources {
   constructor(settings: ResourceSettings) {
     this.#settings = settings;
     this.#host = hostAttributes();
-    this.#hostId = String(this.#host[ATTR_HOST_ID] ?? "");
+    this.#hostId = String(this.#host[ATTR_HOST_ID] ?? bootId());
   }
 
   /** The resource of the process that owns `session`. */
@@ -131,12 +132,15 @@ export class ProcessResources {
   }
 }
 
+const UNNAMED = /^(?:\(none\))?$/; // the kernel's name for a host that nobody has named
+
 /** What every resource says of this host. */
 export function hostAttributes(): Attributes {
-  const id = readFile("/etc/machine-id")?.trim() ?? "";
+  const name = Deno.hostname();
+  const id = machineId();
   return {
-    [ATTR_HOST_NAME]: Deno.hostname(),
-    ...(id === "" ? {} : { [ATTR_HOST_ID]: id }),
+    ...(UNNAMED.test(name) ? {} : { [ATTR_HOST_NAME]: name }),
+    ...(id === undefined ? {} : { [ATTR_HOST_ID]: id }),
     [ATTR_OS_TYPE]: "linux",
   };
 }

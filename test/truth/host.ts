@@ -23,7 +23,7 @@ export function readHost(): HostTruth {
   const cgroup = read("/proc/self/cgroup");
   return {
     name: Deno.hostname(),
-    id: read("/etc/machine-id").trim() || undefined,
+    id: /^[0-9a-f]{32}$/m.exec(read("/etc/machine-id") || read("/var/lib/dbus/machine-id"))?.[0],
     ephemeral: [low, high],
     users: new Map(
       read("/etc/passwd").split("\n").map((line) => line.split(":"))
