@@ -13,6 +13,7 @@ import { encodeLines } from "./lines.ts";
 import { openReason, writeReason } from "./reason.ts";
 import { RotatingFile } from "./rotation.ts";
 import type { FileSettings } from "./settings.ts";
+import { isOpenFile, targetOf } from "./target.ts";
 
 /**
  * From lines to what is appended to the file: a whole gzip member or zstd frame, of which a file may
@@ -50,9 +51,10 @@ export async function openFile(
 /** Opens the file, or creates and removes it. @throws {UsageError} if it cannot be written */
 export async function probeFile(settings: FileSettings, context: ExporterContext): Promise<void> {
   await atPath(settings, context, async (path) => {
+    const target = await targetOf(path); // of a link to nothing, the link is no new file
     try {
-      (await Deno.open(path, { write: true, createNew: true })).close();
-      await Deno.remove(path);
+      (await Deno.open(target, { write: true, createNew: true })).close();
+      await Deno.remove(target);
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
       (await Deno.open(path, { append: true })).close();
@@ -69,13 +71,12 @@ async function atPath<Result>(
   const path = resolve(context.baseDirectory, settings.path);
   const problem = `exporters.${context.id}.path: cannot write ${path}`;
   try {
-    if (await isSpecial(path)) {
-      throw new UsageError(`${problem}: it is not a regular file: name another`);
-    }
+    const wrong = await unusable(path);
+    if (wrong !== undefined) throw new UsageError(`${problem}: ${wrong}`);
     return await act(path);
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    throw new UsageError(`${problem}: ${openReason(path, error)}`);
+    throw new UsageError(`${problem}: ${openReason(await targetOf(path), error)}`);
   }
 }
 
@@ -119,7 +120,7 @@ class FileExporter implements Exporter {
       // A full disk, a quota, a failing or read-only mount: each may pass.
       return {
         status: "retryable",
-        reason: `cannot write ${this.path}: ${writeReason(this.path, error)}`,
+        reason: `cannot write ${this.path}: ${writeReason(await targetOf(this.path), error)}`,
       };
     }
   }
@@ -142,12 +143,15 @@ class FileExporter implements Exporter {
   }
 }
 
-/** Whether something is at `path` that cannot be put aside and started again, such as a pipe. */
-async function isSpecial(path: string): Promise<boolean> {
+/** What is at `path` that cannot be put aside and started again; undefined if nothing is. */
+async function unusable(path: string): Promise<string | undefined> {
+  if (await isOpenFile(await targetOf(path))) { // /dev/stdout, perhaps redirected to a file
+    return "it is an open file of a process: name another, or use a stdout exporter";
+  }
   try {
     const { isFile, isDirectory } = await Deno.stat(path);
-    return !isFile && !isDirectory;
+    return isFile || isDirectory ? undefined : "it is not a regular file: name another";
   } catch {
-    return false; // opening it will say why
+    return undefined; // opening it will say why
   }
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { systemReason } from "../../src/messages/system_error.ts";
 
-/** Why the file at `path` cannot be opened, and what to do about it. */
+/** Why the file at `path`, no link, cannot be opened, and what to do about it. */
 export function openReason(path: string, error: Error): string {
   if (isWithoutFolder(path, error)) {
     return `there is no folder ${dirname(path)}: create it, or name another`;
@@ -15,7 +15,7 @@ export function openReason(path: string, error: Error): string {
   return `${systemReason(error)}: name a file that can be written, or change who may write it`;
 }
 
-/** Why the file at `path` cannot be written any more, though it was opened. */
+/** Why the file at `path`, no link, cannot be written any more, though it was opened. */
 export function writeReason(path: string, error: Error): string {
   return isWithoutFolder(path, error)
     ? `there is no folder ${dirname(path)} any more: create it`

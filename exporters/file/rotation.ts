@@ -1,7 +1,8 @@
 /** A file that is put aside when it is full, as lumberjack does it for the Collector. */
-import { basename, dirname, extname, join } from "node:path";
+import { basename, dirname, extname } from "node:path";
 import { Buffer } from "node:buffer";
 import { isSystemError, systemReason } from "../../src/messages/system_error.ts";
+import { targetOf } from "./target.ts";
 
 /** When a file is put aside, and which of those files are kept. */
 export interface Rotation {
@@ -31,7 +32,8 @@ const LINE_FEED = Buffer.from("\n");
 /**
  * Appends to a file. When the next write would make it too large, it is renamed to
  * `NAME-2026-11-23T20-16-21.123.EXT` (the time is UTC) and a new one is started. Somebody else may
- * rename, remove or empty it, as logrotate does: each write goes to what is at the path then.
+ * rename, remove or empty it, as logrotate does: each write goes to what is at the path then. If
+ * that is a symbolic link, it stays: what it leads to is renamed, and started again.
  */
 export class RotatingFile {
   readonly #path: string;
@@ -137,7 +139,8 @@ export class RotatingFile {
   async #rotate(): Promise<Deno.FsFile> {
     this.close();
     try {
-      await Deno.rename(this.#path, await this.#backupPath());
+      const target = await targetOf(this.#path);
+      await Deno.rename(target, await freeBackupPath(target));
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
@@ -146,23 +149,14 @@ export class RotatingFile {
     return file;
   }
 
-  /**
-   * A path later than all others, even if the clock was set back or the last file was put aside in
-   * this millisecond: the name decides which files are the newest.
-   */
-  async #backupPath(): Promise<string> {
-    let time = Date.now();
-    for await (const backup of listBackups(this.#path)) time = Math.max(time, backup.time + 1);
-    return backupPath(this.#path, new Date(time));
-  }
-
   /** Removes the files put aside that are too many or too old. */
   async #prune(): Promise<void> {
     const { maxBackups, maxDays } = this.#options.rotation;
     const oldest = maxDays > 0 ? Date.now() - maxDays * DAY_MS : -Infinity;
     const most = maxBackups > 0 ? maxBackups : Infinity;
+    const target = await targetOf(this.#path);
     try {
-      const backups = await Array.fromAsync(listBackups(this.#path));
+      const backups = await Array.fromAsync(listBackups(target));
       backups.sort((a, b) => b.time - a.time);
       for (const [index, { path, time }] of backups.entries()) {
         if (index >= most || time < oldest) await Deno.remove(path);
@@ -170,17 +164,28 @@ export class RotatingFile {
     } catch (error) {
       if (!isSystemError(error)) throw error;
       this.#options.warn(
-        `cannot remove old files in ${dirname(this.#path)}: ${systemReason(error)}`,
+        `cannot remove old files in ${dirname(target)}: ${systemReason(error)}`,
       );
     }
   }
+}
+
+/**
+ * Where the file at `path` is put aside now: a name later than all others, even if the clock was
+ * set back or the last file was put aside in this millisecond, because the name decides which files
+ * are the newest.
+ */
+async function freeBackupPath(path: string): Promise<string> {
+  let time = Date.now();
+  for await (const backup of listBackups(path)) time = Math.max(time, backup.time + 1);
+  return backupPath(path, new Date(time));
 }
 
 /** Where the file at `path` is put aside at `time`. */
 function backupPath(path: string, time: Date): string {
   const extension = extname(path);
   const stamp = time.toISOString().slice(0, -"Z".length).replaceAll(":", "-");
-  return join(dirname(path), `${basename(path, extension)}-${stamp}${extension}`);
+  return `${dirname(path)}/${basename(path, extension)}-${stamp}${extension}`;
 }
 
 /** The files that were put aside, and when: milliseconds since the epoch. */
@@ -192,7 +197,7 @@ async function* listBackups(path: string): AsyncGenerator<{ path: string; time: 
     const time = new Date(`${date}T${hours}:${minutes}:${seconds}Z`);
     // a name that is not exactly one of ours belongs to somebody else's file
     if (!isFile || isNaN(time.getTime())) continue;
-    const candidate = join(folder, name);
+    const candidate = `${folder}/${name}`; // not join: the kernel follows a link before `..`
     if (backupPath(path, time) === candidate) yield { path: candidate, time: time.getTime() };
   }
 }

@@ -247,6 +247,91 @@ Deno.test("max_backups keeps the newest after the clock was set back", async () 
   assert.deepEqual(await contents(folder.path), ["2\n", "3\n"]);
 });
 
+/** Each makes `spans.jsonl` in a folder a link to `other/data.jsonl`, which is a file or nothing. */
+const LINKS: Readonly<Record<string, (folder: string) => Promise<void>>> = {
+  "a link": (folder) => Deno.symlink(join(folder, "other/data.jsonl"), join(folder, "spans.jsonl")),
+  "a relative link": (folder) => Deno.symlink("other/data.jsonl", join(folder, "spans.jsonl")),
+  "a link to a link": async (folder) => {
+    await Deno.symlink("links/second.jsonl", join(folder, "spans.jsonl"));
+    await Deno.mkdir(join(folder, "links"));
+    await Deno.symlink("../other/data.jsonl", join(folder, "links/second.jsonl"));
+  },
+  "a link through a folder that is a link": async (folder) => {
+    await Deno.mkdir(join(folder, "other/below"));
+    await Deno.symlink("other/below", join(folder, "way"));
+    await Deno.symlink("way/../data.jsonl", join(folder, "spans.jsonl")); // .. of other/below
+  },
+};
+
+for (const [name, link] of Object.entries(LINKS)) {
+  for (const exists of [true, false]) {
+    Deno.test(`${name} to ${exists ? "a file" : "nothing"} stays, and what it leads to is rotated and pruned`, async () => {
+      await using folder = await makeTempFolder();
+      const other = join(folder.path, "other");
+      const path = join(folder.path, "spans.jsonl");
+      await Deno.mkdir(other);
+      await link(folder.path);
+      const before = await listFolder(folder.path);
+      const text = await Deno.readLink(path);
+      if (exists) await Deno.writeTextFile(join(other, "data.jsonl"), "0\n");
+      await rotate(folder.path, { maxBackups: 2 }, ["1\n", "2\n", "3\n", "4\n"]);
+      assert.equal(await Deno.readLink(path), text);
+      assert.deepEqual(await listFolder(folder.path), before);
+      const files = (await listFolder(other)).filter((name) => name !== "below");
+      assert.equal(files.pop(), "data.jsonl");
+      for (const file of files) assert.match(file, /^data-\d{4}-\d\d-\d\dT[\d.-]{12}\.jsonl$/);
+      assert.deepEqual(
+        await Promise.all(
+          [...files, "data.jsonl"].map((file) => Deno.readTextFile(join(other, file))),
+        ),
+        ["2\n", "3\n", "4\n"],
+      );
+    });
+  }
+}
+
+Deno.test("a link that leads elsewhere from now on: the next session goes there, and so does rotation", async () => {
+  await using folder = await makeTempFolder();
+  const path = join(folder.path, "spans.jsonl");
+  const at = (name: string) => join(folder.path, name, "data.jsonl");
+  for (const name of ["first", "second"]) await Deno.mkdir(join(folder.path, name));
+  await Deno.symlink(at("first"), path);
+  const file = await RotatingFile.open(path, {
+    append: true,
+    rotation: { ...FOREVER, maxBytes: 5 },
+    text: true,
+    warn: assert.fail,
+  });
+  const write = (text: string) => file.write(new TextEncoder().encode(text));
+  await write("1\n");
+  await Deno.symlink(at("second"), `${path}.new`);
+  await Deno.rename(`${path}.new`, path);
+  await write("2\n");
+  await write("3\n");
+  await write("4\n"); // one too many for the file
+  file.close();
+  assert.equal(await Deno.readTextFile(at("first")), "1\n");
+  assert.equal(await Deno.readTextFile(at("second")), "4\n");
+  assert.deepEqual(await contents(join(folder.path, "first")), ["1\n"]);
+  assert.deepEqual(await contents(join(folder.path, "second")), ["2\n3\n", "4\n"]);
+});
+
+Deno.test("doctor's probe of a link to nothing makes nothing, and finds a missing folder", async () => {
+  await using folder = await makeTempFolder();
+  const context = makeContext("file", folder.path);
+  const probe = (path: string) => fileExporter.probe?.(fileSettings.parse({ path }), context);
+  await Deno.mkdir(join(folder.path, "other"));
+  await Deno.symlink("other/data.jsonl", join(folder.path, "spans.jsonl"));
+  await probe("spans.jsonl");
+  assert.deepEqual(await listFolder(folder.path), ["other", "spans.jsonl"]);
+  assert.deepEqual(await listFolder(join(folder.path, "other")), []);
+  await Deno.remove(join(folder.path, "other"));
+  await assert.rejects(async () => await probe("spans.jsonl"), {
+    message: `exporters.file.path: cannot write ${folder.path}/spans.jsonl: ` +
+      `there is no folder ${folder.path}/other: create it, or name another`,
+  });
+});
+
 Deno.test("max_days removes old files at the start, but no foreign ones", async () => {
   await using folder = await makeTempFolder();
   const stamp = (hours: number) =>
@@ -492,6 +577,15 @@ Deno.test("a path that cannot be written is an error that says what to do", asyn
   await using folder = await makeTempFolder();
   await Deno.mkdir(join(folder.path, "folder"));
   await Deno.writeTextFile(join(folder.path, "plain"), "");
+  for (
+    const [name, target] of Object.entries({
+      device: "/dev/null",
+      dangling: "gone/spans.jsonl",
+      to_folder: "folder",
+      circle: "circle",
+      output: "/dev/stdout",
+    })
+  ) await Deno.symlink(target, join(folder.path, name));
   const BAD_PATHS = [
     {
       path: "missing/spans.jsonl",
@@ -500,6 +594,21 @@ Deno.test("a path that cannot be written is an error that says what to do", asyn
     { path: "folder", detail: "it is a directory: name a file in it" },
     { path: "plain/spans.jsonl", detail: "FOLDER/plain is not a directory: name another" },
     { path: "/dev/null", detail: "it is not a regular file: name another" },
+    { path: "device", detail: "it is not a regular file: name another" },
+    {
+      path: "dangling",
+      detail: "there is no folder FOLDER/gone: create it, or name another",
+    },
+    { path: "to_folder", detail: "it is a directory: name a file in it" },
+    {
+      path: "circle",
+      detail: "Too many levels of symbolic links: name a file that can be written, or change who " +
+        "may write it",
+    },
+    ...["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "output"].map((path) => ({
+      path,
+      detail: "it is an open file of a process: name another, or use a stdout exporter",
+    })),
     {
       path: "/sys/spans.jsonl", // even root is refused
       detail: "Permission denied: name a file that can be written, or change who may write it",
