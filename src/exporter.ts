@@ -126,6 +126,9 @@ export interface MetricExporter {
 /** What a {@linkcode MetricExporter} works with. */
 export type MetricExporterContext = Pick<ExporterContext, "id" | "baseDirectory" | "env" | "warn">;
 
+/** What {@linkcode ExporterType.check} works with. */
+export type CheckContext = Pick<ExporterContext, "id" | "baseDirectory" | "env" | "warn">;
+
 /** Flags of the command line that say how sessions are written. */
 export type FormatFlag = "format" | "time" | "timestamp";
 
@@ -160,6 +163,14 @@ export interface ExporterType<Settings> {
   loadExample(): Promise<string>;
   /** The queue in front of it. */
   queue(settings: Settings): QueueSettings;
+  /** Path of the file that it writes, and nobody else may: its setting `path`. */
+  file?(settings: Settings): string;
+  /**
+   * For `config check`: finds out what shows without opening, making or asking anything. The message
+   * of an error names the key that is wrong.
+   * @throws {UsageError} if the settings cannot work on this host
+   */
+  check?(settings: Settings, context: CheckContext): Promise<void>;
   /**
    * Opens the destination: creates files, loads modules; contacts no server.
    * @throws {UsageError} if the settings cannot work on this host

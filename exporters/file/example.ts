@@ -2,7 +2,7 @@
 export const EXAMPLE = `\
   # OTLP JSON lines, as the Collector's file exporter writes them.
   file:
-    path: /var/log/tcpspan/spans.jsonl
+    path: /var/log/tcpspan.jsonl      # its folder must exist
     append: true
     rotation:
       max_megabytes: 100        # 0: never

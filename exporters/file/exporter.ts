@@ -5,7 +5,6 @@ import { setImmediate as turn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gzip, zstdCompress } from "node:zlib";
 import type { SessionBatch } from "../../src/session/batch.ts";
-import { UsageError } from "../../src/messages/errors.ts";
 import type { ToSpan } from "../../src/span/span_sink.ts";
 import type { Exporter, ExporterContext, ExportOutcome } from "../../src/exporter.ts";
 import { isSystemError } from "../../src/messages/system_error.ts";
@@ -13,7 +12,8 @@ import { encodeLines } from "./lines.ts";
 import { openReason, writeReason } from "./reason.ts";
 import { RotatingFile } from "./rotation.ts";
 import type { FileSettings } from "./settings.ts";
-import { isOpenFile, targetOf } from "./target.ts";
+import { targetOf } from "../../src/host/link_target.ts";
+import { requireUsable, unwritable } from "./check.ts";
 
 /**
  * From lines to what is appended to the file: a whole gzip member or zstd frame, of which a file may
@@ -69,14 +69,12 @@ async function atPath<Result>(
   act: (path: string) => Promise<Result>,
 ): Promise<Result> {
   const path = resolve(context.baseDirectory, settings.path);
-  const problem = `exporters.${context.id}.path: cannot write ${path}`;
+  await requireUsable(path, context.id);
   try {
-    const wrong = await unusable(path);
-    if (wrong !== undefined) throw new UsageError(`${problem}: ${wrong}`);
     return await act(path);
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    throw new UsageError(`${problem}: ${openReason(await targetOf(path), error)}`);
+    throw unwritable(path, context.id, openReason(await targetOf(path), error));
   }
 }
 
@@ -140,18 +138,5 @@ class FileExporter implements Exporter {
       await turn(); // the ring must be read in between
     }
     if (size > 0) yield Buffer.concat(lines);
-  }
-}
-
-/** What is at `path` that cannot be put aside and started again; undefined if nothing is. */
-async function unusable(path: string): Promise<string | undefined> {
-  if (await isOpenFile(await targetOf(path))) { // /dev/stdout, perhaps redirected to a file
-    return "it is an open file of a process: name another, or use a stdout exporter";
-  }
-  try {
-    const { isFile, isDirectory } = await Deno.stat(path);
-    return isFile || isDirectory ? undefined : "it is not a regular file: name another";
-  } catch {
-    return undefined; // opening it will say why
   }
 }

@@ -13,6 +13,11 @@ export const fileExporter: ExporterType<FileSettings> = {
   // one consumer, because writes must not mix; retries, because a full disk may have room later
   queue: ({ sending_queue, retry_on_failure }) =>
     queueSettings(sending_queue, retry_on_failure, { batchSize: 4096, linger: 200 }),
+  file: ({ path }) => path,
+  check: async (settings, context) => {
+    const { checkFile } = await import("./check.ts");
+    await checkFile(settings, context);
+  },
   open: async (settings, context) => {
     const { openFile } = await import("./exporter.ts");
     return await openFile(settings, context);

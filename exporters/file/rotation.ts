@@ -2,7 +2,7 @@
 import { basename, dirname, extname } from "node:path";
 import { Buffer } from "node:buffer";
 import { isSystemError, systemReason } from "../../src/messages/system_error.ts";
-import { targetOf } from "./target.ts";
+import { targetOf } from "../../src/host/link_target.ts";
 
 /** When a file is put aside, and which of those files are kept. */
 export interface Rotation {

@@ -73,15 +73,16 @@ async function load(module: string, id: string, baseDirectory: string): Promise<
     const reason = failure?.reason ?? firstLine(error);
     const hint = failure !== undefined
       ? `; to download it: deno cache ${module}`
-      : looksLikePackage(module)
-      ? `; for a package write npm:${module}`
-      : "";
+      : packageHint(module);
     throw new UsageError(`exporters.${id}.module: cannot load ${module}: ${reason}${hint}`);
   }
 }
 
-function looksLikePackage(module: string): boolean {
-  return /^(@[\w.-]+\/)?\w[\w.-]*(@[\w.^~-]+)?$/.test(module) && !/\.[cm]?[jt]s$/.test(module);
+/** The end of a message about a module that is no file, but looks like the name of a package. */
+export function packageHint(module: string): string {
+  const looksLikePackage = /^(@[\w.-]+\/)?\w[\w.-]*(@[\w.^~-]+)?$/.test(module) &&
+    !/\.[cm]?[jt]s$/.test(module);
+  return looksLikePackage ? `; for a package write npm:${module}` : "";
 }
 
 /** Which exports the user may have meant, the most likely first. */

@@ -17,6 +17,10 @@ export const moduleExporter: ExporterType<ModuleSettings> = {
   // for a retry
   queue: ({ sending_queue }) =>
     queueSettings(sending_queue, RETRY_ON_FAILURE, { batchSize: 512, linger: 200 }),
+  check: async ({ module }, context) => {
+    const { checkModule } = await import("./check.ts");
+    await checkModule(module, context);
+  },
   open: async (settings, context) => {
     const { openModule } = await import("./exporter.ts");
     return await openModule(settings, context);

@@ -36,6 +36,10 @@ export const otlpExporter: ExporterType<OtlpSettings> = {
   loadExample: async () => (await import("./example.ts")).EXAMPLE,
   queue: ({ sending_queue, retry_on_failure }) =>
     queueSettings(sending_queue, retry_on_failure, { batchSize: 4096, linger: 200 }),
+  check: async (settings, context) => {
+    const { checkOtlp } = await import("./check.ts");
+    await naming(context.id, checkOtlp(settings, context));
+  },
   open: (settings, context) => naming(context.id, open(settings, context)),
   openMetrics: (settings, context) => naming(context.id, openMetrics(settings, context)),
 };

@@ -57,8 +57,10 @@ async function dispatch(
       await runUnpin(parsed.path, exporterTypes);
       return 0;
     case "config check": {
-      const { exporters } = await load(parsed.file, exporterTypes);
-      log.info(`${parsed.file} is valid; exporters: ${exporters.map(({ id }) => id).join(", ")}`);
+      const { checkConfig } = await import("./check.ts");
+      const { file, deep = false } = parsed;
+      const ids = await checkConfig(file, { deep, env, exporterTypes });
+      log.info(`${file} is valid; exporters: ${ids.join(", ")}`);
       return 0;
     }
     case "config schema": {

@@ -11,7 +11,7 @@ import { printable } from "../messages/printable.ts";
 /** What the command line asks for. */
 export type Arguments =
   | RunFlags
-  | { readonly command: "config check"; readonly file: string }
+  | { readonly command: "config check"; readonly file: string; readonly deep?: true }
   | { readonly command: "config schema" }
   | { readonly command: "config example" }
   | DoctorArguments
@@ -123,8 +123,15 @@ function describeProgram(
   };
   const config = program.command("config").description("Check a config file, or start one.")
     .helpCommand(false).allowExcessArguments(false);
-  config.command("check").argument("<FILE>").description("say what is wrong in FILE, if anything")
-    .action((file: string) => alone({ command: "config check", file }));
+  config.command("check").argument("<FILE>")
+    .description(
+      "say what is wrong in FILE, if anything; with --deep, also open the files, modules and " +
+        "receivers that it names, without tracing",
+    )
+    .option("--deep", "also open what FILE names, and ask each receiver")
+    .action((file: string, { deep }: { readonly deep?: true }) =>
+      alone({ command: "config check", file, ...(deep && { deep }) })
+    );
   config.command("schema").description("print the JSON Schema of config files, for editors")
     .action(() => alone({ command: "config schema" }));
   config.command("example").description("print a config file with every key, explained")

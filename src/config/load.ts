@@ -1,4 +1,5 @@
 /** Reading a config file: all of its problems at once, each with its place. */
+import { dirname, resolve } from "node:path";
 import type * as z from "../../vendor/zod.js";
 import { messageOf, UsageError } from "../messages/errors.ts";
 import type { ExporterType } from "../exporter.ts";
@@ -6,7 +7,8 @@ import { checkValue } from "./check.ts";
 import { ConfigDocument } from "./document.ts";
 import type { Environment } from "./expand.ts";
 import { didYouMean } from "../messages/nearest.ts";
-import { showPath } from "./problem.ts";
+import { requireOwnPaths } from "./own_paths.ts";
+import { type Path, showPath } from "./problem.ts";
 import { quote } from "../messages/quote.ts";
 import { configSchema } from "./schema.ts";
 import { keepSecretsOf } from "./secret_values.ts";
@@ -53,6 +55,21 @@ export interface ConfigContext {
  * @throws {UsageError} if it cannot be read, or with a line for each problem in it
  */
 export async function loadConfig(file: string, context: ConfigContext): Promise<Config> {
+  return (await loadPlacedConfig(file, context)).config;
+}
+
+/** A config, and where its values are. */
+export interface PlacedConfig {
+  readonly config: Config;
+  /** The start of a message about the key or value at `path`: `FILE:LINE:COLUMN: KEY.PATH: `. */
+  readonly place: (path: Path) => string;
+}
+
+/** As {@linkcode loadConfig}, for messages about what is in the config. */
+export async function loadPlacedConfig(
+  file: string,
+  context: ConfigContext,
+): Promise<PlacedConfig> {
   const bytes = await readAll(file);
   let text: string;
   try {
@@ -60,7 +77,9 @@ export async function loadConfig(file: string, context: ConfigContext): Promise<
   } catch {
     throw new UsageError(`${file}:1:1: not a text file: expected YAML in UTF-8`);
   }
-  return parseConfig(text, { ...context, file });
+  const placed = read(text, { ...context, file });
+  await requireOwnPaths(placed.config, placed.place, dirname(resolve(file)));
+  return placed;
 }
 
 /**
@@ -70,6 +89,10 @@ export async function loadConfig(file: string, context: ConfigContext): Promise<
  * expected …`
  */
 export function parseConfig(text: string, context: ConfigContext & { file: string }): Config {
+  return read(text, context).config;
+}
+
+function read(text: string, context: ConfigContext & { file: string }): PlacedConfig {
   const { file } = context;
   if (text.length > LARGEST_FILE) throw tooLarge(file);
   if (text.includes("\0")) {
@@ -82,14 +105,20 @@ export function parseConfig(text: string, context: ConfigContext & { file: strin
     }
     keepSecretsOf(document.value);
     const config = check(document, context.schemas);
-    if (document.problems.length === 0 && config !== undefined) return config;
+    if (document.problems.length === 0 && config !== undefined) {
+      return { config, place: (path) => placeOf(file, document, path, document.offset(path)) };
+    }
   }
-  const lines = document.problems.sort((a, b) => a.offset - b.offset).map((problem) => {
-    const { line, column } = document.position(problem.offset);
-    const path = problem.path.length > 0 ? `${showPath(problem.path)}: ` : "";
-    return `${file}:${line}:${column}: ${path}${problem.text}`;
-  });
+  const lines = document.problems.sort((a, b) => a.offset - b.offset).map((problem) =>
+    placeOf(file, document, problem.path, problem.offset) + problem.text
+  );
   throw new UsageError([...new Set(lines)].join("\n"));
+}
+
+/** The start of a message about a place in a config file. */
+function placeOf(file: string, document: ConfigDocument, path: Path, offset: number): string {
+  const { line, column } = document.position(offset);
+  return `${file}:${line}:${column}: ${path.length > 0 ? `${showPath(path)}: ` : ""}`;
 }
 
 function tooLarge(file: string): UsageError {

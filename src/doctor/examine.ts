@@ -44,13 +44,24 @@ const NOT_TRIED: Trial = { items: [], loads: false, session: undefined };
 /** Tries what a run with `settings` would do, and leaves everything as it was. */
 export async function examine(
   settings: RunSettings,
-  { configFile, env, warn }: ExaminationContext,
+  context: ExaminationContext,
 ): Promise<Examination> {
   const required = checkHost();
   const trial = works(required) ? await tryCapture(settings.capture) : NOT_TRIED;
   const { items: tried, loads, session } = trial;
   const known = required.filter(({ name }) => !tried.some((item) => item.name === name));
   const host = [...known, ...checkSurroundings(settings, loads), ...tried];
+  const destinations = await tryDestinations(settings, context);
+  const items = [...host, ...destinations];
+  const traces = loads && (session !== undefined || works(tried));
+  return { items, traces, usable: works(items), session };
+}
+
+/** Opens and asks where a run with `settings` would send to, and leaves everything as it was. */
+export async function tryDestinations(
+  settings: RunSettings,
+  { configFile, env, warn }: ExaminationContext,
+): Promise<HostCheck[]> {
   // not those that write to stdout, as doctor does
   const exporters = settings.exporters.filter(({ type }) => type.output === undefined);
   const baseDirectory = configFile === undefined ? Deno.cwd() : dirname(resolve(configFile));
@@ -64,10 +75,7 @@ export async function examine(
       return openSpans({ resource, trace, sampling });
     },
   });
-  const telemetry = await tryTelemetry(settings, { baseDirectory, env });
-  const items = [...host, ...destinations, ...telemetry];
-  const traces = loads && (session !== undefined || works(tried));
-  return { items, traces, usable: works(items), session };
+  return [...destinations, ...await tryTelemetry(settings, { baseDirectory, env })];
 }
 
 /** What else decides how much a run can report. @param loads whether programs could be loaded */

@@ -16,12 +16,21 @@ export async function tryExporters(
   exporters: readonly ConfiguredExporter[],
   context: ProbeContext,
 ): Promise<HostCheck[]> {
-  const items = await Promise.all(exporters.map((exporter) => tryExporter(exporter, context)));
+  const items = await Promise.all(exporters.map(async (exporter): Promise<HostCheck> => ({
+    ...await tryExporter(exporter, context),
+    key: ["exporters", exporter.id],
+  })));
   const folders = exporters.flatMap(({ id, type, settings }) => {
     const folder = type.queue(settings).storage?.folder;
     return folder === undefined ? [] : [{ id, folder: resolve(context.baseDirectory, folder) }];
   });
-  return [...items, ...folders.map(({ id, folder }) => tryQueue(id, folder))];
+  return [
+    ...items,
+    ...folders.map(({ id, folder }): HostCheck => ({
+      ...tryQueue(id, folder),
+      key: ["exporters", id, "sending_queue", "storage"],
+    })),
+  ];
 }
 
 async function tryExporter(

@@ -31,7 +31,7 @@ export function describeVerdict({ traces, usable }: Examination): string {
 
 /** `{ usable, items, session }`. */
 export function describeJson({ usable, items, session }: Examination): string {
-  const shown = items.map(({ found, advice, ...item }) => ({
+  const shown = items.map(({ found, advice, key: _, ...item }) => ({
     ...item,
     found: withoutSecrets(found),
     ...(advice === undefined ? {} : { advice: withoutSecrets(advice) }),

@@ -13,15 +13,16 @@ export async function tryTelemetry(
 ): Promise<HostCheck[]> {
   if (settings.telemetry === undefined) return [];
   const name = "telemetry";
+  const key = [name];
   const attempt = async () => {
     await using _opened = await new Metrics(context).open(settings);
   };
   try {
     using end = deadline(LIMIT_MS);
     await unlessAborted(attempt(), end.signal);
-    return [{ name, result: "ok", found: describeOpened(settings.telemetry) }];
+    return [{ name, key, result: "ok", found: describeOpened(settings.telemetry) }];
   } catch (error) {
-    return [failureOf(name, error)];
+    return [{ ...failureOf(name, error), key }];
   }
 }
 

@@ -97,6 +97,30 @@ or a module key that names a package: did you mean "otlp"?
   }
 });
 
+Deno.test("config check --deep reports what it tried, and what is wrong with its place, status 2", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "tcpspan-deep-" });
+  try {
+    const file = join(folder, "tcpspan.yaml");
+    const config = "exporters:\n  file: { path: spans.jsonl }\n";
+    await Deno.writeTextFile(file, config);
+    assert.deepEqual(await runTcpspan(["config", "check", "--deep", file]), {
+      status: 0,
+      stdout: "",
+      stderr: "tcpspan: exporter file: can be written to\n" +
+        `tcpspan: ${file} is valid; exporters: file\n`,
+    });
+    await Deno.writeTextFile(file, `${config}  otlp: { endpoint: "http://127.0.0.1:1" }\n`);
+    const wrong = await runTcpspan(["config", "check", "--deep", file]);
+    assert.equal(wrong.status, 2);
+    assert.ok(wrong.stderr.includes(`tcpspan: ${file}:3:9: exporters.otlp: cannot send to `));
+    assert.deepEqual(await Array.fromAsync(Deno.readDir(folder), ({ name }) => name), [
+      "tcpspan.yaml",
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("config schema prints a JSON Schema that knows every section", async () => {
   const { status, stdout, stderr } = await runTcpspan(["config", "schema"]);
   assert.deepEqual([status, stderr], [0, ""]);

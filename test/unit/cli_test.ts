@@ -61,6 +61,8 @@ for (const [args, flags] of RUNS) {
 
 const COMMANDS: readonly [args: string, result: Arguments][] = [
   ["config check f.yaml", { command: "config check", file: "f.yaml" }],
+  ["config check --deep f.yaml", { command: "config check", file: "f.yaml", deep: true }],
+  ["config check f.yaml --deep", { command: "config check", file: "f.yaml", deep: true }],
   ["config schema", { command: "config schema" }],
   ["config example", { command: "config example" }],
   ["doctor", { command: "doctor", config: undefined, json: false }],

@@ -42,6 +42,21 @@ export class SpoolFolder implements Disposable {
     }
   }
 
+  /**
+   * For `config check`: makes and opens nothing.
+   * @throws {UsageError} if no folder can be there, whoever makes it
+   */
+  static check(storage: string): void {
+    if (kindOf(storage) === "other") {
+      throw new UsageError(`cannot use ${storage}: it is not a folder`);
+    }
+    if (kindOf(join(storage, "..")) === "nothing") {
+      throw new UsageError(
+        `cannot use ${storage}: ${reasonOf(new Deno.errors.NotFound(), storage)}`,
+      );
+    }
+  }
+
   /** For `doctor`: makes and locks it, and removes again what that made. @throws as the constructor */
   static probe(storage: string, exporter: string): void {
     const path = pathOf(storage, exporter);
@@ -128,6 +143,15 @@ function isThere(path: string): boolean {
     return true;
   } catch (error) {
     return !(error instanceof Deno.errors.NotFound); // after another error it may be there
+  }
+}
+
+/** What a path leads to; a place that may not be seen counts as a folder. */
+function kindOf(path: string): "folder" | "other" | "nothing" {
+  try {
+    return Deno.statSync(path).isDirectory ? "folder" : "other";
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound ? "nothing" : "folder";
   }
 }
 

@@ -1,0 +1,41 @@
+/** What is wrong with the settings of the otlp exporter, as far as that shows without a request. */
+import type { CheckContext } from "../../src/exporter.ts";
+import { UsageError } from "../../src/messages/errors.ts";
+import type { OtlpSettings } from "./settings.ts";
+import { readTls } from "./tls.ts";
+
+/** For `config check`. @throws {UsageError} if certificates or keys cannot be used */
+export async function checkOtlp(
+  { tls, endpoint, traces_endpoint }: OtlpSettings,
+  { env, baseDirectory, warn }: CheckContext,
+): Promise<void> {
+  const { ca_file, cert_file, key_file, insecure_skip_verify } = tls;
+  const given = (name: string) =>
+    (env(`OTEL_EXPORTER_OTLP_TRACES_${name}`) ?? env(`OTEL_EXPORTER_OTLP_${name}`)) !== undefined;
+  if (cert_file !== undefined && key_file === undefined && !given("CLIENT_KEY")) {
+    throw oneAlone("cert_file", "key_file");
+  }
+  if (key_file !== undefined && cert_file === undefined && !given("CLIENT_CERTIFICATE")) {
+    throw oneAlone("key_file", "cert_file");
+  }
+  await readTls(
+    {
+      caFile: ca_file,
+      certFile: cert_file,
+      keyFile: key_file,
+      insecureSkipVerify: insecure_skip_verify,
+    },
+    baseDirectory,
+  );
+  const url = traces_endpoint ?? endpoint;
+  const usesTls = insecure_skip_verify || [ca_file, cert_file].some((file) => file !== undefined);
+  if (usesTls && url?.startsWith("http:")) {
+    warn("tls has no effect: the endpoint begins with http: write https to encrypt");
+  }
+}
+
+function oneAlone(found: string, missing: string): UsageError {
+  return new UsageError(
+    `cannot use tls.${found}: found no tls.${missing}: expected both or neither`,
+  );
+}
