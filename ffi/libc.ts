@@ -7,6 +7,10 @@ const symbols = {
   strerror: { parameters: ["i32"], result: "pointer" },
   /** `int clock_gettime(clockid_t clockid, struct timespec *tp)` */
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  /** `void tzset(void)` */
+  tzset: { parameters: [], result: "void" },
+  /** `struct tm *localtime_r(const time_t *timep, struct tm *result)` */
+  localtime_r: { parameters: ["buffer", "buffer"], result: "pointer" },
   /** `int poll(struct pollfd *fds, nfds_t nfds, int timeout)` */
   poll: { parameters: ["buffer", "u64", "i32"], result: "i32", nonblocking: true },
   /** `poll`, on this thread, which must not wait: with a timeout of 0 */

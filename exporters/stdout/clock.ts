@@ -1,4 +1,5 @@
 /** The columns TIME and TIME(s). */
+import { localTimeOfDay } from "../../ffi/local_time.ts";
 import { ConstantBytes } from "../../src/bytes/constant_bytes.ts";
 import { writeDigits, writeInteger, writeText } from "../../src/bytes/digits.ts";
 import { RECORD } from "../../src/session/record_layout.ts";
@@ -26,8 +27,7 @@ export class TimeOfDay {
     const { seconds } = this.#end;
     if (seconds !== this.#second) {
       this.#second = seconds;
-      const text = new Date(seconds * 1000).toTimeString().slice(0, 8);
-      this.#text = new ConstantBytes(encoder.encode(text));
+      this.#text = new ConstantBytes(encoder.encode(localTimeOfDay(seconds)));
     }
     return this.#text.copyTo(target, at);
   }
