@@ -51,6 +51,13 @@ __u64 in_second = 0;
 __u64 round_began_ns = 0; /* set by user space: start of this round of reports of open sessions */
 __u64 last_round = 0;     /* set by user space: 1 once that round is the last */
 
+/*
+ * Set by user space, for the next run: what the clocks showed, the newest first.
+ * The time by CLOCK_BOOTTIME, CLOCK_REALTIME - CLOCK_BOOTTIME (0: no reading), and
+ * CLOCK_TAI - CLOCK_REALTIME, in nanoseconds.
+ */
+__s64 clock_readings[16 * 3] = {};
+
 /* Each CPU counts in a cache line of its own; CPUs beyond the last share them. */
 #define MAX_CPUS 256
 struct tally {

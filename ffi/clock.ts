@@ -51,32 +51,48 @@ function readOffsets(): string {
   }
 }
 
+/** What the clocks showed at one time, in nanoseconds. */
+export interface ClockReading {
+  /** The host's CLOCK_BOOTTIME. */
+  readonly bootNs: bigint;
+  /** CLOCK_REALTIME − the host's CLOCK_BOOTTIME. */
+  readonly wallOffsetNs: bigint;
+  /** CLOCK_TAI − CLOCK_REALTIME: whole seconds, 0 if nobody has set the kernel's TAI offset. */
+  readonly taiOffsetNs: bigint;
+}
+
+const SECOND_NS = 1_000_000_000n;
+
 /**
- * CLOCK_REALTIME − the host's CLOCK_BOOTTIME in nanoseconds. Best of a few readings: the wall clock is read
- * between two of the boot clock, and the pair that lies closest together wins.
+ * Best of a few readings: the others are read between two of the boot clock, and those that lie
+ * closest together win.
  */
-export function wallOffsetNs(): bigint {
-  let best = 0n;
-  let narrowest: bigint | undefined;
-  for (let i = 0; i < 8; i++) {
-    const before = bootTimeNs();
-    const wall = now(CLOCK_REALTIME);
-    const after = bootTimeNs();
-    if (narrowest === undefined || after - before < narrowest) {
-      narrowest = after - before;
-      best = wall - (before + after) / 2n;
-    }
+export function readClocks(): ClockReading {
+  let best = readClocksOnce();
+  for (let i = 1; i < 8; i++) {
+    const next = readClocksOnce();
+    if (next.tookNs < best.tookNs) best = next;
   }
   return best;
 }
 
-/**
- * CLOCK_TAI − CLOCK_REALTIME in nanoseconds: whole seconds, 0 if nobody has set the kernel's TAI
- * offset.
- */
-export function taiOffsetNs(): bigint {
-  const difference = now(CLOCK_TAI) - now(CLOCK_REALTIME);
-  return (difference + 500_000_000n) / 1_000_000_000n * 1_000_000_000n;
+function readClocksOnce(): ClockReading & { readonly tookNs: bigint } {
+  const before = bootTimeNs();
+  const wall = now(CLOCK_REALTIME);
+  const after = bootTimeNs();
+  const tai = now(CLOCK_TAI);
+  const bootNs = (before + after) / 2n;
+  return {
+    bootNs,
+    wallOffsetNs: wall - bootNs,
+    taiOffsetNs: (tai - wall + SECOND_NS / 2n) / SECOND_NS * SECOND_NS,
+    tookNs: bootTimeNs() - before,
+  };
+}
+
+/** CLOCK_REALTIME − the host's CLOCK_BOOTTIME in nanoseconds. */
+export function wallOffsetNs(): bigint {
+  return readClocks().wallOffsetNs;
 }
 
 /** A descriptor that becomes readable when the wall clock is set (timerfd_create(2)). */

@@ -110,6 +110,11 @@ export class Capture implements AsyncIterable<SessionBatch>, AsyncDisposable {
     const clockSteps = stack.use(new ClockStepEvent());
     const clock = new WallClock(); // after the event is armed: no step is missed
     const kernel = stack.use(await Kernel.open(options));
+    const { oldRings } = kernel;
+    clock.resume(
+      [...kernel.program.clocks, ...oldRings.flatMap(({ clocks }) => clocks)],
+      (history) => kernel.program.clocks = history,
+    );
     const capture = new Capture(kernel, clock, clockSteps, options, output);
     const resources = stack.move();
     capture.#resources.defer(() => resources.dispose());

@@ -9,6 +9,7 @@ import type { Walk } from "../../ffi/walk.ts";
 import { HOOKS, presentHooks } from "./hooks.ts";
 import { BSS, BSS_DESCRIPTION, LIMIT, RECORD_DESCRIPTION } from "../session/record_layout.ts";
 import type { CaptureOptions } from "./capture_options.ts";
+import { type ClockHistory, readHistory, writeHistory } from "./clock_history.ts";
 import type { ExcludedCgroups } from "./excluded_cgroups.ts";
 import { ITERATORS, type Purpose } from "./iterators.ts";
 import { excludeCgroups, type KernelSettings } from "./kernel_settings.ts";
@@ -195,6 +196,15 @@ export class KernelProgram implements Disposable {
   /** Sets a variable of `.bss`. */
   set(offset: number, value: bigint): void {
     this.#variables.setBigUint64(offset, value, true);
+  }
+
+  /** What this run and those before it know of the clocks. */
+  get clocks(): ClockHistory {
+    return readHistory((word) => this.get(BSS.clock_readings + 8 * word));
+  }
+
+  set clocks(history: ClockHistory) {
+    writeHistory(history, (word, value) => this.set(BSS.clock_readings + 8 * word, value));
   }
 
   /** Runs that the kernel skipped because a program interrupted itself, of all generations. */

@@ -149,7 +149,7 @@ export const TALLY = {
 
 /** Size of `.bss` in bytes, and offsets of its counters. */
 export const BSS = {
-  size: 16796,
+  size: 17180,
   active_generation: 0,
   tracing_since_ns: 8,
   skipped_runs: 16,
@@ -163,16 +163,17 @@ export const BSS = {
   in_second: 80,
   round_began_ns: 88,
   last_round: 96,
-  tallies: 128,
-  own_peer_ports: 16512,
+  clock_readings: 104,
+  tallies: 512,
+  own_peer_ports: 16896,
 } as const;
 
 /** The variables in `.bss`: `NAME:OFFSET:SIZE …`. */
 export const BSS_DESCRIPTION =
-  "active_generation:0:8 tracing_since_ns:8:8 skipped_runs:16:8 lost_ring_full:24:8 lost_storage_failed:32:8 count_until:40:8 still_open:48:8 sampled_out:56:8 over_cap:64:8 second_began:72:8 in_second:80:8 round_began_ns:88:8 last_round:96:8 tallies:128:16384 own_peer_ports:16512:256";
+  "active_generation:0:8 tracing_since_ns:8:8 skipped_runs:16:8 lost_ring_full:24:8 lost_storage_failed:32:8 count_until:40:8 still_open:48:8 sampled_out:56:8 over_cap:64:8 second_began:72:8 in_second:80:8 round_began_ns:88:8 last_round:96:8 clock_readings:104:384 tallies:512:16384 own_peer_ports:16896:256";
 
 /** Of bpf/tcpspan.bpf.o, in lower-case hex. */
-export const OBJECT_SHA256 = "ce5ab6ae0e8dff28110763286fc92f52f5b70eaff02236e369a978fa43237b22";
+export const OBJECT_SHA256 = "9af560614acf033c495c32d0713f08a56cfa9c62f52594c82640445ac6a2d737";
 
 /** Equal in programs that can take over each other's maps. */
-export const STATE_ID = "feb24b9b138f19d9";
+export const STATE_ID = "15a5d2ca0aa126c0";

@@ -35,9 +35,12 @@ export class Variables implements Disposable {
     this.#layout = layout;
   }
 
-  /** Undefined if that version has no such variable. */
-  get(name: string): bigint | undefined {
-    const offset = this.#offsetOf(name);
+  /**
+   * Undefined if that version has no such variable.
+   * @param word of an array
+   */
+  get(name: string, word = 0): bigint | undefined {
+    const offset = this.#offsetOf(name, word);
     return offset === undefined ? undefined : this.#view.getBigUint64(offset, true);
   }
 
@@ -50,10 +53,11 @@ export class Variables implements Disposable {
     return new DataView(this.#mapping.buffer);
   }
 
-  #offsetOf(name: string): number | undefined {
-    const found = new RegExp(`(?:^| )${name}:(\\d+):8(?: |$)`).exec(this.#layout)?.[1];
-    const offset = Number(found);
-    return offset + 8 <= this.#mapping.length ? offset : undefined;
+  #offsetOf(name: string, word = 0): number | undefined {
+    const found = new RegExp(`(?:^| )${name}:(\\d+):(\\d+)(?: |$)`).exec(this.#layout);
+    const [offset, size] = [Number(found?.[1]) + word * 8, Number(found?.[2])];
+    const isThere = (word + 1) * 8 <= size && offset + 8 <= this.#mapping.length;
+    return isThere ? offset : undefined;
   }
 
   [Symbol.dispose](): void {

@@ -6,6 +6,7 @@ import { Ring } from "../../../ffi/ring.ts";
 import { Walk } from "../../../ffi/walk.ts";
 import type { BSS } from "../../session/record_layout.ts";
 import type { RecordTranslation } from "../../session/record_translation.ts";
+import { type ClockHistory, readHistory } from "../clock_history.ts";
 import { describedIn, Variables } from "./description.ts";
 import {
   detach,
@@ -37,6 +38,8 @@ export interface OldRing extends Disposable {
   readonly translation: RecordTranslation | undefined;
   /** What was lost before, by names of BSS, if no other program continues to count. */
   readonly losses: ReadonlyMap<LossCounter, bigint>;
+  /** What that version's runs knew of the clocks. */
+  readonly clocks: ClockHistory;
   /**
    * Puts reports that wait for their sockets' close into it, as 0.1 does. True if there were any.
    */
@@ -62,6 +65,7 @@ export function outgrownRing(ring: Ring, unpin = () => {}): OldRing {
     ring,
     translation: undefined,
     losses: new Map(),
+    clocks: [],
     release: () => false,
     waitingReports: undefined,
     done: false,
@@ -102,6 +106,7 @@ export function retireState(folder: string): OldRing[] {
       losses: isLast
         ? new Map(LOSS_COUNTERS.map((counter) => [counter, bss.get(counter) ?? 0n]))
         : new Map(),
+      clocks: readHistory((word) => bss.get("clock_readings", word)),
       release: isLast ? release : () => false,
       waitingReports: isLast ? waitingReports : undefined,
       done: false,
