@@ -30,6 +30,7 @@ export type {
   SpanContext,
   SpanEvent,
   SpanResource,
+  SpanScope,
   SpanTime,
   SpanTraceState,
 } from "./src/library/span.ts";

@@ -66,6 +66,16 @@ export interface SpanEvent {
   droppedAttributesCount?: number;
 }
 
+/** What made a span. */
+export interface SpanScope {
+  /** `tcpspan`. */
+  readonly name: string;
+  /** tcpspan's. */
+  readonly version?: string;
+  /** The conventions that the names follow. */
+  readonly schemaUrl?: string;
+}
+
 /** A span. Exporters of OpenTelemetry take it as their ReadableSpan. */
 export interface Span {
   /** `tcp`, and the server's port if that says something. */
@@ -76,6 +86,8 @@ export interface Span {
   readonly spanContext: () => SpanContext;
   /** The ids of its parent, if it has one. */
   readonly parentSpanContext?: SpanContext;
+  /** The parent's id, for exporters of OpenTelemetry JS 1.x. */
+  readonly parentSpanId?: string;
   /** When the session began. */
   readonly startTime: SpanTime;
   /** When it ended. */
@@ -95,14 +107,9 @@ export interface Span {
   /** Of the process that owns the session. */
   readonly resource: SpanResource;
   /** tcpspan, and its version. */
-  readonly instrumentationScope: {
-    /** `tcpspan`. */
-    readonly name: string;
-    /** tcpspan's. */
-    readonly version?: string;
-    /** The conventions that the names follow. */
-    readonly schemaUrl?: string;
-  };
+  readonly instrumentationScope: SpanScope;
+  /** The same, for exporters of OpenTelemetry JS 1.x. */
+  readonly instrumentationLibrary: SpanScope;
   /** 0. */
   readonly droppedAttributesCount: number;
   /** 0. */

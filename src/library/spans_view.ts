@@ -44,7 +44,8 @@ export class SpansView implements Spans {
 
   toSpan(session: Session): Span {
     this.#observe(session);
-    return { ...this.#source.toSpan(SessionView.recordOf(session)), links: [] };
+    const span = this.#source.toSpan(SessionView.recordOf(session));
+    return { ...span, instrumentationLibrary: span.instrumentationScope, links: [] };
   }
 
   idsOf(session: Session): SpanIds {

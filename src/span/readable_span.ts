@@ -16,6 +16,14 @@ import { SCOPE, SPAN_NAME, TRACE_FLAGS } from "./every_span.ts";
 import type { UnixTime } from "../bytes/unix_time.ts";
 import { withZone } from "./zone.ts";
 
+/** A span that also has the names under which exporters of OpenTelemetry JS 1.x look for two parts. */
+export interface SpanOfBothVersions extends ReadableSpan {
+  /** The id of `parentSpanContext`. */
+  readonly parentSpanId?: string;
+  /** The `instrumentationScope`. */
+  readonly instrumentationLibrary: ReadableSpan["instrumentationScope"];
+}
+
 /** Takes in one span, and makes an object of it. */
 export class ReadableSpanBuilder implements SpanSink {
   readonly #attributes: Attributes = {};
@@ -76,13 +84,14 @@ export class ReadableSpanBuilder implements SpanSink {
   }
 
   /** The span that was taken in. */
-  build(resource: Resource): ReadableSpan {
+  build(resource: Resource): SpanOfBothVersions {
     const context = this.#context;
+    const parent = this.#parent;
     return {
       name: this.#name,
       kind: this.#kind,
       spanContext: () => context,
-      ...(this.#parent === undefined ? {} : { parentSpanContext: this.#parent }),
+      ...(parent === undefined ? {} : { parentSpanContext: parent, parentSpanId: parent.spanId }),
       startTime: hrTime(this.#start),
       endTime: hrTime(this.#end),
       duration: hrTime(this.#end - this.#start),
@@ -93,6 +102,7 @@ export class ReadableSpanBuilder implements SpanSink {
       ended: true,
       resource,
       instrumentationScope: SCOPE,
+      instrumentationLibrary: SCOPE,
       droppedAttributesCount: 0,
       droppedEventsCount: 0,
       droppedLinksCount: 0,

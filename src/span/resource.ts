@@ -20,6 +20,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { type CgroupNames, parseCgroup2, parseCgroups } from "../host/cgroup.ts";
 import { CgroupIndex } from "../host/cgroup_index.ts";
+import { mergingWithOlder } from "./older_resource.ts";
 import { ProcessTable } from "./process_table.ts";
 import { machineId } from "../host/machine_id.ts";
 import { bootId, isSameProcess, readProc, readProcEnv, readProcLink } from "../host/procfs.ts";
@@ -112,11 +113,11 @@ export class ProcessResources {
 
   #resource(attributes: Attributes): Resource {
     const found = Object.entries(attributes).filter(([, value]) => value !== undefined);
-    return resourceFromAttributes({
+    return mergingWithOlder(resourceFromAttributes({
       ...Object.fromEntries(found),
       ...this.#host,
       ...this.#settings.attributes,
-    });
+    }));
   }
 
   /** Name of a user, or its number if it has no name. */

@@ -1,7 +1,6 @@
 /** The OpenTelemetry span of a session end, as docs/span.md describes it. */
 import { SpanKind } from "../../npm/opentelemetry/api.ts";
 import type { Resource } from "../../npm/opentelemetry/resources.ts";
-import type { ReadableSpan } from "../../npm/opentelemetry/sdk_trace.ts";
 import {
   ATTR_CLIENT_ADDRESS,
   ATTR_CLIENT_PORT,
@@ -22,7 +21,7 @@ import { type Ending, endingOf } from "../session/ending.ts";
 import { Id, type IdHasher, type Ids } from "../ids/ids.ts";
 import type { ParentRule } from "./parent.ts";
 import type { PortRange } from "../host/client_ports.ts";
-import { ReadableSpanBuilder } from "./readable_span.ts";
+import { ReadableSpanBuilder, type SpanOfBothVersions } from "./readable_span.ts";
 import { FLAG } from "../session/record_layout.ts";
 import type { ProcessResources } from "./resource.ts";
 import { type End, OWNER_SOURCES, type Session, TCP_STATES } from "../session/session.ts";
@@ -104,7 +103,7 @@ export class SpanMapper implements SpanSource {
     this.#parents.observe(batch);
   }
 
-  readonly toSpan = (session: Session): ReadableSpan => {
+  readonly toSpan = (session: Session): SpanOfBothVersions => {
     const builder = new ReadableSpanBuilder();
     this.describe(session, builder);
     return builder.build(this.resourceOf(session));

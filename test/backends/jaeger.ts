@@ -56,6 +56,8 @@ export interface Jaeger extends AsyncDisposable {
   readonly otlpGrpc: string;
   /** URL that takes Zipkin's JSON: `http://127.0.0.1:PORT/api/v2/spans`. */
   readonly zipkin: string;
+  /** URL that takes Jaeger's Thrift over HTTP, if a port was given for it. */
+  readonly thrift: string;
   /** Base URL of the query API: `/api/services`, `/api/traces`, `/api/dependencies`. */
   readonly query: string;
   /** The services that have sent spans. */
@@ -69,9 +71,13 @@ export interface Jaeger extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Starts Jaeger on free ports of 127.0.0.1 and waits until it is ready. */
-export async function startJaeger(): Promise<Jaeger> {
-  const server = await Server.start("jaeger", findBackend("jaeger"), CONFIG);
+/**
+ * Starts Jaeger on free ports of 127.0.0.1 and waits until it is ready.
+ * @param thriftPort for Jaeger's own format, which cannot be given port 0
+ */
+export async function startJaeger(thriftPort?: number): Promise<Jaeger> {
+  const config = thriftPort === undefined ? CONFIG : withThrift(thriftPort);
+  const server = await Server.start("jaeger", findBackend("jaeger"), config);
   const otlp = { "otelcol.component.id": "otlp" };
   const queryStarted = { msg: "Query server started" };
   const query = server.loggedAddress(queryStarted, "http_addr");
@@ -79,8 +85,9 @@ export async function startJaeger(): Promise<Jaeger> {
   const grpc = server.loggedAddress({ ...otlp, msg: "Starting GRPC server" }, "endpoint");
   // The Zipkin receiver does not log its port: it is the remaining one.
   const logged = [query, http, grpc, server.loggedAddress(queryStarted, "grpc_addr")];
-  const zipkinPort = listeningPorts(server.pid)
-    .find((port) => !logged.some((address) => address.endsWith(`:${port}`)));
+  const zipkinPort = listeningPorts(server.pid).find((port) =>
+    port !== thriftPort && !logged.some((address) => address.endsWith(`:${port}`))
+  );
 
   const api = async (path: string): Promise<unknown> => {
     const response = await fetch(`http://${query}${path}`);
@@ -100,6 +107,7 @@ export async function startJaeger(): Promise<Jaeger> {
     otlpHttp: `http://${http}`,
     otlpGrpc: `http://${grpc}`,
     zipkin: `http://127.0.0.1:${zipkinPort}/api/v2/spans`,
+    thrift: `http://127.0.0.1:${thriftPort}/api/traces`,
     query: `http://${query}`,
     traces,
     services: async () => (await api("/api/services") as string[] | null) ?? [],
@@ -143,6 +151,15 @@ const CONFIG = {
     },
   },
 };
+
+function withThrift(port: number): object {
+  const receivers = {
+    ...CONFIG.receivers,
+    jaeger: { protocols: { thrift_http: { endpoint: `127.0.0.1:${port}` } } },
+  };
+  const traces = { ...CONFIG.service.pipelines.traces, receivers: Object.keys(receivers) };
+  return { ...CONFIG, receivers, service: { ...CONFIG.service, pipelines: { traces } } };
+}
 
 interface ApiTag {
   key: string;
