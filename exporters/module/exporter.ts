@@ -9,6 +9,7 @@ import {
   EXPORT_TIMEOUT_MS,
   NO_REASON,
   openForeign,
+  show,
   STOPPED,
 } from "../../src/library/foreign_exporter.ts";
 import { UsageError } from "../../src/messages/errors.ts";
@@ -71,29 +72,26 @@ export class ModuleExporter implements Exporter {
       batch,
       (session) => toWholeMicroseconds(this.#context.toSpan(session)),
     );
+    const late = new Error(`no answer within ${this.#timeoutMs / 1000} s`);
     try {
-      const result = await within(
-        this.#timeoutMs,
-        new Error(`no answer within ${this.#timeoutMs / 1000} s`),
-        this.#call(spans),
-        signal,
-      );
-      if (result?.code === ExportResultCode.SUCCESS) return { status: "success" };
-      return {
-        status: "failure",
-        reason: firstLine(result?.error ?? NO_REASON),
-      };
+      return outcomeOf(await within(this.#timeoutMs, late, this.#call(spans, late), signal));
     } catch (error) {
       const stopped = signal.aborted && error === signal.reason;
       return { status: "failure", reason: stopped ? STOPPED : firstLine(error) };
     }
   }
 
-  #call(spans: ReadableSpan[]): Promise<ExportResult | undefined> {
+  /** @param late gets the cause of it, if there is one */
+  #call(spans: ReadableSpan[], late: Error): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      // void by its type, but some are async and reject
+      // void by its type, but some are async and reject, or give their result instead
       const returned: unknown = this.#exporter.export(spans, resolve);
-      Promise.resolve(returned).then(refuseOutcome).catch(reject);
+      Promise.resolve(returned).then((given) => {
+        refuseOutcome(given);
+        if (isResult(given)) resolve(given);
+        // a timer, say: it may call back later
+        if (given !== undefined) late.message += `: export() gave ${show(given)}, and no callback`;
+      }).catch(reject);
     });
   }
 
@@ -116,11 +114,28 @@ export class ModuleExporter implements Exporter {
   }
 }
 
+/** What a SpanExporter called back with, or gave. */
+function outcomeOf(result: unknown): ExportOutcome {
+  if (isResult(result)) {
+    const { code, error } = result;
+    if (code === ExportResultCode.SUCCESS) return { status: "success" };
+    return { status: "failure", reason: firstLine(error ?? NO_REASON) };
+  }
+  if (result === undefined) return { status: "failure", reason: NO_REASON };
+  const expected = "expected { code: 0 }, or { code: 1, error }";
+  return { status: "failure", reason: `export() called back with ${show(result)}: ${expected}` };
+}
+
+function isResult(value: unknown): value is ExportResult {
+  return typeof value === "object" && value !== null && "code" in value &&
+    (value.code === ExportResultCode.SUCCESS || value.code === ExportResultCode.FAILED);
+}
+
 /** Throws if a SpanExporter answers as a native exporter does: then it will not call back. */
 function refuseOutcome(returned: unknown): void {
   if (typeof returned !== "object" || returned === null || !("status" in returned)) return;
   throw new Error(
-    `export() gave ${Deno.inspect(returned, { depth: 1, breakLength: Infinity })}, but a ` +
-      "SpanExporter calls back: to give outcomes, export an exporter type: see docs/library.md",
+    `export() gave ${show(returned)}, but a SpanExporter calls back: ` +
+      "to give outcomes, export an exporter type: see docs/library.md",
   );
 }

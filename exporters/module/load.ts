@@ -47,7 +47,7 @@ export async function loadExporter(
   }
   let exporter: unknown;
   try {
-    exporter = Reflect.construct(Exporter, [options]);
+    exporter = await Reflect.construct(Exporter, [options]); // some give a promise
   } catch (error) {
     throw new UsageError(`exporters.${id}.options: cannot make a ${name}: ${firstLine(error)}`);
   }
@@ -63,11 +63,10 @@ export async function loadExporter(
 async function load(module: string, id: string, baseDirectory: string): Promise<Exports> {
   try {
     const namespace: Exports = await import(moduleUrl(module, baseDirectory));
-    // in CommonJS, Deno may find only the name `default`
-    const { default: defaults } = namespace;
-    return typeof defaults === "object" && defaults !== null
-      ? { ...defaults, ...namespace }
-      : namespace;
+    // in CommonJS, Deno may find only the name `default`, which then stands for all exports
+    const { default: all } = namespace;
+    if (typeof all !== "object" || all === null) return namespace;
+    return { ...all, ...namespace, default: "default" in all ? all.default : all };
   } catch (error) {
     const failure = npmFailure(error);
     const reason = failure?.reason ?? firstLine(error);

@@ -18,6 +18,7 @@ export const EXPORT_TIMEOUT_MS = 30_000;
 export const STOPPED = "stopped before it had answered";
 /** Why an export failed that says nothing of it. */
 export const NO_REASON = "the exporter gave no reason";
+const MOST_SHOWN = 100;
 
 /**
  * Opens an exporter of `type`, and hands it records as sessions.
@@ -153,6 +154,9 @@ function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0;
 }
 
-function show(value: unknown): string {
-  return Deno.inspect(value, { depth: 1, breakLength: Infinity });
+/** What code that is not ours gave, for a message: at most a line of 100 characters. */
+export function show(value: unknown): string {
+  // an error in it has its stack on further lines
+  const [text = ""] = Deno.inspect(value, { depth: 1, breakLength: Infinity }).split("\n", 1);
+  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text;
 }

@@ -181,7 +181,38 @@ const MISBEHAVIOURS: { name: string; answer: SpanExporter["export"]; reason: str
     reason: 'export() gave { status: "failure" }, but a SpanExporter calls back: ' +
       "to give outcomes, export an exporter type: see docs/library.md",
   },
+  {
+    name: "calls back with an outcome",
+    answer: (_, done) => done({ status: "success" } as unknown as ExportResult),
+    reason: 'export() called back with { status: "success" }: ' +
+      "expected { code: 0 }, or { code: 1, error }",
+  },
+  {
+    name: "calls back with an error, as Node's functions do",
+    answer: (_, done) => done(new Error("boom") as unknown as ExportResult),
+    reason: "export() called back with Error: boom: expected { code: 0 }, or { code: 1, error }",
+  },
+  {
+    name: "calls back with true",
+    answer: (_, done) => done(true as unknown as ExportResult),
+    reason: "export() called back with true: expected { code: 0 }, or { code: 1, error }",
+  },
+  {
+    name: "gives a failure, and does not call back",
+    answer: () => Promise.resolve({ code: 1, error: new Error("busy") }) as unknown as void,
+    reason: "busy",
+  },
   { name: "never calls back", answer: () => {}, reason: "no answer within 0.05 s" },
+  {
+    name: "resolves to nothing, and does not call back",
+    answer: () => Promise.resolve() as unknown as void,
+    reason: "no answer within 0.05 s",
+  },
+  {
+    name: "gives something else, and does not call back",
+    answer: () => ({ ok: "x".repeat(200) }) as unknown as void,
+    reason: `no answer within 0.05 s: export() gave { ok: "${"x".repeat(93)}…, and no callback`,
+  },
 ];
 for (const { name, answer, reason } of MISBEHAVIOURS) {
   Deno.test(`a SpanExporter that ${name} is a failure`, async () => {
@@ -191,6 +222,25 @@ for (const { name, answer, reason } of MISBEHAVIOURS) {
     await module.shutdown();
   });
 }
+
+for (const given of [{ code: 0 }, Promise.resolve({ code: 0 })]) {
+  const how = given instanceof Promise ? "resolves to" : "gives";
+  Deno.test(`a SpanExporter that ${how} its result, and does not call back, has delivered`, async () => {
+    const { exporter } = makeExporter(() => given as unknown as void);
+    const module = new ModuleExporter(exporter, makeContext("mine", "/"));
+    assert.deepEqual(await module.export(makeBatch({}), NEVER), { status: "success" });
+    await module.shutdown();
+  });
+}
+
+Deno.test("a SpanExporter may give something, and call back later", async () => {
+  const { exporter } = makeExporter((_, done) =>
+    setTimeout(done, 1, { code: 0 }) as unknown as void
+  );
+  const module = new ModuleExporter(exporter, makeContext("mine", "/"));
+  assert.deepEqual(await module.export(makeBatch({}), NEVER), { status: "success" });
+  await module.shutdown();
+});
 
 Deno.test("a SpanExporter that calls back twice, or late, does no harm", async () => {
   let callBack: ((result: ExportResult) => void) | undefined;
@@ -284,6 +334,41 @@ Deno.test("a module's class gets the options of the config", async () => {
   assert.deepEqual(Reflect.get(globalThis, "testOptions"), options);
   await exporter.shutdown();
 });
+
+const CLASS = "class { export(_, done) { done({ code: 0 }); } async shutdown() {} }";
+const LOADABLE = [
+  { name: "the default export", file: "a.js", text: `export default ${CLASS};` },
+  { name: "all of a CommonJS module", file: "a.cjs", text: `module.exports = ${CLASS};` },
+  {
+    name: "the default export of a module that was compiled to CommonJS",
+    file: "b.cjs",
+    text: "Object.defineProperty(exports, '__esModule', { value: true });\n" +
+      `const all = { default: ${CLASS} }; Object.assign(exports, all);`,
+  },
+  {
+    name: "a function that makes it",
+    file: "b.js",
+    text: `const Made = ${CLASS}; export default function make() { return new Made(); }`,
+  },
+  {
+    name: "one whose constructor gives a promise",
+    file: "c.js",
+    text: `const Made = ${CLASS};
+      export default class { constructor() { return Promise.resolve(new Made()); } }`,
+  },
+];
+for (const { name, file, text } of LOADABLE) {
+  Deno.test(`the exporter may be ${name}`, async () => {
+    await using folder = await makeTempFolder();
+    await Deno.writeTextFile(join(folder.path, file), text);
+    const exporter = await moduleExporter.open(
+      moduleSettings.parse({ module: `./${file}`, export: "default" }),
+      makeContext("mine", folder.path),
+    );
+    assert.deepEqual(await exporter.export(makeBatch({}), NEVER), { status: "success" });
+    await exporter.shutdown();
+  });
+}
 
 Deno.test("the class may be an export of a CommonJS module", async () => {
   await using folder = await makeTempFolder();
