@@ -148,8 +148,13 @@ struct inet_sock {
 	__be16 inet_sport;
 } __core;
 
+struct request_sock_queue {
+	__u8 rskq_defer_accept; /* TCP_DEFER_ACCEPT, as a number of SYN-ACKs */
+} __core;
+
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	struct request_sock_queue icsk_accept_queue;
 } __core;
 
 struct minmax_sample {

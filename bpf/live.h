@@ -15,6 +15,7 @@ struct live {
 	__u64 fin_sent_ns;
 	__u64 fin_received_ns;
 	__u64 interim_ns; /* of the last report of the session while open */
+	__u64 listener;   /* address of the listening socket that this is, or was copied from */
 	struct owner owner;
 	__u32 handshake_rtt_us;
 	__u32 flags;      /* enum record_flags, those known before the end */

@@ -45,6 +45,7 @@ enum record_flags {
 	FLAG_ANNOUNCED = 1 << 10,     /* only announces a record: it follows at the socket's close */
 	FLAG_REFUSED_DATA = 1 << 11,  /* data came after its process had closed it, or came again */
 	FLAG_SAMPLED = 1 << 12,       /* its trace id is among those that sampling keeps */
+	FLAG_DEFERRED = 1 << 13,      /* TCP_DEFER_ACCEPT: accepted when its first data came */
 };
 
 /* The process that holds the socket. */
@@ -84,7 +85,7 @@ struct record {
 	__u32 total_retrans;
 	__u32 srtt_us;            /* microseconds */
 	__u32 rtt_min_us;         /* microseconds; ~0: no sample */
-	__u32 handshake_rtt_us;   /* passive end: round trip of the SYN-ACK; 0: no sample */
+	__u32 handshake_rtt_us;   /* passive end: from the SYN-ACK to its answer; 0: no sample */
 	__u32 flags;              /* enum record_flags */
 	__u32 interim;            /* 0: it ended; else which report of it this is: 1 for the first */
 	__u32 ifindex;            /* interface it is bound to: the zone of link-local addresses */

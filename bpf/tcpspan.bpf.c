@@ -42,13 +42,34 @@ static __always_inline void establish(struct live *live, const struct sock *sk,
 	note_own_session(live, sk, tp);
 	if (READ_BITFIELD(tp, repair))
 		live->flags |= FLAG_RESTORED;
-	if (live->role != ROLE_PASSIVE)
+	/* without its SYN_RECV nobody knows whether its listener deferred it */
+	if (live->role != ROLE_PASSIVE || !(live->flags & FLAG_START_OBSERVED))
 		return;
+	/* data in the SYN, by TCP Fast Open: made at once, and established by the first answer */
+	if (tp->bytes_received)
+		live->flags &= ~FLAG_DEFERRED;
 	/* Without a sample of its own (SYN cookies, a SYN-ACK sent again) the kernel
 	 * takes the peer's timestamps, which count whole milliseconds. */
 	rtt = tp->srtt_us >> 3;
-	if (rtt % 1000)
+	if (rtt % 1000 || live->flags & FLAG_DEFERRED)
 		live->handshake_rtt_us = rtt;
+}
+
+/*
+ * Whether the kernel waited for data before it made a listener's child: then it has
+ * no sample of a round trip. The child's own copy of the queue is cleared, since some
+ * version of Linux before SYN_RECV.
+ */
+static __always_inline bool is_deferred(const struct live *live)
+{
+	__u8 defer = 0;
+
+	if (live->role == ROLE_LISTENER) /* the listener's value, just copied */
+		bpf_probe_read_kernel(&defer, sizeof(defer),
+				      (void *)live->listener +
+					      field_offset(struct inet_connection_sock,
+							   icsk_accept_queue.rskq_defer_accept));
+	return defer;
 }
 
 /*
@@ -128,6 +149,7 @@ int set_state(const __u64 *args)
 		if (live->waiting)
 			settle(sk, live, false);
 		begin(live, ROLE_LISTENER, 0);
+		live->listener = (__u64)sk;
 		forget_owner(&live->owner);
 		if (owned)
 			learn_owner(&live->owner, sk, OWNER_LISTEN);
@@ -136,7 +158,8 @@ int set_state(const __u64 *args)
 	case TCP_SYN_RECV:
 		/* from SYN_SENT it is a simultaneous open: the role stays */
 		if (old_state != TCP_SYN_SENT)
-			begin(live, ROLE_PASSIVE, FLAG_START_OBSERVED);
+			begin(live, ROLE_PASSIVE,
+			      FLAG_START_OBSERVED | (is_deferred(live) ? FLAG_DEFERRED : 0));
 		break;
 	case TCP_ESTABLISHED:
 		live->established_ns = bpf_ktime_get_boot_ns();

@@ -47,6 +47,12 @@ static __always_inline struct live *existing(struct sock *sk)
 	return bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
+static __always_inline void note_listener(struct live *live, const struct sock *sk)
+{
+	live->role = ROLE_LISTENER;
+	live->listener = (__u64)sk;
+}
+
 /* Makes a process that has a descriptor of a socket its owner, if it has none yet. */
 SEC("iter/task_file")
 int seed_owner(struct bpf_iter__task_file *ctx)
@@ -62,7 +68,7 @@ int seed_owner(struct bpf_iter__task_file *ctx)
 	if (!live || live->owner.source != OWNER_UNKNOWN)
 		return 0;
 	if (live->role == ROLE_UNKNOWN && sk->__sk_common.skc_state == TCP_LISTEN)
-		live->role = ROLE_LISTENER;
+		note_listener(live, sk);
 	pid = visible_pid(task);
 	set_owner(&live->owner, task, pid, task->cred->uid.val,
 		  task->cgroups->dfl_cgrp->kn->id,
@@ -90,7 +96,10 @@ int seed_role(struct bpf_iter__tcp *ctx)
 	if (!live || live->role != ROLE_UNKNOWN)
 		return 0;
 	state = sk->__sk_common.skc_state;
-	live->role = state == TCP_LISTEN ? ROLE_LISTENER : infer_role_unlocked(tp, state);
+	if (state == TCP_LISTEN)
+		note_listener(live, sk);
+	else
+		live->role = infer_role_unlocked(tp, state);
 	return 0;
 }
 

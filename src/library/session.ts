@@ -23,9 +23,15 @@ export interface SessionData {
   readonly durationUs: number;
   /** tcplife's interval, whole microseconds: from the connection's establishment, if there was one. */
   readonly lifeUs: number;
-  /** From SYN to ESTABLISHED at the end that connected; at the other, the SYN-ACK's round trip. */
+  /**
+   * From SYN to ESTABLISHED at the end that connected; at the other, the SYN-ACK's round trip, which
+   * is not known of a listener with TCP_DEFER_ACCEPT.
+   */
   readonly handshakeUs?: number | undefined;
-  /** Round trip of the SYN-ACK, which the end that was connected to measures; 0 without a sample. */
+  /**
+   * Round trip of the SYN-ACK, which the end that was connected to measures, with TCP_DEFER_ACCEPT
+   * until data came; 0 without a sample.
+   */
   readonly handshakeRttUs: number;
   /** False for a session that was open before the capture began. */
   readonly startObserved: boolean;
@@ -73,7 +79,7 @@ export interface SessionData {
   readonly rxSegments: number;
   /** Segments that were sent again, SYN and SYN-ACK included. */
   readonly retransmits: number;
-  /** Smoothed round-trip time; undefined without a sample. */
+  /** Smoothed round-trip time; undefined without a sample, or if a wait for data is in it. */
   readonly smoothedRttUs?: number | undefined;
   /** Least round-trip time of the kernel's window (five minutes); undefined without a sample. */
   readonly minRttUs?: number | undefined;

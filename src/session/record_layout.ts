@@ -89,6 +89,7 @@ export const FLAG = {
   ANNOUNCED: 1024,
   REFUSED_DATA: 2048,
   SAMPLED: 4096,
+  DEFERRED: 8192,
 } as const;
 
 /** `enum network_list` */
@@ -173,7 +174,7 @@ export const BSS_DESCRIPTION =
   "active_generation:0:8 tracing_since_ns:8:8 skipped_runs:16:8 lost_ring_full:24:8 lost_storage_failed:32:8 count_until:40:8 still_open:48:8 sampled_out:56:8 over_cap:64:8 second_began:72:8 in_second:80:8 round_began_ns:88:8 last_round:96:8 clock_readings:104:384 tallies:512:16384 own_peer_ports:16896:256";
 
 /** Of bpf/tcpspan.bpf.o, in lower-case hex. */
-export const OBJECT_SHA256 = "9af560614acf033c495c32d0713f08a56cfa9c62f52594c82640445ac6a2d737";
+export const OBJECT_SHA256 = "ef3c1202e530bd3f7f3d47d6797ee67e7cfb3aa06abf0869fadc39a279e93538";
 
 /** Equal in programs that can take over each other's maps. */
-export const STATE_ID = "15a5d2ca0aa126c0";
+export const STATE_ID = "7a35cc15d865c9a8";

@@ -104,10 +104,13 @@ export class Session {
   /** Sets `time` to `startUnixNs`. */
   readStart(time: UnixTime): void {
     this.#readWall(RECORD.start_ns, time);
-    if (this.role !== "passive" || !this.startObserved || this.handshakeRttUs === 0) return;
-    // SYN_RECV comes with the handshake's last packet; the round trip is measured at ESTABLISHED
+    const { handshakeRttUs } = this;
+    if (this.role !== "passive" || !this.startObserved) return;
+    if (handshakeRttUs === 0) return;
+    if (this.has(FLAG.DEFERRED) && handshakeRttUs % 1000 === 0) return; // the peer's timestamps'
+    // SYN_RECV comes with what answered the SYN-ACK; the time is measured at ESTABLISHED
     this.#readWall(RECORD.established_ns, sent);
-    sent.subtract(this.handshakeRttUs * 1000);
+    sent.subtract(handshakeRttUs * 1000);
     if (sent.isBefore(time)) time.copy(sent);
   }
 
@@ -142,15 +145,20 @@ export class Session {
     return Math.floor(this.#between(from, RECORD.end_ns) / 1000);
   }
 
-  /** From SYN to ESTABLISHED (active), or the SYN-ACK's round trip (passive), if known. */
+  /**
+   * From SYN to ESTABLISHED (active), or the SYN-ACK's round trip (passive), if known. A listener
+   * with TCP_DEFER_ACCEPT has no round trip: the kernel drops the answer to its SYN-ACK.
+   */
   get handshakeUs(): number | undefined {
-    if (this.role === "passive") return this.handshakeRttUs || undefined;
+    if (this.role === "passive") {
+      return this.has(FLAG.DEFERRED) ? undefined : this.handshakeRttUs || undefined;
+    }
     if (this.role !== "active" || !this.#seen(RECORD.established_ns)) return undefined;
     if (this.has(FLAG.RESTORED) || !this.startObserved) return undefined;
     return Math.trunc(this.#between(RECORD.start_ns, RECORD.established_ns) / 1000);
   }
 
-  /** The SYN-ACK's round trip; 0 if there was no sample. */
+  /** The SYN-ACK's round trip, with FLAG.DEFERRED until data came; 0 if there was no sample. */
   get handshakeRttUs(): number {
     return this.#u32(RECORD.handshake_rtt_us);
   }
@@ -343,15 +351,22 @@ export class Session {
     return this.#u32(RECORD.total_retrans);
   }
 
-  /** Smoothed round-trip time; undefined without a sample. */
+  /** Smoothed round-trip time; undefined without a sample, or if a wait for data is in it. */
   get smoothedRttUs(): number | undefined {
-    return this.#u32(RECORD.srtt_us) || undefined;
+    const { minRttUs = 0 } = this;
+    return this.#waitUs > 2 * minRttUs ? undefined : this.#u32(RECORD.srtt_us) || undefined;
   }
 
   /** Least round-trip time of the kernel's window; undefined without a sample. */
   get minRttUs(): number | undefined {
     const rtt = this.#u32(RECORD.rtt_min_us);
-    return rtt === NO_RTT ? undefined : rtt;
+    const waitUs = this.#waitUs;
+    return rtt === NO_RTT || waitUs !== 0 && rtt >= waitUs ? undefined : rtt;
+  }
+
+  /** What the kernel took for the first round trip of a deferred session: the wait for its data. */
+  get #waitUs(): number {
+    return this.has(FLAG.DEFERRED) ? this.handshakeRttUs : 0;
   }
 
   /** Both initial sequence numbers of an established session; undefined if they are not certain. */

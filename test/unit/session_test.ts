@@ -260,6 +260,28 @@ Deno.test("handshakeUs is SYN to ESTABLISHED, or the SYN-ACK's round trip if the
   assert.equal(makeSession({ ...PASSIVE, handshake_rtt_us: 0 }).handshakeUs, undefined);
 });
 
+Deno.test("a deferred session shows no round trip that has the wait for its data in it", () => {
+  const first = 800_286;
+  const flags = FLAG.START_OBSERVED | FLAG.DEFERRED;
+  for (
+    const [rtt, shown] of [
+      // the kernel's first sample alone
+      [{ srtt_us: first, rtt_min_us: first }, { smoothed: undefined, min: undefined }],
+      [{ srtt_us: 700_300, rtt_min_us: 40 }, { smoothed: undefined, min: 40 }],
+      // the data came at once
+      [{ srtt_us: 760_000, rtt_min_us: 750_000 }, { smoothed: 760_000, min: 750_000 }],
+    ] as const
+  ) {
+    const session = makeSession({ ...PASSIVE, handshake_rtt_us: first, flags, ...rtt });
+    assert.deepEqual({ smoothed: session.smoothedRttUs, min: session.minRttUs }, shown);
+    assert.equal(session.handshakeUs, undefined);
+    // its SYN-ACK left that long before its data came
+    assert.equal(session.establishedUnixNs, session.startUnixNs + 800_286_000n);
+  }
+  const timestamps = { ...PASSIVE, handshake_rtt_us: 3000, flags };
+  assert.equal(makeSession(timestamps).startUnixNs, makeSession(PASSIVE).startUnixNs);
+});
+
 Deno.test("lifeUs is tcplife's: whole microseconds from ESTABLISHED, else from the start", () => {
   const time = fc.bigInt({ min: 1n, max: 2n ** 53n });
   fc.assert(fc.property(time, time, time, (a, b, c) => {
