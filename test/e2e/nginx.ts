@@ -16,14 +16,20 @@ export interface Nginx extends AsyncDisposable {
   url(path: string, host?: string): string;
 }
 
+/** How nginx listens. */
+export interface NginxOptions {
+  /** `listen … deferred`: TCP_DEFER_ACCEPT. */
+  readonly deferred?: boolean;
+}
+
 /** Starts nginx on a free port. `/` is a file, `/slow` takes longer, `/close` hangs up. */
-export async function startNginx(): Promise<Nginx> {
+export async function startNginx({ deferred = false }: NginxOptions = {}): Promise<Nginx> {
   const folder = await Deno.makeTempDir({ prefix: "tcpspan-nginx-" });
   await Deno.chmod(folder, 0o755); // its workers are not root
   await Deno.writeFile(join(folder, "index.html"), new Uint8Array(BODY_LENGTH));
   const port = freePort();
   const config = join(folder, "nginx.conf");
-  await Deno.writeTextFile(config, nginxConfig(folder, port));
+  await Deno.writeTextFile(config, nginxConfig(folder, port, deferred ? " deferred" : ""));
   const master = new Process(["nginx", "-p", folder, "-c", config, "-e", join(folder, "errors")]);
   const dispose = async () => {
     await master.stop("SIGTERM"); // its workers end with it
@@ -121,7 +127,7 @@ export function freePort(): number {
   throw new Error(`cannot find a free port below ${lowest}`);
 }
 
-function nginxConfig(folder: string, port: number): string {
+function nginxConfig(folder: string, port: number, parameters: string): string {
   return `
 daemon off;
 worker_processes 2;
@@ -135,8 +141,8 @@ http {
   uwsgi_temp_path ${folder}/uwsgi;
   scgi_temp_path ${folder}/scgi;
   server {
-    listen 127.0.0.1:${port};
-    listen [::1]:${port};
+    listen 127.0.0.1:${port}${parameters};
+    listen [::1]:${port}${parameters};
     root ${folder};
     add_header X-Worker $pid;
     location = /slow { limit_rate 80k; alias ${folder}/index.html; }
