@@ -1,13 +1,14 @@
 /** OTLP over gRPC. */
 import { Buffer } from "node:buffer";
-import { isIP } from "node:net";
+import { isIP, type Socket } from "node:net";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import * as grpc from "../../npm/grpc_js.ts";
 import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 import { showDuration } from "../../src/messages/words.ts";
 import type { Signal } from "./environment.ts";
-import { connectionReason, Reasons } from "./reason.ts";
+import { Reasons } from "./reason.ts";
+import { addressOf, bareHost, tunnel } from "./tunnel.ts";
 import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transport.ts";
 import { readRpcStatus } from "./rpc_status.ts";
 
@@ -36,7 +37,7 @@ const RETRYABLE: readonly grpc.status[] = [
 export class GrpcTransport implements OtlpTransport {
   readonly #method: string;
   readonly #address: string;
-  readonly #credentials: grpc.ChannelCredentials;
+  readonly #credentials: Connections;
   readonly #channelOptions: grpc.ChannelOptions;
   readonly #metadata: grpc.Metadata;
   readonly #reasons: Reasons;
@@ -45,15 +46,21 @@ export class GrpcTransport implements OtlpTransport {
   /** @throws {UsageError} if gRPC does not allow a header */
   constructor(options: TransportOptions, signal: Signal) {
     this.#method = METHODS[signal];
-    const { hostname, port, protocol } = options.endpoint;
+    const { endpoint, proxy } = options;
+    const { hostname, port, protocol } = endpoint;
     const secure = protocol === "https:";
     // without a port grpc-js takes 443 for http too
-    this.#address = `${hostname}:${port || (secure ? 443 : 80)}`;
-    const ip = hostname.replace(/^\[(.*)\]$/, "$1");
+    const server = `${hostname}:${port || (secure ? 443 : 80)}`;
+    this.#address = proxy === undefined ? server : `${proxy.url.hostname}:${addressOf(proxy).port}`;
+    const ip = bareHost(endpoint);
     const isAddress = isIP(ip) !== 0;
-    this.#credentials = secure
-      ? secureCredentials(options.tls, isAddress ? ip : undefined)
-      : grpc.credentials.createInsecure();
+    this.#credentials = new Connections(
+      secure
+        ? secureCredentials(options.tls, isAddress ? ip : undefined)
+        : grpc.credentials.createInsecure(),
+      server,
+      proxy === undefined ? undefined : (socket) => tunnel(socket, proxy, options),
+    );
     this.#channelOptions = {
       "grpc.default_compression_algorithm": grpc.compressionAlgorithms[
         options.compression === "gzip" ? "gzip" : "identity"
@@ -61,11 +68,13 @@ export class GrpcTransport implements OtlpTransport {
       "grpc.primary_user_agent": USER_AGENT,
       // exporters are independent: grpc-js would share the connection of two to one server
       "grpc.use_local_subchannel_pool": 1,
+      "grpc.enable_http_proxy": 0, // it knows no loopback, and has other rules than HTTP
+      ...(proxy === undefined ? {} : { "grpc.default_authority": server }),
       // grpc-js sends the address as the TLS server name, which TLS does not allow
       ...(secure && isAddress ? { "grpc.ssl_target_name_override": NO_NAME } : {}),
     };
     this.#metadata = toMetadata(options.headers);
-    this.#reasons = new Reasons(options);
+    this.#reasons = new Reasons(options, "grpc");
   }
 
   send(data: Uint8Array, timeoutMillis: number, signal?: AbortSignal): Promise<ExportResponse> {
@@ -148,17 +157,87 @@ export class GrpcTransport implements OtlpTransport {
     const connection = connectionDetail(details);
     return connection === undefined || code !== grpc.status.UNAVAILABLE
       ? this.#reasons.ofServer(`gRPC ${grpc.status[code] ?? code}`, details)
-      : this.#reasons.of(this.#reasons.told(connectionReason(connection)));
+      : this.#reasons.ofConnection(this.#credentials.failure ?? new Error(connection));
+  }
+}
+
+type SecureConnector = ReturnType<grpc.ChannelCredentials["_createSecureConnector"]>;
+
+/** Makes of a TCP connection what calls go over, and remembers why that failed. */
+class Connections extends grpc.ChannelCredentials {
+  readonly #inner: grpc.ChannelCredentials;
+  readonly #server: string;
+  readonly #prepare: ((socket: Socket) => Promise<Socket>) | undefined;
+  #failure: Error | undefined;
+
+  /**
+   * @param inner adds TLS, or nothing
+   * @param server its name and port
+   * @param prepare is done first
+   */
+  constructor(
+    inner: grpc.ChannelCredentials,
+    server: string,
+    prepare: ((socket: Socket) => Promise<Socket>) | undefined,
+  ) {
+    super();
+    this.#inner = inner;
+    this.#server = server;
+    this.#prepare = prepare;
+  }
+
+  /** Why the last TCP connection could not be used; grpc-js only passes the text on. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  override _isSecure(): boolean {
+    return this.#inner._isSecure();
+  }
+
+  override _equals(other: grpc.ChannelCredentials): boolean {
+    return other === this;
+  }
+
+  override _createSecureConnector(
+    ...[_target, options, credentials]: Parameters<
+      grpc.ChannelCredentials["_createSecureConnector"]
+    >
+  ): SecureConnector {
+    const target = { scheme: "dns", path: this.#server }; // grpc-js knows the proxy's alone
+    const inner = this.#inner._createSecureConnector(target, options, credentials);
+    const pending = new Set<Socket>();
+    return {
+      connect: async (socket) => {
+        pending.add(socket);
+        try {
+          const connected = await inner.connect(await this.#prepare?.(socket) ?? socket);
+          this.#failure = undefined;
+          return connected;
+        } catch (error) {
+          this.#failure = error instanceof Error ? error : undefined;
+          throw error;
+        } finally {
+          pending.delete(socket);
+        }
+      },
+      waitForReady: () => inner.waitForReady(),
+      getCallCredentials: () => inner.getCallCredentials(),
+      destroy: () => {
+        for (const socket of pending) socket.destroy();
+        inner.destroy();
+      },
+    };
   }
 }
 
 /** @param ip the server's address, if the endpoint has no host name */
 function secureCredentials(
-  { ca, cert, key, insecureSkipVerify }: TransportOptions["tls"],
+  { ca, authorities, cert, key, insecureSkipVerify }: TransportOptions["tls"],
   ip: string | undefined,
 ): grpc.ChannelCredentials {
   const pem = (text: string | undefined) => text === undefined ? null : Buffer.from(text);
-  return grpc.credentials.createSsl(pem(ca), pem(key), pem(cert), {
+  return grpc.credentials.createSsl(pem(ca ?? authorities), pem(key), pem(cert), {
     rejectUnauthorized: !insecureSkipVerify,
     ...(ip === undefined ? {} : {
       checkServerIdentity: (_: string, certificate: PeerCertificate) =>

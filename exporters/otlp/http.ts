@@ -1,12 +1,16 @@
 /** OTLP over HTTP. */
 import * as http from "node:http";
 import * as https from "node:https";
+import type { Duplex } from "node:stream";
 import * as zlib from "node:zlib";
 import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import { showDuration } from "../../src/messages/words.ts";
 import { classify, type HttpAnswer } from "./http_answer.ts";
 import { Reasons } from "./reason.ts";
 import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transport.ts";
+import { asksProxy, type Proxy } from "./proxy.ts";
+import { proxyTls, serverTls } from "./tls.ts";
+import { addressOf, bareHost, connectThrough, proxyHeaders } from "./tunnel.ts";
 import { urlCredentials } from "./url_credentials.ts";
 
 const MAX_ANSWER = 64 * 1024; // bytes
@@ -22,6 +26,7 @@ export class HttpTransport implements OtlpTransport {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #compress: (data: Uint8Array) => Uint8Array;
   readonly #agent: http.Agent;
+  readonly #target: http.RequestOptions;
   readonly #reasons: Reasons;
 
   /** @param contentType of the request bodies, and of the answers */
@@ -32,20 +37,15 @@ export class HttpTransport implements OtlpTransport {
     this.#compress = COMPRESS[compression];
     this.#headers = {
       "user-agent": USER_AGENT,
+      "host": endpoint.host,
       ...basicAuthorization(endpoint),
       ...lowerCase(options.headers),
+      ...asksProxy(options) ? proxyHeaders(options.proxy) : {},
       "content-type": contentType,
       ...(compression === "none" ? {} : { "content-encoding": compression }),
     };
-    this.#agent = endpoint.protocol === "https:"
-      ? new https.Agent({
-        keepAlive: true,
-        rejectUnauthorized: !tls.insecureSkipVerify,
-        ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-        ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-        ...(tls.key === undefined ? {} : { key: tls.key }),
-      })
-      : new http.Agent({ keepAlive: true });
+    this.#agent = agentOf(options);
+    this.#target = targetOf(options);
     this.#reasons = new Reasons(options);
   }
 
@@ -71,17 +71,18 @@ export class HttpTransport implements OtlpTransport {
   /** Rejects if the connection fails, the time is over or `signal` aborts. */
   #exchange(body: Uint8Array, timeoutMillis: number, signal?: AbortSignal): Promise<HttpAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
-    const request = (this.#endpoint.protocol === "https:" ? https : http).request({
+    const ending = new AbortController();
+    const options: TunnelledRequest = {
+      ...this.#target,
       method: "POST",
-      // a URL would send its credentials a second time
-      hostname: this.#endpoint.hostname.replace(/^\[(.*)\]$/, "$1"),
-      port: this.#endpoint.port,
-      path: this.#endpoint.pathname + this.#endpoint.search,
       agent: this.#agent,
       headers: { ...this.#headers, "content-length": body.length },
-    });
+      givenUp: ending.signal,
+    };
+    const request = (this.#agent instanceof https.Agent ? https : http).request(options);
     const giveUp = (reason: string) => {
       reject(new Error(reason));
+      ending.abort();
       request.destroy();
     };
     const timer = setTimeout(
@@ -137,6 +138,52 @@ export class HttpTransport implements OtlpTransport {
       signal?.removeEventListener("abort", abort);
     });
   }
+}
+
+/** A request whose connection may be given up while it is being made. */
+interface TunnelledRequest extends http.RequestOptions {
+  readonly givenUp: AbortSignal;
+}
+
+/** Makes connections to an https endpoint through a proxy, and keeps them. */
+class TunnelAgent extends http.Agent {
+  readonly #options: TransportOptions;
+  readonly #proxy: Proxy;
+
+  constructor(options: TransportOptions, proxy: Proxy) {
+    super({ keepAlive: true });
+    this.#options = options;
+    this.#proxy = proxy;
+  }
+
+  override createConnection(
+    options: http.ClientRequestArgs & Partial<TunnelledRequest>,
+    callback: (error: Error | null, socket: Duplex) => void,
+  ): undefined {
+    void connectThrough(this.#proxy, this.#options, options.givenUp).then(
+      (socket) => callback(null, socket),
+      // the types demand a socket beside an error, of which there is none
+      (error) => callback(error, undefined as never),
+    );
+  }
+}
+
+function agentOf(options: TransportOptions): http.Agent {
+  const { endpoint, proxy, tls } = options;
+  if (proxy !== undefined && endpoint.protocol === "https:") return new TunnelAgent(options, proxy);
+  return (proxy?.url ?? endpoint).protocol === "https:"
+    ? new https.Agent({ keepAlive: true, ...proxy === undefined ? serverTls(tls) : proxyTls(tls) })
+    : new http.Agent({ keepAlive: true });
+}
+
+/** Where the agent connects to, and what the request line says. */
+function targetOf(options: TransportOptions): http.RequestOptions {
+  const { endpoint } = options;
+  const path = endpoint.pathname + endpoint.search;
+  // URLs as they are would send their credentials a second time
+  return asksProxy(options)
+    ? { ...addressOf(options.proxy), path: `http://${endpoint.host}${path}` }
+    : { hostname: bareHost(endpoint), port: endpoint.port, path };
 }
 
 /** Deno's asynchronous zlib functions would also work on the calling thread. */

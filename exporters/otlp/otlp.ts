@@ -14,6 +14,7 @@ import type { ResolvedOtlp, Signal } from "./environment.ts";
 import { DEFAULTS } from "./defaults.ts";
 import type { Reasons } from "./reason.ts";
 import type { OtlpSettings } from "./settings.ts";
+import type { TlsFiles } from "./tls.ts";
 import type { OtlpTransport, TransportOptions } from "./transport.ts";
 
 const MIB = 1024 * 1024;
@@ -106,18 +107,32 @@ async function openSender(
   );
   keepSecretsOfUrl(url);
   for (const header of Object.values(headers)) keepSecretHeader(header);
-  const { readTls } = await import("./tls.ts");
-  const files = await readTls(tls, baseDirectory);
+  const endpoint = new URL(url);
+  const [{ proxyOf }, { readTls }] = await Promise.all([
+    import("./proxy.ts"),
+    import("./tls.ts"),
+  ]);
+  const proxy = proxyOf(endpoint, protocol === "grpc" ? "grpc" : "http", env);
+  if (proxy !== undefined) keepSecretsOfUrl(proxy.url.href);
+  const needsAuthorities = proxy?.url.protocol === "https:" ||
+    endpoint.protocol === "https:" && tls.caFile === undefined;
+  const read = async (): Promise<TlsFiles> => {
+    const files = await readTls(tls, baseDirectory);
+    if (!needsAuthorities) return files;
+    const { trustedAuthorities } = await import("./trust.ts");
+    return { ...files, authorities: await trustedAuthorities(env) };
+  };
+  const files = await read();
   const isStale = async () => {
     try {
-      return !isDeepStrictEqual(await readTls(tls, baseDirectory), files);
+      return !isDeepStrictEqual(await read(), files);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       warn(`${error.message}; the old ones stay in use`);
       return false;
     }
   };
-  const options: TransportOptions = { endpoint: new URL(url), headers, compression, tls: files };
+  const options: TransportOptions = { endpoint, headers, compression, tls: files, proxy };
   const [{ Reasons }, transport] = await Promise.all([
     import("./reason.ts"),
     openTransport(protocol, options, signal),

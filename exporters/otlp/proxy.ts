@@ -64,3 +64,15 @@ function parse(text: string, variable: string): Proxy {
     authorization: bytes.length === 1 ? undefined : `Basic ${bytes.toBase64()}`,
   };
 }
+
+/**
+ * Whether requests over HTTP go to the proxy as if it was the server, and not through a tunnel: many
+ * proxies let nothing but TLS through a tunnel.
+ */
+export function asksProxy<
+  Options extends { readonly endpoint: URL; readonly proxy?: Proxy | undefined },
+>(
+  options: Options,
+): options is Options & { readonly proxy: Proxy } {
+  return options.proxy !== undefined && options.endpoint.protocol === "http:";
+}

@@ -1,37 +1,38 @@
 /** The texts of reasons: short, printable, and without anything secret. */
 import { withoutSecrets } from "../../src/messages/secrets.ts";
+import { type Attempt, explainConnection } from "./connection_error.ts";
+import { asksProxy } from "./proxy.ts";
 import type { TransportOptions } from "./transport.ts";
 
 const MAX_CHARACTERS = 200;
-
-const CONNECTION_ERRORS: Readonly<Record<string, string>> = {
-  EAI_AGAIN: "the host's name cannot be resolved now",
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset",
-  EHOSTUNREACH: "host unreachable",
-  ENETUNREACH: "network unreachable",
-  ENOTFOUND: "no such host",
-  EPIPE: "connection closed",
-  ETIMEDOUT: "connection timed out",
-};
+const MAX_EXPLANATION = 350; // our own words are most of it
 
 /** Makes reasons about one endpoint. */
 export class Reasons {
-  readonly #endpoint: string;
+  readonly #attempt: Attempt;
+  readonly #destination: string;
 
-  constructor({ endpoint }: Pick<TransportOptions, "endpoint">) {
-    this.#endpoint = shownUrl(endpoint);
+  constructor(
+    options: Pick<TransportOptions, "endpoint"> & Partial<TransportOptions>,
+    protocol: Attempt["protocol"] = "http",
+  ) {
+    const { endpoint, proxy, tls } = options;
+    this.#attempt = protocol === "http" && asksProxy(options)
+      ? { protocol, party: "proxy", endpoint: options.proxy.url }
+      : { protocol, party: "server", endpoint, tls, isProxied: proxy !== undefined };
+    this.#destination = proxy === undefined
+      ? shownUrl(endpoint)
+      : `${shownUrl(endpoint)} through the proxy ${shownUrl(proxy.url)}`;
   }
 
   /** What was attempted, and what happened. */
   of(detail: string): Error {
-    return new Error(`cannot send to ${this.#endpoint}: ${detail}`);
+    return new Error(`cannot send to ${this.#destination}: ${detail}`);
   }
 
   /** Why there was no answer, from an error of `node:net`, `node:tls` or `node:http`. */
   ofConnection(error: Error): Error {
-    const code = "code" in error ? String(error.code) : "";
-    return this.of(CONNECTION_ERRORS[code] ?? connectionReason(error.message));
+    return this.of(printable(explainConnection(error, this.#attempt), MAX_EXPLANATION));
   }
 
   /** `detail`, then what the server said, if it said anything. */
@@ -42,17 +43,15 @@ export class Reasons {
 
   /** What a server said: its first 200 printable characters, on one line, without our secrets. */
   told(said: string): string {
-    const printable = withoutSecrets(said)
-      .replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, " ").replaceAll("\ufffd", "");
-    const text = withoutSecrets(printable); // again: unprintable characters may have split a secret
-    return [...text.trim()].slice(0, MAX_CHARACTERS).join("").trim();
+    return printable(said, MAX_CHARACTERS);
   }
 }
 
-/** The words for the first error code in a longer message, else the message itself. */
-export function connectionReason(message: string): string {
-  const code = /\bE[A-Z_]{4,}\b/.exec(message)?.[0] ?? "";
-  return CONNECTION_ERRORS[code] ?? message;
+function printable(said: string, length: number): string {
+  const bare = withoutSecrets(said)
+    .replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, " ").replaceAll("\ufffd", "");
+  const text = withoutSecrets(bare); // again: unprintable characters may have split a secret
+  return [...text.trim()].slice(0, length).join("").trim();
 }
 
 /** Scheme, host, port and path: credentials and query can be secret. */

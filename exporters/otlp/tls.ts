@@ -1,16 +1,20 @@
 /** Reads the certificates and keys of the otlp exporter. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { resolve } from "node:path";
+import type { SecureContextOptions } from "node:tls";
 import { quote } from "../../src/messages/quote.ts";
 import { messageOf, UsageError } from "../../src/messages/errors.ts";
 import type { ResolvedOtlp } from "./environment.ts";
 
 /** The files that `tls` names, as PEM text; `cert` and `key` come together or not at all. */
 export interface TlsFiles {
+  /** What the server's certificate is checked against. */
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
   readonly insecureSkipVerify: boolean;
+  /** What other certificates are checked against: the server's without `ca`, and the proxy's. */
+  readonly authorities?: string;
 }
 
 /**
@@ -45,6 +49,24 @@ export async function readTls(
     ...(cert === undefined || key === undefined ? {} : { cert: cert.text, key: key.text }),
     insecureSkipVerify,
   };
+}
+
+/** For TLS to the server, as options of `node:tls`. */
+export function serverTls(
+  { ca, authorities, cert, key, insecureSkipVerify }: TlsFiles,
+): SecureContextOptions & { readonly rejectUnauthorized: boolean } {
+  const trusted = ca ?? authorities;
+  return {
+    rejectUnauthorized: !insecureSkipVerify,
+    ...(trusted === undefined ? {} : { ca: trusted }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
+/** For TLS to a proxy: what `tls` says is about the server. */
+export function proxyTls({ authorities }: TlsFiles): SecureContextOptions {
+  return authorities === undefined ? {} : { ca: authorities };
 }
 
 /** A file that a key of the config names. */

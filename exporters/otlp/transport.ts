@@ -4,6 +4,7 @@ import type {
   IExporterTransport,
 } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import { VERSION } from "../../src/version.ts";
+import type { Proxy } from "./proxy.ts";
 import type { TlsFiles } from "./tls.ts";
 
 /**
@@ -23,6 +24,8 @@ export interface TransportOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly compression: "none" | "gzip" | "zstd";
   readonly tls: TlsFiles;
+  /** Undefined if the endpoint is reached directly. */
+  readonly proxy?: Proxy | undefined;
 }
 
 /** The official exporters whose serializers are used, with their version, in their own words. */
