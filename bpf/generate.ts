@@ -71,7 +71,9 @@ function placeOf({ name, offset, size }: { name: string; offset: number; size: n
 /** Equal in all programs that can take over each other's maps. */
 function stateId(btf: Btf): string {
   const state = [
-    ...["live", "record", "own_session", "tally"].map((struct) => description(btf, struct)),
+    ...["live", "connection", "record", "own_session", "tally"].map((struct) =>
+      description(btf, struct)
+    ),
     variables(btf),
     ...btf.enumValues("state_version").map(([name, value]) => `${name}:${value}`),
   ];

@@ -50,6 +50,8 @@ static struct socket *(*bpf_sock_from_file)(struct file *file) = (void *)162;
 /* A field's offset and a type's size in the running kernel. */
 #define field_offset(type, field) __builtin_preserve_field_info(((type *)0)->field, 0)
 #define type_size(type) __builtin_preserve_type_info(*(type *)0, 1)
+/* Whether the running kernel has a field. */
+#define field_exists(type, field) __builtin_preserve_field_info(((type *)0)->field, 2)
 
 /*
  * Reads a bit field of an object that the verifier lets us read. Loads the bytes
@@ -68,6 +70,26 @@ static struct socket *(*bpf_sock_from_file)(struct file *file) = (void *)162;
 		}                                                                           \
 		value <<= __builtin_preserve_field_info((object)->field, 4);                \
 		value >> __builtin_preserve_field_info((object)->field, 5);                 \
+	})
+
+/* The same of an object that is not read through the verifier: by its address. */
+#define READ_BITFIELD_AT(type, address, field)                                              \
+	({                                                                                  \
+		__u64 value = 0;                                                            \
+		bpf_probe_read_kernel(&value,                                               \
+				      __builtin_preserve_field_info(((type *)0)->field, 1), \
+				      (void *)((address) + field_offset(type, field)));     \
+		value <<= __builtin_preserve_field_info(((type *)0)->field, 4);             \
+		value >> __builtin_preserve_field_info(((type *)0)->field, 5);              \
+	})
+
+/* A field of such an object. */
+#define READ_AT(type, address, field)                                                       \
+	({                                                                                  \
+		typeof(((type *)0)->field) value = 0;                                       \
+		bpf_probe_read_kernel(&value, sizeof(value),                                \
+				      (void *)((address) + field_offset(type, field)));     \
+		value;                                                                      \
 	})
 
 /* Every target is little-endian. */

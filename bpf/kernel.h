@@ -59,6 +59,7 @@ enum {
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
 #define ECONNABORTED 103
 #define SEND_SHUTDOWN 2        /* include/net/sock.h */
 #define SHUTDOWN_MASK 3        /* both directions */
@@ -129,9 +130,18 @@ typedef struct {
 
 struct socket;
 
+struct sk_buff {
+	char cb[48];
+} __core;
+
+struct sk_buff_head {
+	struct sk_buff *next;
+} __core;
+
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
+	struct sk_buff_head sk_receive_queue;
 	struct socket *sk_socket; /* NULL until accepted, and after close */
 	unsigned long sk_lingertime;
 	int sk_err;
@@ -155,6 +165,7 @@ struct request_sock_queue {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	struct request_sock_queue icsk_accept_queue;
+	void *icsk_ulp_data;
 } __core;
 
 struct minmax_sample {
@@ -183,6 +194,33 @@ struct tcp_sock {
 	__u32 total_retrans;
 	struct minmax rtt_min;
 	__u8 repair : 1;
+	bool is_mptcp; /* without CONFIG_MPTCP there is none */
+} __core;
+
+/* net/mptcp/protocol.h */
+struct list_head {
+	struct list_head *next;
+} __core;
+
+struct mptcp_sock {
+	struct inet_connection_sock sk;
+	struct list_head conn_list;
+	__u64 ack_seq;
+	__u32 token;
+	struct sock *first;
+	struct sk_buff_head receive_queue; /* up to Linux 6.14 */
+} __core;
+
+struct mptcp_subflow_context { /* icsk_ulp_data of a subflow */
+	struct list_head node;
+	struct sock *conn; /* the mptcp_sock */
+	__u32 request_join : 1;
+	__u32 mp_capable : 1;
+	__u32 mp_join : 1;
+} __core;
+
+struct mptcp_skb_cb {
+	__u64 map_seq;
 } __core;
 
 struct qstr {

@@ -21,6 +21,8 @@ struct live {
 	__u32 flags;      /* enum record_flags, those known before the end */
 	__u32 interim;    /* reports of the session while open */
 	__u32 data_segs_in; /* when both directions were shut down, if that sent the FIN */
+	__u32 mptcp_token;  /* of the MPTCP connection that it is a subflow of; 0: none */
+	__u32 moved_unread; /* bytes that MPTCP took from it, and that no process has read */
 	__u8 role;
 	__u8 last_state;  /* the state entered last, for the backstop */
 	bool counted;       /* in a tally */
@@ -63,6 +65,8 @@ static __always_inline void begin(struct live *live, __u8 role, __u32 flags)
 	live->handshake_rtt_us = 0;
 	live->flags = flags;
 	live->interim = 0;
+	live->mptcp_token = 0;
+	live->moved_unread = 0;
 	live->role = role;
 	live->closed = false;
 	live->reported = false;

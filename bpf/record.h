@@ -46,6 +46,9 @@ enum record_flags {
 	FLAG_REFUSED_DATA = 1 << 11,  /* data came after its process had closed it, or came again */
 	FLAG_SAMPLED = 1 << 12,       /* its trace id is among those that sampling keeps */
 	FLAG_DEFERRED = 1 << 13,      /* TCP_DEFER_ACCEPT: accepted when its first data came */
+	FLAG_MPTCP = 1 << 16,         /* a subflow of an MPTCP connection */
+	FLAG_MPTCP_JOINED = 1 << 17,  /* not the connection's first */
+	FLAG_MPTCP_FALLBACK = 1 << 18, /* plain TCP, though its process asked for MPTCP */
 };
 
 /* The process that holds the socket. */
@@ -99,6 +102,7 @@ struct record {
 	__u8 pad;
 	__u8 local_address[16];   /* IPv4: the first 4 bytes */
 	__u8 peer_address[16];
+	__u32 mptcp_token;        /* of this end's MPTCP connection; 0: none */
 };
 
 #endif

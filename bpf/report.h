@@ -11,6 +11,7 @@
 #include "numbers.h"
 #include "owner.h"
 #include "own.h"
+#include "mptcp.h"
 #include "sampling.h"
 
 struct {
@@ -223,6 +224,20 @@ static __always_inline bool is_all_read(const struct sock *sk, __u8 last_state)
 	       !(fin_done && has_received_fin(sk));
 }
 
+/*
+ * tcp_sock.copied_seq, less what MPTCP took without a process reading it. The
+ * peer's FIN is part of what is unread, if anything is.
+ */
+static __always_inline __u32 read_up_to(const struct live *live, const struct tcp_sock *tp,
+					__u32 fin)
+{
+	__u32 copied = tp->copied_seq;
+
+	if (live->moved_unread)
+		copied -= live->moved_unread + (tp->rcv_nxt == copied && fin);
+	return copied;
+}
+
 static __always_inline void fill(struct record *record, struct sock *sk, const struct tcp_sock *tp,
 				 const struct live *live, __u8 state, __u32 flags)
 {
@@ -244,7 +259,7 @@ static __always_inline void fill(struct record *record, struct sock *sk, const s
 	record->snd_una = tp->snd_una;
 	record->write_seq = tp->write_seq;
 	record->rcv_nxt = tp->rcv_nxt;
-	record->copied_seq = tp->copied_seq;
+	record->copied_seq = read_up_to(live, tp, has_received_fin(sk));
 	record->data_segs_in = tp->data_segs_in;
 	record->data_segs_out = tp->data_segs_out;
 	record->total_retrans = tp->total_retrans;
@@ -264,6 +279,7 @@ static __always_inline void fill(struct record *record, struct sock *sk, const s
 	record->pad = 0;
 	read_local_address((__u32 *)record->local_address, sk, record->family);
 	read_peer_address((__u32 *)record->peer_address, sk, record->family);
+	record->mptcp_token = live->mptcp_token;
 }
 
 static __always_inline struct record *reserve(void)
@@ -301,7 +317,8 @@ static __always_inline bool should_wait(const struct sock *sk, const struct tcp_
 		return false;
 	if (live->owner.source < OWNER_FD_TABLE)
 		return true;
-	return !(flags & FLAG_ALL_READ) && (__u32)(tp->rcv_nxt - tp->copied_seq) > fin;
+	return !(flags & FLAG_ALL_READ) &&
+	       (__u32)(tp->rcv_nxt - read_up_to(live, tp, fin)) > fin;
 }
 
 /*
@@ -338,6 +355,8 @@ static __always_inline void report(struct sock *sk, struct live *live, __u8 last
 	if (!tp)
 		return;
 	finish(live);
+	if (is_subflow(tp))
+		note_connection(live, sk, tp);
 	if (is_own(live, tp) || !wants_address(sk, tp) || !wants_size(live, sk, tp, last_state))
 		return;
 	if (is_all_read(sk, last_state) || (flags & FLAG_BACKSTOP))
@@ -385,6 +404,9 @@ static __always_inline void settle(struct sock *sk, struct live *live, bool clos
 
 	if (!held)
 		return;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp && is_subflow(tp))
+		note_connection(live, sk, tp);
 	learn_last_owner(&live->owner, sk);
 	wanted = wants_owner(&live->owner);
 	record = wanted ? bpf_ringbuf_reserve(&ring, sizeof(*record), 0) : NULL;
@@ -400,10 +422,14 @@ static __always_inline void settle(struct sock *sk, struct live *live, bool clos
 		return;
 	}
 	record->owner = live->owner;
-	tp = bpf_skc_to_tcp_sock(sk);
 	/* a socket that was disconnected meanwhile has forgotten what it received */
 	if (closing && tp && tp->rcv_nxt == record->rcv_nxt) {
-		record->copied_seq = tp->copied_seq;
+		record->copied_seq = read_up_to(live, tp, has_received_fin(sk));
+		record->flags |= FLAG_ALL_READ;
+	} else if (closing && tp && is_subflow(tp)) { /* MPTCP does that, and has all of it */
+		__u32 fin = live->moved_unread && (record->flags & FLAG_SOCK_DONE);
+
+		record->copied_seq = record->rcv_nxt - live->moved_unread - fin;
 		record->flags |= FLAG_ALL_READ;
 	}
 	bpf_ringbuf_submit(record, 0);

@@ -12,6 +12,7 @@
 #include "numbers.h"
 #include "owner.h"
 #include "own.h"
+#include "mptcp.h"
 #include "sampling.h"
 #include "report.h"
 #include "walks.h"
@@ -84,10 +85,9 @@ static __always_inline bool is_failed_child(const struct sock *sk, const struct 
 }
 
 /* Data that comes after both directions are shut down is refused with a reset. */
-static __always_inline void note_close(struct live *live, struct sock *sk)
+static __always_inline void note_close(struct live *live, const struct sock *sk,
+				       const struct tcp_sock *tp)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-
 	if (!tp || sk->sk_shutdown != SHUTDOWN_MASK)
 		return;
 	live->closed = true;
@@ -112,11 +112,14 @@ int set_state(const __u64 *args)
 	struct sock *sk = (struct sock *)args[0];
 	int old_state = args[1];
 	int new_state = args[2];
+	struct tcp_sock *tp;
 	struct live *live;
 	bool owned;
 
-	if (!is_tcp(sk) || stands_by())
+	if (stands_by())
 		return 0;
+	if (!is_tcp(sk))
+		return is_connection(sk) ? follow_connection(sk, old_state, new_state) : 0;
 	if (new_state == TCP_CLOSE && (old_state == TCP_LISTEN || old_state == TCP_CLOSE))
 		return 0;
 	if (new_state == TCP_FIN_WAIT2) /* FIN_WAIT1 and an acknowledgement: the counters show it */
@@ -166,7 +169,7 @@ int set_state(const __u64 *args)
 		establish(live, sk, bpf_skc_to_tcp_sock(sk));
 		break;
 	case TCP_FIN_WAIT1:
-		note_close(live, sk);
+		note_close(live, sk, bpf_skc_to_tcp_sock(sk));
 		/* fallthrough */
 	case TCP_LAST_ACK:
 		/* close() after shutdown() sets the state once more: tcp_close_state() */
@@ -176,6 +179,9 @@ int set_state(const __u64 *args)
 			live->flags |= FLAG_LOCAL_FIN_FIRST;
 		if (owned)
 			learn_owner(&live->owner, sk, OWNER_CLOSE);
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (tp && is_subflow(tp)) /* which may live longer than its connection */
+			note_connection(live, sk, tp);
 		break;
 	case TCP_CLOSE_WAIT:
 		live->flags |= FLAG_PEER_FIN_FIRST;
@@ -200,6 +206,19 @@ int set_state(const __u64 *args)
 	return 0;
 }
 
+/* Reports a session whose CLOSE was not seen. */
+static __always_inline void report_missed(struct sock *sk, struct live *live)
+{
+	if (live->role == ROLE_LISTENER || !is_tcp(sk))
+		return;
+	if (live->role == ROLE_UNKNOWN && !report_existing)
+		return;
+	if (is_failed_child(sk, live, live->last_state))
+		finish(live);
+	else
+		report(sk, live, live->last_state, FLAG_BACKSTOP);
+}
+
 /*
  * If a softirq interrupts a program, the kernel skips the inner run on that
  * CPU. This hook has a guard of its own, and comes after every CLOSE: it
@@ -210,22 +229,17 @@ int destroy_sock(const __u64 *args)
 {
 	struct sock *sk = (struct sock *)args[0];
 	struct live *live = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	struct tcp_sock *tp;
 
 	if (!live || stands_by())
 		return 0;
 	if (live->waiting)
 		settle(sk, live, true);
-	if (live->reported)
-		return 0;
-	if (live->role == ROLE_LISTENER || !is_tcp(sk))
-		return 0;
-	if (live->role == ROLE_UNKNOWN && !report_existing)
-		return 0;
-	if (is_failed_child(sk, live, live->last_state)) {
-		finish(live);
-		return 0;
-	}
-	report(sk, live, live->last_state, FLAG_BACKSTOP);
+	if (!live->reported)
+		report_missed(sk, live);
+	tp = has_mptcp() ? bpf_skc_to_tcp_sock(sk) : NULL;
+	if (tp && is_subflow(tp))
+		forget_connection(tp);
 	return 0;
 }
 
@@ -270,5 +284,19 @@ int send(const __u64 *args)
 	struct sock *sk = (struct sock *)args[0];
 	int ret = args[1];
 
-	return ret > 0 && is_tcp(sk) && !stands_by() ? learn_user(sk) : 0;
+	if (ret <= 0 || stands_by())
+		return 0;
+	if (is_tcp(sk))
+		return learn_user(sk);
+	return is_connection(sk) ? learn_connection_user(sk) : 0;
+}
+
+/* The same for receives. Those over TCP are seen above, in all versions of Linux. */
+SEC("tp_btf/sock_recv_length")
+int receive_mptcp(const __u64 *args)
+{
+	struct sock *sk = (struct sock *)args[0];
+	int ret = args[1];
+
+	return is_connection(sk) && ret > 0 && !stands_by() ? learn_connection_user(sk) : 0;
 }

@@ -18,22 +18,27 @@
 #include "numbers.h"
 #include "owner.h"
 #include "own.h"
+#include "mptcp.h"
 #include "sampling.h"
 #include "report.h"
 
-/* The socket behind a descriptor; NULL if it is not a TCP socket. */
-static __always_inline struct sock *socket_of(struct bpf_iter__task_file *ctx)
+/* The socket behind a descriptor, of whatever protocol. */
+static __always_inline struct sock *any_socket_of(struct bpf_iter__task_file *ctx)
 {
 	struct file *file = ctx->file;
 	struct socket *socket;
-	struct sock *sk;
 
 	if (!ctx->task || !file)
 		return NULL;
 	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return NULL;
-	sk = socket->sk;
+	return socket ? socket->sk : NULL;
+}
+
+/* The socket behind a descriptor; NULL if it is not a TCP socket. */
+static __always_inline struct sock *socket_of(struct bpf_iter__task_file *ctx)
+{
+	struct sock *sk = any_socket_of(ctx);
+
 	return sk && is_tcp(sk) ? sk : NULL;
 }
 
@@ -53,26 +58,41 @@ static __always_inline void note_listener(struct live *live, const struct sock *
 	live->listener = (__u64)sk;
 }
 
+/* The owner of a socket that was open before the start; NULL if there is none to keep. */
+static __always_inline struct owner *existing_owner(struct sock *sk)
+{
+	__u8 state = sk->__sk_common.skc_state;
+	struct connection *connection;
+	struct live *live;
+
+	if (is_connection(sk)) {
+		connection = state == TCP_CLOSE ? NULL : connection_at((__u64)sk);
+		return connection ? &connection->owner : NULL;
+	}
+	if (!is_tcp(sk))
+		return NULL;
+	live = existing(sk);
+	if (!live)
+		return NULL;
+	if (live->role == ROLE_UNKNOWN && state == TCP_LISTEN)
+		note_listener(live, sk);
+	return &live->owner;
+}
+
 /* Makes a process that has a descriptor of a socket its owner, if it has none yet. */
 SEC("iter/task_file")
 int seed_owner(struct bpf_iter__task_file *ctx)
 {
-	struct sock *sk = socket_of(ctx);
+	struct sock *sk = any_socket_of(ctx);
 	struct task_struct *task = ctx->task;
-	struct live *live;
+	struct owner *owner = sk ? existing_owner(sk) : NULL;
 	__u32 pid;
 
-	if (!sk || !task)
+	if (!sk || !task || !owner || owner->source != OWNER_UNKNOWN)
 		return 0;
-	live = existing(sk);
-	if (!live || live->owner.source != OWNER_UNKNOWN)
-		return 0;
-	if (live->role == ROLE_UNKNOWN && sk->__sk_common.skc_state == TCP_LISTEN)
-		note_listener(live, sk);
 	pid = visible_pid(task);
-	set_owner(&live->owner, task, pid, task->cred->uid.val,
-		  task->cgroups->dfl_cgrp->kn->id,
-		  live->role == ROLE_LISTENER ? OWNER_LISTEN : OWNER_FD_TABLE);
+	set_owner(owner, task, pid, task->cred->uid.val, task->cgroups->dfl_cgrp->kn->id,
+		  sk->__sk_common.skc_state == TCP_LISTEN ? OWNER_LISTEN : OWNER_FD_TABLE);
 	return 0;
 }
 
@@ -100,6 +120,8 @@ int seed_role(struct bpf_iter__tcp *ctx)
 		note_listener(live, sk);
 	else
 		live->role = infer_role_unlocked(tp, state);
+	if (is_subflow(tp)) /* those that a listener's socket accepts begin with its owner */
+		note_connection(live, sk, tp);
 	return 0;
 }
 
@@ -171,6 +193,8 @@ static __always_inline void report_open(struct sock *sk, struct tcp_sock *tp, st
 		   live->role == ROLE_UNKNOWN || !is_due(live, now)) {
 		return;
 	}
+	if (is_subflow(tp))
+		note_connection(live, sk, tp);
 	if (is_own(live, tp) || !wants_address(sk, tp) || !wants_size(live, sk, tp, state) ||
 	    !wants_owner(&live->owner))
 		return;

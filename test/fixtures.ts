@@ -45,6 +45,7 @@ const NUMBERS_32 = [
   "flags",
   "interim",
   "ifindex",
+  "mptcp_token",
 ] as const;
 
 const NUMBERS_16 = ["family", "local_port", "peer_port", "err"] as const;
@@ -135,6 +136,7 @@ export function makeRecord(fields: Partial<RecordFields> = {}): Uint8Array<Array
       (attempt ? 0 : FLAG.SOCK_DONE | FLAG.LOCAL_FIN_FIRST | FLAG.ALL_READ),
     interim: 0,
     ifindex: 0,
+    mptcp_token: 0,
     family: localAddress.length === 4 && peerAddress.length === 4 ? AF_INET : AF_INET6,
     local_port: 40000,
     peer_port: 443,

@@ -13,6 +13,7 @@ export const HOOKS: readonly Hook[] = [
   { program: "destroy_sock", tracepoint: "tcp_destroy_sock" },
   { program: "receive", tracepoint: "tcp_rcv_space_adjust" },
   { program: "send", tracepoint: "sock_send_length" },
+  { program: "receive_mptcp", tracepoint: "sock_recv_length" },
 ];
 
 let present: readonly Hook[] | undefined;

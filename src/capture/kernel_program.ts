@@ -25,7 +25,7 @@ import { WaitingReports } from "./waiting_reports.ts";
 const { EMFILE, ENFILE, ENOMEM } = constants.errno;
 
 /** Maps through which programs of one generation pass on what they know of sockets to the next. */
-export const STATE_MAPS = ["sockets", "waiting", "own_sessions", ".bss"] as const;
+export const STATE_MAPS = ["sockets", "connections", "waiting", "own_sessions", ".bss"] as const;
 
 /** Descriptors of maps by name: those of STATE_MAPS, and `ring` if it has the right size. */
 export type SharedMaps = ReadonlyMap<string, number>;

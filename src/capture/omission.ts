@@ -31,6 +31,12 @@ const PROGRAMS = {
     loss:
       "an accepted session that only sends belongs to the process that listens until it is closed",
   },
+  receive_mptcp: {
+    part: "the tracepoint sock_recv_length (Linux 6.3)",
+    loss:
+      "an accepted MPTCP session that only receives belongs to the process that listens until " +
+      "it is closed",
+  },
   seed_owner: {
     part: "the iterator seed_owner (iter/task_file)",
     loss: "sessions that were open before the start have no process until one receives, sends or " +

@@ -24,7 +24,7 @@ const NO_UTF8 = 0xff;
 /** Members that are not numbers, by their type. Those with a name in Ns are bigint, too. */
 const NO_NUMBERS: Readonly<Record<string, readonly (keyof SessionData)[]>> = {
   bigint: ["cgroupId", "cookie"],
-  boolean: ["startObserved", "established", "finSent", "finAcked"],
+  boolean: ["startObserved", "established", "finSent", "finAcked", "mptcp", "mptcpJoined"],
   object: ["ending", "initialSequenceNumbers"],
   string: [
     "role",
@@ -169,6 +169,7 @@ function encode(data: Partial<SessionData>): Uint8Array<ArrayBuffer> {
   u64(RECORD.owner_cgroup_id, data.cgroupId ?? 0n);
   u32(RECORD.netns, data.netns ?? 0);
   u64(RECORD.cookie, data.cookie ?? 0n);
+  u32(RECORD.mptcp_token, data.mptcpToken ?? 0);
   return bytes;
 }
 
@@ -185,12 +186,14 @@ function timesOf(data: Partial<SessionData>) {
 }
 
 function flagsOf(
-  { startObserved = true, unreadBytes }: Partial<SessionData>,
+  { startObserved = true, unreadBytes, mptcp, mptcpJoined }: Partial<SessionData>,
   established: boolean,
 ) {
   return (startObserved ? FLAG.START_OBSERVED : 0) |
     (established ? FLAG.SOCK_DONE | FLAG.LOCAL_FIN_FIRST : 0) |
-    (unreadBytes === undefined ? 0 : FLAG.ALL_READ);
+    (unreadBytes === undefined ? 0 : FLAG.ALL_READ) |
+    (mptcp === true ? FLAG.MPTCP : 0) | (mptcp === false ? FLAG.MPTCP_FALLBACK : 0) |
+    (mptcpJoined ? FLAG.MPTCP_JOINED : 0);
 }
 
 function addressesOf(data: Partial<SessionData>) {

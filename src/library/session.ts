@@ -105,6 +105,15 @@ export interface SessionData {
   readonly netns: number;
   /** The kernel's cookie of the socket; 0 if it has none. */
   readonly cookie: bigint;
+  /**
+   * Whether it is a subflow of an MPTCP connection; false for a socket of MPTCP that became plain TCP in
+   * its handshake, undefined for one of TCP.
+   */
+  readonly mptcp?: boolean | undefined;
+  /** Whether it joined an MPTCP connection that was there before it. */
+  readonly mptcpJoined: boolean;
+  /** The token of this end's MPTCP connection, the same for all its subflows. */
+  readonly mptcpToken?: number | undefined;
   /** The start, by the clock since boot; it differs between attempts of one socket. */
   readonly startBootNs: bigint;
   /** The time of the boot, by the wall clock at the end of the session. */

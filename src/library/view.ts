@@ -53,6 +53,9 @@ const READERS: { readonly [Name in keyof Required<SessionData>]: Reader<Name> } 
   cgroupId: (record) => record.cgroupId,
   netns: (record) => record.netns,
   cookie: (record) => record.cookie,
+  mptcp: (record) => record.mptcp,
+  mptcpJoined: (record) => record.mptcpJoined,
+  mptcpToken: (record) => record.mptcpToken,
   startBootNs: (record) => record.startBootNs,
   bootUnixNs: (record) => {
     const high = BigInt(record.word(RECORD.wall_offset_ns + 4));

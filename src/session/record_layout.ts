@@ -44,11 +44,12 @@ export const RECORD = {
   shutdown: 250,
   local_address: 252,
   peer_address: 268,
+  mptcp_token: 284,
 } as const;
 
 /** The same, with the members' sizes: `size:BYTES NAME:OFFSET:SIZE NAME:OFFSET:SIZE …`. */
 export const RECORD_DESCRIPTION =
-  "size:288 wall_offset_ns:0:8 start_ns:8:8 established_ns:16:8 fin_sent_ns:24:8 fin_received_ns:32:8 end_ns:40:8 cookie:48:8 bytes_acked:56:8 bytes_received:64:8 owner_process_start_ns:72:8 owner_cgroup_id:80:8 owner_pid:88:4 owner_uid:92:4 owner_comm:96:16 owner_exe:112:64 owner_source:176:1 owner_excluded:177:1 owner_exec_id:180:4 netns:184:4 snd_una:188:4 write_seq:192:4 rcv_nxt:196:4 copied_seq:200:4 data_segs_in:204:4 data_segs_out:208:4 total_retrans:212:4 srtt_us:216:4 rtt_min_us:220:4 handshake_rtt_us:224:4 flags:228:4 interim:232:4 ifindex:236:4 family:240:2 local_port:242:2 peer_port:244:2 err:246:2 last_state:248:1 role:249:1 shutdown:250:1 local_address:252:16 peer_address:268:16";
+  "size:288 wall_offset_ns:0:8 start_ns:8:8 established_ns:16:8 fin_sent_ns:24:8 fin_received_ns:32:8 end_ns:40:8 cookie:48:8 bytes_acked:56:8 bytes_received:64:8 owner_process_start_ns:72:8 owner_cgroup_id:80:8 owner_pid:88:4 owner_uid:92:4 owner_comm:96:16 owner_exe:112:64 owner_source:176:1 owner_excluded:177:1 owner_exec_id:180:4 netns:184:4 snd_una:188:4 write_seq:192:4 rcv_nxt:196:4 copied_seq:200:4 data_segs_in:204:4 data_segs_out:208:4 total_retrans:212:4 srtt_us:216:4 rtt_min_us:220:4 handshake_rtt_us:224:4 flags:228:4 interim:232:4 ifindex:236:4 family:240:2 local_port:242:2 peer_port:244:2 err:246:2 last_state:248:1 role:249:1 shutdown:250:1 local_address:252:16 peer_address:268:16 mptcp_token:284:4";
 
 /** Sizes of the owner's names in bytes, NUL included. */
 export const TEXT_LENGTH = {
@@ -90,6 +91,9 @@ export const FLAG = {
   REFUSED_DATA: 2048,
   SAMPLED: 4096,
   DEFERRED: 8192,
+  MPTCP: 65536,
+  MPTCP_JOINED: 131072,
+  MPTCP_FALLBACK: 262144,
 } as const;
 
 /** `enum network_list` */
@@ -174,7 +178,7 @@ export const BSS_DESCRIPTION =
   "active_generation:0:8 tracing_since_ns:8:8 skipped_runs:16:8 lost_ring_full:24:8 lost_storage_failed:32:8 count_until:40:8 still_open:48:8 sampled_out:56:8 over_cap:64:8 second_began:72:8 in_second:80:8 round_began_ns:88:8 last_round:96:8 clock_readings:104:384 tallies:512:16384 own_peer_ports:16896:256";
 
 /** Of bpf/tcpspan.bpf.o, in lower-case hex. */
-export const OBJECT_SHA256 = "ef3c1202e530bd3f7f3d47d6797ee67e7cfb3aa06abf0869fadc39a279e93538";
+export const OBJECT_SHA256 = "f93d2d8a4fb2b360b95d702cf016e03caf7e2dde85021d2c875017354e642290";
 
 /** Equal in programs that can take over each other's maps. */
-export const STATE_ID = "7a35cc15d865c9a8";
+export const STATE_ID = "1fcbd77a14d6f2e2";

@@ -397,6 +397,25 @@ export class Session {
     return this.#u32(RECORD.snd_una);
   }
 
+  /**
+   * Whether it is a subflow of an MPTCP connection (RFC 8684); false for a socket of MPTCP that became
+   * plain TCP in its handshake, undefined for one of TCP.
+   */
+  get mptcp(): boolean | undefined {
+    if (this.has(FLAG.MPTCP)) return true;
+    return this.has(FLAG.MPTCP_FALLBACK) && this.established ? false : undefined;
+  }
+
+  /** Whether it joined an MPTCP connection that was there before it. */
+  get mptcpJoined(): boolean {
+    return this.has(FLAG.MPTCP_JOINED);
+  }
+
+  /** The token of this end's MPTCP connection, the same for all its subflows; undefined if none. */
+  get mptcpToken(): number | undefined {
+    return this.mptcp === true ? this.#u32(RECORD.mptcp_token) || undefined : undefined;
+  }
+
   /** The kernel's socket cookie; 0 if it has none. */
   get cookie(): bigint {
     return this.#view.getBigUint64(this.#offset + RECORD.cookie, true);

@@ -59,6 +59,7 @@ const MIN_RTT = new AttributeKey("tcpspan.rtt.min_us");
 const HANDSHAKE = new AttributeKey("tcpspan.handshake_us");
 const NETNS = new AttributeKey("tcpspan.netns");
 const COOKIE = new AttributeKey("tcpspan.session.cookie");
+const MPTCP_TOKEN = new AttributeKey("tcpspan.mptcp.token");
 
 const NETWORK = {
   ipv4: network("ipv4"),
@@ -69,6 +70,9 @@ const OWNER_SOURCE = fixedByValue("tcpspan.owner.source", OWNER_SOURCES);
 const START_OBSERVED = new FixedAttributes({ "tcpspan.start.observed": true });
 const START_NOT_OBSERVED = new FixedAttributes({ "tcpspan.start.observed": false });
 const INTERIM = new FixedAttributes({ "tcpspan.interim": true });
+const MPTCP = new FixedAttributes({ "tcpspan.mptcp": true });
+const MPTCP_JOINED = new FixedAttributes({ "tcpspan.mptcp": true, "tcpspan.mptcp.joined": true });
+const MPTCP_FALLBACK = new FixedAttributes({ "tcpspan.mptcp": false });
 
 /** Describes sessions as spans. */
 export class SpanMapper implements SpanSource {
@@ -243,6 +247,13 @@ function describeAttributes(
   sink.fixed(session.startObserved ? START_OBSERVED : START_NOT_OBSERVED);
   sink.integer(NETNS, session.netns);
   sink.integer(COOKIE, session.cookieNumber);
+  if (session.mptcp !== undefined) describeMptcp(session, session.mptcp, sink);
+}
+
+function describeMptcp(session: Session, isSubflow: boolean, sink: SpanSink): void {
+  if (!isSubflow) return sink.fixed(MPTCP_FALLBACK);
+  sink.fixed(session.mptcpJoined ? MPTCP_JOINED : MPTCP);
+  if (session.mptcpToken !== undefined) sink.integer(MPTCP_TOKEN, session.mptcpToken);
 }
 
 function describeCounters(session: Session, sink: SpanSink): void {

@@ -94,6 +94,7 @@ export interface Target {
   readonly source?: string;
   /** Connect in a second thread with this name. */
   readonly thread?: string;
+  readonly mptcp?: boolean;
 }
 
 /** How to start the process. */

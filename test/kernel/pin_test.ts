@@ -18,7 +18,7 @@ import { hasPort, Trace } from "./harness.ts";
 
 const RING_SIZE = 2 ** 20;
 const SMALL = { clients: 2, threads: 1, sessions: 10 };
-const HOOKS = 4;
+const HOOKS = 5;
 
 Deno.test("sessions that end while no tracer runs are delivered by the next", async () => {
   await using place = await pinFolder();

@@ -14,6 +14,8 @@ export interface SceneOptions {
   };
   readonly client?: ActorOptions;
   readonly server?: ActorOptions;
+  /** Whether both ends ask for MPTCP. */
+  readonly mptcp?: boolean;
   /** What to capture, given the listener's port. */
   readonly capture?: (port: number) => CaptureOptions;
 }
@@ -41,7 +43,8 @@ export class Scene implements AsyncDisposable {
     const { family, address } = options.listen ?? { family: "ipv4", address: "127.0.0.1" };
     const client = resources.use(await Actor.start({ comm: "test-client", ...options.client }));
     const server = resources.use(await Actor.start({ comm: "test-server", ...options.server }));
-    const port = await server.listen("l", family, address);
+    const { mptcp = false } = options;
+    const port = await server.listen("l", family, address, { mptcp });
     const trace = resources.use(await Trace.start(options.capture?.(port) ?? {}));
     return new Scene(options, resources.move(), client, server, port, trace);
   }
@@ -50,7 +53,8 @@ export class Scene implements AsyncDisposable {
   async connect(thread?: string): Promise<{ client: EndTruth; server: EndTruth }> {
     const to = this.#options.connect ?? this.#options.listen ??
       { family: "ipv4" as const, address: "127.0.0.1" };
-    const target = { ...to, port: this.port, ...(thread === undefined ? {} : { thread }) };
+    const { mptcp = false } = this.#options;
+    const target = { ...to, port: this.port, mptcp, ...(thread === undefined ? {} : { thread }) };
     const [client, server] = await Promise.all([
       this.client.connect("s", target),
       this.server.accept("l", "s"),

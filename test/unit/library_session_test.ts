@@ -65,7 +65,8 @@ Deno.test("JSON of a session that is open has no sequence numbers", () => {
 const records: fc.Arbitrary<Partial<RecordFields>> = fc.record({
   role: fc.constantFrom(ROLE.ACTIVE, ROLE.PASSIVE, 0),
   last_state: fc.constantFrom(...TCP_STATES),
-  flags: fc.integer({ min: 0, max: 0x3fff }),
+  flags: fc.integer({ min: 0, max: 0x7ffff }),
+  mptcp_token: fc.constantFrom(0, 1, 2 ** 32 - 1),
   interim: fc.constantFrom(0, 0, 3),
   err: fc.constantFrom(0, 32, 104, 110, 111, 113),
   shutdown: fc.integer({ min: 0, max: 3 }),

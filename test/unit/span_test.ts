@@ -293,6 +293,36 @@ Deno.test("toSpan() gives no unread bytes if the process may still read them", (
   assert.ok(!("tcpspan.rx.unread_bytes" in toSpan(reset).attributes));
 });
 
+/** Flags and token of MPTCP, and the attributes that follow. */
+const MPTCP: [name: string, flags: number, token: number, attributes: Attributes][] = [
+  ["a socket of TCP", 0, 0, {}],
+  ["a first subflow", FLAG.MPTCP, 0xfedcba98, {
+    "tcpspan.mptcp": true,
+    "tcpspan.mptcp.token": 0xfedcba98,
+  }],
+  ["a joined subflow", FLAG.MPTCP | FLAG.MPTCP_JOINED, 7, {
+    "tcpspan.mptcp": true,
+    "tcpspan.mptcp.joined": true,
+    "tcpspan.mptcp.token": 7,
+  }],
+  ["a subflow whose connection has no token any more", FLAG.MPTCP, 0, { "tcpspan.mptcp": true }],
+  ["a socket that fell back to TCP", FLAG.MPTCP_FALLBACK, 7, { "tcpspan.mptcp": false }],
+];
+
+for (const [name, flags, mptcp_token, expected] of MPTCP) {
+  Deno.test(`toSpan() of ${name} says so`, () => {
+    const { attributes } = toSpan({ ...CLIENT, mptcp_token, flags: (CLIENT.flags ?? 0) | flags });
+    const found = Object.entries(attributes).filter(([key]) => key.startsWith("tcpspan.mptcp"));
+    assert.deepEqual(Object.fromEntries(found), expected);
+  });
+}
+
+Deno.test("toSpan() does not call an attempt that was never established a fallback", () => {
+  const fields = { ...CLIENT, last_state: "syn_sent", established_ns: 0n } as const;
+  const { attributes } = toSpan({ ...fields, flags: FLAG.MPTCP_FALLBACK });
+  assert.ok(!("tcpspan.mptcp" in attributes));
+});
+
 Deno.test("toSpan() keeps a server's ephemeral port out of the name", () => {
   const names = [32767, 32768, 60999, 61000].map((peer_port) =>
     toSpan({ ...CLIENT, peer_port }).name

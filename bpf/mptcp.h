@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * MPTCP: a process has one socket, the connection. Its bytes travel over TCP
+ * sockets that no process has, the subflows: a session each. The connection
+ * shows who uses them, who ended them, and what was never read.
+ */
+#ifndef TCPSPAN_MPTCP_H
+#define TCPSPAN_MPTCP_H
+
+#include "kernel.h"
+#include "helpers.h"
+#include "record.h"
+#include "live.h"
+#include "owner.h"
+
+/* What is known of a connection. */
+struct connection {
+	__u64 fin_sent_ns; /* DATA_FIN */
+	__u64 fin_received_ns;
+	struct owner owner;
+	__u32 flags;  /* FLAG_LOCAL_FIN_FIRST or FLAG_PEER_FIN_FIRST, of DATA_FINs */
+	__u32 unread; /* bytes, when its process closed it */
+	__u8 closed;
+	__u8 pad[7];
+};
+
+#define MAX_CONNECTIONS 131072
+
+/*
+ * By the address of struct mptcp_sock, which is all that a subflow shows of it:
+ * the verifier knows no pointer that leads there. The last subflow to be
+ * destroyed removes it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_CONNECTIONS);
+	__type(key, __u64);
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+static const struct connection _no_connection = {};
+
+/* Whether the kernel was built with MPTCP. The verifier removes what is not used. */
+static __always_inline bool has_mptcp(void)
+{
+	return field_exists(struct tcp_sock, is_mptcp);
+}
+
+static __always_inline bool is_connection(const struct sock *sk)
+{
+	return has_mptcp() && sk->sk_protocol == IPPROTO_MPTCP;
+}
+
+static __always_inline bool is_subflow(const struct tcp_sock *tp)
+{
+	return has_mptcp() && tp->is_mptcp;
+}
+
+/* The state of a connection; made if there is none yet. */
+static __always_inline struct connection *connection_at(__u64 address)
+{
+	struct connection *connection = bpf_map_lookup_elem(&connections, &address);
+
+	if (connection)
+		return connection;
+	bpf_map_update_elem(&connections, &address, &_no_connection, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&connections, &address);
+}
+
+/* The address of a subflow's connection; 0 if it has none. */
+static __always_inline __u64 connection_of(const struct tcp_sock *tp)
+{
+	__u64 subflow = (__u64)tp->inet_conn.icsk_ulp_data;
+
+	return subflow ? (__u64)READ_AT(struct mptcp_subflow_context, subflow, conn) : 0;
+}
+
+/* A list ends where it begins. */
+static __always_inline __u64 first_of(__u64 queue)
+{
+	__u64 first = (__u64)READ_AT(struct sk_buff_head, queue, next);
+
+	return first == queue ? 0 : first;
+}
+
+/* FIONREAD's number: mptcp_inq_hint(). */
+static __always_inline __u32 unread_of(__u64 address)
+{
+	__u64 first = 0;
+
+	if (field_exists(struct mptcp_sock, receive_queue))
+		first = first_of(address + field_offset(struct mptcp_sock, receive_queue));
+	if (!first)
+		first = first_of(address + field_offset(struct sock, sk_receive_queue));
+	if (!first)
+		return 0;
+	first += field_offset(struct sk_buff, cb);
+	return READ_AT(struct mptcp_sock, address, ack_seq) -
+	       READ_AT(struct mptcp_skb_cb, first, map_seq);
+}
+
+/* The running process holds the lock of its connection, which it closes or shuts down. */
+static __always_inline void note_closer(struct connection *connection, const struct sock *sk)
+{
+	learn_owner(&connection->owner, sk, OWNER_CLOSE);
+	if (sk->sk_shutdown == SHUTDOWN_MASK) {
+		connection->closed = true;
+		connection->unread = unread_of((__u64)sk);
+	}
+}
+
+/* Follows a connection through its states: those of TCP, with DATA_FIN for FIN. */
+static __always_inline int follow_connection(struct sock *sk, int old_state, int new_state)
+{
+	struct connection *connection;
+	__u64 address = (__u64)sk;
+	bool owned = sk->sk_lock.owned;
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (new_state == TCP_CLOSE && (old_state == TCP_LISTEN || !sk->sk_socket))
+		return 0; /* its state may be gone, and is not made again */
+	connection = connection_at(address);
+	if (!connection)
+		return 0;
+	switch (new_state) {
+	case TCP_SYN_SENT:
+	case TCP_LISTEN:
+	case TCP_SYN_RECV:
+	case TCP_ESTABLISHED:
+		if (new_state != TCP_ESTABLISHED || old_state != TCP_SYN_SENT)
+			*connection = _no_connection;
+		if (owned && new_state == TCP_SYN_SENT)
+			learn_owner(&connection->owner, sk, OWNER_CONNECT);
+		if (owned && new_state == TCP_LISTEN)
+			learn_owner(&connection->owner, sk, OWNER_LISTEN);
+		return 0;
+	case TCP_CLOSE_WAIT:
+	case TCP_CLOSING:
+		if (!connection->fin_received_ns)
+			connection->fin_received_ns = now;
+		if (!connection->flags)
+			connection->flags = FLAG_PEER_FIN_FIRST;
+		return 0;
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+		if (!connection->fin_sent_ns)
+			connection->fin_sent_ns = now;
+		if (!connection->flags)
+			connection->flags = FLAG_LOCAL_FIN_FIRST;
+		break;
+	case TCP_CLOSE:
+		if (old_state == TCP_FIN_WAIT2 && !connection->fin_received_ns)
+			connection->fin_received_ns = now;
+		break;
+	}
+	if (owned)
+		note_closer(connection, sk);
+	return 0;
+}
+
+/* The running process sends or receives. */
+static __always_inline int learn_connection_user(struct sock *sk)
+{
+	struct connection *connection = connection_at((__u64)sk);
+
+	if (connection)
+		learn_owner(&connection->owner, sk, OWNER_RECV);
+	return 0;
+}
+
+/* The flags of a record that say what kind of subflow it is. */
+static __always_inline __u32 subflow_flags(const struct tcp_sock *tp)
+{
+	__u64 subflow = (__u64)tp->inet_conn.icsk_ulp_data;
+
+	if (READ_BITFIELD_AT(struct mptcp_subflow_context, subflow, mp_join) ||
+	    READ_BITFIELD_AT(struct mptcp_subflow_context, subflow, request_join))
+		return FLAG_MPTCP | FLAG_MPTCP_JOINED;
+	if (READ_BITFIELD_AT(struct mptcp_subflow_context, subflow, mp_capable))
+		return FLAG_MPTCP;
+	return FLAG_MPTCP_FALLBACK;
+}
+
+/*
+ * Takes what the connection knows better. What its subflows brought lies in one
+ * queue: what was not read of it counts at the first of them.
+ */
+static __always_inline void note_connection(struct live *live, const struct sock *sk,
+					    const struct tcp_sock *tp)
+{
+	struct connection *connection;
+	__u64 address = connection_of(tp);
+	__u32 flags, token;
+
+	if (!address)
+		return;
+	flags = subflow_flags(tp);
+	live->flags |= flags;
+	token = READ_AT(struct mptcp_sock, address, token);
+	if (token)
+		live->mptcp_token = token;
+	connection = bpf_map_lookup_elem(&connections, &address);
+	if (connection && connection->owner.source > live->owner.source)
+		live->owner = connection->owner;
+	if (connection && connection->flags && (flags & FLAG_MPTCP)) {
+		live->flags &= ~(FLAG_LOCAL_FIN_FIRST | FLAG_PEER_FIN_FIRST);
+		live->flags |= connection->flags;
+		if (connection->fin_sent_ns)
+			live->fin_sent_ns = connection->fin_sent_ns;
+		if (connection->fin_received_ns)
+			live->fin_received_ns = connection->fin_received_ns;
+	}
+	if ((__u64)READ_AT(struct mptcp_sock, address, first) != (__u64)sk)
+		return;
+	live->moved_unread = connection && connection->closed ? connection->unread :
+								unread_of(address);
+}
+
+/*
+ * A subflow is destroyed: forgets its connection if no process has that, and no
+ * other subflow is left in its list.
+ */
+static __always_inline void forget_connection(const struct tcp_sock *tp)
+{
+	__u64 address = connection_of(tp);
+	__u64 list = address + field_offset(struct mptcp_sock, conn_list);
+	__u64 own = (__u64)tp->inet_conn.icsk_ulp_data +
+		    field_offset(struct mptcp_subflow_context, node);
+	__u64 next;
+
+	if (!address || READ_AT(struct sock, address, sk_socket))
+		return;
+	next = (__u64)READ_AT(struct list_head, list, next);
+	if (next == own)
+		next = (__u64)READ_AT(struct list_head, own, next);
+	if (next == list)
+		bpf_map_delete_elem(&connections, &address);
+}
+
+#endif
