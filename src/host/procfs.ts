@@ -1,7 +1,7 @@
 /** What /proc shows of a process that may end at any moment: undefined if it shows nothing. */
 
 import { timeNamespaceOffsetNs } from "../../ffi/clock.ts";
-import { readKernelFile, readKernelLink } from "../../ffi/kernel_file.ts";
+import { listKernelFolder, readKernelFile, readKernelLink } from "../../ffi/kernel_file.ts";
 
 /** Bytes of an environment that are read: a process may have some MB. */
 const MOST_ENVIRON = 256 * 1024;
@@ -55,9 +55,34 @@ export function parseStartTime(stat: string): string | undefined {
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
 }
 
-/** One variable of a process's environment. */
-export function readProcEnv(pid: number, name: string): string | undefined {
-  return parseEnviron(readProc(`${pid}/environ`, MOST_ENVIRON) ?? "", name);
+/**
+ * The folder below /proc that shows a process's program: `PID`, or if its main thread has ended,
+ * and so shows none, `PID/task/TID` of a thread that goes on.
+ */
+export function programFolder(pid: number): string {
+  const folder = `${pid}`;
+  if (readProcLink(`${folder}/exe`) !== undefined || !hasEnded(folder)) return folder;
+  return threadsOf(pid).find((thread) => !hasEnded(thread)) ?? folder;
+}
+
+function threadsOf(pid: number): readonly string[] {
+  try {
+    return listKernelFolder(`/proc/${pid}/task`).filter(({ name }) => /^\d+$/.test(name))
+      .map(({ name }) => `${pid}/task/${name}`);
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a thread is a zombie or dead, or not there: proc_pid_stat(5), field 3. */
+function hasEnded(folder: string): boolean {
+  const stat = readProc(`${folder}/stat`) ?? "";
+  return /^[ZXx]?$/.test(stat.charAt(stat.lastIndexOf(")") + 2));
+}
+
+/** One variable of a process's environment. @param folder below /proc */
+export function readProcEnv(folder: string, name: string): string | undefined {
+  return parseEnviron(readProc(`${folder}/environ`, MOST_ENVIRON) ?? "", name);
 }
 
 /** One variable of a `/proc/PID/environ`; an empty one counts as unset. */

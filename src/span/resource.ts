@@ -23,7 +23,14 @@ import { CgroupIndex } from "../host/cgroup_index.ts";
 import { mergingWithOlder } from "./older_resource.ts";
 import { ProcessTable } from "./process_table.ts";
 import { machineId } from "../host/machine_id.ts";
-import { bootId, isSameProcess, readProc, readProcEnv, readProcLink } from "../host/procfs.ts";
+import {
+  bootId,
+  isSameProcess,
+  programFolder,
+  readProc,
+  readProcEnv,
+  readProcLink,
+} from "../host/procfs.ts";
 import { TEXT_LENGTH } from "../session/record_layout.ts";
 import { formatRfc3339 } from "../bytes/rfc3339.ts";
 import type { Session } from "../session/session.ts";
@@ -73,18 +80,19 @@ export class ProcessResources {
   }
 
   #ofProcess(session: Session, pid: number | undefined): Resource {
-    const alive = pid !== undefined && isSameProcess(pid, session.processStartBootNs);
-    const cgroup = this.#cgroupOf(session, alive ? readProc(`${pid}/cgroup`) : undefined);
-    const path = alive ? executablePath(pid, session.executable) : undefined;
-    const executable = session.executable || path?.replace(/.*\//, "") || "";
+    const isAlive = pid !== undefined && isSameProcess(pid, session.processStartBootNs);
+    const folder = isAlive ? programFolder(pid) : undefined;
+    const cgroup = this.#cgroupOf(session, folder && readProc(`${folder}/cgroup`));
+    const link = folder && readProcLink(`${folder}/exe`);
+    const path = link && executablePath(link, session.executable);
+    const executable = session.executable || (path && executableName(path)) || "";
     const created = session.processStartUnixNs;
-    const runsStill = pid !== undefined && path !== undefined;
-    const commandLine = runsStill && this.#settings.commandLine
-      ? cut(readProc(`${pid}/cmdline`, LONGEST_COMMAND_LINE), LONGEST_COMMAND_LINE)
+    const commandLine = path && this.#settings.commandLine
+      ? cut(readProc(`${folder}/cmdline`, LONGEST_COMMAND_LINE), LONGEST_COMMAND_LINE)
         ?.replaceAll("\0", " ").trim()
       : undefined;
-    const ownName = runsStill && this.#settings.fromProcessEnv
-      ? cut(readProcEnv(pid, "OTEL_SERVICE_NAME"), LONGEST_NAME)
+    const ownName = folder && path && this.#settings.fromProcessEnv
+      ? cut(readProcEnv(folder, "OTEL_SERVICE_NAME"), LONGEST_NAME)
       : undefined;
     return this.#resource({
       [ATTR_SERVICE_NAME]: ownName ?? cgroup?.service ??
@@ -94,7 +102,7 @@ export class ProcessResources {
         : uuidV5(`${this.#hostId}/${pid}/${session.processStartBootNs}`),
       [ATTR_PROCESS_PID]: pid,
       [ATTR_PROCESS_EXECUTABLE_NAME]: executable || undefined,
-      [ATTR_PROCESS_EXECUTABLE_PATH]: path,
+      [ATTR_PROCESS_EXECUTABLE_PATH]: path || undefined,
       [ATTR_PROCESS_CREATION_TIME]: created === undefined ? undefined : formatRfc3339(created, 3),
       [ATTR_PROCESS_OWNER]: session.uid === undefined ? undefined : this.#userName(session.uid),
       [ATTR_PROCESS_COMMAND_LINE]: commandLine,
@@ -146,12 +154,22 @@ export function hostAttributes(): Attributes {
   };
 }
 
-/** Undefined if the process has executed something else since the kernel named it `name`. */
-function executablePath(pid: number, name: string): string | undefined {
-  const path = readProcLink(`${pid}/exe`)?.replace(/ \(deleted\)$/, "");
-  const found = path?.replace(/.*\//, "") ?? "";
-  const isCut = Buffer.byteLength(name) >= TEXT_LENGTH.exe - 1;
-  return name === "" || found === name || (isCut && found.startsWith(name)) ? path : undefined;
+/**
+ * @param link target of /proc/PID/exe. @param name what the kernel recorded, perhaps cut or empty
+ * @returns undefined if the process has executed something else since
+ */
+function executablePath(link: string, name: string): string | undefined {
+  const cut = Buffer.byteLength(name) >= TEXT_LENGTH.exe - 1 ? name.replace(/\ufffd+$/, "") : "";
+  // the kernel adds ` (deleted)` if no name is left, and a name may end like that
+  return [link.replace(/ \(deleted\)$/, ""), link].find((path) => {
+    const found = executableName(path);
+    return name === "" || found === name || cut !== "" && found.startsWith(cut);
+  });
+}
+
+/** What the kernel records of an executable: the last part of its path. */
+function executableName(path: string): string {
+  return path.startsWith("/memfd:") ? path.slice(1) : path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** The first `most` UTF-16 code units, without half a character at the end. */

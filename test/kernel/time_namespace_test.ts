@@ -1,6 +1,8 @@
 /** The host's clocks for a process in a time namespace: time_namespaces(7). */
 import assert from "node:assert/strict";
 import { parseStartTime, readProc } from "../../src/host/procfs.ts";
+import { ProcessResources } from "../../src/span/resource.ts";
+import { Scene } from "./scene.ts";
 
 const SCRIPT = `
 import { bootTimeNs, wallOffsetNs } from "${new URL("../../ffi/clock.ts", import.meta.url)}";
@@ -29,3 +31,16 @@ for (const offset of ["100000", "-5"]) {
     assert.deepEqual([before.known, inside.known], ["true", "true"]);
   });
 }
+
+Deno.test("a process in a time namespace has a path and a command line", async () => {
+  const under = ["unshare", "--time", "--boottime=100000", "--monotonic=-5", "--fork"];
+  await using scene = await Scene.open({ client: { under } });
+  await scene.connect();
+  await scene.client.close("s");
+  await scene.server.close("s");
+  const { client } = await scene.trace.pair(scene.port);
+  const settings = { attributes: {}, commandLine: true, fromProcessEnv: false };
+  const { attributes } = new ProcessResources(settings).of(client);
+  assert.equal(attributes["process.executable.path"], scene.client.process.exe_path);
+  assert.match(String(attributes["process.command_line"]), /actor\.py/);
+});

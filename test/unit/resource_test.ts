@@ -1,9 +1,9 @@
 import { strict as assert } from "node:assert";
-import { readFileSync } from "node:fs";
 import { machineId } from "../../src/host/machine_id.ts";
 import { OWNER } from "../../src/session/record_layout.ts";
 import { ProcessResources, type ResourceSettings } from "../../src/span/resource.ts";
 import { makeSession, type RecordFields } from "../fixtures.ts";
+import { identityOf, start } from "../processes.ts";
 
 const DEFAULTS: ResourceSettings = { attributes: {}, commandLine: false, fromProcessEnv: false };
 const TICK_NS = 10_000_000n; // of the times in /proc/PID/stat
@@ -13,17 +13,6 @@ const NO_PROCESS = 2 ** 22 + 1; // above any pid that Linux gives
 function attributesOf(fields: Partial<RecordFields>, settings: Partial<ResourceSettings> = {}) {
   const resources = new ProcessResources({ ...DEFAULTS, ...settings });
   return resources.of(makeSession(fields)).attributes;
-}
-
-/** What the kernel records of a running process. */
-function fieldsOf(pid: number): Partial<RecordFields> {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "0";
-  return {
-    owner_pid: pid,
-    owner_process_start_ns: BigInt(ticks) * TICK_NS + 1_234_567n, // the kernel is more exact
-    owner_uid: 0,
-  };
 }
 
 const DEAD: Partial<RecordFields> = {
@@ -58,7 +47,7 @@ Deno.test("of() names a process that is gone by what the kernel recorded", () =>
 });
 
 Deno.test("of() adds what /proc shows of a running process", () => {
-  const attributes = attributesOf({ ...fieldsOf(Deno.pid), owner_exe: "deno" });
+  const attributes = attributesOf({ ...identityOf(Deno.pid), owner_exe: "deno" });
   assert.equal(attributes["process.executable.path"], Deno.readLinkSync("/proc/self/exe"));
   assert.equal(attributes["process.pid"], Deno.pid);
   assert.equal(attributes["process.executable.name"], "deno");
@@ -67,7 +56,7 @@ Deno.test("of() adds what /proc shows of a running process", () => {
 Deno.test("of() gives no path of a program that the process executed later", () => {
   for (const before of ["bash", "de", "denoise"]) {
     const settings = { commandLine: true };
-    const attributes = attributesOf({ ...fieldsOf(Deno.pid), owner_exe: before }, settings);
+    const attributes = attributesOf({ ...identityOf(Deno.pid), owner_exe: before }, settings);
     assert.equal(attributes["process.executable.path"], undefined);
     assert.equal(attributes["process.command_line"], undefined);
     assert.equal(attributes["process.executable.name"], before);
@@ -82,7 +71,7 @@ Deno.test("of() knows the path of an executable whose name the kernel cut", asyn
   const child = new Deno.Command(path, { args: ["60"] }).spawn();
   try {
     const cut = path.slice(folder.length + 1).slice(0, 63);
-    const attributes = attributesOf({ ...fieldsOf(child.pid), owner_exe: cut });
+    const attributes = attributesOf({ ...identityOf(child.pid), owner_exe: cut });
     assert.equal(attributes["process.executable.path"], path);
   } finally {
     child.kill("SIGKILL");
@@ -92,7 +81,7 @@ Deno.test("of() knows the path of an executable whose name the kernel cut", asyn
 });
 
 Deno.test("of() takes nothing from another process that got the same pid", () => {
-  const fields = fieldsOf(Deno.pid);
+  const fields = identityOf(Deno.pid);
   const earlier = BigInt(fields.owner_process_start_ns ?? 0) - TICK_NS;
   const attributes = attributesOf({ ...fields, owner_process_start_ns: earlier, owner_exe: "x" });
   assert.equal(attributes["process.executable.path"], undefined);
@@ -129,7 +118,7 @@ Deno.test("service.name in the settings wins over all others, and so do the othe
     },
     fromProcessEnv: true,
   };
-  for (const fields of [DEAD, fieldsOf(Deno.pid), { owner_source: OWNER.UNKNOWN }]) {
+  for (const fields of [DEAD, identityOf(Deno.pid), { owner_source: OWNER.UNKNOWN }]) {
     const attributes = attributesOf(fields, settings);
     assert.equal(attributes["service.name"], "mine");
     assert.equal(attributes["host.name"], "elsewhere");
@@ -138,8 +127,8 @@ Deno.test("service.name in the settings wins over all others, and so do the othe
 });
 
 Deno.test("service.name is the process's own OTEL_SERVICE_NAME if the settings allow it", async () => {
-  await using sleeper = await start({ OTEL_SERVICE_NAME: "own" }, "sleep 60");
-  const fields = { ...fieldsOf(sleeper.pid), owner_exe: "sleep" };
+  await using sleeper = await start("exec sleep 60", { env: { OTEL_SERVICE_NAME: "own" } });
+  const fields = { ...identityOf(sleeper.pid), owner_exe: "sleep" };
   assert.equal(attributesOf(fields)["service.name"], "sleep");
   assert.equal(attributesOf(fields, { fromProcessEnv: true })["service.name"], "own");
 });
@@ -147,23 +136,25 @@ Deno.test("service.name is the process's own OTEL_SERVICE_NAME if the settings a
 for (const value of ["", undefined]) {
   Deno.test(`service.name is not taken from an OTEL_SERVICE_NAME that is ${value ?? "unset"}`, async () => {
     const env: Record<string, string> = value === undefined ? {} : { OTEL_SERVICE_NAME: value };
-    await using sleeper = await start(env, "sleep 60");
-    const fields = { ...fieldsOf(sleeper.pid), owner_exe: "sleep" };
+    await using sleeper = await start("exec sleep 60", { env });
+    const fields = { ...identityOf(sleeper.pid), owner_exe: "sleep" };
     assert.equal(attributesOf(fields, { fromProcessEnv: true })["service.name"], "sleep");
   });
 }
 
 Deno.test("process.command_line is there only if the settings ask for it", async () => {
-  await using sleeper = await start({}, "sleep 60.5");
-  const fields = { ...fieldsOf(sleeper.pid), owner_exe: "sleep" };
+  await using sleeper = await start("exec sleep 60.5");
+  const fields = { ...identityOf(sleeper.pid), owner_exe: "sleep" };
   assert.equal(attributesOf(fields)["process.command_line"], undefined);
   assert.equal(attributesOf(fields, { commandLine: true })["process.command_line"], "sleep 60.5");
 });
 
 Deno.test("what a process can make arbitrarily long is cut, but never within a character", async () => {
   const name = "x" + "\u{1f94a}".repeat(20_000);
-  await using sleeper = await start({ OTEL_SERVICE_NAME: name }, `sleep 60 ${"0 ".repeat(20_000)}`);
-  const fields = { ...fieldsOf(sleeper.pid), owner_exe: "sleep" };
+  await using sleeper = await start(`exec sleep 60 ${"0 ".repeat(20_000)}`, {
+    env: { OTEL_SERVICE_NAME: name },
+  });
+  const fields = { ...identityOf(sleeper.pid), owner_exe: "sleep" };
   const attributes = attributesOf(fields, { fromProcessEnv: true, commandLine: true });
   assert.equal(attributes["service.name"], name.slice(0, 255));
   assert.equal(
@@ -222,24 +213,3 @@ Deno.test("service.instance.id is the same at every start, and different for ano
     assert.notEqual(attributesOf({ ...DEAD, ...fields })["service.instance.id"], id);
   }
 });
-
-/** A command that runs until the test ends, in an environment of `env` and PATH. */
-async function start(env: Record<string, string>, command: string) {
-  const child = new Deno.Command("sh", {
-    args: ["-c", `exec ${command}`],
-    env: { ...env, PATH: Deno.env.get("PATH") ?? "" },
-    clearEnv: true,
-  }).spawn();
-  const [name = ""] = command.split(" ");
-  const read = (file: string) => readFileSync(`/proc/${child.pid}/${file}`, "utf8");
-  while (read("comm").trim() !== name || read("environ") === "") { // environ comes later
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  return {
-    pid: child.pid,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await child.status;
-    },
-  };
-}
