@@ -49,6 +49,7 @@ enum record_flags {
 	FLAG_MPTCP = 1 << 16,         /* a subflow of an MPTCP connection */
 	FLAG_MPTCP_JOINED = 1 << 17,  /* not the connection's first */
 	FLAG_MPTCP_FALLBACK = 1 << 18, /* plain TCP, though its process asked for MPTCP */
+	FLAG_CLIENT_HERE = 1 << 15,   /* passive end: the active one is on this host too */
 };
 
 /* The process that holds the socket. */

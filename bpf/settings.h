@@ -66,6 +66,14 @@ struct tally {
 } __attribute__((aligned(64)));
 struct tally tallies[MAX_CPUS] = {};
 
+/*
+ * Sessions whose active end was established on this host, by the initial sequence
+ * numbers of both ends, which are the same at the other end. An entry is needed
+ * until that end is established too, mostly within microseconds.
+ */
+#define MAX_JOINING 4096
+__u64 joining[MAX_JOINING] = {};
+
 /* Whether the tracer connected to a port with these last 8 bits. */
 __u8 own_peer_ports[256] = {};
 

@@ -33,6 +33,29 @@ static __always_inline bool stands_by(void)
 	return generation != active_generation;
 }
 
+/*
+ * Finds out whether both ends of a session are on this host, whatever their
+ * addresses and network namespaces: the active end is established before it sends
+ * the packet that establishes the passive one. An active end that the filters
+ * leave out does not count, since nobody reports it.
+ */
+static __always_inline void join(struct live *live, const struct sock *sk,
+				 const struct tcp_sock *tp)
+{
+	struct numbers numbers;
+	__u32 local, peer;
+	__u64 *place;
+
+	read_numbers(&numbers, tp);
+	local = local_initial(&numbers, live->role);
+	peer = peer_initial(&numbers);
+	place = &joining[(local ^ peer) % MAX_JOINING];
+	if (live->role == ROLE_PASSIVE && *place == ((__u64)peer << 32 | local))
+		live->flags |= FLAG_CLIENT_HERE;
+	if (live->role == ROLE_ACTIVE && wants_address(sk, tp) && wants_owner(&live->owner))
+		*place = (__u64)local << 32 | peer;
+}
+
 static __always_inline void establish(struct live *live, const struct sock *sk,
 				      const struct tcp_sock *tp)
 {
@@ -41,6 +64,7 @@ static __always_inline void establish(struct live *live, const struct sock *sk,
 	if (!tp)
 		return;
 	note_own_session(live, sk, tp);
+	join(live, sk, tp);
 	if (READ_BITFIELD(tp, repair))
 		live->flags |= FLAG_RESTORED;
 	/* without its SYN_RECV nobody knows whether its listener deferred it */

@@ -4,6 +4,7 @@ import { AddressSet } from "./address_set.ts";
 import type { SessionBatch } from "../session/batch.ts";
 import { networkNamespaces } from "../host/network_namespaces.ts";
 import { readProc } from "../host/procfs.ts";
+import { FLAG } from "../session/record_layout.ts";
 import type { End, Session } from "../session/session.ts";
 
 const RESCAN_MS = 30_000;
@@ -29,11 +30,15 @@ export class HostAddresses {
   }
 
   /**
-   * Whether the peer of `session` is on this host. A network namespace that was not seen before is
+   * Whether the peer of `session` is on this host. The kernel's program knows it of sessions that it
+   * saw established at both ends; of others the address tells. A network namespace that was not seen before is
    * read first.
    */
   hasPeer(session: Session): boolean {
-    if (isLoopback(session, "peer") || this.#seen.hasOf(session, "peer")) return true;
+    if (
+      session.has(FLAG.CLIENT_HERE) || isLoopback(session, "peer") ||
+      this.#seen.hasOf(session, "peer")
+    ) return true;
     const age = performance.now() - this.#scanned;
     const newcomer = !this.#namespaces.has(session.netns) && age > this.#scanMs / MOST_SCANNING;
     if (age > RESCAN_MS || newcomer) this.#scan();
