@@ -11,6 +11,7 @@
 #include "live.h"
 #include "numbers.h"
 #include "owner.h"
+#include "listener.h"
 #include "own.h"
 #include "mptcp.h"
 #include "sampling.h"
@@ -104,8 +105,7 @@ static __always_inline bool is_deferred(const struct live *live)
 static __always_inline bool is_failed_child(const struct sock *sk, const struct live *live,
 					    __u8 state)
 {
-	return state == TCP_SYN_RECV && live->role == ROLE_PASSIVE && !sk->sk_socket &&
-	       live->owner.source <= OWNER_LISTEN;
+	return state == TCP_SYN_RECV && is_unaccepted(sk, live);
 }
 
 /* Data that comes after both directions are shut down is refused with a reset. */
@@ -144,8 +144,11 @@ int set_state(const __u64 *args)
 		return 0;
 	if (!is_tcp(sk))
 		return is_connection(sk) ? follow_connection(sk, old_state, new_state) : 0;
-	if (new_state == TCP_CLOSE && (old_state == TCP_LISTEN || old_state == TCP_CLOSE))
+	if (new_state == TCP_CLOSE && (old_state == TCP_LISTEN || old_state == TCP_CLOSE)) {
+		if (old_state == TCP_LISTEN)
+			note_closing_listener(sk);
 		return 0;
+	}
 	if (new_state == TCP_FIN_WAIT2) /* FIN_WAIT1 and an acknowledgement: the counters show it */
 		return 0;
 
@@ -223,6 +226,7 @@ int set_state(const __u64 *args)
 		}
 		if (live->role == ROLE_UNKNOWN && !report_existing)
 			break;
+		learn_closing_listener(live, sk);
 		learn_last_owner(&live->owner, sk);
 		report(sk, live, old_state, 0);
 		break;
@@ -233,6 +237,8 @@ int set_state(const __u64 *args)
 /* Reports a session whose CLOSE was not seen. */
 static __always_inline void report_missed(struct sock *sk, struct live *live)
 {
+	if (live->role == ROLE_LISTENER)
+		forget_closing_listener();
 	if (live->role == ROLE_LISTENER || !is_tcp(sk))
 		return;
 	if (live->role == ROLE_UNKNOWN && !report_existing)
