@@ -30,6 +30,16 @@ export type ExportOutcome =
  */
 export interface Exporter {
   /**
+   * Where sessions go, as messages name it: a URL without what may be secret, a path, a module.
+   * Undefined if that needs no words.
+   */
+  readonly destination?: string | undefined;
+  /**
+   * Whether an empty batch asks the destination whether it would take more, and does nothing else: a
+   * run asks at its start, unless sessions come first.
+   */
+  readonly asksIfEmpty?: boolean;
+  /**
    * Called once when every exporter is open and capture can start. `signal` aborts when the run
    * must end.
    */

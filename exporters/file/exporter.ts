@@ -83,7 +83,8 @@ class FileExporter implements Exporter {
   #busy: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly path: string,
+    /** The file's path. */
+    readonly destination: string,
     private readonly file: RotatingFile,
     private readonly maxBytes: number,
     private readonly encode: Encoder,
@@ -118,7 +119,9 @@ class FileExporter implements Exporter {
       // A full disk, a quota, a failing or read-only mount: each may pass.
       return {
         status: "retryable",
-        reason: `cannot write ${this.path}: ${writeReason(await targetOf(this.path), error)}`,
+        reason: `cannot write ${this.destination}: ${
+          writeReason(await targetOf(this.destination), error)
+        }`,
       };
     }
   }

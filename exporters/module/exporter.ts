@@ -7,6 +7,7 @@ import type { SpanSource } from "../../src/span/span_sink.ts";
 import type { ExporterType } from "../../src/library/exporter.ts";
 import {
   EXPORT_TIMEOUT_MS,
+  type ForeignContext,
   NO_REASON,
   openForeign,
   show,
@@ -28,15 +29,23 @@ export async function openModule(
 ): Promise<Exporter> {
   const { id, baseDirectory, warn } = context;
   const loaded = await loadExporter(settings, id, baseDirectory);
-  if (loaded.kind === "native") return await openNative(loaded.type, settings, context);
+  const destination = shownModule(settings);
+  if (loaded.kind === "native") {
+    return await openNative(loaded.type, settings, { ...context, destination });
+  }
   const { toSpan } = await context.openSpans();
-  return new ModuleExporter(loaded.exporter, { toSpan, warn });
+  return new ModuleExporter(loaded.exporter, { toSpan, warn, destination });
+}
+
+/** A URL's query and fragment may be secret. */
+function shownModule({ module }: ModuleSettings): string {
+  return module.replace(/[?#].*$/s, "");
 }
 
 async function openNative(
   type: ExporterType,
   { options }: ModuleSettings,
-  context: ExporterContext,
+  context: ForeignContext,
 ): Promise<Exporter> {
   const faults = surviveFaults(context.warn);
   try {
@@ -49,10 +58,14 @@ async function openNative(
 }
 
 /** What a {@linkcode ModuleExporter} needs. */
-export type ModuleContext = Pick<ExporterContext, "warn"> & Pick<SpanSource, "toSpan">;
+export type ModuleContext =
+  & Pick<ExporterContext, "warn">
+  & Pick<SpanSource, "toSpan">
+  & Pick<Exporter, "destination">;
 
 /** A SpanExporter as an {@linkcode Exporter}: whatever it does, the program keeps running. */
 export class ModuleExporter implements Exporter {
+  readonly destination: string | undefined;
   readonly #exporter: SpanExporter;
   readonly #context: ModuleContext;
   readonly #timeoutMs: number;
@@ -60,6 +73,7 @@ export class ModuleExporter implements Exporter {
 
   /** @param timeoutMs milliseconds that an export may take; a shutdown has what its queue gives */
   constructor(exporter: SpanExporter, context: ModuleContext, timeoutMs = EXPORT_TIMEOUT_MS) {
+    this.destination = context.destination;
     this.#exporter = exporter;
     this.#context = context;
     this.#timeoutMs = timeoutMs;

@@ -8,6 +8,8 @@ import type { OtlpTransport } from "./transport.ts";
 
 /** What an {@linkcode OtlpExporter} needs. */
 export interface OtlpExporterOptions {
+  /** Where the transport sends, for messages. */
+  readonly destination: string;
   readonly encoding: OtlpEncoding;
   readonly transport: OtlpTransport;
   readonly reasons: Reasons;
@@ -21,10 +23,15 @@ export interface OtlpExporterOptions {
 
 /** Sends each batch in one request, or in several if one would be too large. */
 export class OtlpExporter implements Exporter {
+  readonly asksIfEmpty = true;
   readonly #options: OtlpExporterOptions;
 
   constructor(options: OtlpExporterOptions) {
     this.#options = options;
+  }
+
+  get destination(): string {
+    return this.#options.destination;
   }
 
   async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {

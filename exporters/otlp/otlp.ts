@@ -85,6 +85,8 @@ async function openMetrics(
 
 /** What sends one signal to its destination. */
 interface Sender {
+  /** For messages. */
+  readonly destination: string;
   readonly protocol: ResolvedOtlp["protocol"];
   readonly transport: OtlpTransport;
   readonly reasons: Reasons;
@@ -133,11 +135,12 @@ async function openSender(
     }
   };
   const options: TransportOptions = { endpoint, headers, compression, tls: files, proxy };
-  const [{ Reasons }, transport] = await Promise.all([
+  const [{ Reasons, shownUrl }, transport] = await Promise.all([
     import("./reason.ts"),
     openTransport(protocol, options, signal),
   ]);
-  return { protocol, transport, reasons: new Reasons(options), timeout, isStale };
+  const destination = shownUrl(endpoint);
+  return { destination, protocol, transport, reasons: new Reasons(options), timeout, isStale };
 }
 
 async function openTransport(

@@ -55,6 +55,6 @@ function printable(said: string, length: number): string {
 }
 
 /** Scheme, host, port and path: credentials and query can be secret. */
-function shownUrl(url: URL): string {
+export function shownUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname === "/" ? "" : url.pathname}`;
 }

@@ -20,6 +20,9 @@ export const STOPPED = "stopped before it had answered";
 export const NO_REASON = "the exporter gave no reason";
 const MOST_SHOWN = 100;
 
+/** What {@linkcode openForeign} needs. */
+export type ForeignContext = RecordExporterContext & Pick<RecordExporter, "destination">;
+
 /**
  * Opens an exporter of `type`, and hands it records as sessions.
  * @param owned is disposed of once the exporter is shut down
@@ -29,7 +32,7 @@ const MOST_SHOWN = 100;
 export async function openForeign<Settings>(
   type: ExporterType<Settings>,
   settings: Settings,
-  context: RecordExporterContext,
+  context: ForeignContext,
   owned?: Disposable,
   timeoutMs = EXPORT_TIMEOUT_MS,
 ): Promise<RecordExporter> {
@@ -54,17 +57,19 @@ function isExporter(value: unknown): value is Exporter {
 
 /** Hands batches on as views, and checks what comes back. */
 class ForeignExporter implements RecordExporter {
+  readonly destination: string | undefined;
   readonly #exporter: Exporter;
-  readonly #context: Pick<RecordExporterContext, "id" | "warn">;
+  readonly #context: Pick<ForeignContext, "id" | "warn">;
   readonly #owned: Disposable | undefined;
   readonly #timeoutMs: number;
 
   constructor(
     exporter: Exporter,
-    context: Pick<RecordExporterContext, "id" | "warn">,
+    context: Pick<ForeignContext, "id" | "warn" | "destination">,
     owned: Disposable | undefined,
     timeoutMs: number,
   ) {
+    this.destination = context.destination;
     this.#exporter = exporter;
     this.#context = context;
     this.#owned = owned;

@@ -17,6 +17,10 @@ export interface LogFields {
   readonly sessions?: number;
   /** Where they were lost. */
   readonly place?: string;
+  /** Where the exporter sends: a URL without what may be secret, a path, a module. */
+  readonly destination?: string;
+  /** All exporters of a run, with their destinations. */
+  readonly destinations?: readonly Pick<LogFields, "exporter" | "destination">[];
 }
 
 /** Shows a message to the user; the fields of its source are added to its own. */

@@ -2,13 +2,16 @@
 import { delay } from "../abort.ts";
 import type { Clock } from "../clock.ts";
 import type { QueueSettings } from "../exporter.ts";
-import type { SessionBatch } from "../session/batch.ts";
+import { SessionBatch } from "../session/batch.ts";
 import { Backoff } from "./backoff.ts";
 import type { QueueCounters } from "./counters.ts";
 import type { Destination } from "./destination.ts";
 import type { QueueNotices } from "./notices.ts";
 import type { Outcomes } from "./outcome.ts";
 import type { SessionStore, TakenBatch } from "./store.ts";
+
+const ASK_AFTER_MS = 500; // on a busy host sessions come first
+const NOTHING = new SessionBatch(new Uint8Array());
 
 /** What a {@linkcode Delivery} works with. */
 export interface DeliveryOptions {
@@ -62,6 +65,22 @@ export class Delivery {
     return this.#isLeaving;
   }
 
+  /**
+   * Asks the destination whether it would take sessions, so that an idle host reports it too if it
+   * would not. Sessions that come before that are the question.
+   */
+  async ask(): Promise<void> {
+    const destination = this.#destination;
+    const { signal } = this.#wait; // ends with the destination
+    if (destination.exporter.asksIfEmpty !== true) return;
+    const { accepted } = this.#counters;
+    await delay(ASK_AFTER_MS, signal, this.#clock);
+    if (this.#counters.accepted > accepted || this.#inFlight > 0 || signal.aborted) return;
+    const outcome = await destination.export(NOTHING, signal);
+    if (signal.aborted) return;
+    this.#outcomes.asked(outcome, this.#settings.retry && this.#store.place);
+  }
+
   /** Resolves once the batch is delivered, lost or left; its place and memory are given up. */
   async deliver(taken: TakenBatch): Promise<void> {
     const { batch } = taken;
@@ -105,7 +124,9 @@ export class Delivery {
       const destination = this.#destination;
       const outcome = await destination.export(batch, this.#abort.signal);
       if (outcome.status === "success") {
-        this.#outcomes.succeeded(outcome, batch.length);
+        const isCurrent = destination === this.#destination;
+        const where = isCurrent ? destination.exporter.destination : undefined;
+        this.#outcomes.succeeded(outcome, batch.length, where);
         return true;
       }
       if (this.#abort.signal.aborted && this.#store.isOnDisk) return false;

@@ -3,25 +3,50 @@ import type { Clock } from "../clock.ts";
 import { messageOf } from "../messages/errors.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "../messages/limiter.ts";
 import type { Warn } from "../messages/log.ts";
+import { withoutSecrets } from "../messages/secrets.ts";
 import { countSessions, showDuration } from "../messages/words.ts";
 
 /** The messages of one queue. */
 export class QueueNotices {
   readonly #warn: Warn;
+  readonly #inform: Warn;
   readonly #drop: Limiter;
   readonly #advice: Limiter;
   readonly #wait: Limiter;
   readonly #part: Limiter;
   readonly #loss: Limiter;
 
-  /** @param id the exporter's */
-  constructor(id: string, warn: Warn, clock: Clock) {
+  /**
+   * @param id the exporter's
+   * @param inform takes a message that is not a warning
+   */
+  constructor(id: string, warn: Warn, inform: Warn, clock: Clock) {
     this.#warn = (message, fields) => warn(`${id}: ${message}`, fields);
+    this.#inform = (message, fields) => inform(`${id}: ${message}`, fields);
     this.#drop = new Limiter(NOTICE_INTERVAL_MS, clock);
     this.#advice = new Limiter(NOTICE_INTERVAL_MS, clock);
     this.#wait = new Limiter(NOTICE_INTERVAL_MS, clock);
     this.#part = new Limiter(NOTICE_INTERVAL_MS, clock);
     this.#loss = new Limiter(NOTICE_INTERVAL_MS, clock);
+  }
+
+  /** @param destination that has taken the first sessions */
+  delivering(destination: string): void {
+    const shown = withoutSecrets(destination);
+    this.#inform(`delivering to ${shown}`, { destination: shown });
+  }
+
+  /**
+   * The destination was asked before there were sessions, and cannot take any now.
+   * @param place where sessions will wait meanwhile
+   */
+  unavailable(reason: string, place: string): void {
+    this.#warn(`${reason}; until it answers, ${place}`);
+  }
+
+  /** The destination was asked before there were sessions, and would refuse them. */
+  unwilling(reason: string): void {
+    this.#warn(`${reason}; sessions would be lost`);
   }
 
   /** @param place where sessions wait meanwhile */

@@ -30,10 +30,10 @@ export interface OpenQueueOptions {
  * @throws {UsageError} if its place on disk cannot be used; the exporter is shut down then
  */
 export async function openQueue(options: OpenQueueOptions): Promise<ExporterQueue> {
-  const { id, exporter, settings, warn, clock } = options;
+  const { id, exporter, settings, warn, inform, clock } = options;
   try {
     const storage = settings.storage && await openStorage(settings.storage, options);
-    return new ExporterQueue(id, exporter, settings, warn, storage, clock);
+    return new ExporterQueue(id, exporter, settings, warn, storage, clock, inform);
   } catch (error) {
     await exporter.shutdown();
     throw error;

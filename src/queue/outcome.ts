@@ -12,6 +12,8 @@ export class Outcomes {
   readonly #notices: QueueNotices;
   #unfinished: string[] = []; // the reason, for each session that a failed export took in part
   #isFailing = false;
+  #hasTaken = false;
+  #failure: string | undefined;
 
   constructor(counters: QueueCounters, notices: QueueNotices) {
     this.#counters = counters;
@@ -23,21 +25,41 @@ export class Outcomes {
     return this.#isFailing;
   }
 
+  /** Why the destination took nothing when it was tried last; undefined if it did, or was not tried. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
   /** Sessions that were taken in part, and whose rest will follow. */
   get unfinished(): number {
     return this.#unfinished.length;
   }
 
-  /** An export of `sessions` was taken. */
-  succeeded({ rejected = 0, message }: Success, sessions: number): void {
+  /**
+   * An export of `sessions` was taken.
+   * @param destination where they went, if that has words
+   */
+  succeeded(
+    { rejected = 0, message }: Success,
+    sessions: number,
+    destination: string | undefined,
+  ): void {
     const lost = Math.min(rejected, sessions);
     this.#counters.exported += sessions - lost;
     if (this.#isFailing) this.#notices.recovered();
+    else if (!this.#hasTaken && lost < sessions && destination !== undefined) {
+      this.#notices.delivering(destination);
+    }
     this.#isFailing = false;
+    if (lost < sessions) {
+      this.#hasTaken = true;
+      this.#failure = undefined;
+    }
     if (lost > 0) {
       this.#counters.failed += lost;
       this.#counters.rejected += lost;
       const reason = `rejected: ${message ?? "no reason given"}`;
+      if (lost === sessions) this.#failure = reason;
       this.#notices.lost(this.#counters.rejected, reason, "rejected");
     } else if (message !== undefined) this.#notices.advice(message);
   }
@@ -54,8 +76,23 @@ export class Outcomes {
     if (lost > 0) this.lost(lost, reason);
   }
 
+  /**
+   * The destination was asked, without sessions, whether it would take some.
+   * @param place where sessions will wait if it does not answer; undefined if none are tried again
+   */
+  asked(outcome: ExportOutcome, place: string | undefined): void {
+    if (outcome.status === "success" || this.#isFailing || this.#hasTaken) return;
+    this.#failure = outcome.reason;
+    if (outcome.status === "failure" || place === undefined) {
+      return this.#notices.unwilling(outcome.reason);
+    }
+    this.#isFailing = true;
+    this.#notices.unavailable(outcome.reason, place);
+  }
+
   /** An export will be tried again. @param place where sessions wait meanwhile */
   retrying(reason: string, place: string): void {
+    this.#failure = reason;
     if (this.#isFailing) return;
     this.#isFailing = true;
     this.#notices.retrying(reason, place);
@@ -63,6 +100,7 @@ export class Outcomes {
 
   /** `sessions` were given up on. */
   lost(sessions: number, reason: string): void {
+    this.#failure = reason;
     this.#counters.failed += sessions;
     const { failed, rejected } = this.#counters;
     this.#notices.lost(failed - rejected, reason, "not_delivered");
@@ -71,6 +109,8 @@ export class Outcomes {
   /** The exporter was replaced, and nothing is known of the new one. */
   forget(): void {
     this.#isFailing = false;
+    this.#hasTaken = false;
+    this.#failure = undefined;
   }
 
   /** The rest of sessions taken in part will not follow any more. */

@@ -61,11 +61,13 @@ export class ExporterQueue {
   readonly #deadline = new AbortController(); // cuts short shutdowns
   readonly #retired = new Set<Promise<void>>(); // exporters that were replaced
   #settings: QueueSettings;
+  #hasStarted = false;
   #closing: Promise<void> | undefined;
 
   /**
    * @param id the exporter's, for messages
    * @param warn takes a message to the user
+   * @param inform takes one that is not a warning
    */
   constructor(
     readonly id: string,
@@ -74,9 +76,10 @@ export class ExporterQueue {
     warn: Warn,
     storage?: OpenStorage,
     clock: Clock = systemClock,
+    inform: Warn = () => {},
   ) {
     const counters = this.counters = storage?.counters ?? newCounters();
-    const notices = this.#notices = new QueueNotices(id, warn, clock);
+    const notices = this.#notices = new QueueNotices(id, warn, inform, clock);
     const memory = storage?.memory ?? batchMemory(settings);
     const spool = storage?.spool;
     const store = this.#store = new SessionStore({ settings, spool, memory, counters, notices });
@@ -99,6 +102,11 @@ export class ExporterQueue {
   /** Where sessions go now. */
   get exporter(): Exporter {
     return this.#delivery.destination.exporter;
+  }
+
+  /** Why the destination took nothing when it was tried last; undefined if it did, or was not tried. */
+  get failure(): string | undefined {
+    return this.#outcomes.failure;
   }
 
   /** Sessions that wait, in memory and on disk. After `close`, those that are kept. */
@@ -131,7 +139,10 @@ export class ExporterQueue {
    * then they wait. Nothing happens if it has begun.
    */
   start(): void {
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
     this.#consumers.start();
+    void this.#delivery.ask();
   }
 
   /** Takes as many sessions as fit; they are copied. */
@@ -169,6 +180,7 @@ export class ExporterQueue {
     this.#delivery.replace(isSame ? before : new Destination(exporter), settings);
     this.#consumers.useSettings(settings);
     if (isSame) return;
+    void this.#delivery.ask();
     const retired = this.#shutDown(before);
     this.#retired.add(retired);
     await retired;

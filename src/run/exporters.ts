@@ -9,6 +9,7 @@ import type { QueueStats } from "../telemetry/health.ts";
 import { openQueue } from "../queue/open.ts";
 import type { ExporterQueue } from "../queue/queue.ts";
 import type { RunSettings } from "./settings.ts";
+import { withoutSecrets } from "../messages/secrets.ts";
 import type { SpanMapper } from "../span/span_mapper.ts";
 import type { Changes, RunningExporter } from "./changes.ts";
 import { addStats } from "./queue_stats.ts";
@@ -24,6 +25,12 @@ interface Running extends RunningExporter {
 interface Opened extends Running {
   /** Whether it takes over the queue of the exporter that it replaces. */
   readonly takesOver: boolean;
+}
+
+/** An exporter, and where it sends; nothing for an exporter whose rows show where they go. */
+export interface Destination {
+  readonly exporter: string;
+  readonly destination?: string;
 }
 
 /** Open exporters that get no sessions before `use`. */
@@ -82,6 +89,19 @@ export class Exporters {
   /** The span mapper, if an exporter has asked for it. */
   get mapper(): SpanMapper | undefined {
     return this.#spans.mapper;
+  }
+
+  /** All that sessions go to, with the words for where that is. */
+  get destinations(): readonly Destination[] {
+    return this.#running.map(({ configured: { id }, exporter: { destination } }) => ({
+      exporter: id,
+      ...(destination === undefined ? {} : { destination: withoutSecrets(destination) }),
+    }));
+  }
+
+  /** Why the exporter `id` could deliver nothing when it was tried last, if that was so. */
+  failureOf(id: string): string | undefined {
+    return find(this.#running, id)?.queue.failure;
   }
 
   /** What became of the sessions until now, by exporter, removed ones included. */

@@ -14,7 +14,7 @@ import type { RunSettings } from "./settings.ts";
 import { type Health, HealthMonitor } from "../telemetry/health.ts";
 import { describeLosses } from "../telemetry/losses.ts";
 import { report } from "../telemetry/report.ts";
-import { Exporters } from "./exporters.ts";
+import { type Destination, Exporters } from "./exporters.ts";
 import { Metrics } from "./metrics.ts";
 import { warnOfOmissions } from "./omissions.ts";
 import { outputOf } from "./output.ts";
@@ -86,7 +86,7 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     }
     const kept = settings.dropPrivileges ? (await import("./privileges.ts")).dropPrivileges() : [];
     warnOfOmissions(kept);
-    log.info("tracing");
+    announce(exporters.destinations);
     reloader.begin(sessions, kept.length > 0);
     await pump(sessions, exporters, (batch) => {
       health.observe(batch);
@@ -97,12 +97,21 @@ export async function run(settings: RunSettings, context: RunContext): Promise<v
     await Promise.all([exporters.close(reloader.settings.shutdownTimeout), reloader.end()]);
     using _cutOff = onAbort(end.leave, () => void metrics.close(0));
     await metrics.close();
-    summarise(reloader.settings, health.read(), sessions.isPinned);
+    summarise(reloader.settings, health.read(), sessions.isPinned, exporters);
   } catch (error) {
     if (!end.stop.aborted || error !== end.stop.reason) throw error;
   } finally {
     await exporters.close(settings.shutdownTimeout); // those of a run that failed
   }
+}
+
+/** Says that capture is live, and where sessions go, unless that is the terminal alone. */
+function announce(destinations: readonly Destination[]): void {
+  const places = destinations.map(({ exporter, destination }) =>
+    destination === undefined ? exporter : `${exporter} ${destination}`
+  );
+  const hasWords = destinations.some(({ destination }) => destination !== undefined);
+  log.info(hasWords ? `tracing; to ${places.join(", ")}` : "tracing", { destinations });
 }
 
 /** Warns of what spans will lack; a table takes nothing from `/proc`. */
@@ -121,13 +130,23 @@ function after(ms: number | undefined, then: () => void): Disposable {
 }
 
 /** Always reports losses; reports deliveries if spans are sent. */
-function summarise(settings: RunSettings, health: Health, isPinned: boolean): void {
+function summarise(
+  settings: RunSettings,
+  health: Health,
+  isPinned: boolean,
+  running: Exporters,
+): void {
   const { captured, sampledOut, exporters } = health;
   if (settings.exporters.some(({ type }) => type.sendsSpans)) {
     const delivered = exporters.map(({ id, exported }) => `${id} ${exported}`).join(", ");
     log.info(`captured ${countSessions(captured)}; delivered: ${delivered}`, {
       sessions: captured,
     });
+  }
+  for (const { id, exported } of exporters) {
+    const failure = exported === 0 ? running.failureOf(id) : undefined;
+    if (failure === undefined) continue;
+    log.warn(`nothing was delivered to ${id}: ${failure}`, { exporter: id, sessions: 0 });
   }
   if (settings.capture.sampling !== undefined) {
     log.info(`sampled out ${sampledOut} of ${countSessions(sampledOut + captured)}`);

@@ -11,7 +11,7 @@ import { mountSmallDisk } from "../small_disk.ts";
 import { makeTempFolder } from "../temp_folder.ts";
 import { together } from "../together.ts";
 import { until } from "./process.ts";
-import { startTcpspan, TRACING } from "./tcpspan.ts";
+import { startTcpspan, tracingTo } from "./tcpspan.ts";
 import { startTraffic } from "./traffic.ts";
 
 interface Case {
@@ -70,7 +70,8 @@ exporters: { file: { path: "${path}" } }
   assert.deepEqual([status, stderr], [
     0,
     `\
-${TRACING}
+${tracingTo(`file ${path}`)}
+tcpspan: file: delivering to ${path}
 tcpspan: file: cannot write ${path}: ${why}; trying again, up to 100000 sessions are kept
 tcpspan: file: delivering again
 `,

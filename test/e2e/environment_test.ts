@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { curl, freePort, startNginx } from "./nginx.ts";
 import { until } from "./process.ts";
 import { startReceiver } from "./receiver.ts";
-import { runTcpspan, startTcpspan, TRACING } from "./tcpspan.ts";
+import { runTcpspan, startTcpspan, TRACING, tracingTo } from "./tcpspan.ts";
 
 const HEADER = "PID   COMM       LADDR           LPORT RADDR           RPORT TX_KB RX_KB MS";
 const BRIEFLY = ["--duration", "0.1", "-L", `${freePort()}`];
@@ -38,7 +38,8 @@ Deno.test("OTEL_TRACES_EXPORTER=otlp sends spans as OTEL_EXPORTER_OTLP_* and OTE
     `\
 tcpspan: OTEL_SERVICE_NAME names every process's spans "edge": a service map then has one node for \
 all of them
-${TRACING}
+${tracingTo(`otlp http://127.0.0.1:${port}/v1/traces`)}
+tcpspan: otlp: delivering to http://127.0.0.1:${port}/v1/traces
 tcpspan: captured 1 session; delivered: otlp 1
 `,
   );
@@ -59,7 +60,11 @@ Deno.test("OTEL_TRACES_EXPORTER=console,otlp does both", async () => {
     env: { OTEL_TRACES_EXPORTER: "console,otlp" },
   });
   assert.deepEqual([status, stdout], [0, `${HEADER}\n`]);
-  assert.equal(stderr, `${TRACING}\ntcpspan: captured 0 sessions; delivered: stdout 0, otlp 0\n`);
+  assert.equal(
+    stderr,
+    `${tracingTo("stdout", "otlp http://localhost:4318/v1/traces")}\n` +
+      "tcpspan: captured 0 sessions; delivered: stdout 0, otlp 0\n",
+  );
 });
 
 Deno.test("OTEL_TRACES_EXPORTER=none sends spans nowhere, and says so", async () => {

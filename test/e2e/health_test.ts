@@ -13,6 +13,7 @@ import {
   startTcpspan,
   type Tcpspan,
   TRACING,
+  tracingTo,
 } from "./tcpspan.ts";
 
 const SESSIONS = 7;
@@ -127,7 +128,7 @@ exporters:
   stdout: { format: json }
 `;
   const args = ["--log-format", "json"];
-  await using tool = await startTcpspan(args, { config, tracing: /"message":"tracing"/ });
+  await using tool = await startTcpspan(args, { config, tracing: /"message":"tracing; to / });
   await makeSessions(nginx);
   await tool.stdout.waitForLines(SESSIONS, () => true);
   await tool.stderr.waitForLines(1, (line) => line.includes("connection refused"));
@@ -203,7 +204,9 @@ telemetry: { otlp: { interval: 1s } }
   );
   assert.equal(
     stderr,
-    `${TRACING}\ntcpspan: captured ${SESSIONS + 2} sessions; ` +
+    `${tracingTo(`otlp/collector ${collector.otlpHttp}/v1/traces`)}\n` +
+      `tcpspan: otlp/collector: delivering to ${collector.otlpHttp}/v1/traces\n` +
+      `tcpspan: captured ${SESSIONS + 2} sessions; ` +
       `delivered: otlp/collector ${SESSIONS + 2}\n`,
   );
 });

@@ -15,6 +15,7 @@ import {
   startTcpspan,
   type Tcpspan,
   TRACING,
+  tracingTo,
 } from "./tcpspan.ts";
 import { startTraffic } from "./traffic.ts";
 
@@ -46,6 +47,11 @@ function selecting(port: number): string {
 
 function otlp(port: number): string {
   return `{ endpoint: "http://127.0.0.1:${port}", protocol: http/json }`;
+}
+
+/** Where a receiver takes spans. */
+function tracesAt(port: number): string {
+  return `http://127.0.0.1:${port}/v1/traces`;
 }
 
 function spanIds(spans: readonly { readonly spanId: string }[]): string[] {
@@ -350,7 +356,9 @@ Deno.test("a stop does not wait for a reload that hangs in a module", async () =
   assert.ok(performance.now() - before < 2000);
   assert.deepEqual([status, stderr], [
     0,
-    `${TRACING}\nloading\ntcpspan: captured 1 session; delivered: otlp 1\n`,
+    `${tracingTo(`otlp ${tracesAt(receiver.port)}`)}\nloading\n` +
+    `tcpspan: otlp: delivering to ${tracesAt(receiver.port)}\n` +
+    "tcpspan: captured 1 session; delivered: otlp 1\n",
   ]);
 });
 
@@ -556,7 +564,9 @@ Deno.test("a SIGHUP while the run ends is ignored", async () => {
   const { status, stderr } = await ended;
   assert.deepEqual([status, stderr], [
     0,
-    `${TRACING}\ntcpspan: captured 1 session; delivered: otlp 1\n`,
+    `${tracingTo(`otlp ${tracesAt(slow.port)}`)}\n` +
+    `tcpspan: otlp: delivering to ${tracesAt(slow.port)}\n` +
+    "tcpspan: captured 1 session; delivered: otlp 1\n",
   ]);
 });
 

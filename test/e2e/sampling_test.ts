@@ -4,7 +4,7 @@ import { Burst } from "../kernel/burst.ts";
 import { freePort } from "./nginx.ts";
 import { until } from "./process.ts";
 import { startReceiver } from "./receiver.ts";
-import { startTcpspan, TRACING } from "./tcpspan.ts";
+import { startTcpspan, TRACING, tracingTo } from "./tcpspan.ts";
 
 const SESSIONS = 100;
 const REFUSED = 5;
@@ -23,14 +23,15 @@ function randomness(traceId: string): bigint {
 for (const protocol of ["http/protobuf", "http/json"]) {
   Deno.test(`sampled spans carry their threshold over ${protocol}, and all failures are there`, async () => {
     await using burst = await Burst.prepare({ clients: 1, threads: 1, sessions: SESSIONS });
-    const [endpoint, refusing] = [freePort(), freePort()];
-    await using receiver = startReceiver(endpoint);
+    const [port, refusing] = [freePort(), freePort()];
+    const traces = `http://127.0.0.1:${port}/v1/traces`;
+    await using receiver = startReceiver(port);
     await using tool = await startTcpspan([], {
       config: `
 capture: { remote_ports: [${burst.port}, ${refusing}] }
 sampling: { ratio: 0.5, keep_errors: true }
 exporters:
-  otlp: { endpoint: "http://127.0.0.1:${endpoint}", protocol: ${protocol} }
+  otlp: { endpoint: "http://127.0.0.1:${port}", protocol: ${protocol} }
   stdout: { format: json }
 `,
     });
@@ -53,7 +54,8 @@ exporters:
     const all = SESSIONS + REFUSED;
     assert.deepEqual([status, stderr], [
       0,
-      `${TRACING}
+      `${tracingTo(`otlp ${traces}`, "stdout")}
+tcpspan: otlp: delivering to ${traces}
 tcpspan: captured ${count} sessions; delivered: otlp ${count}, stdout ${count}
 tcpspan: sampled out ${all - count} of ${all} sessions
 `,

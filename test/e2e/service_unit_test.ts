@@ -194,7 +194,7 @@ class Service implements AsyncDisposable {
 
   /** How often it says in `log` that it traces. */
   starts(log: string): number {
-    return log.split("\n").filter((line) => line === TRACING).length;
+    return log.split("\n").filter((line) => line.startsWith(TRACING)).length;
   }
 
   /** The distinct sets of capabilities of the service. */

@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { curl, freePort, type Nginx, startNginx } from "./nginx.ts";
 import { type Ended, Process } from "./process.ts";
-import { command, environment, REPOSITORY, runTcpspan, startTcpspan, TRACING } from "./tcpspan.ts";
+import {
+  command,
+  environment,
+  REPOSITORY,
+  runTcpspan,
+  startTcpspan,
+  TRACING,
+  tracingTo,
+} from "./tcpspan.ts";
 
 const HEADER = "PID   COMM       LADDR           LPORT RADDR           RPORT TX_KB RX_KB MS";
 
@@ -97,12 +105,17 @@ Deno.test("two copies at once: both print the session, with the same ids", async
 });
 
 Deno.test("at the end tcpspan reports how many sessions each span exporter delivered", async () => {
+  const endpoint = `http://127.0.0.1:${freePort()}`;
   const { status, stdout, stderr } = await runTcpspan(
     ["--duration", "0.2", "-L", `${freePort()}`],
-    { config: `exporters: { otlp: { endpoint: "http://127.0.0.1:${freePort()}" } }` },
+    { config: `exporters: { otlp: { endpoint: "${endpoint}" } }` },
   );
   assert.deepEqual([status, stdout], [0, ""]);
-  assert.equal(stderr, `${TRACING}\ntcpspan: captured 0 sessions; delivered: otlp 0\n`);
+  assert.equal(
+    stderr,
+    `${tracingTo(`otlp ${endpoint}/v1/traces`)}\n` +
+      "tcpspan: captured 0 sessions; delivered: otlp 0\n",
+  );
 });
 
 /** The program with its stdout in a pipe; the status is the program's, not the reader's. */

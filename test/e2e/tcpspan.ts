@@ -16,8 +16,13 @@ import { type Ended, Process } from "./process.ts";
 /** The folder of the repository. */
 export const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The line on stderr that says that capture is live. */
+/** The start of the line on stderr that says that capture is live; all of it for a table. */
 export const TRACING = "tcpspan: tracing";
+
+/** The whole line if sessions go elsewhere: `otlp http://127.0.0.1:4318/v1/traces`. */
+export function tracingTo(...places: readonly string[]): string {
+  return `${TRACING}; to ${places.join(", ")}`;
+}
 
 /** How the program is run. */
 export interface TcpspanOptions {
@@ -30,7 +35,7 @@ export interface TcpspanOptions {
   readonly cwd?: string;
   /** Deno's permission flags, in place of `-A`. */
   readonly permissions?: readonly string[];
-  /** The line on stderr that says that capture is live; TRACING by default. */
+  /** The line on stderr that says that capture is live; one with TRACING at its start by default. */
   readonly tracing?: RegExp;
 }
 
@@ -60,7 +65,7 @@ export async function startTcpspan(
   };
   try {
     const { tracing } = options;
-    await process.stderr.waitForLines(1, (line) => tracing?.test(line) ?? line === TRACING);
+    await process.stderr.waitForLines(1, (line) => tracing?.test(line) ?? line.startsWith(TRACING));
   } catch (error) {
     await dispose();
     throw error;

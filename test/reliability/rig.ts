@@ -67,7 +67,7 @@ exporters:
   async start(): Promise<Process> {
     const process = this.spawn();
     try {
-      await process.stderr.waitForLines(1, (line) => line === TRACING);
+      await process.stderr.waitForLines(1, (line) => line.startsWith(TRACING));
       return process;
     } catch (error) {
       await process[Symbol.asyncDispose]();
