@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import type { ExporterType } from "../../src/library/exporter.ts";
 import { nearest } from "../../src/messages/nearest.ts";
 import { messageOf, npmFailure, UsageError } from "../../src/messages/errors.ts";
+import { linesOf } from "../../src/messages/printable.ts";
 import type { ModuleSettings } from "./settings.ts";
 
 /** What a module exports, by name. */
@@ -69,11 +70,12 @@ async function load(module: string, id: string, baseDirectory: string): Promise<
     return { ...all, ...namespace, default: "default" in all ? all.default : all };
   } catch (error) {
     const failure = npmFailure(error);
-    const reason = failure?.reason ?? firstLine(error);
+    const [first, ...others] = failure === undefined ? reasonLines(error) : [failure.reason];
     const hint = failure !== undefined
       ? `; to download it: deno cache ${module}`
       : packageHint(module);
-    throw new UsageError(`exporters.${id}.module: cannot load ${module}: ${reason}${hint}`);
+    const reason = [`cannot load ${module}: ${first}${hint}`, ...others].join("\n");
+    throw new UsageError(`exporters.${id}.module: ${reason}`);
   }
 }
 
@@ -129,6 +131,16 @@ function isSpanExporter(value: unknown): value is SpanExporter {
   return typeof value === "object" && value !== null &&
     "export" in value && typeof value.export === "function" &&
     "shutdown" in value && typeof value.shutdown === "function";
+}
+
+/** Why Deno could not load a module: what and, on lines of their own, where. */
+function reasonLines(error: unknown): string[] {
+  const [, ...others] = linesOf(messageOf(error).trim());
+  // a file that is not there has no place but the import here; Deno may say a place twice
+  const kept = others.filter((line, i) =>
+    !line.includes(import.meta.url) && (!/^ *at /.test(line) || others.indexOf(line) === i)
+  );
+  return [firstLine(error), ...kept];
 }
 
 /** The first line of what was thrown, without colours and full stop. */

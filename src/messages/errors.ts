@@ -1,4 +1,5 @@
 /** The errors that end the program with a message for its user and no stack trace. */
+import { linesOf } from "./printable.ts";
 
 /** A wrong flag, config or path. Exit status 2. The message may hold several lines. */
 export class UsageError extends Error {
@@ -33,7 +34,8 @@ function asText(read: () => unknown): string {
 /** What ended a part of the program, for its user: an unexpected failure is called that. */
 export function describeFailure(thrown: unknown): string {
   if (thrown instanceof UsageError || thrown instanceof HostError) return thrown.message;
-  return missingPackage(thrown) ?? `unexpected failure: ${asText(() => thrown)}`;
+  return missingPackage(thrown) ??
+    linesOf(`unexpected failure: ${asText(() => thrown)}`).join("\n");
 }
 
 /** Why Deno could not get a package of npm; undefined if that is not what was thrown. */

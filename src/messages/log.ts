@@ -1,6 +1,6 @@
 /** What the program says to its user: on stderr, because stdout carries only data. */
 import { Limiter, NOTICE_INTERVAL_MS } from "./limiter.ts";
-import { printableJson, printableLine } from "./printable.ts";
+import { linesOf, printableJson, printableLine } from "./printable.ts";
 import { withoutSecrets } from "./secrets.ts";
 
 /** How messages are written: lines for people, or JSON objects, one a line, for log shippers. */
@@ -57,7 +57,7 @@ export class Logger {
 
   /**
    * Writes the warnings of one source, such as an exporter, but limits their number, so that they
-   * do not flood the log. The next one says how many were left out.
+   * do not flood the log. The next one says how many were left out. They may have several lines.
    */
   limited(source: LogFields): Warn {
     const interval = new Limiter(NOTICE_INTERVAL_MS);
@@ -72,7 +72,8 @@ export class Logger {
       written++;
       const note = leftOut === 0 ? "" : ` (warnings left out before this one: ${leftOut})`;
       leftOut = 0;
-      this.warn(message + note, { ...source, ...fields });
+      const text = message + note;
+      this.warn(this.format === "text" ? linesOf(text) : text, { ...source, ...fields });
     };
   }
 

@@ -14,6 +14,7 @@ const BACKSLASH = 0x5c;
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 const UNPRINTABLE_BUT_LINE_END = new RegExp(`(?!\n)${UNPRINTABLE.source}`, "gu");
 const ALL_UNPRINTABLE = new RegExp(UNPRINTABLE.source, "gu");
+const INDENT = "  ";
 const NOT_ASCII = /[\x7f-\uffff]/;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -47,6 +48,16 @@ export function printableLine(text: string): string {
     ALL_UNPRINTABLE,
     (character) => shownAs(character.codePointAt(0) ?? 0),
   );
+}
+
+/**
+ * The lines of a text that its source wrote as lines, such as the kernel or Deno. All but the first
+ * are indented, so that none looks like a message of its own.
+ */
+export function linesOf(text: string): string[] {
+  const [first = "", ...others] = text.split(/\r?\n/).filter((line) => line.trim() !== "");
+  const indent = others.every((line) => line.startsWith(INDENT)) ? "" : INDENT;
+  return [first, ...others.map((line) => indent + line)];
 }
 
 /**

@@ -4,6 +4,7 @@ import type { ConfiguredExporter } from "../config/load.ts";
 import type { Exporter, ExporterContext, QueueSettings } from "../exporter.ts";
 import { messageOf, UsageError } from "../messages/errors.ts";
 import { log, type Warn } from "../messages/log.ts";
+import { linesOf } from "../messages/printable.ts";
 import { closeAll } from "./pipeline.ts";
 import type { QueueStats } from "../telemetry/health.ts";
 import { openQueue } from "../queue/open.ts";
@@ -155,7 +156,7 @@ export class Exporters {
         try {
           await unlessAborted(exporter.shutdown(), signal);
         } catch (error) {
-          log.warn(`${configured.id}: cannot shut down: ${messageOf(error)}`);
+          log.warn(linesOf(`${configured.id}: cannot shut down: ${messageOf(error)}`));
         }
       }),
     ]);

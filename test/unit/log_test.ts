@@ -109,6 +109,18 @@ Deno.test("warnings from one source are limited, and the suppressed ones are cou
   ]);
 });
 
+Deno.test("limited warnings may have several lines, which no one takes for other messages", () => {
+  const text = logger("text");
+  text.log.limited({ exporter: "m" })("m: one\ntcpspan: two\x1b[2J\r\n  three\rfour");
+  assert.deepEqual(text.lines, [
+    "tcpspan: m: one\n  tcpspan: two\\x1b[2J\n    three\\x0dfour\n",
+  ]);
+  const json = logger("json");
+  json.log.limited({ exporter: "m" })("m: one\ntwo");
+  assert.equal(json.lines.length, 1);
+  assert.equal(JSON.parse(json.lines.join("")).message, "m: one\ntwo");
+});
+
 Deno.test("limited warnings have the fields of their source", () => {
   const { log, lines } = logger("json");
   const warn = log.limited({ exporter: "otlp/a" });

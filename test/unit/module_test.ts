@@ -390,6 +390,12 @@ Deno.test("a module or export that cannot be used is an error that says what to 
   await Deno.writeTextFile(join(folder.path, "nothing.js"), "export const VERSION = 1;");
   await Deno.writeTextFile(join(folder.path, "arrow.js"), "export const make = () => ({});");
   await Deno.writeTextFile(join(folder.path, "throws.js"), 'throw new Error("no license.");');
+  await Deno.writeTextFile(
+    join(folder.path, "lines.js"),
+    'throw new Error("\\x1b[31mno license\\x1b[0m.\\n\\x1b[1mask for one\\x1b[0m\\n");',
+  );
+  await Deno.writeTextFile(join(folder.path, "wrong.ts"), "const a = ;");
+  await Deno.writeTextFile(join(folder.path, "imports.ts"), 'import "./nowhere.ts";');
   const CASES = [
     {
       module: "./missing.ts",
@@ -416,6 +422,23 @@ Deno.test("a module or export that cannot be used is an error that says what to 
       module: "./throws.js",
       export: "X",
       message: "module: cannot load ./throws.js: no license",
+    },
+    {
+      module: "./lines.js",
+      export: "X",
+      message: "module: cannot load ./lines.js: no license\n  ask for one",
+    },
+    {
+      module: "./wrong.ts",
+      export: "X",
+      message: "module: cannot load ./wrong.ts: SyntaxError: Expression expected\n" +
+        "    |\n  1 | const a = ;\n    |           ~\n      at file://FOLDER/wrong.ts:1:11",
+    },
+    {
+      module: "./imports.ts",
+      export: "X",
+      message: 'module: cannot load ./imports.ts: Module not found "file://FOLDER/nowhere.ts"\n' +
+        "    at file://FOLDER/imports.ts:1:8",
     },
     {
       module: "./exporter.js",
@@ -465,7 +488,7 @@ Deno.test("a module or export that cannot be used is an error that says what to 
           assert.ok(error instanceof UsageError);
           assert.equal(
             error.message,
-            `exporters.zipkin/mine.${message.replace("FOLDER", folder.path)}`,
+            `exporters.zipkin/mine.${message.replaceAll("FOLDER", folder.path)}`,
           );
           return true;
         },

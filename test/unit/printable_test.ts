@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { printable, printableJson } from "../../src/messages/printable.ts";
+import { linesOf, printable, printableJson } from "../../src/messages/printable.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -40,6 +40,26 @@ const SHOWN: [what: string, bytes: Uint8Array, shown: string][] = [
 
 for (const [what, bytes, shown] of SHOWN) {
   Deno.test(`printable() shows ${what}`, () => assert.equal(printable(bytes), shown));
+}
+
+const LINES: [what: string, text: string, ...lines: string[]][] = [
+  ["one line as it is", "one", "one"],
+  ["nothing as an empty line", "", ""],
+  ["further lines indented", "one\ntwo\nthree", "one", "  two", "  three"],
+  ["lines that are indented already unchanged", "one\n  two\n    at x", "one", "  two", "    at x"],
+  ["a code frame with its columns", "one\n  |\n1 | x\n  | ~", "one", "    |", "  1 | x", "    | ~"],
+  ["no empty lines", "one\n\n \n\ntwo\n", "one", "  two"],
+  ["line ends of Windows", "one\r\ntwo\r\n", "one", "  two"],
+  [
+    "no line that looks like a message",
+    "one\ntcpspan: lost 1 session",
+    "one",
+    "  tcpspan: lost 1 session",
+  ],
+];
+
+for (const [what, text, ...lines] of LINES) {
+  Deno.test(`linesOf() gives ${what}`, () => assert.deepEqual(linesOf(text), lines));
 }
 
 const CUT: [bytes: string, columns: number, shown: string][] = [
