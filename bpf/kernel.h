@@ -136,6 +136,7 @@ struct sk_buff {
 
 struct sk_buff_head {
 	struct sk_buff *next;
+	struct sk_buff *prev;
 } __core;
 
 struct sock {
@@ -205,7 +206,6 @@ struct list_head {
 struct mptcp_sock {
 	struct inet_connection_sock sk;
 	struct list_head conn_list;
-	__u64 ack_seq;
 	__u32 token;
 	struct sock *first;
 	struct sk_buff_head receive_queue; /* up to Linux 6.14 */
@@ -220,7 +220,8 @@ struct mptcp_subflow_context { /* icsk_ulp_data of a subflow */
 } __core;
 
 struct mptcp_skb_cb {
-	__u64 map_seq;
+	__u64 map_seq; /* of the first byte that was not read */
+	__u64 end_seq;
 } __core;
 
 struct qstr {

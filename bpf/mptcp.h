@@ -76,28 +76,27 @@ static __always_inline __u64 connection_of(const struct tcp_sock *tp)
 	return subflow ? (__u64)READ_AT(struct mptcp_subflow_context, subflow, conn) : 0;
 }
 
-/* A list ends where it begins. */
-static __always_inline __u64 first_of(__u64 queue)
+static __always_inline __u32 unread_in(__u64 queue)
 {
 	__u64 first = (__u64)READ_AT(struct sk_buff_head, queue, next);
+	__u64 last = (__u64)READ_AT(struct sk_buff_head, queue, prev);
 
-	return first == queue ? 0 : first;
-}
-
-/* FIONREAD's number: mptcp_inq_hint(). */
-static __always_inline __u32 unread_of(__u64 address)
-{
-	__u64 first = 0;
-
-	if (field_exists(struct mptcp_sock, receive_queue))
-		first = first_of(address + field_offset(struct mptcp_sock, receive_queue));
-	if (!first)
-		first = first_of(address + field_offset(struct sock, sk_receive_queue));
-	if (!first)
+	if (!first || !last || first == queue) /* it ends where it begins */
 		return 0;
 	first += field_offset(struct sk_buff, cb);
-	return READ_AT(struct mptcp_sock, address, ack_seq) -
+	last += field_offset(struct sk_buff, cb);
+	return READ_AT(struct mptcp_skb_cb, last, end_seq) -
 	       READ_AT(struct mptcp_skb_cb, first, map_seq);
+}
+
+/* Bytes that no process has read. (FIONREAD counts a DATA_FIN behind them as one more.) */
+static __always_inline __u32 unread_of(__u64 connection)
+{
+	__u32 unread = unread_in(connection + field_offset(struct sock, sk_receive_queue));
+
+	if (field_exists(struct mptcp_sock, receive_queue))
+		unread += unread_in(connection + field_offset(struct mptcp_sock, receive_queue));
+	return unread;
 }
 
 /* The running process holds the lock of its connection, which it closes or shuts down. */
@@ -120,20 +119,22 @@ static __always_inline int follow_connection(struct sock *sk, int old_state, int
 
 	if (new_state == TCP_CLOSE && (old_state == TCP_LISTEN || !sk->sk_socket))
 		return 0; /* its state may be gone, and is not made again */
+	if (new_state == TCP_SYN_RECV || new_state == TCP_ESTABLISHED) {
+		/* accepted: has no state before it is used, so that nothing stays if it never is */
+		if (old_state != TCP_SYN_SENT)
+			bpf_map_delete_elem(&connections, &address);
+		return 0;
+	}
 	connection = connection_at(address);
 	if (!connection)
 		return 0;
 	switch (new_state) {
 	case TCP_SYN_SENT:
 	case TCP_LISTEN:
-	case TCP_SYN_RECV:
-	case TCP_ESTABLISHED:
-		if (new_state != TCP_ESTABLISHED || old_state != TCP_SYN_SENT)
-			*connection = _no_connection;
-		if (owned && new_state == TCP_SYN_SENT)
-			learn_owner(&connection->owner, sk, OWNER_CONNECT);
-		if (owned && new_state == TCP_LISTEN)
-			learn_owner(&connection->owner, sk, OWNER_LISTEN);
+		*connection = _no_connection;
+		if (owned)
+			learn_owner(&connection->owner, sk,
+				    new_state == TCP_LISTEN ? OWNER_LISTEN : OWNER_CONNECT);
 		return 0;
 	case TCP_CLOSE_WAIT:
 	case TCP_CLOSING:
@@ -147,7 +148,8 @@ static __always_inline int follow_connection(struct sock *sk, int old_state, int
 		if (!connection->fin_sent_ns)
 			connection->fin_sent_ns = now;
 		if (!connection->flags)
-			connection->flags = FLAG_LOCAL_FIN_FIRST;
+			connection->flags = new_state == TCP_LAST_ACK ? FLAG_PEER_FIN_FIRST :
+									FLAG_LOCAL_FIN_FIRST;
 		break;
 	case TCP_CLOSE:
 		if (old_state == TCP_FIN_WAIT2 && !connection->fin_received_ns)
@@ -196,6 +198,7 @@ static __always_inline void note_connection(struct live *live, const struct sock
 	if (!address)
 		return;
 	flags = subflow_flags(tp);
+	live->flags &= ~(FLAG_MPTCP | FLAG_MPTCP_JOINED | FLAG_MPTCP_FALLBACK);
 	live->flags |= flags;
 	token = READ_AT(struct mptcp_sock, address, token);
 	if (token)

@@ -68,6 +68,8 @@ static __always_inline void establish(struct live *live, const struct sock *sk,
 	join(live, sk, tp);
 	if (READ_BITFIELD(tp, repair))
 		live->flags |= FLAG_RESTORED;
+	if (live->role == ROLE_PASSIVE && is_subflow(tp))
+		note_connection(live, sk, tp); /* one that is never accepted does not show it at its end */
 	/* without its SYN_RECV nobody knows whether its listener deferred it */
 	if (live->role != ROLE_PASSIVE || !(live->flags & FLAG_START_OBSERVED))
 		return;

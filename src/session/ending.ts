@@ -80,7 +80,7 @@ function ofAttempt(session: Session): Ending {
 
 function afterHandshake(session: Session): Ending {
   const first = firstFin(session);
-  if (hasClosed(session)) return FIN[first ?? "local"];
+  if (hasClosed(session) || hasClosedMptcp(session)) return FIN[first ?? "local"];
   // this end sent the reset: no process was left to take what the peer sent
   const refused = session.errno === errno.ECONNRESET && session.has(FLAG.REFUSED_DATA);
   switch (refused ? 0 : session.errno) {
@@ -136,6 +136,15 @@ function hasClosed(session: Session): boolean {
     default:
       return false;
   }
+}
+
+/**
+ * Whether a reset met what an MPTCP connection left behind: its process had closed it, and all was
+ * acknowledged. TCP would be in FIN_WAIT2; MPTCP sends a DATA_FIN, and the subflow stays established.
+ */
+function hasClosedMptcp(session: Session): boolean {
+  return session.has(FLAG.MPTCP | FLAG.LOCAL_FIN_FIRST | FLAG.ALL_READ) &&
+    session.errno === errno.ECONNRESET && session.unackedBytes === 0;
 }
 
 function unanswered(session: Session): Endings {

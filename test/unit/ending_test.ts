@@ -129,6 +129,35 @@ const ROWS: Row[] = [
     error: "connection_reset",
   },
   {
+    name: "MPTCP's DATA_FIN by local first, then the reset of a peer that had not read all",
+    fields: {
+      last_state: "established",
+      flags: LOCAL | FLAG.MPTCP | FLAG.ALL_READ,
+      err: errno.ECONNRESET,
+    },
+    by: "local",
+    reason: "fin",
+  },
+  {
+    name: "the same, with data that was not acknowledged",
+    fields: {
+      ...IN_FLIGHT,
+      last_state: "established",
+      flags: LOCAL | FLAG.MPTCP | FLAG.ALL_READ,
+      err: errno.ECONNRESET,
+    },
+    by: "local",
+    reason: "reset",
+    error: "connection_reset",
+  },
+  {
+    name: "MPTCP's DATA_FIN by shutdown(), then a reset while the process still reads",
+    fields: { last_state: "established", flags: LOCAL | FLAG.MPTCP, err: errno.ECONNRESET },
+    by: "local",
+    reason: "reset",
+    error: "connection_reset",
+  },
+  {
     name: "refused",
     fields: { ...SYN, err: errno.ECONNREFUSED, shutdown: 0 },
     by: "peer",
