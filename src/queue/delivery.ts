@@ -73,9 +73,11 @@ export class Delivery {
     const destination = this.#destination;
     const { signal } = this.#wait; // ends with the destination
     if (destination.exporter.asksIfEmpty !== true) return;
-    const { accepted } = this.#counters;
+    const { accepted, exported } = this.#counters;
     await delay(ASK_AFTER_MS, signal, this.#clock);
-    if (this.#counters.accepted > accepted || this.#inFlight > 0 || signal.aborted) return;
+    const now = this.#counters;
+    const isInUse = now.accepted > accepted || now.exported > exported || this.#inFlight > 0;
+    if (isInUse || signal.aborted) return;
     const outcome = await destination.export(NOTHING, signal);
     if (signal.aborted) return;
     this.#outcomes.asked(outcome, this.#settings.retry && this.#store.place);

@@ -14,7 +14,6 @@ import {
   REPOSITORY,
   startTcpspan,
   type Tcpspan,
-  TRACING,
   tracingTo,
 } from "./tcpspan.ts";
 import { startTraffic } from "./traffic.ts";
@@ -380,7 +379,7 @@ Deno.test("a SIGHUP that comes before capture is live reloads as soon as it is",
   Deno.kill(process.pid, "SIGHUP");
   const [, tracing, reloaded] = await process.stderr.waitForLines(3, () => true);
   assert.deepEqual([tracing?.text, reloaded?.text], [
-    TRACING,
+    tracingTo("x ./slow.ts"),
     `tcpspan: reloaded ${file}: stdout added, x removed, capture unchanged`,
   ]);
   assert.equal((await process.stop("SIGTERM")).status, 0);
