@@ -121,10 +121,11 @@ Deno.test("from start to end of a run SIGUSR1 opens no debugger and SIGUSR2 ends
 
 Deno.test("with --log-format json all of stderr is JSON objects, also the health", async () => {
   await using nginx = await startNginx();
+  const endpoint = `http://127.0.0.1:${freePort()}`;
   const config = `
 capture: { remote_ports: [${nginx.port}] }
 exporters:
-  otlp/a: { endpoint: "http://127.0.0.1:${freePort()}", retry_on_failure: { enabled: false } }
+  otlp/a: { endpoint: "${endpoint}", retry_on_failure: { enabled: false } }
   stdout: { format: json }
 `;
   const args = ["--log-format", "json"];
@@ -145,6 +146,12 @@ exporters:
     assert.match(level, /^(warn|info)$/);
     assert.equal(typeof message, "string");
   }
+  assert.deepEqual(entries[0].destinations, [
+    { exporter: "otlp/a", destination: `${endpoint}/v1/traces` },
+    { exporter: "stdout" },
+  ]);
+  const nothing = entries.find(({ message }) => message.startsWith("nothing was delivered"));
+  assert.deepEqual([nothing.level, nothing.exporter, nothing.sessions], ["warn", "otlp/a", 0]);
   const { health } = entries.findLast(({ message }) => message === "health");
   assert.equal(health.captured, SESSIONS);
   assert.deepEqual(health.losses, {

@@ -327,9 +327,10 @@ Deno.test("a module's class gets the options of the config", async () => {
   await Deno.writeTextFile(join(folder.path, "exporter.js"), MODULE);
   const options = { url: "http://localhost:1", headers: { a: "b" } };
   const exporter = await moduleExporter.open(
-    moduleSettings.parse({ module: "./exporter.js", export: "FileExporter", options }),
+    moduleSettings.parse({ module: "./exporter.js?key=secret", export: "FileExporter", options }),
     makeContext("mine", folder.path),
   );
+  assert.equal(exporter.destination, "./exporter.js");
   assert.deepEqual(await exporter.export(makeBatch({}), NEVER), { status: "success" });
   assert.deepEqual(Reflect.get(globalThis, "testOptions"), options);
   await exporter.shutdown();

@@ -57,6 +57,7 @@ Deno.test("a module's exporter type gets options, a context and batches, and ret
     };`,
     { threshold: 5 },
   );
+  assert.equal(exporter.destination, "./mine.js");
   await exporter.start?.(NEVER);
   exporter.lookAnew?.();
   const outcome = await exporter.export(makeBatch({ owner_comm: "curl" }), NEVER);
