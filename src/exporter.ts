@@ -149,6 +149,11 @@ export type FormatFlag = "format" | "time" | "timestamp";
 export interface ExporterType<Settings> {
   /** The part of the exporter's id before `/`. */
   readonly type: string;
+  /**
+   * What to write for names that other tools have, by these names in lower case, without hyphens:
+   * `otlpgrpc: '"otlp" with protocol: grpc'`.
+   */
+  readonly otherNames?: Readonly<Record<string, string>>;
   /** One line for help texts. */
   readonly summary: string;
   /** Whether it sends spans, so that OTEL_SDK_DISABLED switches it off. */

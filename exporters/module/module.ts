@@ -8,6 +8,7 @@ import type { ModuleSettings } from "./settings.ts";
 export const moduleExporter: ExporterType<ModuleSettings> = {
   type: "module",
   summary: "any SpanExporter of OpenTelemetry JS, or one of your own, from npm or a file",
+  otherNames: { zipkin: "a module key with npm:@opentelemetry/exporter-zipkin" },
   sendsSpans: true,
   selectingKey: { name: "module", meaning: "that names a package" },
   loadSchema: async () => (await import("./settings.ts")).moduleSettings,

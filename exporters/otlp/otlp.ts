@@ -26,10 +26,24 @@ const MAX_BYTES: Readonly<Record<ResolvedOtlp["protocol"], number>> = {
   "grpc": 4 * MIB,
 };
 
+/** The Collector's, the SDKs', and what takes OTLP today. */
+const OTHER_NAMES = {
+  otlphttp: '"otlp"',
+  otlphttpjson: '"otlp" with protocol: http/json',
+  otlpgrpc: '"otlp" with protocol: grpc',
+  http: '"otlp"',
+  grpc: '"otlp" with protocol: grpc',
+  jaeger: '"otlp", which Jaeger takes on port 4318',
+  tempo: '"otlp", which Tempo takes on port 4318',
+  collector: '"otlp"',
+  otelcol: '"otlp"',
+};
+
 /** `exporters.otlp`. */
 export const otlpExporter: ExporterType<OtlpSettings> = {
   type: "otlp",
   summary: "spans to Jaeger, a Collector, or any other OTLP receiver",
+  otherNames: OTHER_NAMES,
   sendsSpans: true,
   defaults: DEFAULTS,
   environmentName: "otlp",

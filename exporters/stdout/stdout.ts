@@ -19,6 +19,14 @@ const output = new LineOutput(writeToStdout);
 export const stdoutExporter: ExporterType<StdoutSettings> = {
   type: "stdout",
   summary: "tcplife's table, CSV, or JSON lines on standard output",
+  otherNames: {
+    console: '"stdout"',
+    debug: '"stdout"',
+    logging: '"stdout"',
+    table: '"stdout"',
+    csv: '"stdout" with format: csv',
+    json: '"stdout" with format: json',
+  },
   sendsSpans: false,
   defaults: DEFAULTS,
   environmentName: "console",

@@ -1,11 +1,14 @@
 /** The command line. */
 import { Command, CommanderError } from "../../vendor/commander.js";
 import { LARGEST_PID, LARGEST_PORT, MAX_DURATION, MOST_PIDS } from "../config/limits.ts";
+import { parsePorts } from "../config/ports.ts";
+import { likelyDurations, likelyRanges, parseDuration } from "../config/units.ts";
 import { didYouMean } from "../messages/nearest.ts";
 import { quote } from "../messages/quote.ts";
 import { UsageError } from "../messages/errors.ts";
 import type { RunFlags } from "../run/flags.ts";
 import { HELP } from "./help.ts";
+import { hintAtCommand, hintAtFlag } from "./hints.ts";
 import { printable } from "../messages/printable.ts";
 
 /** What the command line asks for. */
@@ -33,6 +36,9 @@ export interface DoctorArguments {
  * @throws {UsageError} if they cannot be followed
  */
 export function parseArguments(args: readonly string[]): Arguments {
+  const [first, ...rest] = args;
+  if (first === "help") return parseArguments([...rest, "--help"]);
+  if (first === "version" && rest.length === 0) return { command: "version" };
   let result: Arguments | undefined;
   let help = "";
   const program = describeProgram(
@@ -82,13 +88,21 @@ function describeProgram(
     .option("-s, --csv", "comma-separated values")
     .optionsGroup("Which sessions (these flags win over the config):")
     .option("-p, --pid <PID[,PID]>", `of these processes, at most ${MOST_PIDS}`, pids)
-    .option("-L, --localport <P[,P]>", "with one of these local ports", ports("-L"))
-    .option("-D, --remoteport <P[,P]>", "with one of these remote ports", ports("-D"))
+    .option(
+      "-L, --localport <P[,P]>",
+      "with one of these local ports; 8000-8999 is a range",
+      ports("-L"),
+    )
+    .option("-D, --remoteport <P[,P]>", "with one of these remote ports, or a range", ports("-D"))
     .option("-4, --ipv4", "IPv4 only")
     .option("-6, --ipv6", "IPv6 only")
     .optionsGroup("Running:")
     .option("-c, --config <FILE>", "send sessions to the exporters this YAML file names", path)
-    .option("--duration <SECONDS>", "stop cleanly after this time; fractions allowed", seconds)
+    .option(
+      "--duration <SECONDS>",
+      "stop cleanly after this time; 90s and 1h30m work, too",
+      seconds,
+    )
     .option(
       "--log-format <FORMAT>",
       "messages on stderr: text, or json (an object a line)",
@@ -102,9 +116,10 @@ function describeProgram(
     .action(() => {
       const [excess] = program.args;
       if (excess !== undefined) {
-        const suggestion = didYouMean(excess, program.commands.map((command) => command.name()));
+        const names = program.commands.map((command) => command.name());
+        const suggestion = hintAtCommand(excess) || didYouMean(excess, names);
         throw new UsageError(
-          `unknown command ${quote(excess)}: expected flags, config, doctor or unpin${suggestion}`,
+          `unknown command ${quote(excess)}: ${suggestion}expected flags, config, doctor or unpin`,
         );
       }
       give(program.getOptionValue("version") === true ? { command: "version" } : run(program));
@@ -199,33 +214,49 @@ function exclusive(one: string, other: string): UsageError {
   return new UsageError(`cannot use ${one} and ${other} together: expected one of them`);
 }
 
-/** Numbers separated by commas, added to those of earlier uses of the flag. */
+/**
+ * Numbers separated by commas, added to those of earlier uses of the flag.
+ * @param read what one part stands for; undefined if it is wrong
+ */
 function numberList(
   flag: string,
-  largest: number,
+  read: (part: string) => readonly number[] | undefined,
   expected: string,
 ): (text: string, previous: readonly number[] | undefined) => readonly number[] {
   return (text, previous = []) => {
-    const found = text.split(",").map((part) => {
-      const digits = part.trim();
-      const value = Number(digits);
-      if (/^\d+$/.test(digits) && value >= 1 && value <= largest) return value;
-      throw new UsageError(
-        `${flag}: found ${quote(text)}: expected ${expected} from 1 to ${largest}`,
-      );
-    });
-    return [...new Set([...previous, ...found])];
+    const all = new Set(previous);
+    for (const part of text.split(",")) {
+      const numbers = read(part.trim());
+      if (numbers === undefined) {
+        throw new UsageError(`${flag}: found ${quote(text)}: ${likely(flag, text)}${expected}`);
+      }
+      for (const number of numbers) all.add(number);
+    }
+    return [...all];
   };
+
+  function likely(flag: string, text: string): string {
+    const guess = [text.replace(/^=/, ""), ...likelyRanges(text)].find((guess) =>
+      guess !== text && guess.split(",").every((part) => read(part) !== undefined)
+    );
+    return guess === undefined ? "" : `did you mean ${flag} ${guess}? `;
+  }
 }
 
 function pids(text: string, previous: readonly number[] | undefined): readonly number[] {
-  const all = numberList("-p", LARGEST_PID, "process ids")(text, previous);
+  const expected = `expected process ids from 1 to ${LARGEST_PID}`;
+  const all = numberList("-p", pid, expected)(text, previous);
   if (all.length <= MOST_PIDS) return all;
   throw new UsageError(`-p: found ${all.length} process ids: expected at most ${MOST_PIDS}`);
 }
 
+function pid(digits: string): number[] | undefined {
+  const value = Number(digits);
+  return /^\d+$/.test(digits) && value >= 1 && value <= LARGEST_PID ? [value] : undefined;
+}
+
 function ports(flag: string) {
-  return numberList(flag, LARGEST_PORT, "ports");
+  return numberList(flag, parsePorts, `expected ports from 1 to ${LARGEST_PORT}`);
 }
 
 function path(text: string): string {
@@ -239,13 +270,16 @@ function format(text: string): string {
   throw new UsageError(`--log-format: found ${quote(text)}: expected text or json`);
 }
 
-/** @returns milliseconds */
+/** Seconds, or a duration as in the config. @returns milliseconds */
 function seconds(text: string): number {
-  const value = Number(text) * 1000;
-  if (/^(\d+\.?\d*|\.\d+)$/.test(text) && value > 0 && value <= MAX_DURATION) return value;
+  const value = /^(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) * 1000 : parseDuration(text) ?? 0;
+  if (value > 0 && value <= MAX_DURATION) return value;
   const largest = Math.floor(MAX_DURATION / 1000);
+  const likely = /\d$/.test(text) ? undefined : likelyDurations(text).find((form) => form !== text);
+  const guess = likely === undefined ? "" : `did you mean ${likely}? `;
   throw new UsageError(
-    `--duration: found ${quote(text)}: expected seconds, more than 0 and at most ${largest}`,
+    `--duration: found ${quote(text)}: ${guess}` +
+      `expected seconds, more than 0 and at most ${largest}, or a duration such as 90s or 1h30m`,
   );
 }
 
@@ -256,5 +290,8 @@ function reword(message: string): string {
     .replace(/^option '(-\w|--[\w-]+).*' argument missing$/, "$1: found nothing: expected a value")
     .replace(/^missing required argument '(.*)'$/, "missing argument: expected $1")
     .replace(/\.$/, "");
+  const [, flag = ""] = /^unknown option '(.*?)'/s.exec(text) ?? [];
+  const hint = hintAtFlag(flag);
+  if (hint !== "") return `unknown option '${flag}'${hint}`;
   return text.endsWith("?") ? text : `${text}; see --help`;
 }

@@ -228,5 +228,8 @@ function describeSyntax(error: YAMLError, text: string): string {
     /(token in YAML stream|extra characters|Unresolved tag|Unknown directive):? [^]*$/,
     "$1",
   );
+  if (error.code === "TAB_AS_INDENT") {
+    return "not YAML: tabs are not allowed as indentation: expected spaces";
+  }
   return `not YAML: ${what.charAt(0).toLowerCase()}${what.slice(1)}`;
 }

@@ -37,7 +37,7 @@ export function expand(
     expanded = true;
     const [, name, fallback] = found.endsWith("}") ? REFERENCE.exec(found.slice(2, -1)) ?? [] : [];
     if (name === undefined || fallback?.includes("${")) {
-      problem ??= `${show(found)} is not a reference: ${EXPECTED}`;
+      problem ??= `${show(found)} is not a reference: ${likely(found, show)}${EXPECTED}`;
       return "";
     }
     const value = env(name) || fallback?.replaceAll("$$", () => "$");
@@ -49,6 +49,15 @@ export function expand(
   });
   if (problem !== undefined) return { problem };
   return { text, expanded, whole: expanded && /^\$\{[^}]*\}$/.test(source) };
+}
+
+/** A question about the reference that is meant, or nothing; hides what `show` hides. */
+function likely(found: string, show: (reference: string) => string): string {
+  const [, name, fallback = ""] =
+    /^\$\{(?:env[.:])?([A-Za-z_][A-Za-z0-9_]*)((?::?-[^}${]*)?)\}$/i.exec(found) ?? [];
+  if (name === undefined || show(found) !== quote(found)) return "";
+  const reference = `\${env:${name}${fallback.replace(/^:?-/, ":-")}}`;
+  return `did you mean ${quote(reference)}? `;
 }
 
 /**

@@ -6,6 +6,7 @@ import type { ExporterType } from "../exporter.ts";
 import { checkValue } from "./check.ts";
 import { ConfigDocument } from "./document.ts";
 import type { Environment } from "./expand.ts";
+import { type KeyHome, keyHomes } from "./likely_keys.ts";
 import { didYouMean } from "../messages/nearest.ts";
 import { requireOwnPaths } from "./own_paths.ts";
 import { type Path, showPath } from "./problem.ts";
@@ -158,11 +159,27 @@ function readFailure(error: unknown): string {
   return messageOf(error);
 }
 
+const knownHomes = new WeakMap<ExporterSchemas, KeyHome>();
+
+/** Where each key below the top of a file is. */
+function homesOf(schemas: ExporterSchemas): KeyHome {
+  const known = knownHomes.get(schemas);
+  if (known !== undefined) return known;
+  const { exporters: _, ...sections } = configSchema.shape;
+  const exporters = [...schemas].map(([{ type }, schema]) =>
+    [`exporters.${type}`, schema] as const
+  );
+  const homes = keyHomes({ ...sections, ...Object.fromEntries(exporters) });
+  knownHomes.set(schemas, homes);
+  return homes;
+}
+
 /** Checks a whole document; adds to its problems. */
 function check(document: ConfigDocument, schemas: ExporterSchemas): Config | undefined {
-  const top = checkValue(document, configSchema, document.value, []);
+  const homeOf: KeyHome = (key) => homesOf(schemas)(key); // only if something is wrong
+  const top = checkValue(document, configSchema, document.value, [], homeOf);
   const found = isMapping(document.value) ? document.value["exporters"] : undefined;
-  const exporters = isMapping(found) ? checkExporters(document, found, schemas) : [];
+  const exporters = isMapping(found) ? checkExporters(document, found, schemas, homeOf) : [];
   if (top?.telemetry.otlp !== undefined) {
     checkMetricExporter(document, top.telemetry.otlp.exporter, exporters, schemas);
   }
@@ -173,6 +190,7 @@ function checkExporters(
   document: ConfigDocument,
   found: Readonly<Record<string, unknown>>,
   schemas: ExporterSchemas,
+  homeOf: KeyHome,
 ): ConfiguredExporter[] {
   const path = ["exporters"];
   const ids = Object.keys(found);
@@ -189,7 +207,7 @@ function checkExporters(
   for (const id of ids) {
     const [type, schema] = exporterType(document, id, found[id], schemas) ?? [];
     if (type === undefined || schema === undefined) continue;
-    const settings = checkValue(document, schema, found[id] ?? {}, ["exporters", id]);
+    const settings = checkValue(document, schema, found[id] ?? {}, ["exporters", id], homeOf);
     exporters.push({ id, type, settings });
   }
   return exporters;
@@ -214,7 +232,7 @@ function checkMetricExporter(
     path,
     text: id === undefined
       ? `no exporter: expected ${able.length === 0 ? known : `exporter: ${known}`}`
-      : `found ${quote(id)}: expected ${known}${didYouMean(id, able)}`,
+      : `found ${quote(id)}: ${didYouMean(id, able)}expected ${known}`,
   });
 }
 
@@ -247,10 +265,20 @@ function exporterType(
   document.problems.push({
     offset,
     path,
-    text: `unknown exporter type ${quote(name)}: expected ${names.join(", ")}` +
-      `${[...keys].join("")}${didYouMean(name, names)}`,
+    text: `unknown exporter type ${quote(name)}: ${likelyType(name, schemas)}` +
+      `expected ${names.join(", ")}${[...keys].join("")}`,
   });
   return undefined;
+}
+
+/** A question about the type that is meant, or nothing. */
+function likelyType(name: string, schemas: ExporterSchemas): string {
+  const folded = name.toLowerCase().replaceAll(/[-_]|exporter$/g, "");
+  for (const { otherNames = {} } of schemas.keys()) {
+    if (Object.hasOwn(otherNames, folded)) return `did you mean ${otherNames[folded]}? `;
+  }
+  if (folded === "prometheus") return "did you mean it under telemetry? ";
+  return didYouMean(folded, namesOf(schemas.keys()));
 }
 
 /** Names of the types that ids select. */

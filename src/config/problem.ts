@@ -29,6 +29,14 @@ export function showPath(path: Path): string {
 }
 
 /**
+ * Whether messages hide the value at `path`, because it may be a secret.
+ * @param expanded whether the environment gave a part of it
+ */
+export function isHidden(path: Path, expanded: boolean): boolean {
+  return expanded || path.some(isSecretKey);
+}
+
+/**
  * A value as messages show it, or only its kind if it may be a secret.
  * @param expanded whether the environment gave a part of it
  */
@@ -36,7 +44,7 @@ export function showValue(value: unknown, path: Path, expanded: boolean): string
   if (value === null || value === undefined) return "nothing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
-  if (expanded || path.some(isSecretKey)) {
+  if (isHidden(path, expanded)) {
     const kind = typeof value === "string" ? "text" : `a ${typeof value}`;
     return expanded ? `${kind} from the environment` : kind;
   }

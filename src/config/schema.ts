@@ -20,6 +20,7 @@ import { LARGEST_PID, LARGEST_PORT, MOST_PIDS } from "./limits.ts";
 import { loopbackPort } from "./loopback_port.ts";
 import { network } from "./network.ts";
 import { optionalSection, orEmpty, section } from "./section.ts";
+import { parsePorts } from "./ports.ts";
 import { size } from "./size.ts";
 
 function list<Item extends z.ZodType>(item: Item, expected: string) {
@@ -30,8 +31,21 @@ function unique<Item>(items: Item[]): readonly Item[] {
   return [...new Set(items)];
 }
 
+const PORT = `a port from 1 to ${LARGEST_PORT}`;
+
+/** A port, or a range of them as text: `8000-8999`. */
+const portOrRange = z.union([
+  integer(1, LARGEST_PORT, "a port"),
+  z.string().regex(/^\d+-\d+$/).transform((text, context) => {
+    const range = parsePorts(text);
+    if (range !== undefined) return range;
+    context.addIssue({ code: "custom", message: PORT });
+    return z.NEVER;
+  }),
+], PORT);
+
 function ports(fallback: number[]) {
-  return list(integer(1, LARGEST_PORT, "a port"), "a list of ports").transform(unique)
+  return list(portOrRange, "a list of ports").transform((items) => unique(items.flat()))
     .prefault(fallback);
 }
 
@@ -53,9 +67,11 @@ export const captureSchema = section({
     .transform(unique).prefault(CAPTURE.pids)
     .describe("Only sessions of these processes; empty for all."),
   local_ports: ports(CAPTURE.local_ports)
-    .describe("Only sessions with one of these local ports; empty for all."),
+    .describe(
+      "Only sessions with one of these local ports, or ranges such as 8000-8999; empty for all.",
+    ),
   remote_ports: ports(CAPTURE.remote_ports)
-    .describe("Only sessions with one of these remote ports; empty for all."),
+    .describe("Only sessions with one of these remote ports, or ranges; empty for all."),
   families: list(
     z.enum(["ipv4", "ipv6"]),
     "a list of ipv4 and ipv6",

@@ -1,11 +1,5 @@
 import * as z from "../../vendor/zod.js";
-
-const BYTES: Readonly<Record<string, number>> = {
-  B: 1,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-};
+import { parseSize } from "./units.ts";
 
 /**
  * A config value that is a number of bytes with its unit: `4096B`, `256KiB`, `16MiB`, `1GiB`. Its
@@ -18,9 +12,8 @@ export function size(
   expected = "a size such as 256KiB or 16MiB",
 ): z.ZodType<number, string> {
   return z.string(expected).regex(/^\d+(B|KiB|MiB|GiB)$/, expected).transform((text, context) => {
-    const [, number, unit] = /^(\d+)(\w+)$/.exec(text) ?? [];
-    const bytes = Number(number) * (BYTES[unit ?? ""] ?? NaN);
-    if (Number.isSafeInteger(bytes) && allowed(bytes)) return bytes;
+    const bytes = parseSize(text);
+    if (bytes !== undefined && allowed(bytes)) return bytes;
     context.addIssue({ code: "custom", message: expected });
     return z.NEVER;
   });

@@ -106,7 +106,7 @@ function problems<Options>(prefix: string, options: object, rules: Rules<Options
   return Object.entries(options).flatMap(([name, value]: [string, unknown]) => {
     if (!Object.hasOwn(known, name)) {
       const hint = didYouMean(name, Object.keys(known));
-      return [`there is no option ${prefix}${name}${hint}`];
+      return [`there is no option ${prefix}${name}${hint && `: ${hint.trim()}`}`];
     }
     const rule = known[name];
     if (value === undefined || rule === undefined) return [];

@@ -71,7 +71,9 @@ function checkTypes(given: Partial<SessionData | SessionJson>): Partial<SessionD
       const type = typeOf(name);
       if (!MEMBERS.includes(name)) {
         const hint = didYouMean(name, MEMBERS);
-        throw new TypeError(`cannot make a session: there is no member ${name}${hint}`);
+        throw new TypeError(
+          `cannot make a session: there is no member ${name}${hint && `: ${hint.trim()}`}`,
+        );
       }
       if (type === "number" && typeof value === "number") checkNumber(name, value);
       if (value === undefined || typeof value === type && value !== null) return [name, value];

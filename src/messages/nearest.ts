@@ -19,10 +19,10 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** The end of a message about an unknown word: `: did you mean "…"?`, or nothing. */
+/** What comes before the list of what is expected: `did you mean "…"? `, or nothing. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const near = nearest(word, candidates);
-  return near === undefined ? "" : `: did you mean ${JSON.stringify(near)}?`;
+  return near === undefined ? "" : `did you mean ${JSON.stringify(near)}? `;
 }
 
 function fold(word: string): string {

@@ -1,6 +1,7 @@
 /** `sending_queue` and `retry_on_failure`, as the Collector names them. */
 import * as z from "../../vendor/zod.js";
 import { duration } from "../config/duration.ts";
+import { filePath } from "../config/file_path.ts";
 import { integer } from "../config/integer.ts";
 import { orEmpty, section } from "../config/section.ts";
 import { size } from "../config/size.ts";
@@ -19,7 +20,7 @@ const keys = {
   when_full: z.enum(["drop_newest", "drop_oldest"])
     .default(QUEUE.when_full)
     .describe("Which sessions are dropped, and counted, when there is no room."),
-  storage: z.string(STORAGE).min(1, STORAGE).optional()
+  storage: filePath(STORAGE).optional()
     .describe("Folder for sessions that memory has no room for, or that are left at the end."),
   persistent: z.boolean().default(QUEUE.persistent)
     .describe("Every session goes to the storage first, so that a crash loses none."),

@@ -88,8 +88,8 @@ Deno.test("config check reports all problems of a config, each with its place, s
       stderr: `\
 tcpspan: ${file}:2:17: capture.local_ports[0]: found 70000: expected a port from 1 to 65535
 ${file}:4:21: exporters.stdout.format: found "xml": expected table, wide, csv or json
-${file}:5:3: exporters.oltp: unknown exporter type "oltp": expected stdout, otlp, file, \
-or a module key that names a package: did you mean "otlp"?
+${file}:5:3: exporters.oltp: unknown exporter type "oltp": did you mean "otlp"? \
+expected stdout, otlp, file, or a module key that names a package
 `,
     });
   } finally {

@@ -25,6 +25,10 @@ const RUNS: readonly [args: string, flags: Partial<RunFlags>][] = [
   ["-L 80 -L443", { localPorts: [80, 443] }],
   ["--localport=1,65535", { localPorts: [1, 65535] }],
   ["-D 80,80", { remotePorts: [80] }],
+  ["-L 80-83", { localPorts: [80, 81, 82, 83] }],
+  ["-L 80,90-92,91", { localPorts: [80, 90, 91, 92] }],
+  ["-L 80-80", { localPorts: [80] }],
+  ["-D 1-65535", { remotePorts: Array.from({ length: 65535 }, (_, i) => i + 1) }],
   ["--remoteport 80", { remotePorts: [80] }],
   ["-4", { family: "ipv4" }],
   ["--ipv4", { family: "ipv4" }],
@@ -38,6 +42,9 @@ const RUNS: readonly [args: string, flags: Partial<RunFlags>][] = [
   ["--duration 5", { duration: 5000 }],
   ["--duration=0.25", { duration: 250 }],
   ["--duration .5", { duration: 500 }],
+  ["--duration 10s", { duration: 10_000 }],
+  ["--duration=500ms", { duration: 500 }],
+  ["--duration 1h30m", { duration: 5_400_000 }],
   ["--log-format json", {}],
   ["--log-format=text", {}],
   ["-T --config f.yaml -L 80 --duration 1 -6", {
@@ -71,6 +78,7 @@ const COMMANDS: readonly [args: string, result: Arguments][] = [
   ["doctor -c f.yaml --json", { command: "doctor", config: "f.yaml", json: true }],
   ["-V", { command: "version" }],
   ["--version", { command: "version" }],
+  ["version", { command: "version" }],
   ["--log-format json config check f.yaml", { command: "config check", file: "f.yaml" }],
 ];
 
@@ -82,7 +90,9 @@ for (const [args, result] of COMMANDS) {
 
 const PIDS = "expected process ids from 1 to 4194304";
 const PORTS = "expected ports from 1 to 65535";
-const SECONDS = "expected seconds, more than 0 and at most 2147483";
+const SECONDS =
+  "expected seconds, more than 0 and at most 2147483, or a duration such as 90s or 1h30m";
+const COMMAND = "expected flags, config, doctor or unpin";
 
 const BAD: readonly [args: string, message: string][] = [
   ["-x", "unknown option '-x'; see --help"],
@@ -111,6 +121,31 @@ const BAD: readonly [args: string, message: string][] = [
   ["-L 70000", `-L: found "70000": ${PORTS}`],
   ["-L 0", `-L: found "0": ${PORTS}`],
   ["-L http", `-L: found "http": ${PORTS}`],
+  ["-L 90-80", `-L: found "90-80": did you mean -L 80-90? ${PORTS}`],
+  ["-L 80:90", `-L: found "80:90": did you mean -L 80-90? ${PORTS}`],
+  ["-L =80", `-L: found "=80": did you mean -L 80? ${PORTS}`],
+  ["-L 80-", `-L: found "80-": ${PORTS}`],
+  ["-L -80", `-L: found "-80": ${PORTS}`],
+  ["-L 0-80", `-L: found "0-80": ${PORTS}`],
+  ["-D 80-65536", `-D: found "80-65536": ${PORTS}`],
+  ["-D 80-90-100", `-D: found "80-90-100": ${PORTS}`],
+  ["-v", "unknown option '-v': did you mean -V, the version?"],
+  ["-wv", "unknown option '-v': did you mean -V, the version?"],
+  [
+    "--port 443",
+    "unknown option '--port': did you mean -L for local ports, or -D for remote ones?",
+  ],
+  [
+    "--dport=443",
+    "unknown option '--dport=443': did you mean -L for local ports, or -D for remote ones?",
+  ],
+  ["-i eth0", "unknown option '-i': every interface is traced"],
+  ["-nn", "unknown option '-nn': addresses and ports are always numbers"],
+  ["--constructor", "unknown option '--constructor'; see --help"],
+  ["check f.yaml", `unknown command "check": did you mean config check FILE? ${COMMAND}`],
+  ["tcpspan.yaml", `unknown command "tcpspan.yaml": did you mean --config FILE? ${COMMAND}`],
+  ["run", `unknown command "run": tcpspan traces without a command; ${COMMAND}`],
+  ["toString", `unknown command "toString": ${COMMAND}`],
   ["-D 65536", `-D: found "65536": ${PORTS}`],
   ["-4 -6", "cannot use -4 and -6 together: expected one of them"],
   ["-64", "cannot use -4 and -6 together: expected one of them"],
@@ -118,7 +153,9 @@ const BAD: readonly [args: string, message: string][] = [
   ["--duration x", `--duration: found "x": ${SECONDS}`],
   ["--duration 0", `--duration: found "0": ${SECONDS}`],
   ["--duration -1", `--duration: found "-1": ${SECONDS}`],
-  ["--duration 5s", `--duration: found "5s": ${SECONDS}`],
+  ["--duration 1min", `--duration: found "1min": did you mean 1m? ${SECONDS}`],
+  ["--duration 1d", `--duration: found "1d": did you mean 24h? ${SECONDS}`],
+  ["--duration 25d", `--duration: found "25d": ${SECONDS}`],
   ["--duration Infinity", `--duration: found "Infinity": ${SECONDS}`],
   ["--duration 2147484", `--duration: found "2147484": ${SECONDS}`],
   ["--duration=", `--duration: found "": ${SECONDS}`],
@@ -130,7 +167,7 @@ const BAD: readonly [args: string, message: string][] = [
   ["-- -T", 'unknown command "-T": expected flags, config, doctor or unpin'],
   [
     "doctr",
-    'unknown command "doctr": expected flags, config, doctor or unpin: did you mean "doctor"?',
+    `unknown command "doctr": did you mean "doctor"? ${COMMAND}`,
   ],
   ["doctor x", "too many arguments for 'doctor'. Expected 0 arguments but got 1: x; see --help"],
   ["doctor -T", "unknown option '-T'; see --help"],
@@ -163,7 +200,18 @@ function helpText(...args: string[]): string {
   return result.text;
 }
 
-for (const args of ["-h", "--help", "-T -h", "config -h", "config check -h", "doctor --help"]) {
+for (
+  const args of [
+    "-h",
+    "--help",
+    "-T -h",
+    "config -h",
+    "config check -h",
+    "doctor --help",
+    "help",
+    "help doctor",
+  ]
+) {
   Deno.test(`parseArguments() gives help on ${args}, at most 80 columns wide`, () => {
     const text = helpText(...words(args));
     for (const line of text.split("\n")) assert(line.length <= 80, line);

@@ -310,7 +310,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "end with a ]",
   ]],
   ["a tab as indentation", "exporters:\n\tstdout:\n", [
-    "f.yaml:2:1: not YAML: tabs are not allowed as indentation",
+    "f.yaml:2:1: not YAML: tabs are not allowed as indentation: expected spaces",
   ]],
   ["a reference without quotes within brackets", "capture: { pids: [${env:PID}] }\n", [
     "f.yaml:1:20: found ${…} without quotes within [ ] or { }: expected quotes around the value",
@@ -355,15 +355,15 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "f.yaml:1:1: exporters: no exporter: expected at least one, such as stdout or otlp",
   ]],
   ["a list of exporters", "exporters:\n  - stdout\n", [
-    "f.yaml:2:3: exporters: found a list: expected a mapping of exporter ids, such as stdout or " +
+    "f.yaml:2:3: exporters: found a list: did you mean { stdout: {} }? expected a mapping of exporter ids, such as stdout or " +
     "otlp/jaeger, to their settings",
   ]],
   ["an unknown exporter type", "exporters:\n  otpl/jaeger:\n", [
-    'f.yaml:2:3: exporters.otpl/jaeger: unknown exporter type "otpl": expected stdout, otlp, ' +
-    'file, or a module key that names a package: did you mean "otlp"?',
+    'f.yaml:2:3: exporters.otpl/jaeger: unknown exporter type "otpl": did you mean "otlp"? ' +
+    "expected stdout, otlp, file, or a module key that names a package",
   ]],
-  ["an unknown exporter type that is similar to none", "exporters:\n  jaeger:\n", [
-    'f.yaml:2:3: exporters.jaeger: unknown exporter type "jaeger": expected stdout, otlp, file, ' +
+  ["an unknown exporter type that is similar to none", "exporters:\n  kafka:\n", [
+    'f.yaml:2:3: exporters.kafka: unknown exporter type "kafka": expected stdout, otlp, file, ' +
     "or a module key that names a package",
   ]],
   ["an exporter id without a name", "exporters:\n  otlp/:\n", [
@@ -373,19 +373,20 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     'f.yaml:2:9: exporters.otlp: found "yes": expected a mapping',
   ]],
   ["an unknown key at the top", `${STDOUT}exporter:\n`, [
-    `f.yaml:3:1: exporter: unknown key: ${TOP}: did you mean "exporters"?`,
+    `f.yaml:3:1: exporter: unknown key: did you mean "exporters"? ${TOP}`,
   ]],
   ["an unknown key that is similar to none", `${STDOUT}zzz: 1\n`, [
     `f.yaml:3:1: zzz: unknown key: ${TOP}`,
   ]],
   ["an unknown key in a section", `${STDOUT}trace:\n  parents: auto\n`, [
-    'f.yaml:4:3: trace.parents: unknown key: expected one of parent, peers, key: did you mean "parent"?',
+    'f.yaml:4:3: trace.parents: unknown key: did you mean "parent"? expected one of parent, peers, key',
   ]],
   ["an unknown key of an exporter", "exporters:\n  otlp:\n    endpont: x\n", [
-    `f.yaml:3:5: exporters.otlp.endpont: unknown key: ${OTLP_KEYS}: did you mean "endpoint"?`,
+    `f.yaml:3:5: exporters.otlp.endpont: unknown key: did you mean "endpoint"? ${OTLP_KEYS}`,
   ]],
   ["an unknown key of a queue", "exporters:\n  otlp:\n    sending_queue: { size: 1 }\n", [
-    "f.yaml:3:22: exporters.otlp.sending_queue.size: unknown key: expected one of enabled, " +
+    'f.yaml:3:22: exporters.otlp.sending_queue.size: unknown key: did you mean "queue_size"? ' +
+    "expected one of enabled, " +
     "queue_size, when_full, storage, persistent, max_bytes, num_consumers",
   ]],
   [
@@ -428,15 +429,15 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "drop_oldest",
   ]],
   ["an unknown key of retries", "exporters:\n  otlp:\n    retry_on_failure: { enable: true }\n", [
-    "f.yaml:3:25: exporters.otlp.retry_on_failure.enable: unknown key: expected one of enabled, " +
-    'initial_interval, max_interval, max_elapsed_time: did you mean "enabled"?',
+    'f.yaml:3:25: exporters.otlp.retry_on_failure.enable: unknown key: did you mean "enabled"? ' +
+    "expected one of enabled, initial_interval, max_interval, max_elapsed_time",
   ]],
   ["a key in camel case", `${STDOUT}capture:\n  localPorts: []\n`, [
-    "f.yaml:4:3: capture.localPorts: unknown key: expected one of pids, local_ports, " +
+    'f.yaml:4:3: capture.localPorts: unknown key: did you mean "local_ports"? ' +
+    "expected one of pids, local_ports, " +
     "remote_ports, families, include_cidrs, exclude_cidrs, exclude_executables, " +
     "exclude_cgroups, min_bytes, min_duration, max_sessions_per_second, ring_buffer, existing, " +
-    "interim, report_open_on_exit, own_traffic, " +
-    'pin: did you mean "local_ports"?',
+    "interim, report_open_on_exit, own_traffic, pin",
   ]],
   ...[
     "0.0.0.0:9464",
@@ -454,7 +455,11 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     `a Prometheus page on ${listen}`,
     `${STDOUT}telemetry: { prometheus: { listen: "${listen}" } }\n`,
     [
-      `f.yaml:3:36: telemetry.prometheus.listen: found "${listen}": expected a loopback address ` +
+      `f.yaml:3:36: telemetry.prometheus.listen: found "${listen}": ` +
+      (/^(0\.0\.0\.0:|localhost:|\[::\]:|:)?9464$/.test(listen)
+        ? 'did you mean "127.0.0.1:9464"? '
+        : "") +
+      "expected a loopback address " +
       "and a port, such as 127.0.0.1:9464 or [::1]:9464",
     ],
   ]),
@@ -480,8 +485,8 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "metrics by an unknown exporter",
     "exporters: { otlp/jaeger: }\ntelemetry: { otlp: { exporter: otlp/jager } }\n",
     [
-      'f.yaml:2:32: telemetry.otlp.exporter: found "otlp/jager": expected otlp/jaeger: ' +
-      'did you mean "otlp/jaeger"?',
+      'f.yaml:2:32: telemetry.otlp.exporter: found "otlp/jager": ' +
+      'did you mean "otlp/jaeger"? expected otlp/jaeger',
     ],
   ],
   [
@@ -492,7 +497,8 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     ],
   ],
   ["an unknown key of telemetry", `${STDOUT}telemetry: { prometheus: { port: 1 } }\n`, [
-    "f.yaml:3:28: telemetry.prometheus.port: unknown key: expected one of listen",
+    'f.yaml:3:28: telemetry.prometheus.port: unknown key: did you mean "listen"? expected one of ' +
+    "listen",
   ]],
   ["a key that would act on the terminal", `${STDOUT}"\\e[2J\\u202e": 1\n`, [
     `f.yaml:3:1: "\\u001b[2J\\u202e": unknown key: ${TOP}`,
@@ -521,7 +527,8 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "/proc/PID/cgroup, such as /system.slice/nginx.service",
   ]],
   ["bytes without a unit", `${STDOUT}capture:\n  min_bytes: 100\n`, [
-    "f.yaml:4:14: capture.min_bytes: found 100: expected a size such as 256KiB or 16MiB",
+    "f.yaml:4:14: capture.min_bytes: found 100: " +
+    'did you mean "100B"? expected a size such as 256KiB or 16MiB',
   ]],
   ["a cap below 0", `${STDOUT}capture:\n  max_sessions_per_second: -1\n`, [
     "f.yaml:4:28: capture.max_sessions_per_second: found -1: expected a number from 0 to " +
@@ -540,13 +547,13 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "f.yaml:4:9: capture.pids: found a list: expected a list of at most 64 process ids",
   ]],
   ["a pid that is not in a list", `${STDOUT}capture:\n  pids: 1\n`, [
-    "f.yaml:4:9: capture.pids: found 1: expected a list of at most 64 process ids",
+    "f.yaml:4:9: capture.pids: found 1: did you mean [1]? expected a list of at most 64 process ids",
   ]],
   ["a port above 65535", `${STDOUT}capture:\n  local_ports: [70000]\n`, [
     "f.yaml:4:17: capture.local_ports[0]: found 70000: expected a port from 1 to 65535",
   ]],
   ["an unknown family", `${STDOUT}capture:\n  families: [ipv5]\n`, [
-    'f.yaml:4:14: capture.families[0]: found "ipv5": expected ipv4 or ipv6',
+    'f.yaml:4:14: capture.families[0]: found "ipv5": did you mean "ipv4"? expected ipv4 or ipv6',
   ]],
   ["no family", `${STDOUT}capture:\n  families: []\n`, [
     "f.yaml:4:13: capture.families: found a list: expected at least one of ipv4 and ipv6",
@@ -556,7 +563,7 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "10.0.0.0/8 or 2001:db8::/32, or one address",
   ]],
   ["a ring buffer that is no power of two", `${STDOUT}capture:\n  ring_buffer: 3MiB\n`, [
-    `f.yaml:4:16: capture.ring_buffer: found "3MiB": ${RING}`,
+    `f.yaml:4:16: capture.ring_buffer: found "3MiB": did you mean "4MiB"? ${RING}`,
   ]],
   ["a ring buffer below 256KiB", `${STDOUT}capture:\n  ring_buffer: 128KiB\n`, [
     `f.yaml:4:16: capture.ring_buffer: found "128KiB": ${RING}`,
@@ -565,13 +572,13 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     `f.yaml:4:16: capture.ring_buffer: found "2GiB": ${RING}`,
   ]],
   ["a ring buffer without a unit", `${STDOUT}capture:\n  ring_buffer: 16777216\n`, [
-    `f.yaml:4:16: capture.ring_buffer: found 16777216: ${RING}`,
+    `f.yaml:4:16: capture.ring_buffer: found 16777216: did you mean "16MiB"? ${RING}`,
   ]],
   ["a decimal unit", `${STDOUT}capture:\n  ring_buffer: 16MB\n`, [
-    `f.yaml:4:16: capture.ring_buffer: found "16MB": ${RING}`,
+    `f.yaml:4:16: capture.ring_buffer: found "16MB": did you mean "16MiB"? ${RING}`,
   ]],
   ["a word for a boolean", `${STDOUT}capture:\n  existing: yes\n`, [
-    'f.yaml:4:13: capture.existing: found "yes": expected true or false',
+    'f.yaml:4:13: capture.existing: found "yes": did you mean true? expected true or false',
   ]],
   ["nothing for a boolean", `${STDOUT}capture:\n  existing:\n`, [
     "f.yaml:4:3: capture.existing: found nothing: expected true or false",
@@ -581,8 +588,9 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
       `interim: ${yaml}`,
       `${STDOUT}capture:\n  interim: ${yaml}\n`,
       [
-        `f.yaml:4:12: capture.interim: found ${found}: expected off, or a duration of at least ` +
-        "100ms, such as 30s",
+        `f.yaml:4:12: capture.interim: found ${found}: ${
+          found === "5" ? 'did you mean "5s"? ' : ""
+        }expected off, or a duration of at least 100ms, such as 30s`,
       ],
     ]),
   ...["tcpspan", "/sys/fs/bpf/tcp.span", "/", "true"].map((pin): [string, string, string[]] => [
@@ -616,8 +624,8 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "f.yaml:4:8: trace.key: half a character (a lone surrogate): expected Unicode",
   ]],
   ["a reference that is none", `${STDOUT}trace:\n  key: \${SECRET}\n`, [
-    'f.yaml:4:8: trace.key: "${SECRET}" is not a reference: expected ${env:NAME}, ' +
-    "${env:NAME:-default}, or $$ for a dollar",
+    'f.yaml:4:8: trace.key: "${SECRET}" is not a reference: did you mean "${env:SECRET}"? expected ' +
+    "${env:NAME}, ${env:NAME:-default}, or $$ for a dollar",
   ]],
   ["an unknown format", "exporters:\n  stdout: { format: xml }\n", [
     'f.yaml:2:21: exporters.stdout.format: found "xml": expected table, wide, csv or json',
@@ -629,7 +637,8 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     `f.yaml:2:21: exporters.otlp.endpoint: found "ftp://h": ${URL_EXPECTED}`,
   ]],
   ["an endpoint without a scheme", "exporters:\n  otlp: { endpoint: 'localhost:4318' }\n", [
-    `f.yaml:2:21: exporters.otlp.endpoint: found "localhost:4318": ${URL_EXPECTED}; host:port ` +
+    `f.yaml:2:21: exporters.otlp.endpoint: found "localhost:4318": ` +
+    `did you mean "http://localhost:4318"? ${URL_EXPECTED}; host:port ` +
     "needs protocol: grpc",
   ]],
   [
@@ -638,7 +647,8 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     [`f.yaml:2:21: exporters.otlp.endpoint: found "***@host": ${URL_EXPECTED}`],
   ],
   ["an unknown protocol", "exporters:\n  otlp: { protocol: http }\n", [
-    'f.yaml:2:21: exporters.otlp.protocol: found "http": expected http/protobuf, http/json or grpc',
+    'f.yaml:2:21: exporters.otlp.protocol: found "http": did you mean "http/protobuf"? ' +
+    "expected http/protobuf, http/json or grpc",
   ]],
   ["grpc with zstd", "exporters:\n  otlp: { protocol: grpc, compression: zstd }\n", [
     'f.yaml:2:40: exporters.otlp.compression: found "zstd": expected none or gzip, as grpc has ' +
@@ -679,7 +689,8 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     ],
   ],
   ["a timeout without a unit", "exporters:\n  otlp: { timeout: 10 }\n", [
-    "f.yaml:2:20: exporters.otlp.timeout: found 10: expected a duration of at most 24 days, such " +
+    'f.yaml:2:20: exporters.otlp.timeout: found 10: did you mean "10s"? expected a duration of ' +
+    "at most 24 days, such " +
     "as 500ms, 30s or 1h30m",
   ]],
   ["a timeout of zero", "exporters:\n  otlp: { timeout: 0s }\n", [
@@ -1006,6 +1017,8 @@ Deno.test("parseConfig() needs only an exporter type's name and schema", () => {
   );
   assert.throws(
     () => parseNats("exporters: { nats: { subject: 1 } }"),
-    new UsageError("f.yaml:1:31: exporters.nats.subject: found 1: expected text"),
+    new UsageError(
+      'f.yaml:1:31: exporters.nats.subject: found 1: did you mean "1"? expected text',
+    ),
   );
 });

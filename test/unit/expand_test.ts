@@ -51,13 +51,22 @@ const BAD: readonly [source: string, problem: string][] = [
     "environment variable EMPTY is not set, or empty: expected a value for it, " +
     "or a default as in ${env:EMPTY:-default}",
   ],
-  ["${NAME}", `"\${NAME}" is not a reference: ${SYNTAX}`],
+  ["${NAME}", `"\${NAME}" is not a reference: did you mean "\${env:NAME}"? ${SYNTAX}`],
+  [
+    "${HOME:-/root}",
+    `"\${HOME:-/root}" is not a reference: did you mean "\${env:HOME:-/root}"? ${SYNTAX}`,
+  ],
+  ["${env.NAME}", `"\${env.NAME}" is not a reference: did you mean "\${env:NAME}"? ${SYNTAX}`],
+  ["${ENV:NAME}", `"\${ENV:NAME}" is not a reference: did you mean "\${env:NAME}"? ${SYNTAX}`],
   ["${file:/etc/passwd}", `"\${file:/etc/passwd}" is not a reference: ${SYNTAX}`],
   ["${}", `"\${}" is not a reference: ${SYNTAX}`],
   ["${env:}", `"\${env:}" is not a reference: ${SYNTAX}`],
   ["${env:1ST}", `"\${env:1ST}" is not a reference: ${SYNTAX}`],
   ["${env:NAME", `"\${env:NAME" is not a reference: ${SYNTAX}`],
-  ["${env:NAME-x}", `"\${env:NAME-x}" is not a reference: ${SYNTAX}`],
+  [
+    "${env:NAME-x}",
+    `"\${env:NAME-x}" is not a reference: did you mean "\${env:NAME:-x}"? ${SYNTAX}`,
+  ],
   ["${env:A:-${env:NAME}}", `"\${env:A:-\${env:NAME}" is not a reference: ${SYNTAX}`],
 ];
 
