@@ -31,6 +31,7 @@ import {
   readProcEnv,
   readProcLink,
 } from "../host/procfs.ts";
+import { runName } from "../host/run_name.ts";
 import { TEXT_LENGTH } from "../session/record_layout.ts";
 import { formatRfc3339 } from "../bytes/rfc3339.ts";
 import type { Session } from "../session/session.ts";
@@ -94,9 +95,11 @@ export class ProcessResources {
     const ownName = folder && path && this.#settings.fromProcessEnv
       ? cut(readProcEnv(folder, "OTEL_SERVICE_NAME"), LONGEST_NAME)
       : undefined;
+    const hasExecuted = link !== undefined && path === undefined; // something else meanwhile
+    const run = { executable, comm: session.comm, folder: hasExecuted ? undefined : folder, path };
     return this.#resource({
       [ATTR_SERVICE_NAME]: ownName ?? cgroup?.service ??
-        (executable || session.comm || "unknown_service"),
+        (runName(run) || session.comm || "unknown_service"),
       [ATTR_SERVICE_INSTANCE_ID]: pid === undefined
         ? undefined
         : uuidV5(`${this.#hostId}/${pid}/${session.processStartBootNs}`),

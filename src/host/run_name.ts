@@ -1,0 +1,161 @@
+/** The name by which a process's program was run: its executable may have several, as links. */
+import { constants } from "node:os";
+import { fileIdentity } from "../../ffi/file_identity.ts";
+import { readKernelLink } from "../../ffi/kernel_file.ts";
+import { SystemError } from "../../ffi/libc.ts";
+import { readProc, readProcEnv } from "./procfs.ts";
+
+/** A process, running or not. */
+export interface Program {
+  /** Base name of its executable. */
+  readonly executable: string;
+  /** The kernel's name of a thread: at first that of the file that was executed, cut to 15 bytes. */
+  readonly comm: string;
+  /** Its folder below /proc; undefined if it has ended. */
+  readonly folder: string | undefined;
+  /** Path of its executable, if that may be read. */
+  readonly path: string | undefined;
+}
+
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const MOST_ARGUMENTS = 4096; // bytes
+const MOST_LINKS = 40; // path_resolution(7)
+const LONGEST_COMM = 15;
+const MOST_KNOWN = 1024;
+
+const MEMORY = /^memfd:/; // memfd_create(2)
+const PLAIN_NAME = /^[\w.+@-]+$/;
+// names that differ by a version alone; the executable's is the exact one
+const INTERPRETER = /^(guile|lua|perl|php|pypy|python|ruby|tclsh)[\d.-]*$/;
+// what runs the program that its arguments name: ld.so(8), and QEMU for other machines' programs
+const LOADER = /^(?:ld(?:64)?(?:-[\w.-]+)?\.so[\d.]*|libc(?:\.musl-\w+)?\.so[\d.]*)$/;
+const EMULATOR = /^qemu-(?!system-)\w+(?:-static)?$/;
+const OPTIONS_WITH_VALUES = new Set([
+  ...["--argv0", "--audit", "--glibc-hwcaps-mask", "--glibc-hwcaps-prepend", "--inhibit-rpath"],
+  ...["--library-path", "--preload"],
+  ...["-0", "-B", "-D", "-E", "-L", "-R", "-U", "-cpu", "-d", "-g", "-p", "-r", "-s"],
+]);
+
+const known = new Map<string, string>(); // of processes that are gone, by executable and comm
+
+/**
+ * The base name of argv[0] if it leads to the executable, otherwise the executable's: a title that
+ * a process gives itself (setproctitle) is no name. For ld.so it is the program that it runs.
+ */
+export function runName(program: Program): string {
+  const { executable, comm, folder } = program;
+  const text = folder === undefined ? undefined : readProc(`${folder}/cmdline`, MOST_ARGUMENTS);
+  const args = text?.split("\0") ?? [];
+  if (MEMORY.test(executable)) {
+    const names = [baseName(args[0] ?? ""), executable.replace(MEMORY, "")];
+    return names.find((name) => PLAIN_NAME.test(name)) ?? executable;
+  }
+  if (folder === undefined || text === undefined) return nameOfGone(executable, comm);
+  const run = runBy(program, folder, args[0] ?? "");
+  if (run !== undefined && (LOADER.test(executable) || EMULATOR.test(executable))) {
+    return baseName(programOf(args) ?? "") || executable;
+  }
+  return run ?? executable;
+}
+
+/** Of a process that has ended, comm is left: it counts if a program of this host has that name. */
+function nameOfGone(executable: string, comm: string): string {
+  if (executable === "" || areVersions(executable, comm)) return executable;
+  if (new TextEncoder().encode(comm).length >= LONGEST_COMM) return executable; // it may be cut
+  const key = `${executable}\0${comm}`;
+  let name = known.get(key);
+  if (name === undefined) {
+    const places = PLAIN_NAME.test(comm) ? PATH.split(":").map((place) => `${place}/${comm}`) : [];
+    const isName = places.some((place) =>
+      fileIdentity(place) !== undefined && baseName(follow("", "", place) ?? "") === executable
+    );
+    name = isName ? comm : executable;
+    if (known.size >= MOST_KNOWN) known.clear();
+    known.set(key, name);
+  }
+  return name;
+}
+
+/** @param first argv[0]. @returns its base name if it leads to the executable */
+function runBy({ executable, path }: Program, folder: string, first: string): string | undefined {
+  const identity = fileIdentity(`/proc/${folder}/exe`);
+  const [root, working] = identity === undefined // somebody else's: take it to be where we are
+    ? ["", ""]
+    : [`/proc/${folder}/root`, `/proc/${folder}/cwd`];
+  const leads = (to: string) => {
+    const end = follow(root, working, to);
+    if (end === undefined) return false;
+    if (identity === undefined) return baseName(end) === executable;
+    // one that was replaced while it runs is another file of the same path
+    return fileIdentity(end) === identity || end.slice(root.length) === path;
+  };
+  let places: readonly string[] | undefined;
+  for (const said of new Set([first, first.split(" ", 1)[0] ?? ""])) { // redis-server *:6379
+    const name = baseName(said).replace(/^-/, ""); // a login shell: login(1)
+    if (name === "" || /^\/(?:proc|dev\/fd)\//.test(said)) continue;
+    if (areVersions(name, executable)) return executable;
+    if (said.includes("/") && leads(said)) return name;
+    places ??= [
+      ...(path === undefined ? [] : [path.replace(/\/[^/]*$/, "")]),
+      ...(readProcEnv(folder, "PATH") ?? PATH).split(":").filter((place) => place.startsWith("/")),
+    ];
+    if (places.some((place) => leads(`${place}/${name}`))) return name;
+  }
+  return undefined;
+}
+
+/**
+ * Where a path ends when all links are followed as a process would whose root is `root`.
+ * @param working where a relative path begins
+ */
+function follow(root: string, working: string, path: string): string | undefined {
+  let at = path.startsWith("/") ? root : working;
+  const left = path.split("/").reverse();
+  for (let links = 0; left.length > 0;) {
+    const name = left.pop() ?? "";
+    if (name === "" || name === "." || name === ".." && at === root) continue;
+    if (name === "..") {
+      // no part of it is a link; what is above the working directory, the kernel knows
+      const isBelowRoot = at.startsWith(`${root}/`);
+      at = isBelowRoot ? at.slice(0, at.lastIndexOf("/")) : `${at}/..`;
+      continue;
+    }
+    const target = linkTarget(`${at}/${name}`);
+    if (target === undefined || target !== "" && ++links > MOST_LINKS) return undefined;
+    if (target === "") {
+      at = `${at}/${name}`;
+    } else {
+      if (target.startsWith("/")) at = root;
+      left.push(...target.split("/").reverse());
+    }
+  }
+  return at;
+}
+
+/** Empty for what is no link, undefined for what is not there. */
+function linkTarget(path: string): string | undefined {
+  try {
+    return readKernelLink(path);
+  } catch (error) {
+    return error instanceof SystemError && error.errno === constants.errno.EINVAL ? "" : undefined;
+  }
+}
+
+/** The first argument that is no option, nor an option's value. */
+function programOf(args: readonly string[]): string | undefined {
+  for (let i = 1; i < args.length; i++) {
+    const argument = args[i] ?? "";
+    if (OPTIONS_WITH_VALUES.has(argument)) i++;
+    else if (!argument.startsWith("-")) return argument;
+  }
+  return undefined;
+}
+
+function areVersions(one: string, other: string): boolean {
+  const family = INTERPRETER.exec(one)?.[1];
+  return one === other || family !== undefined && family === INTERPRETER.exec(other)?.[1];
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
