@@ -121,4 +121,6 @@ export interface ExpectedEnd {
   readonly parent: "client" | "maybe" | "unseen" | "none";
   /** Whether a server's socket outlives its client's, which leaves FIN_WAIT2 early. */
   readonly outlivesClient: boolean;
+  /** Whether it is a subflow of Multipath TCP, and which. */
+  readonly mptcp?: "first" | "joined";
 }

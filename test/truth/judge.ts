@@ -197,6 +197,11 @@ function attributesOf(expected: ExpectedEnd): Record<string, Check> {
     "tcpspan.session.cookie": expected.cookie === undefined
       ? amount([1, Number.MAX_SAFE_INTEGER])
       : is(Number(expected.cookie)),
+    ...(expected.mptcp === undefined ? {} : {
+      "tcpspan.mptcp": is(true),
+      "tcpspan.mptcp.token": amount([1, 2 ** 32 - 1]),
+    }),
+    ...(expected.mptcp === "joined" ? { "tcpspan.mptcp.joined": is(true) } : {}),
   };
 }
 

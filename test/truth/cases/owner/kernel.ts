@@ -17,7 +17,7 @@ export const KERNEL: Case[] = [
       const client = await stage.client({ mptcp: true });
       const server = await client.connect(listener);
       await client.transfer(100);
-      const local = await second(stage);
+      const local = await joiner(stage);
       const opened = untilNow(client.opened);
       const { actor } = client;
       const family = "ipv4";
@@ -39,17 +39,17 @@ export const KERNEL: Case[] = [
       const end = untilNow(client.closed);
       for (const one of [client, server, join, joined]) one.closedWithin(end, true);
       // the process's socket is not that of the subflows
-      const active: Partial<ExpectedEnd> = { end, cookie: undefined };
-      const passive: Partial<ExpectedEnd> = { ...active, ownerSource: ["listen", "close"] };
+      const first: Partial<ExpectedEnd> = { end, cookie: undefined, mptcp: "first" };
+      const second: Partial<ExpectedEnd> = { ...first, mptcp: "joined" };
       return [
-        client.ended("fin_wait2", "local", "fin", active),
-        server.ended("last_ack", "peer", "fin", passive),
-        join.ended("fin_wait2", "local", "fin", {
-          ...active,
-          owner: "none",
-          ownerSource: "unknown",
+        client.ended("fin_wait2", "local", "fin", first),
+        server.ended("last_ack", "peer", "fin", first),
+        join.ended("fin_wait2", "local", "fin", { ...second, ownerSource: "connect" }),
+        joined.ended("last_ack", "peer", "fin", {
+          ...second,
+          ownerSource: "recv",
+          handshakeUs: undefined,
         }),
-        joined.ended("last_ack", "peer", "fin", { ...passive, handshakeUs: undefined }),
       ];
     },
   },
@@ -64,7 +64,7 @@ async function allowSecond({ near, far }: Stage): Promise<void> {
 }
 
 /** Waits until the kernel has joined. */
-async function second({ near }: Stage): Promise<Endpoint> {
+async function joiner({ near }: Stage): Promise<Endpoint> {
   for (;;) {
     const found = await near.run("ss", "-tnH", "state", "established", "src", SECOND);
     const port = /192\.0\.2\.1(?:%\w+)?:(\d+)/.exec(found)?.[1];
