@@ -2,17 +2,19 @@
 import { listKernelFolder } from "../../ffi/kernel_file.ts";
 import { type CgroupNames, parseCgroups } from "./cgroup.ts";
 import { readProc } from "./procfs.ts";
+import { ScanBudget } from "./scan_budget.ts";
 
 const MOST_KNOWN = 16_384;
-const MOST_SCANNING = 0.05; // of the time, while cgroups come and go
-const BURST_MS = 50; // of scanning, if there was none for a second: several units may end at once
 const NOTHING: CgroupNames = { containerId: undefined, podUid: undefined, service: undefined };
 
 /** The names of cgroups (v2), learnt from living processes and from the cgroup file system. */
 export class CgroupIndex {
   readonly #known = new Map<bigint, CgroupNames>();
-  #creditMs = BURST_MS; // for which it may scan now
-  #credited = performance.now();
+  readonly #scans: ScanBudget;
+
+  constructor(scans = new ScanBudget()) {
+    this.#scans = scans;
+  }
 
   /** Remembers what a living process in cgroup `id` showed. */
   learn(id: bigint, names: CgroupNames): void {
@@ -23,21 +25,13 @@ export class CgroupIndex {
   /** The names of cgroup `id`, its folder's inode; undefined if it is unknown. */
   find(id: bigint): CgroupNames | undefined {
     const known = this.#known.get(id);
-    if (known !== undefined || !this.#mayScan()) return known;
-    const root = cgroupMountPoint();
-    if (root !== undefined) this.#scan(root, "/");
-    this.#creditMs -= performance.now() - this.#credited;
+    if (known !== undefined || !this.#scans.allows) return known;
+    this.#scans.spend(() => {
+      const root = cgroupMountPoint();
+      if (root !== undefined) this.#scan(root, "/");
+    });
     if (!this.#known.has(id)) this.learn(id, NOTHING); // there is no such cgroup any more
     return this.#known.get(id);
-  }
-
-  /** Whether scans took less than their part of the time. */
-  #mayScan(): boolean {
-    const now = performance.now();
-    const earned = (now - this.#credited) * MOST_SCANNING;
-    this.#creditMs = Math.min(BURST_MS, this.#creditMs + earned);
-    this.#credited = now;
-    return this.#creditMs > 0;
   }
 
   #scan(root: string, path: string): void {

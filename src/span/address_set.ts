@@ -1,4 +1,5 @@
-/** A set of IP addresses, searched without making text of them. */
+/** A set of IP addresses and networks, searched without making text of them. */
+import type { Network } from "../net/cidr.ts";
 import type { End, Session } from "../session/session.ts";
 
 const WORDS = 4; // of an address
@@ -9,8 +10,10 @@ const LEAST = 64; // slots
 export class AddressSet {
   #words = new Int32Array(LEAST * WORDS);
   #size = 0;
+  /** Of each network its address and its mask: a list, since most hosts have none. */
+  #networks = new Int32Array();
 
-  /** How many addresses there are. */
+  /** How many addresses there are, without those of networks. */
   get size(): number {
     return this.#size;
   }
@@ -18,6 +21,7 @@ export class AddressSet {
   clear(): void {
     this.#words = new Int32Array(LEAST * WORDS);
     this.#size = 0;
+    this.#networks = new Int32Array();
   }
 
   /** @param address its 32 bits in host order */
@@ -29,6 +33,22 @@ export class AddressSet {
   addIpv6(bytes: Uint8Array): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#add(view.getInt32(0), view.getInt32(4), view.getInt32(8), view.getInt32(12));
+  }
+
+  /** Adds all addresses of a network. */
+  addNetwork({ family, bytes, prefix }: Network): void {
+    const words = new DataView(new ArrayBuffer(2 * 4 * WORDS));
+    const start = family === "ipv4" ? 12 : 0; // of its bytes: the rest is the same in all addresses
+    if (family === "ipv4") words.setInt32(8, IPV4_MAPPED);
+    for (let i = 0; i < 16; i++) {
+      const bits = Math.min(8, Math.max(0, i < start ? 8 : prefix - 8 * (i - start)));
+      const mask = 0xff << 8 - bits & 0xff;
+      words.setUint8(16 + i, mask);
+      if (i >= start) words.setUint8(i, (bytes[i - start] ?? 0) & mask);
+    }
+    const added = Array.from({ length: 2 * WORDS }, (_, i) => words.getInt32(4 * i));
+    const [a = 0, b = 0, c = 0, d = 0] = added;
+    if (!this.#isInNetwork(a, b, c, d)) this.#networks = Int32Array.of(...this.#networks, ...added);
   }
 
   /** Adds the address of `session`'s end. */
@@ -49,13 +69,28 @@ export class AddressSet {
   /** Whether it has the address of `session`'s end. */
   hasOf(session: Session, end: End): boolean {
     const first = session.addressWord(end, 0);
-    const at = session.family === "ipv4" ? this.#find(0, 0, IPV4_MAPPED, first) : this.#find(
+    return session.family === "ipv4" ? this.#has(0, 0, IPV4_MAPPED, first) : this.#has(
       first,
       session.addressWord(end, 1),
       session.addressWord(end, 2),
       session.addressWord(end, 3),
     );
-    return !this.#isEmpty(at);
+  }
+
+  #has(a: number, b: number, c: number, d: number): boolean {
+    return !this.#isEmpty(this.#find(a, b, c, d)) || this.#isInNetwork(a, b, c, d);
+  }
+
+  #isInNetwork(a: number, b: number, c: number, d: number): boolean {
+    const networks = this.#networks;
+    for (let i = 0; i < networks.length; i += 2 * WORDS) {
+      const others = ((networks[i] ?? 0) ^ a) & (networks[i + 4] ?? 0) |
+        ((networks[i + 1] ?? 0) ^ b) & (networks[i + 5] ?? 0) |
+        ((networks[i + 2] ?? 0) ^ c) & (networks[i + 6] ?? 0) |
+        ((networks[i + 3] ?? 0) ^ d) & (networks[i + 7] ?? 0);
+      if (others === 0) return true;
+    }
+    return false;
   }
 
   #add(a: number, b: number, c: number, d: number): void {

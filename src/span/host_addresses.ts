@@ -2,22 +2,28 @@
 import { parseIpv4 } from "../net/address.ts";
 import { AddressSet } from "./address_set.ts";
 import type { SessionBatch } from "../session/batch.ts";
+import { parseFibNetworks, parseIpv6Networks } from "../host/local_networks.ts";
 import { networkNamespaces } from "../host/network_namespaces.ts";
 import { readProc } from "../host/procfs.ts";
+import { ScanBudget } from "../host/scan_budget.ts";
 import { FLAG } from "../session/record_layout.ts";
 import type { End, Session } from "../session/session.ts";
 
 const RESCAN_MS = 30_000;
-const MOST_SCANNING = 0.05; // of the time, while namespaces come and go
+const MOST_ROUTES = 4 * 1024 * 1024; // bytes of IPv6 routes: a router may have a million
 const MOST_SEEN = 65_536;
 
-/** Knows whether a peer is on this host. */
+/** Knows whether a peer is on this host. It scans within a budget that others may share. */
 export class HostAddresses {
   readonly #listed = new AddressSet(); // from namespaces that have a process
   readonly #seen = new AddressSet(); // at this host's ends of sessions
   readonly #namespaces = new Set<number>();
+  readonly #scans: ScanBudget;
   #scanned = -Infinity;
-  #scanMs = 0; // how long it took
+
+  constructor(scans = new ScanBudget(0)) {
+    this.#scans = scans;
+  }
 
   /** Takes note of the addresses of this host's ends. */
   observe(batch: SessionBatch): void {
@@ -30,37 +36,39 @@ export class HostAddresses {
   }
 
   /**
-   * Whether the peer of `session` is on this host. The kernel's program knows it of sessions that it
-   * saw established at both ends; of others the address tells. A network namespace that was not seen before is
-   * read first.
+   * Whether the peer of `session` is on this host. The kernel's program knows it of the sessions
+   * whose two ends it saw established, the address tells it of others. A network namespace that was
+   * not seen before is read first.
    */
   hasPeer(session: Session): boolean {
     if (
       session.has(FLAG.CLIENT_HERE) || isLoopback(session, "peer") ||
       this.#seen.hasOf(session, "peer")
     ) return true;
-    const age = performance.now() - this.#scanned;
-    const newcomer = !this.#namespaces.has(session.netns) && age > this.#scanMs / MOST_SCANNING;
-    if (age > RESCAN_MS || newcomer) this.#scan();
+    const isDue = performance.now() - this.#scanned > RESCAN_MS ||
+      !this.#namespaces.has(session.netns);
+    if (isDue && this.#scans.allows) {
+      this.#scanned = this.#scans.spend(() => this.#scan());
+      this.#namespaces.add(session.netns); // perhaps no process is in it: then no scan finds it
+    }
     return this.#listed.hasOf(session, "peer");
   }
 
   /** Reads the addresses of each namespace from the /proc of one of its processes. */
   #scan(): void {
-    const began = performance.now();
     this.#listed.clear();
     this.#namespaces.clear();
     for (const { inode, pid } of networkNamespaces()) {
       this.#namespaces.add(inode);
-      for (const address of parseFibTrie(readProc(`${pid}/net/fib_trie`) ?? "")) {
-        this.#listed.addIpv4(parseIpv4(address));
-      }
+      const trie = readProc(`${pid}/net/fib_trie`) ?? "";
+      for (const address of parseFibTrie(trie)) this.#listed.addIpv4(parseIpv4(address));
+      for (const network of parseFibNetworks(trie)) this.#listed.addNetwork(network);
       for (const address of parseIfInet6(readProc(`${pid}/net/if_inet6`) ?? "")) {
         this.#listed.addIpv6(address);
       }
+      const routes = readProc(`${pid}/net/ipv6_route`, MOST_ROUTES) ?? "";
+      for (const network of parseIpv6Networks(routes)) this.#listed.addNetwork(network);
     }
-    this.#scanned = performance.now();
-    this.#scanMs = this.#scanned - began;
   }
 }
 

@@ -1,6 +1,7 @@
 /** Puts together what makes spans; loaded only if an exporter needs spans, as not all do. */
 import { IdHasher } from "../ids/ids.ts";
 import type { SamplingOptions } from "../ids/sampling.ts";
+import { ScanBudget } from "../host/scan_budget.ts";
 import { PortRange } from "../host/client_ports.ts";
 import { ParentRule, type ParentSettings } from "./parent.ts";
 import { ProcessResources, type ResourceSettings } from "./resource.ts";
@@ -20,10 +21,11 @@ export interface SpanSettings {
 
 /** What makes spans of this host's sessions. */
 export function openSpans({ resource, trace, sampling }: SpanSettings): SpanMapper {
+  const scans = new ScanBudget();
   return new SpanMapper(
     new IdHasher(trace.key),
-    new ProcessResources(resource),
-    new ParentRule(trace),
+    new ProcessResources(resource, scans),
+    new ParentRule(trace, scans),
     PortRange.ephemeral(),
     sampling && new SampledTraceStates(sampling),
   );

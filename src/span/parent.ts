@@ -1,6 +1,7 @@
 /** Whether a server's span names the client's as its parent. */
 import type { SessionBatch } from "../session/batch.ts";
 import { Networks } from "../net/networks.ts";
+import type { ScanBudget } from "../host/scan_budget.ts";
 import { HostAddresses } from "./host_addresses.ts";
 import type { Session } from "../session/session.ts";
 
@@ -16,9 +17,11 @@ export interface ParentSettings {
 export class ParentRule {
   readonly #parent: ParentSettings["parent"];
   readonly #peers: Networks;
-  readonly #host = new HostAddresses();
+  readonly #host: HostAddresses;
 
-  constructor(settings: ParentSettings) {
+  /** @param scans for those of this host's addresses */
+  constructor(settings: ParentSettings, scans?: ScanBudget) {
+    this.#host = new HostAddresses(scans);
     this.#parent = settings.parent;
     this.#peers = new Networks(settings.peers);
   }

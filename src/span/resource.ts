@@ -32,6 +32,7 @@ import {
   readProcLink,
 } from "../host/procfs.ts";
 import { runName } from "../host/run_name.ts";
+import type { ScanBudget } from "../host/scan_budget.ts";
 import { TEXT_LENGTH } from "../session/record_layout.ts";
 import { formatRfc3339 } from "../bytes/rfc3339.ts";
 import type { Session } from "../session/session.ts";
@@ -62,11 +63,13 @@ export class ProcessResources {
   readonly #hostId: string;
   readonly #processes = new ProcessTable<Resource>(CAPACITY);
   readonly #users = new Map<number, string>();
-  readonly #cgroups = new CgroupIndex();
+  readonly #cgroups: CgroupIndex;
   #unknown: Resource | undefined;
 
-  constructor(settings: ResourceSettings) {
+  /** @param scans for those of cgroups */
+  constructor(settings: ResourceSettings, scans?: ScanBudget) {
     this.#settings = settings;
+    this.#cgroups = new CgroupIndex(scans);
     this.#host = hostAttributes();
     this.#hostId = String(this.#host[ATTR_HOST_ID] ?? bootId());
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseCgroup2, parseCgroups } from "../../src/host/cgroup.ts";
+import { parseFibNetworks, parseIpv6Networks } from "../../src/host/local_networks.ts";
 import { parseFibTrie, parseIfInet6 } from "../../src/span/host_addresses.ts";
 import { parseEnviron, parseStartTime } from "../../src/host/procfs.ts";
 import { toText } from "./expect.ts";
@@ -28,6 +29,9 @@ fuzz("procfs", (bytes) => {
   assert.ok(name === undefined || name !== "" && !name.includes("\0"));
   for (const address of parseFibTrie(text)) assert.ok(!/\s/.test(address));
   for (const address of parseIfInet6(text)) assert.equal(address.length, 16);
+  for (const { bytes, prefix } of [...parseFibNetworks(text), ...parseIpv6Networks(text)]) {
+    assert.ok(prefix > 0 && prefix < 8 * bytes.length);
+  }
 }, {
   tokens: [
     "0::/",
@@ -49,5 +53,7 @@ fuzz("procfs", (bytes) => {
     "\0",
     ") S ",
     "|-- 10.0.0.1\n   /32 host LOCAL\n",
+    "Local:\n|-- 10.79.0.0\n   /24 host LOCAL\n",
+    `${"fd".repeat(16)} 40 ${"0".repeat(32)} 00 ${"0".repeat(32)} 0 1 0 80000001 lo\n`,
   ],
 });

@@ -53,3 +53,45 @@ Deno.test("addresses are looked up again after 30 s", () =>
     clock.advance(1);
     assert.ok(has(own));
   }));
+
+Deno.test("an address is on this host if a route makes its network local, and a transparent proxy's are not", async () => {
+  await using namespace = await Namespace.alone();
+  await namespace.configure(
+    "link set lo up",
+    "route add local 198.51.100.0/24 dev lo",
+    "route add local 2001:db8:79::/64 dev lo",
+    "route add local 0.0.0.0/0 dev lo table 100",
+    "route add local ::/0 dev lo table 100",
+    "rule add fwmark 1 lookup 100", // it takes the tables apart
+  );
+  await using _process = await Actor.start({ under: namespace.under });
+  const addresses = new HostAddresses();
+  const has = (peer_address: string) =>
+    addresses.hasPeer(
+      makeSession({
+        local_address: peer_address.includes(":") ? "2001:db8::9" : "192.0.2.9",
+        peer_address,
+        netns: namespace.inode,
+      }),
+    );
+  assert.deepEqual(
+    ["198.51.100.56", "198.51.101.1", "203.0.113.1", "2001:db8:79::56", "2001:db8:80::1"].map(has),
+    [true, false, false, true, false],
+  );
+});
+
+Deno.test("a namespace without a process is not looked for again and again", async () => {
+  await using namespace = await Namespace.make();
+  using clock = stopClock();
+  const addresses = new HostAddresses();
+  const { ipv4 } = namespace.there;
+  const netns = namespace.inode;
+  const has = () =>
+    addresses.hasPeer(makeSession({ local_address: "192.0.2.9", peer_address: ipv4, netns }));
+  assert.ok(!has());
+  await using _process = await Actor.start({ under: namespace.under });
+  clock.advance(30_000);
+  assert.ok(!has(), "only one scan in 30 s");
+  clock.advance(1);
+  assert.ok(has());
+});

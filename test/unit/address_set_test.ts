@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { parseIpv4 } from "../../src/net/address.ts";
+import { parseNetwork } from "../../src/net/cidr.ts";
 import { AddressSet } from "../../src/span/address_set.ts";
 import { makeSession } from "../fixtures.ts";
 
@@ -38,3 +39,27 @@ Deno.test("AddressSet takes addresses without a session", () => {
     [true, true, false, false, false],
   );
 });
+
+const NETWORKS: readonly [cidr: string, inside: string[], outside: string[]][] = [
+  ["10.79.0.0/24", ["10.79.0.0", "10.79.0.255"], ["10.79.1.0", "10.78.255.255", "::a4f:1"]],
+  ["10.79.0.7/20", ["10.79.15.255"], ["10.79.16.0"]],
+  ["128.0.0.0/1", ["128.0.0.0", "255.255.255.255"], ["127.255.255.255"]],
+  ["192.0.2.9/32", ["192.0.2.9"], ["192.0.2.8"]],
+  ["fd00:79::/64", ["fd00:79::", "fd00:79::ffff:0:0:1"], ["fd00:79:0:1::", "10.79.0.1"]],
+  ["2001:db8:8000::/33", ["2001:db8:ffff::1"], ["2001:db8:7fff::1"]],
+];
+
+for (const [cidr, inside, outside] of NETWORKS) {
+  Deno.test(`AddressSet holds the addresses of ${cidr}`, () => {
+    const set = new AddressSet();
+    const has = (peer_address: string) =>
+      set.hasOf(makeSession({ local_address: peer_address, peer_address }), "peer");
+    set.addNetwork(parseNetwork("203.0.113.0/24"));
+    set.addNetwork(parseNetwork(cidr));
+    assert.ok(inside.every(has));
+    assert.ok(!outside.some(has));
+    assert.equal(set.size, 0);
+    set.clear();
+    assert.ok(!inside.some(has));
+  });
+}

@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { networkInterfaces } from "node:os";
-import { formatIpv6 } from "../../src/net/address.ts";
+import { formatIpv4, formatIpv6 } from "../../src/net/address.ts";
+import { parseFibNetworks, parseIpv6Networks } from "../../src/host/local_networks.ts";
 import { HostAddresses, parseFibTrie, parseIfInet6 } from "../../src/span/host_addresses.ts";
 import { SessionBatch } from "../../src/session/batch.ts";
 import { RECORD } from "../../src/session/record_layout.ts";
@@ -31,6 +32,59 @@ const FIB_TRIE = `Main:
 Deno.test("parseFibTrie() finds local addresses, but no networks or broadcast addresses", () => {
   assert.deepEqual(parseFibTrie(FIB_TRIE), ["127.0.0.1", "172.16.0.2"]);
   assert.deepEqual(parseFibTrie(""), []);
+});
+
+/** A namespace with rules, which has its tables apart; without them both are under `Main`. */
+const ANY_IP = `Id 100:
+  |-- 0.0.0.0
+     /0 host LOCAL
+  |-- 198.18.0.0
+     /15 host LOCAL
+Main:
+  +-- 0.0.0.0/0 3 0 5
+     |-- 0.0.0.0
+        /0 universe UNICAST
+     |-- 192.0.2.0
+        /24 link UNICAST
+Local:
+  +-- 0.0.0.0/1 2 0 2
+     +-- 10.64.0.0/11 2 0 2
+        |-- 10.79.0.0
+           /24 host LOCAL
+        |-- 10.80.0.0
+           /32 host LOCAL
+           /16 host LOCAL
+     +-- 127.0.0.0/8 2 0 2
+        +-- 127.0.0.0/31 1 0 0
+           |-- 127.0.0.0
+              /8 host LOCAL
+`;
+
+Deno.test("parseFibNetworks() finds AnyIP networks, but not what a transparent proxy takes", () => {
+  const texts = (text: string) =>
+    parseFibNetworks(text).map(({ bytes, prefix }) => `${formatIpv4(bytes)}/${prefix}`);
+  assert.deepEqual(texts(ANY_IP), ["10.79.0.0/24", "10.80.0.0/16"]);
+  assert.deepEqual(texts(FIB_TRIE), []);
+  assert.deepEqual(texts(""), []);
+  assert.deepEqual(parseFibTrie(ANY_IP), ["10.80.0.0"]);
+});
+
+Deno.test("parseIpv6Networks() finds AnyIP networks, but no addresses and no routes elsewhere", () => {
+  const none = "00000000000000000000000000000000";
+  const text = [
+    ["00000000000000000000000000000000", "00", "80000001", "lo"], // a transparent proxy's
+    ["00000000000000000000000000000001", "80", "80000001", "lo"],
+    ["20010db8000000000000000000000000", "20", "00000001", "eth0"],
+    ["fd000079000000000000000000000000", "40", "80000001", "lo"],
+    ["ff000000000000000000000000000000", "08", "00000101", "eth0"],
+  ].map(([to, length, flags, device]) =>
+    `${to} ${length} ${none} 00 ${none} 00000400 00000001 00000000 ${flags}     ${device}\n`
+  ).join("");
+  assert.deepEqual(
+    parseIpv6Networks(text).map(({ bytes, prefix }) => `${formatIpv6(bytes)}/${prefix}`),
+    ["fd00:79::/64"],
+  );
+  assert.deepEqual(parseIpv6Networks(""), []);
 });
 
 Deno.test("parseIfInet6() finds the addresses, as RFC 5952 writes them", () => {
