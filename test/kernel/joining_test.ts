@@ -16,11 +16,13 @@ const PROGRAM = new URL("../programs/placed_client.py", import.meta.url).pathnam
 interface Place {
   readonly name: string;
   /** As placed_client.py takes it. */
-  readonly how: "process" | "thread" | "socket" | "transparent";
+  readonly how: "process" | "thread" | "socket" | "transparent" | "fast_open";
   readonly family: "ipv4" | "ipv6";
   readonly source?: string;
   /** Whether the namespace loses its name once the client is in it. */
   readonly nameless?: true;
+  /** Whether the server answers with SYN cookies alone. */
+  readonly cookie?: true;
 }
 
 const PLACES: readonly Place[] = [
@@ -44,6 +46,8 @@ const PLACES: readonly Place[] = [
     family: "ipv6",
     source: "2001:db8:80::7",
   },
+  { name: "uses TCP Fast Open", how: "fast_open", family: "ipv4" },
+  { name: "gets a SYN cookie", how: "process", family: "ipv4", cookie: true },
 ];
 
 for (const place of PLACES) {
@@ -52,6 +56,7 @@ for (const place of PLACES) {
     await using network = await Network.make();
     await using trace = await Trace.start();
     const end = await network.serve(trace, place);
+    assert.ok(end.has(FLAG.CLIENT_HERE)); // which does not depend on its address
     assert.ok(new ParentRule({ parent: "auto", peers: [] }).hasParent(end));
   });
 }
@@ -74,15 +79,18 @@ for (const [what, options] of LEFT_OUT) {
 /** A server in one network namespace, and another one for clients. */
 class Network implements AsyncDisposable {
   readonly #resources: AsyncDisposableStack;
+  readonly #servers: Namespace;
   readonly #clients: Namespace;
 
   private constructor(
     resources: AsyncDisposableStack,
+    servers: Namespace,
     clients: Namespace,
     readonly server: Actor,
     readonly port: number,
   ) {
     this.#resources = resources;
+    this.#servers = servers;
     this.#clients = clients;
   }
 
@@ -108,9 +116,11 @@ class Network implements AsyncDisposable {
     for (const family of ["-4", "-6"]) {
       await clients.ip(family, "rule", "add", "iif", "eth0", "lookup", "100");
     }
+    // TCP Fast Open without a cookie, at each listener: Documentation/networking/ip-sysctl.rst
+    for (const one of [clients, servers]) await one.sysctl("ipv4.tcp_fastopen", 0x607);
     const server = stack.use(await Actor.start({ under: servers.under }));
     const port = await server.listen("l", "dual", "::");
-    return new Network(stack.move(), clients, server, port);
+    return new Network(stack.move(), servers, clients, server, port);
   }
 
   /** The server's addresses. */
@@ -121,9 +131,10 @@ class Network implements AsyncDisposable {
   /** @returns the server's end of a session that its client has not closed yet */
   async serve(
     trace: Trace,
-    { how, family, source = "", nameless }: Omit<Place, "name">,
+    { how, family, source = "", nameless, cookie }: Omit<Place, "name">,
   ): Promise<Session> {
-    const under = how === "process" || how === "transparent" ? this.#clients.under : [];
+    if (cookie) await this.#servers.sysctl("ipv4.tcp_syncookies", 2);
+    const under = how === "thread" || how === "socket" ? [] : this.#clients.under;
     const netns = under.length > 0 ? "" : `/run/netns/${this.#clients.name}`;
     const args = [how, this.addresses[family], `${this.port}`, source, netns];
     const [command = "", ...rest] = [...under, ...PYTHON, PROGRAM, ...args];

@@ -3,8 +3,8 @@ Connects from an unusual place, says so, and closes when its input ends:
 
     placed_client.py HOW ADDRESS PORT [SOURCE] [NETNS]
 
-HOW is who is in the network namespace: the "process", a "thread", only the "socket"; or
-"transparent": the process, and SOURCE is nobody's address.
+HOW is who is in the network namespace: the "process", a "thread", only the "socket"; or the process
+is, and it is "transparent", with nobody's address as SOURCE, or uses TCP Fast Open: "fast_open".
 """
 
 import ctypes
@@ -41,7 +41,10 @@ def make_socket():
 
 
 def talk(client):
-    client.connect((address, int(port)))
+    if how == "fast_open":
+        client.sendto(b"in the SYN", socket.MSG_FASTOPEN, (address, int(port)))
+    else:
+        client.connect((address, int(port)))
     print("connected", flush=True)
     sys.stdin.read()
     client.close()
