@@ -144,6 +144,7 @@ struct sock {
 	socket_lock_t sk_lock;
 	struct sk_buff_head sk_receive_queue;
 	struct socket *sk_socket; /* NULL until accepted, and after close */
+	void *sk_user_data;
 	unsigned long sk_lingertime;
 	int sk_err;
 	__u16 sk_protocol;
@@ -151,6 +152,11 @@ struct sock {
 } __core;
 
 struct socket {
+	struct sock *sk;
+} __core;
+
+/* include/linux/skmsg.h; without CONFIG_NET_SOCK_MSG there is none */
+struct sk_psock {
 	struct sock *sk;
 } __core;
 

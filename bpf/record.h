@@ -46,6 +46,7 @@ enum record_flags {
 	FLAG_REFUSED_DATA = 1 << 11,  /* data came after its process had closed it, or came again */
 	FLAG_SAMPLED = 1 << 12,       /* its trace id is among those that sampling keeps */
 	FLAG_DEFERRED = 1 << 13,      /* TCP_DEFER_ACCEPT: accepted when its first data came */
+	FLAG_SOCKMAP = 1 << 14,       /* was in a sockmap: bytes may have passed TCP by */
 	FLAG_MPTCP = 1 << 16,         /* a subflow of an MPTCP connection */
 	FLAG_MPTCP_JOINED = 1 << 17,  /* not the connection's first */
 	FLAG_MPTCP_FALLBACK = 1 << 18, /* plain TCP, though its process asked for MPTCP */

@@ -15,6 +15,7 @@
 #include "own.h"
 #include "mptcp.h"
 #include "sampling.h"
+#include "sockmap.h"
 #include "report.h"
 #include "walks.h"
 
@@ -159,8 +160,10 @@ int set_state(const __u64 *args)
 		__sync_fetch_and_add(&lost_storage_failed, new_state == TCP_CLOSE);
 		return 0;
 	}
-	if (!begins_anew(new_state))
+	if (!begins_anew(new_state)) {
 		adopt(live);
+		note_sockmap(live, sk);
+	}
 	owned = sk->sk_lock.owned;
 	live->last_state = new_state;
 	/* the event of the peer's FIN may have been missed */
@@ -289,6 +292,7 @@ static __always_inline int learn_user(struct sock *sk)
 	if (!live)
 		return 0;
 	adopt(live);
+	note_sockmap(live, sk);
 	learn_owner(&live->owner, sk, OWNER_RECV);
 	if (live->waiting) {
 		__u64 cookie = cookie_of(sk);
@@ -323,12 +327,19 @@ int send(const __u64 *args)
 	return is_connection(sk) ? learn_connection_user(sk) : 0;
 }
 
-/* The same for receives. Those over TCP are seen above, in all versions of Linux. */
+/*
+ * The same for receives. Those over TCP are seen above, in all versions of Linux, but
+ * for what a sockmap brought.
+ */
 SEC("tp_btf/sock_recv_length")
 int receive_mptcp(const __u64 *args)
 {
 	struct sock *sk = (struct sock *)args[0];
 	int ret = args[1];
 
-	return is_connection(sk) && ret > 0 && !stands_by() ? learn_connection_user(sk) : 0;
+	if (ret <= 0 || stands_by())
+		return 0;
+	if (is_connection(sk))
+		return learn_connection_user(sk);
+	return sk->sk_user_data && is_tcp(sk) ? learn_user(sk) : 0;
 }

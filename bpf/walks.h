@@ -20,6 +20,7 @@
 #include "own.h"
 #include "mptcp.h"
 #include "sampling.h"
+#include "sockmap.h"
 #include "report.h"
 
 /* The socket behind a descriptor, of whatever protocol. */
@@ -46,10 +47,14 @@ static __always_inline struct sock *socket_of(struct bpf_iter__task_file *ctx)
 static __always_inline struct live *existing(struct sock *sk)
 {
 	__u8 state = sk->__sk_common.skc_state;
+	struct live *live;
 
 	if (state == TCP_CLOSE || (state != TCP_LISTEN && !report_existing))
 		return NULL;
-	return bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	live = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (live)
+		note_sockmap(live, sk);
+	return live;
 }
 
 static __always_inline void note_listener(struct live *live, const struct sock *sk)
@@ -193,6 +198,7 @@ static __always_inline void report_open(struct sock *sk, struct tcp_sock *tp, st
 		   live->role == ROLE_UNKNOWN || !is_due(live, now)) {
 		return;
 	}
+	note_sockmap(live, sk);
 	if (is_subflow(tp))
 		note_connection(live, sk, tp);
 	if (is_own(live, tp) || !wants_address(sk, tp) || !wants_size(live, sk, tp, state) ||

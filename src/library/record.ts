@@ -24,7 +24,15 @@ const NO_UTF8 = 0xff;
 /** Members that are not numbers, by their type. Those with a name in Ns are bigint, too. */
 const NO_NUMBERS: Readonly<Record<string, readonly (keyof SessionData)[]>> = {
   bigint: ["cgroupId", "cookie"],
-  boolean: ["startObserved", "established", "finSent", "finAcked", "mptcp", "mptcpJoined"],
+  boolean: [
+    "startObserved",
+    "established",
+    "finSent",
+    "finAcked",
+    "mptcp",
+    "mptcpJoined",
+    "bytesBypassed",
+  ],
   object: ["ending", "initialSequenceNumbers"],
   string: [
     "role",
@@ -188,14 +196,14 @@ function timesOf(data: Partial<SessionData>) {
 }
 
 function flagsOf(
-  { startObserved = true, unreadBytes, mptcp, mptcpJoined }: Partial<SessionData>,
+  { startObserved = true, unreadBytes, mptcp, mptcpJoined, bytesBypassed }: Partial<SessionData>,
   established: boolean,
 ) {
   return (startObserved ? FLAG.START_OBSERVED : 0) |
     (established ? FLAG.SOCK_DONE | FLAG.LOCAL_FIN_FIRST : 0) |
     (unreadBytes === undefined ? 0 : FLAG.ALL_READ) |
     (mptcp === true ? FLAG.MPTCP : 0) | (mptcp === false ? FLAG.MPTCP_FALLBACK : 0) |
-    (mptcpJoined ? FLAG.MPTCP_JOINED : 0);
+    (mptcpJoined ? FLAG.MPTCP_JOINED : 0) | (bytesBypassed ? FLAG.SOCKMAP : 0);
 }
 
 function addressesOf(data: Partial<SessionData>) {

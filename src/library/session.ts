@@ -105,6 +105,8 @@ export interface SessionData {
   readonly netns: number;
   /** The kernel's cookie of the socket; 0 if it has none. */
   readonly cookie: bigint;
+  /** Whether its socket was in a sockmap: bytes may have passed TCP by, which then counted none. */
+  readonly bytesBypassed: boolean;
   /**
    * Whether it is a subflow of an MPTCP connection; false for a socket of MPTCP that became plain TCP in
    * its handshake, undefined for one of TCP.

@@ -53,6 +53,7 @@ const READERS: { readonly [Name in keyof Required<SessionData>]: Reader<Name> } 
   cgroupId: (record) => record.cgroupId,
   netns: (record) => record.netns,
   cookie: (record) => record.cookie,
+  bytesBypassed: (record) => record.bytesBypassed,
   mptcp: (record) => record.mptcp,
   mptcpJoined: (record) => record.mptcpJoined,
   mptcpToken: (record) => record.mptcpToken,

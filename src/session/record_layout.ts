@@ -91,6 +91,7 @@ export const FLAG = {
   REFUSED_DATA: 2048,
   SAMPLED: 4096,
   DEFERRED: 8192,
+  SOCKMAP: 16384,
   MPTCP: 65536,
   MPTCP_JOINED: 131072,
   MPTCP_FALLBACK: 262144,
@@ -180,7 +181,7 @@ export const BSS_DESCRIPTION =
   "active_generation:0:8 tracing_since_ns:8:8 skipped_runs:16:8 lost_ring_full:24:8 lost_storage_failed:32:8 count_until:40:8 still_open:48:8 sampled_out:56:8 over_cap:64:8 second_began:72:8 in_second:80:8 round_began_ns:88:8 last_round:96:8 clock_readings:104:384 tallies:512:16384 joining:16896:32768 own_peer_ports:49664:256";
 
 /** Of bpf/tcpspan.bpf.o, in lower-case hex. */
-export const OBJECT_SHA256 = "09c068ee434b90d6410547e8d29ae7c8e3861f4200932e9fcec5afacd53918f8";
+export const OBJECT_SHA256 = "739b7c2cde13b6fc1e40450ad5d270f8a279c167f79e52989efd90efc4daeffa";
 
 /** Equal in programs that can take over each other's maps. */
 export const STATE_ID = "1faaa12f2a1512e5";

@@ -406,6 +406,11 @@ export class Session {
     return this.has(FLAG.MPTCP_FALLBACK) && this.established ? false : undefined;
   }
 
+  /** Whether its socket was in a sockmap: what its process sent or received may have passed TCP by. */
+  get bytesBypassed(): boolean {
+    return this.has(FLAG.SOCKMAP);
+  }
+
   /** Whether it joined an MPTCP connection that was there before it. */
   get mptcpJoined(): boolean {
     return this.has(FLAG.MPTCP_JOINED);

@@ -70,6 +70,7 @@ const OWNER_SOURCE = fixedByValue("tcpspan.owner.source", OWNER_SOURCES);
 const START_OBSERVED = new FixedAttributes({ "tcpspan.start.observed": true });
 const START_NOT_OBSERVED = new FixedAttributes({ "tcpspan.start.observed": false });
 const INTERIM = new FixedAttributes({ "tcpspan.interim": true });
+const BYPASSED = new FixedAttributes({ "tcpspan.bytes.bypassed": true });
 const MPTCP = new FixedAttributes({ "tcpspan.mptcp": true });
 const MPTCP_JOINED = new FixedAttributes({ "tcpspan.mptcp": true, "tcpspan.mptcp.joined": true });
 const MPTCP_FALLBACK = new FixedAttributes({ "tcpspan.mptcp": false });
@@ -260,6 +261,7 @@ function describeCounters(session: Session, sink: SpanSink): void {
   sink.integer(TX_BYTES, session.txBytes);
   sink.integer(RX_BYTES, session.rxBytes);
   sink.integer(UNACKED_BYTES, session.unackedBytes);
+  if (session.bytesBypassed) sink.fixed(BYPASSED);
   const { unreadBytes, smoothedRttUs, minRttUs, handshakeUs } = session;
   if (unreadBytes !== undefined) sink.integer(UNREAD_BYTES, unreadBytes);
   sink.integer(TX_SEGMENTS, session.txSegments);

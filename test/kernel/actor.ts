@@ -82,6 +82,16 @@ export interface SocketInfo {
   readonly unread: number;
 }
 
+/** What decides over bytes of the sockets in a sockmap. */
+export interface SockmapProgram {
+  /** Of what is sent, or of what TCP received. */
+  readonly kind?: "msg" | "skb";
+  /** Index of the socket that it redirects to; without one it passes. */
+  readonly to?: number;
+  /** Redirect to what the socket's process receives, the default, or to what it sends. */
+  readonly ingress?: boolean;
+}
+
 /** `dual` is an IPv6 socket that also speaks IPv4. */
 export type SocketFamily = "ipv4" | "ipv6" | "dual";
 
@@ -406,6 +416,16 @@ export class Actor implements AsyncDisposable {
         this.#do("pass_on", { name, path }),
       ]);
     });
+  }
+
+  /** Makes a sockmap with sockets of this process, by index, and a program. */
+  async makeSockmap(names: readonly string[], program: SockmapProgram = {}): Promise<void> {
+    await this.#do("make_sockmap", { names: names.join(" "), ...program });
+  }
+
+  /** Removes a socket from it, by its index. */
+  async leaveSockmap(index: number): Promise<void> {
+    await this.#do("leave_sockmap", { index });
   }
 
   /** Whether a listener has a session to accept, or a socket something to read. */

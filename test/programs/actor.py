@@ -35,6 +35,7 @@ CHUNK = b"x" * 65536
 sockets = {}
 sniffers = {}
 steps = []
+sockmaps = []
 
 
 def boot_ns():
@@ -506,6 +507,27 @@ def take(command):
     return {}
 
 
+def make_sockmap(command):
+    """
+    A sockmap with a program of a "kind", "msg" or "skb", if one is given, and with the sockets of
+    "names". The program redirects to the socket of index "to", if there is one.
+    """
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # python -I leaves it out
+    from sockmap import Sockmap
+
+    made = Sockmap(command.get("kind"), command.get("to"), command.get("ingress", True))
+    for index, name in enumerate(command["names"].split()):
+        made.put(index, sockets[name].fileno())
+    sockmaps.append(made)
+    return {}
+
+
+def leave_sockmap(command):
+    """Removes the socket of an index."""
+    sockmaps[-1].remove(command["index"])
+    return {}
+
+
 COMMANDS = {
     "listen": listen,
     "prepare": prepare,
@@ -537,6 +559,8 @@ COMMANDS = {
     "execute": execute,
     "set_user": set_user,
     "pass_on": pass_on,
+    "make_sockmap": make_sockmap,
+    "leave_sockmap": leave_sockmap,
     "take": take,
 }
 

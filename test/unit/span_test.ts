@@ -293,6 +293,11 @@ Deno.test("toSpan() gives no unread bytes if the process may still read them", (
   assert.ok(!("tcpspan.rx.unread_bytes" in toSpan(reset).attributes));
 });
 
+Deno.test("toSpan() says that a socket was in a sockmap, and shows what TCP counted", () => {
+  const inMap = toSpan({ ...CLIENT, flags: (CLIENT.flags ?? 0) | FLAG.SOCKMAP }).attributes;
+  assert.deepEqual(inMap, { ...toSpan(CLIENT).attributes, "tcpspan.bytes.bypassed": true });
+});
+
 /** Flags and token of MPTCP, and the attributes that follow. */
 const MPTCP: [name: string, flags: number, token: number, attributes: Attributes][] = [
   ["a socket of TCP", 0, 0, {}],
