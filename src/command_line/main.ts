@@ -7,7 +7,7 @@ import type { ExporterType } from "../exporter.ts";
 import { logFormat, NO_FLAGS, type RunFlags } from "../run/flags.ts";
 import { log } from "../messages/log.ts";
 import { StandingSignals } from "../run/standing_signals.ts";
-import { countSessions } from "../messages/words.ts";
+import { count, countSessions } from "../messages/words.ts";
 import { VERSION } from "../version.ts";
 
 /** 0: a clean end. 1: the kernel or the host made it impossible. 2: a wrong flag or config. */
@@ -154,12 +154,16 @@ async function runUnpin(path: string | undefined, exporterTypes: ExporterTypes):
   const unpinned = unpin(folder);
   if (unpinned === undefined) return log.info(`nothing is pinned in ${folder}`);
   const { programs, unread, losses } = unpinned;
-  log.info(`removed ${folder}: ${programs} programs detached`);
-  if (unread > 0) log.lost(`lost ${countSessions(unread)}: no run had read them`);
-  const { LOSS_PLACES } = await import("../telemetry/losses.ts");
+  log.info(`removed ${folder}: ${count(programs, "program")} detached`);
+  if (unread > 0) {
+    log.lost(`lost ${countSessions(unread)}: no run had read ${unread === 1 ? "it" : "them"}`);
+  }
+  const { describePlace } = await import("../telemetry/losses.ts");
   for (const [place, sessions] of losses) {
     if (sessions === 0) continue;
-    const message = `lost ${countSessions(sessions)} since it was pinned: ${LOSS_PLACES[place]}`;
+    const message = `lost ${countSessions(sessions)} since it was pinned: ${
+      describePlace(place, sessions)
+    }`;
     log.lost(message, { sessions, place });
   }
 }

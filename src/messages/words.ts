@@ -1,8 +1,13 @@
 /** Words that several messages share. */
 
+/** A number of things in words: `1 program`, `2 programs`. @param thing a word whose plural has an s */
+export function count(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? "" : "s"}`;
+}
+
 /** A number of sessions in words: `1 session`, `2 sessions`. */
-export function countSessions(count: number): string {
-  return `${count} ${count === 1 ? "session" : "sessions"}`;
+export function countSessions(number: number): string {
+  return count(number, "session");
 }
 
 const UNITS = ["B", "KiB", "MiB", "GiB"];

@@ -72,7 +72,7 @@ export class SessionStore {
   /** Where sessions wait, in words. */
   get place(): string {
     const { queueSize, storage } = this.#settings;
-    const inMemory = `up to ${countSessions(queueSize)} are kept`;
+    const inMemory = `up to ${countSessions(queueSize)} ${queueSize === 1 ? "is" : "are"} kept`;
     if (storage === undefined || this.#spool === undefined) return inMemory;
     const onDisk = `up to ${showBytes(storage.maxBytes)} in ${this.#spool.path}`;
     return storage.persistent

@@ -1,5 +1,5 @@
 /** What was lost, place by place, in the words that messages and metrics share. */
-import { countSessions } from "../messages/words.ts";
+import { count, countSessions } from "../messages/words.ts";
 import type { LogFields } from "../messages/log.ts";
 import type { Health } from "./health.ts";
 
@@ -14,6 +14,12 @@ export const LOSS_PLACES = {
   rejected: "rejected",
   corrupt: "not readable on disk",
 } as const;
+
+/** The words about a place where `sessions` were lost. */
+export function describePlace(place: keyof typeof LOSS_PLACES, sessions: number): string {
+  const words = LOSS_PLACES[place];
+  return sessions === 1 ? words.replace("their end", "its end") : words;
+}
 
 /** Sessions lost at one place. */
 export interface Loss {
@@ -58,7 +64,7 @@ export function describeLosses(health: Health): LossMessage[] {
       const where = exporter === undefined ? "" : `${exporter}: `;
       return {
         message: `lost ${atMost ? "at most " : ""}${countSessions(sessions)}: ${where}${
-          LOSS_PLACES[place]
+          describePlace(place, sessions)
         }`,
         fields: { ...(exporter === undefined ? {} : { exporter }), sessions, place },
       };
@@ -66,8 +72,11 @@ export function describeLosses(health: Health): LossMessage[] {
   const { skippedRuns } = health.losses;
   if (skippedRuns > 0) {
     messages.push({
-      message: `${skippedRuns} state changes were not seen: the kernel skips a program that ` +
-        "interrupts itself; their sessions were reported from what followed",
+      message: `${count(skippedRuns, "state change")} ${skippedRuns === 1 ? "was" : "were"} not ` +
+        "seen: the kernel skips a program that interrupts itself; " +
+        `${
+          skippedRuns === 1 ? "its session was" : "their sessions were"
+        } reported from what followed`,
       fields: { place: "skipped_runs" },
     });
   }

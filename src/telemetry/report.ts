@@ -1,5 +1,6 @@
 /** The report that SIGUSR2 asks for. */
 import { log } from "../messages/log.ts";
+import { countSessions } from "../messages/words.ts";
 import type { ExporterHealth, Health } from "./health.ts";
 
 /** Writes the health: lines for people, an object with all of it for machines. */
@@ -12,8 +13,8 @@ export function reportLines(health: Health): string[] {
   const { losses, ring, exporters } = health;
   const rows: [name: string, value: string][] = [
     ["uptime", `${health.uptimeSeconds.toFixed(0)} s`],
-    ["captured", `${health.captured} sessions`],
-    ["sampled out", `${health.sampledOut} sessions`],
+    ["captured", countSessions(health.captured)],
+    ["sampled out", countSessions(health.sampledOut)],
     [
       "lost",
       `ring full ${losses.ringFull}, storage failed ${losses.storageFailed}, ` +

@@ -13,7 +13,7 @@ export interface Losses {
 }
 
 const LOST = /lost (\d+) sessions?: (.*)/;
-const SKIPPED = /(\d+) state changes were not seen/;
+const SKIPPED = /(\d+) state changes? (?:was|were) not seen/;
 
 /** @param lines that the tracer wrote to stderr after its first one */
 export function readLosses(lines: readonly string[]): Losses {
@@ -22,7 +22,7 @@ export function readLosses(lines: readonly string[]): Losses {
   for (const line of lines) {
     const [, lost, where] = LOST.exec(line) ?? [];
     const skipped = SKIPPED.exec(line)?.[1];
-    if (lost !== undefined && where === "the kernel ran no program at their end") {
+    if (lost !== undefined && /^the kernel ran no program at (their|its) end$/.test(where ?? "")) {
       unseen += Number(lost);
     } else if (lost !== undefined) other += Number(lost);
     else if (skipped !== undefined) skippedRuns += Number(skipped);

@@ -218,6 +218,22 @@ Deno.test("describeLosses() has a message for each loss, and none if nothing was
   );
 });
 
+Deno.test("describeLosses() speaks of one session and of one state change in the singular", () => {
+  const losses = { ...NO_LOSSES, unseen: 1, skippedRuns: 1 };
+  assert.deepEqual(
+    describeLosses({ ...HEALTH, losses, exporters: [] }).map(({ message }) => message),
+    [
+      "lost 1 session: the kernel ran no program at its end",
+      "1 state change was not seen: the kernel skips a program that interrupts itself; its " +
+      "session was reported from what followed",
+    ],
+  );
+  assert.ok(
+    reportLines({ ...HEALTH, captured: 1, sampledOut: 1 }).join("\n")
+      .match(/captured +1 session\n +sampled out +1 session\n/),
+  );
+});
+
 Deno.test("describeLosses() says `at most` if sessions that no walk could see may be counted as lost", () => {
   const losses = { ...NO_LOSSES, unseen: 3, unseenAtMost: true as const };
   assert.deepEqual(

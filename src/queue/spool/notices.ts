@@ -6,6 +6,7 @@ import type { Clock } from "../../clock.ts";
 import { UsageError } from "../../messages/errors.ts";
 import { Limiter, NOTICE_INTERVAL_MS } from "../../messages/limiter.ts";
 import { isSystemError, systemReason } from "../../messages/system_error.ts";
+import { count } from "../../messages/words.ts";
 
 /** The messages of one spool. An error that is not the operating system's is thrown again. */
 export class SpoolNotices {
@@ -65,7 +66,11 @@ export class SpoolNotices {
       this.#isAllReported = false;
       return;
     }
-    this.#warn(`${path}: ${bytes} bytes at ${offset} are damaged; what is whole is delivered`);
+    this.#warn(
+      `${path}: ${count(bytes, "byte")} at ${offset} ${
+        bytes === 1 ? "is" : "are"
+      } damaged; what is whole is delivered`,
+    );
   }
 
   /** Reading the file at `path` has ended: reports all damage, unless each place was reported. */
