@@ -20,6 +20,7 @@ export interface Program {
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const MOST_ARGUMENTS = 4096; // bytes
 const MOST_LINKS = 40; // path_resolution(7)
+const MOST_STEPS = 1000; // along paths that a process chose, and may have made long
 const LONGEST_COMM = 15;
 const MOST_KNOWN = 1024;
 
@@ -51,7 +52,8 @@ export function runName(program: Program): string {
     return names.find((name) => PLAIN_NAME.test(name)) ?? executable;
   }
   if (folder === undefined || text === undefined) return nameOfGone(executable, comm);
-  const run = runBy(program, folder, args[0] ?? "");
+  const [first = ""] = args;
+  const run = areVersions(baseName(first), executable) ? executable : runBy(program, folder, first);
   if (run !== undefined && (LOADER.test(executable) || EMULATOR.test(executable))) {
     return baseName(programOf(args) ?? "") || executable;
   }
@@ -67,7 +69,8 @@ function nameOfGone(executable: string, comm: string): string {
   if (name === undefined) {
     const places = PLAIN_NAME.test(comm) ? PATH.split(":").map((place) => `${place}/${comm}`) : [];
     const isName = places.some((place) =>
-      fileIdentity(place) !== undefined && baseName(follow("", "", place) ?? "") === executable
+      fileIdentity(place) !== undefined &&
+      baseName(new Walk("", "").end(place) ?? "") === executable
     );
     name = isName ? comm : executable;
     if (known.size >= MOST_KNOWN) known.clear();
@@ -79,15 +82,15 @@ function nameOfGone(executable: string, comm: string): string {
 /** @param first argv[0]. @returns its base name if it leads to the executable */
 function runBy({ executable, path }: Program, folder: string, first: string): string | undefined {
   const identity = fileIdentity(`/proc/${folder}/exe`);
-  const [root, working] = identity === undefined // somebody else's: take it to be where we are
-    ? ["", ""]
-    : [`/proc/${folder}/root`, `/proc/${folder}/cwd`];
+  const walk = identity === undefined // not for us to see: take it to be where we are
+    ? new Walk("", "")
+    : new Walk(`/proc/${folder}/root`, `/proc/${folder}/cwd`);
   const leads = (to: string) => {
-    const end = follow(root, working, to);
+    const end = walk.end(to);
     if (end === undefined) return false;
     if (identity === undefined) return baseName(end) === executable;
     // one that was replaced while it runs is another file of the same path
-    return fileIdentity(end) === identity || end.slice(root.length) === path;
+    return fileIdentity(end) === identity || end.slice(walk.root.length) === path;
   };
   let places: readonly string[] | undefined;
   for (const said of new Set([first, first.split(" ", 1)[0] ?? ""])) { // redis-server *:6379
@@ -104,32 +107,41 @@ function runBy({ executable, path }: Program, folder: string, first: string): st
   return undefined;
 }
 
-/**
- * Where a path ends when all links are followed as a process would whose root is `root`.
- * @param working where a relative path begins
- */
-function follow(root: string, working: string, path: string): string | undefined {
-  let at = path.startsWith("/") ? root : working;
-  const left = path.split("/").reverse();
-  for (let links = 0; left.length > 0;) {
-    const name = left.pop() ?? "";
-    if (name === "" || name === "." || name === ".." && at === root) continue;
-    if (name === "..") {
-      // no part of it is a link; what is above the working directory, the kernel knows
-      const isBelowRoot = at.startsWith(`${root}/`);
-      at = isBelowRoot ? at.slice(0, at.lastIndexOf("/")) : `${at}/..`;
-      continue;
+/** Follows paths as a process would, up to a number of steps in total. */
+class Walk {
+  #steps = 0;
+
+  /**
+   * @param root the process's root, empty for ours
+   * @param working where its relative paths begin
+   */
+  constructor(readonly root: string, readonly working: string) {}
+
+  /** Where a path ends, which is no link; undefined if it leads nowhere. */
+  end(path: string): string | undefined {
+    let at = path.startsWith("/") ? this.root : this.working;
+    const left = path.split("/").reverse();
+    for (let links = 0; left.length > 0;) {
+      const name = left.pop() ?? "";
+      if (name === "" || name === "." || name === ".." && at === this.root) continue;
+      if (++this.#steps > MOST_STEPS) return undefined;
+      if (name === "..") {
+        // no part of it is a link; what is above the working directory, the kernel knows
+        const isBelowRoot = at.startsWith(`${this.root}/`);
+        at = isBelowRoot ? at.slice(0, at.lastIndexOf("/")) : `${at}/..`;
+        continue;
+      }
+      const target = linkTarget(`${at}/${name}`);
+      if (target === undefined || target !== "" && ++links > MOST_LINKS) return undefined;
+      if (target === "") {
+        at = `${at}/${name}`;
+      } else {
+        if (target.startsWith("/")) at = this.root;
+        left.push(...target.split("/").reverse());
+      }
     }
-    const target = linkTarget(`${at}/${name}`);
-    if (target === undefined || target !== "" && ++links > MOST_LINKS) return undefined;
-    if (target === "") {
-      at = `${at}/${name}`;
-    } else {
-      if (target.startsWith("/")) at = root;
-      left.push(...target.split("/").reverse());
-    }
+    return at;
   }
-  return at;
 }
 
 /** Empty for what is no link, undefined for what is not there. */

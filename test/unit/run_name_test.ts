@@ -89,6 +89,15 @@ const CASES: Readonly<Record<string, Case>> = {
   "no name": { run: "exec -a '' F/real/check", name: "check" },
   "a dash": { run: "exec -a - F/real/check", name: "check" },
   "links without an end": { run: "exec -a F/bin/loop F/real/check", name: "check" },
+  "a path without an end": {
+    run: `exec -a F/${"bin/../".repeat(500)}x F/real/check`,
+    name: "check",
+  },
+  "a PATH without an end": {
+    run: "exec -a x F/real/check",
+    env: { PATH: "/a:".repeat(30_000) },
+    name: "check",
+  },
   "bytes that are no text": { run: "exec -a $'\\xff\\n\\e[2J' F/real/check", name: "check" },
   "what runs itself again": { run: "exec -a /proc/self/exe F/real/check", name: "check" },
   "a file of /proc": { run: "exec -a /proc/$$/exe F/real/check", name: "check" },
