@@ -63,7 +63,8 @@ enum {
 #define ECONNABORTED 103
 #define SEND_SHUTDOWN 2        /* include/net/sock.h */
 #define SHUTDOWN_MASK 3        /* both directions */
-#define PF_KTHREAD 0x00200000  /* include/linux/sched.h */
+#define PF_IO_WORKER 0x00000010 /* include/linux/sched.h */
+#define PF_KTHREAD 0x00200000
 #define MAX_PID_NS_LEVEL 32    /* include/linux/pid_namespace.h */
 #define MAX_CGROUP_DEPTH 32    /* searched at most; kernels allow more */
 #define PROC_PID_INIT_INO 0xEFFFFFFCU /* include/linux/proc_ns.h */

@@ -99,7 +99,10 @@ static __always_inline void forget_owner(struct owner *owner)
 static __always_inline void set_owner(struct owner *owner, const struct task_struct *task,
 				      __u32 pid, __u32 uid, __u64 cgroup_id, __u8 source)
 {
-	__u64 start = task->group_leader->start_boottime;
+	const struct task_struct *leader = task->group_leader;
+	/* io_uring's workers have names of the kernel's: iou-wrk-PID, iou-sqp-PID */
+	const struct task_struct *named_thread = task->flags & PF_IO_WORKER ? leader : task;
+	__u64 start = leader->start_boottime;
 	__u32 exec_id = task->self_exec_id;
 	bool same = owner->pid == pid && owner->process_start_ns == start;
 	bool named = same && owner->exec_id == exec_id && owner->exe[0];
@@ -111,7 +114,7 @@ static __always_inline void set_owner(struct owner *owner, const struct task_str
 	owner->exec_id = exec_id;
 	owner->process_start_ns = start;
 	owner->cgroup_id = cgroup_id;
-	bpf_probe_read_kernel(owner->comm, sizeof(owner->comm), task->comm);
+	bpf_probe_read_kernel(owner->comm, sizeof(owner->comm), named_thread->comm);
 	if (named)
 		return;
 	if (mm) {

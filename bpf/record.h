@@ -59,7 +59,7 @@ struct owner {
 	__u64 cgroup_id;        /* cgroup v2 */
 	__u32 pid;              /* tgid in the tracer's pid namespace; 0: not visible there */
 	__u32 uid;
-	char comm[COMM_LEN];    /* of the thread that acted */
+	char comm[COMM_LEN];    /* of the thread that acted, for io_uring of the first one */
 	char exe[EXE_LEN];      /* base name of the executable, cut to fit */
 	__u8 source;            /* enum owner_source */
 	__u8 excluded;          /* its executable or cgroup is, by the filters when it was learnt */
