@@ -37,7 +37,7 @@ const OPTIONS_WITH_VALUES = new Set([
   ...["-0", "-B", "-D", "-E", "-L", "-R", "-U", "-cpu", "-d", "-g", "-p", "-r", "-s"],
 ]);
 
-const known = new Map<string, string>(); // of processes that are gone, by executable and comm
+const known = new Map<string, string>(); // names by executable and comm, for what is gone
 
 /**
  * The base name of argv[0] if it leads to the executable, otherwise the executable's: a title that
@@ -57,26 +57,39 @@ export function runName(program: Program): string {
   if (run !== undefined && (LOADER.test(executable) || EMULATOR.test(executable))) {
     return baseName(programOf(args) ?? "") || executable;
   }
-  return run ?? executable;
+  if (run === undefined || run === executable) return executable;
+  learn(keyOf(executable, comm), run);
+  return run;
 }
 
-/** Of a process that has ended, comm is left: it counts if a program of this host has that name. */
+/**
+ * Of a process that has ended, comm is left: it counts if another process like it had a name, or a
+ * program of this host has that one.
+ */
 function nameOfGone(executable: string, comm: string): string {
   if (executable === "" || areVersions(executable, comm)) return executable;
-  if (new TextEncoder().encode(comm).length >= LONGEST_COMM) return executable; // it may be cut
-  const key = `${executable}\0${comm}`;
+  const key = keyOf(executable, comm);
   let name = known.get(key);
   if (name === undefined) {
-    const places = PLAIN_NAME.test(comm) ? PATH.split(":").map((place) => `${place}/${comm}`) : [];
+    const isWhole = PLAIN_NAME.test(comm) && comm.length < LONGEST_COMM;
+    const places = isWhole ? PATH.split(":").map((place) => `${place}/${comm}`) : [];
     const isName = places.some((place) =>
       fileIdentity(place) !== undefined &&
       baseName(new Walk("", "").end(place) ?? "") === executable
     );
     name = isName ? comm : executable;
-    if (known.size >= MOST_KNOWN) known.clear();
-    known.set(key, name);
+    learn(key, name);
   }
   return name;
+}
+
+function keyOf(executable: string, comm: string): string {
+  return `${executable}\0${comm}`;
+}
+
+function learn(key: string, name: string): void {
+  if (known.size >= MOST_KNOWN) known.clear();
+  known.set(key, name);
 }
 
 /** @param first argv[0]. @returns its base name if it leads to the executable */

@@ -227,6 +227,16 @@ for (const [what, [owner_comm, owner_exe, name]] of Object.entries(GONE)) {
   });
 }
 
+Deno.test("service.name of a process that is gone is that of one like it that was seen", async () => {
+  await using folder = await makePrograms();
+  await using process = await start(`exec ${folder.path}/bin/server ${SLEEP}`);
+  const alive = recordOf(process.pid);
+  assert.equal(attributesOf(alive)["service.name"], "server");
+  const gone = { ...alive, owner_pid: NO_PROCESS };
+  assert.equal(attributesOf(gone)["service.name"], "server");
+  assert.equal(attributesOf({ ...gone, owner_comm: "other" })["service.name"], "check");
+});
+
 function attributesOf(fields: Partial<RecordFields>) {
   const settings = { attributes: {}, commandLine: false, fromProcessEnv: false };
   return new ProcessResources(settings).of(makeSession(fields)).attributes;
