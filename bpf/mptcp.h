@@ -188,8 +188,8 @@ static __always_inline __u32 subflow_flags(const struct tcp_sock *tp)
  * Takes what the connection knows better. What its subflows brought lies in one
  * queue: what was not read of it counts at the first of them.
  */
-static __always_inline void note_connection(struct live *live, const struct sock *sk,
-					    const struct tcp_sock *tp)
+static inline __noinline void note_connection(struct live *live, const struct sock *sk,
+					      const struct tcp_sock *tp)
 {
 	struct connection *connection;
 	__u64 address = connection_of(tp);

@@ -342,27 +342,42 @@ for (const { name, mptcp, ...asks } of FALLBACKS) {
 /** A second address of the client's host, from a documentation network (RFC 5737). */
 const SECOND = "192.0.2.77";
 
+/** Two namespaces, of which the nearer one opens a second subflow from SECOND. */
+async function twoPaths() {
+  await using stack = new AsyncDisposableStack();
+  const near = stack.use(await Namespace.alone());
+  const far = stack.use(await Namespace.make({ joinedTo: near }));
+  await near.configure(`address add ${SECOND}/32 dev eth0`);
+  await far.configure(`route add ${SECOND}/32 via ${far.here.ipv4}`);
+  for (const side of [near, far]) await side.ip("mptcp", "limits", "set", "subflow", "2");
+  await near.ip(..."mptcp endpoint add id 7 dev eth0 subflow".split(" "), SECOND);
+  const client = stack.use(await Actor.start({ comm: "test-client", under: near.under }));
+  const server = stack.use(await Actor.start({ comm: "test-prefork", under: far.under }));
+  const port = await server.listen("l", "ipv4", far.there.ipv4, MPTCP);
+  const worker = await server.fork();
+  const moved = stack.move();
+  return {
+    ...{ near, client, server, worker, port },
+    /** Connects, and waits until the second subflow has joined. */
+    async connect(): Promise<void> {
+      const target = { ...LOOPBACK, address: far.there.ipv4, port };
+      await Promise.all([client.connect("s", target), server.accept("l", "s")]);
+      await client.send("s", 1000); // the first data completes the handshake
+      await server.receive("s", 1000);
+      const joined = ["ss", "-tnH", "state", "established", "src", SECOND];
+      while (!(await near.run(...joined)).includes(`:${port}`)) continue;
+    },
+    [Symbol.asyncDispose]: () => moved.disposeAsync(),
+  };
+}
+
 for (const isOld of [false, true]) {
   const age = isOld ? ", open before the start," : "";
   Deno.test(`each of two subflows${age} is a session, which the connection's processes own`, async () => {
-    await using near = await Namespace.alone();
-    await using far = await Namespace.make({ joinedTo: near });
-    const { here, there } = far; // the client is in `near`, the server in `far`
-    await near.configure(`address add ${SECOND}/32 dev eth0`);
-    await far.configure(`route add ${SECOND}/32 via ${here.ipv4}`);
-    for (const side of [near, far]) await side.ip("mptcp", "limits", "set", "subflow", "2");
-    await near.ip("mptcp", "endpoint", "add", SECOND, "dev", "eth0", "subflow");
-    await using client = await Actor.start({ comm: "test-client", under: near.under });
-    await using server = await Actor.start({ comm: "test-prefork", under: far.under });
+    await using scene = await twoPaths();
+    const { client, server, worker, port } = scene;
     await using first = isOld ? undefined : await Trace.start();
-    const port = await server.listen("l", "ipv4", there.ipv4, MPTCP);
-    const worker = await server.fork();
-    const target = { ...LOOPBACK, address: there.ipv4, port };
-    await Promise.all([client.connect("s", target), server.accept("l", "s")]);
-    await client.send("s", 1000); // joins begin when both ends have sent
-    await server.receive("s", 1000);
-    const joined = ["ss", "-tnH", "state", "established", "src", SECOND];
-    while (!(await near.run(...joined)).includes(`:${port}`)) continue;
+    await scene.connect();
     await using second = isOld ? await Trace.start() : undefined;
     await Promise.all([client.send("s", 999_000), server.receive("s", 998_900)]);
     await server.close("s");
@@ -384,19 +399,48 @@ for (const isOld of [false, true]) {
     assert.deepEqual(servers.map(endOf), ["local aborted", "local aborted"]);
     assert.deepEqual(clients.map(endOf), ["peer reset", "peer reset"]);
     // one queue for both: it counts at the first
-    assert.deepEqual(servers.map((end) => end.unreadBytes ?? 0).sort(), [0, 100]);
-    assert.equal(servers.find((end) => end.unreadBytes === 100)?.mptcpJoined, false);
+    assert.equal(servers.find((end) => !end.mptcpJoined)?.unreadBytes, 100);
+    assert.equal(servers.find((end) => end.mptcpJoined)?.unreadBytes, 0);
     const received = servers.reduce((sum, { rxBytes }) => sum + rxBytes, 0);
     assert.ok(received >= 1_000_000, `${received}`); // more if MPTCP sent something again
     for (const end of clients) {
       const peer = servers.find(({ peerPort }) => peerPort === end.localPort);
-      assert.ok(peer !== undefined);
-      assert.equal(peer.initialSequenceNumbers?.peer, end.initialSequenceNumbers?.local);
-      assert.equal(peer.initialSequenceNumbers?.local, end.initialSequenceNumbers?.peer);
-      assert.equal(peer.mptcpJoined, end.mptcpJoined);
+      assert.equal(peer?.initialSequenceNumbers?.peer, end.initialSequenceNumbers?.local);
+      assert.equal(peer?.initialSequenceNumbers?.local, end.initialSequenceNumbers?.peer);
+      assert.equal(peer?.mptcpJoined, end.mptcpJoined);
     }
   });
 }
+
+Deno.test("a subflow that ends before its connection has that one's process, and an end of its own", async () => {
+  await using scene = await twoPaths();
+  const { near, client, server, worker, port } = scene;
+  await using trace = await Trace.start();
+  await scene.connect();
+  await near.ip("mptcp", "endpoint", "delete", "id", "7");
+  assert.ok(await trace.until(2, ({ mptcpJoined }) => mptcpJoined));
+  await client.send("s", 500);
+  await server.receive("s", 500);
+  await server.close("s");
+  await client.receiveFin("s");
+  await client.close("s");
+  await server.leave();
+  const ends = await trace.take(4, hasPort(port));
+  const ofKind = (role: Session["role"], joined: boolean) =>
+    ends.find((end) => end.role === role && end.mptcpJoined === joined);
+  const found = [
+    ofKind("active", true),
+    ofKind("passive", true),
+    ofKind("active", false),
+    ofKind("passive", false),
+  ];
+  const wanted = ["local fin", "peer fin", "peer fin", "local fin"];
+  found.forEach((end, i) => {
+    assert.ok(end !== undefined);
+    assertOwner(end, end.role === "active" ? client.process : worker);
+    assert.equal(endOf(end), wanted[i]);
+  });
+});
 
 Deno.test("nothing is kept of MPTCP connections that are gone", async () => {
   await using system = await BpfFileSystem.mount();
