@@ -167,6 +167,7 @@ struct inet_sock {
 } __core;
 
 struct request_sock_queue {
+	void *rskq_accept_head; /* of what nobody accepted */
 	__u8 rskq_defer_accept; /* TCP_DEFER_ACCEPT, as a number of SYN-ACKs */
 } __core;
 

@@ -184,7 +184,7 @@ int set_state(const __u64 *args)
 		if (live->waiting)
 			settle(sk, live, false);
 		begin(live, ROLE_LISTENER, 0);
-		live->listener = (__u64)sk;
+		note_new_listener(live, sk);
 		forget_owner(&live->owner);
 		if (owned)
 			learn_owner(&live->owner, sk, OWNER_LISTEN);

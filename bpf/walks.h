@@ -19,6 +19,7 @@
 #include "owner.h"
 #include "own.h"
 #include "mptcp.h"
+#include "listener.h"
 #include "sampling.h"
 #include "sockmap.h"
 #include "report.h"
@@ -199,6 +200,7 @@ static __always_inline void report_open(struct sock *sk, struct tcp_sock *tp, st
 		return;
 	}
 	note_sockmap(live, sk);
+	forget_closed_listener(live, sk);
 	if (is_subflow(tp))
 		note_connection(live, sk, tp);
 	if (is_own(live, tp) || !wants_address(sk, tp) || !wants_size(live, sk, tp, state) ||

@@ -126,7 +126,7 @@ for (const { name, migrates, act, source, reason } of CASES) {
     Deno.test(`an unaccepted session is owned by the listener ${name}, ${family}`, async () => {
       await using listeners = await Listeners.start(family, migrates);
       await using trace = await Trace.start();
-      await listeners.client.connect("s", listeners.target);
+      await listeners.connect();
       const owner = await act(listeners);
       await listeners.client.close("s");
       const ends = await trace.pair(listeners.target.port);
@@ -136,6 +136,29 @@ for (const { name, migrates, act, source, reason } of CASES) {
     });
   }
 }
+
+Deno.test("an unaccepted session that moved and is reset there has no owner: nothing names its listener", async () => {
+  await using listeners = await Listeners.start("ipv4", true);
+  await using trace = await Trace.start();
+  await listeners.connect();
+  const second = await listeners.move();
+  await listeners.client.abort("s");
+  const ends = await trace.pair(listeners.target.port);
+  assert.deepEqual([ends.server.pid, ends.server.ownerSource], [undefined, "unknown"]);
+  assert.equal(endingOf(ends.server).reason, "reset");
+  await second.close("l");
+});
+
+Deno.test("a report of an unaccepted session that moved has no owner", async () => {
+  await using listeners = await Listeners.start("ipv4", true);
+  const { target } = listeners;
+  await using trace = await Trace.start({ reportOpenOnExit: true });
+  await listeners.connect();
+  await listeners.move();
+  const { server } = await trace.pair(target.port);
+  assert.ok(server.interim > 0);
+  assert.deepEqual([server.pid, server.ownerSource], [undefined, "unknown"]);
+});
 
 /** A client, and listeners of one port, each in a process of its own. */
 class Listeners implements AsyncDisposable {
@@ -160,6 +183,12 @@ class Listeners implements AsyncDisposable {
     const port = await first.listen("l", family, address, { reuse_port: true });
     const target = { family, address, port };
     return new Listeners(client, first, target, under, resources.move());
+  }
+
+  /** Connects, and waits until the session is in the queue of the first listener. */
+  async connect(): Promise<void> {
+    await this.client.connect("s", this.target);
+    while (!await this.first.isReady("l"));
   }
 
   /** Starts another listener. */
