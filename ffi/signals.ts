@@ -13,7 +13,7 @@ const SIGSET_SIZE = 128; // of glibc's sigset_t
  * local user could run any code in a privileged process.
  * @throws {SystemError}
  */
-export function ignoreSignal(name: "SIGUSR1"): void {
+export function ignoreSignal(name: "SIGUSR1" | "SIGXFSZ"): void {
   // Deno takes over a signal once, SIGUSR1 half a second after the start: this makes it do so now,
   // so that it does not undo what follows. The listener stays, for a signal that Deno has taken and
   // not yet passed on

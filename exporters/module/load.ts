@@ -135,12 +135,12 @@ function isSpanExporter(value: unknown): value is SpanExporter {
 
 /** Why Deno could not load a module: what and, on lines of their own, where. */
 function reasonLines(error: unknown): string[] {
-  const [, ...others] = linesOf(messageOf(error).trim());
-  // a file that is not there has no place but the import here; Deno may say a place twice
-  const kept = others.filter((line, i) =>
-    !line.includes(import.meta.url) && (!/^ *at /.test(line) || others.indexOf(line) === i)
-  );
-  return [firstLine(error), ...kept];
+  const text = messageOf(error).trim();
+  const [, ...others] = linesOf(text);
+  // a file that is not there has no place but the import here
+  const places = text.matchAll(/^ +at (\w+:\S+:\d+:\d+)$/gm).map(([, place = ""]) => place)
+    .filter((place) => !place.startsWith(import.meta.url));
+  return [firstLine(error), ...others, ...[...new Set(places)].map((place) => `  in ${place}`)];
 }
 
 /** The first line of what was thrown, without colours and full stop. */

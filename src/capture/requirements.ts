@@ -79,6 +79,9 @@ function checkUseful({ name, use, loss }: UsefulCapability): HostCheck {
 
 function checkBtf(): HostCheck {
   const name = "kernel type information (BTF)";
+  if (!isMounted("/sys/kernel")) {
+    return { name, result: "no", found: `no ${BTF}: /sys is not mounted`, advice: MOUNT_SYS };
+  }
   if (!existsBtf()) {
     return {
       name,
@@ -92,6 +95,17 @@ function checkBtf(): HostCheck {
     return { name, result: "ok", found: BTF };
   } catch (error) {
     return { name, result: "no", found: messageOf(error), advice: `look at ${BTF}` };
+  }
+}
+
+const MOUNT_SYS = "mount -t sysfs sysfs /sys; a container: --volume /sys:/sys:ro";
+
+/** Whether there is anything in a folder of the kernel's. */
+function isMounted(folder: string): boolean {
+  try {
+    return listKernelFolder(folder).some(({ name }) => !name.startsWith("."));
+  } catch {
+    return false;
   }
 }
 

@@ -2,10 +2,11 @@
 import type { SessionBatch } from "../session/batch.ts";
 import type { DoctorArguments } from "./parse.ts";
 import type { Config } from "../config/load.ts";
-import { describeFailure, UsageError } from "../messages/errors.ts";
+import { describeFailure, HostError, UsageError } from "../messages/errors.ts";
 import type { ExporterType } from "../exporter.ts";
 import { logFormat, NO_FLAGS, type RunFlags } from "../run/flags.ts";
 import { log } from "../messages/log.ts";
+import { isSystemError, systemReason } from "../messages/system_error.ts";
 import { StandingSignals } from "../run/standing_signals.ts";
 import { count, countSessions } from "../messages/words.ts";
 import { VERSION } from "../version.ts";
@@ -43,6 +44,7 @@ async function dispatch(
   args: readonly string[],
   exporterTypes: ExporterTypes,
 ): Promise<ExitStatus> {
+  if (args.length > 0) (await import("../host/own_executable.ts")).requireOwnExecutable();
   const parsed = args.length === 0 ? NO_FLAGS : (await import("./parse.ts")).parseArguments(args);
   switch (parsed.command) {
     case "help":
@@ -183,6 +185,8 @@ function print(text: string): void {
   try {
     while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    if (error instanceof Deno.errors.BrokenPipe) return;
+    if (!isSystemError(error)) throw error;
+    throw new HostError(`cannot write to stdout: ${systemReason(error)}`);
   }
 }

@@ -63,9 +63,7 @@ export function checkObjectFile(file = OBJECT_FILE): HostCheck {
     if (!isElf(start)) return wrong(`${file.pathname} is not an ELF file`);
     return { name, result: "ok", found: file.pathname };
   } catch (error) {
-    const reason = error instanceof Error && isSystemError(error)
-      ? systemReason(error)
-      : messageOf(error);
+    const reason = isSystemError(error) ? systemReason(error) : messageOf(error);
     return wrong(`cannot read ${file.pathname}: ${reason}`);
   }
 }

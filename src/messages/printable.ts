@@ -51,11 +51,12 @@ export function printableLine(text: string): string {
 }
 
 /**
- * The lines of a text that its source wrote as lines, such as the kernel or Deno. All but the first
- * are indented, so that none looks like a message of its own.
+ * The lines of a text that its source wrote as lines, such as the kernel or Deno, without frames of
+ * a stack. All but the first are indented, so that none looks like a message of its own.
  */
 export function linesOf(text: string): string[] {
-  const [first = "", ...others] = text.split(/\r?\n/).filter((line) => line.trim() !== "");
+  const [first = "", ...others] = text.split(/\r?\n/)
+    .filter((line) => line.trim() !== "" && !/^\s+at /.test(line));
   const indent = others.every((line) => line.startsWith(INDENT)) ? "" : INDENT;
   return [first, ...others.map((line) => indent + line)];
 }

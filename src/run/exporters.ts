@@ -2,6 +2,7 @@
 import { unlessAborted } from "../abort.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
 import type { Exporter, ExporterContext, QueueSettings } from "../exporter.ts";
+import { requireOwnExecutable } from "../host/own_executable.ts";
 import { messageOf, UsageError } from "../messages/errors.ts";
 import { log, type Warn } from "../messages/log.ts";
 import { linesOf } from "../messages/printable.ts";
@@ -48,6 +49,7 @@ class LazyMapper {
   constructor(private readonly settings: RunSettings) {}
 
   async open(): Promise<SpanMapper> {
+    requireOwnExecutable();
     const { openSpans } = await import("../span/open_spans.ts");
     const { resource, trace, capture: { sampling } } = this.settings;
     return this.mapper ??= openSpans({ resource, trace, sampling });
@@ -228,6 +230,7 @@ export class Exporters {
           "start tcpspan again, or give the exporter another name",
       );
     }
+    if (type.output === undefined) requireOwnExecutable();
     const warn = log.limited({ exporter: id });
     let usesSpans = false;
     const exporter = await type.open(settings, {

@@ -4,7 +4,8 @@ import { log } from "../messages/log.ts";
 import { Terminal } from "./terminal.ts";
 
 /**
- * SIGUSR1 does nothing, rather than open Deno's debugger. SIGUSR2 asks for a report. Without a
+ * SIGUSR1 does nothing, rather than open Deno's debugger. SIGXFSZ does nothing, so that a file at
+ * its limit (ulimit -f) is a failed write, as on a full disk. SIGUSR2 asks for a report. Without a
  * listener it would end the process, so its listener is never removed.
  */
 export class StandingSignals {
@@ -19,6 +20,7 @@ export class StandingSignals {
       else this.#answer();
     });
     ignoreSignal("SIGUSR1");
+    ignoreSignal("SIGXFSZ");
   }
 
   /** Answers each SIGUSR2 with `report`, idle or not, until disposed of. */

@@ -433,13 +433,13 @@ Deno.test("a module or export that cannot be used is an error that says what to 
       module: "./wrong.ts",
       export: "X",
       message: "module: cannot load ./wrong.ts: SyntaxError: Expression expected\n" +
-        "    |\n  1 | const a = ;\n    |           ~\n      at file://FOLDER/wrong.ts:1:11",
+        "    |\n  1 | const a = ;\n    |           ~\n  in file://FOLDER/wrong.ts:1:11",
     },
     {
       module: "./imports.ts",
       export: "X",
       message: 'module: cannot load ./imports.ts: Module not found "file://FOLDER/nowhere.ts"\n' +
-        "    at file://FOLDER/imports.ts:1:8",
+        "  in file://FOLDER/imports.ts:1:8",
     },
     {
       module: "./exporter.js",
