@@ -11,8 +11,19 @@ import type { ResourceMetrics } from "../npm/opentelemetry/sdk_metrics.ts";
 export type ExportOutcome =
   /** Taken; `rejected` sessions were refused for good (OTLP partial success), `message` says why. */
   | { readonly status: "success"; readonly rejected?: number; readonly message?: string }
-  /** Not taken now; worth another try, after `retryAfterMs` milliseconds if that is given. */
-  | { readonly status: "retryable"; readonly reason: string; readonly retryAfterMs?: number }
+  /**
+   * Not taken now; worth another try, after `retryAfterMs` milliseconds if that is given. The first
+   * `done` sessions are not sent again: they were taken, but for `rejected` of them; `message` says
+   * why.
+   */
+  | {
+    readonly status: "retryable";
+    readonly reason: string;
+    readonly retryAfterMs?: number;
+    readonly done?: number;
+    readonly rejected?: number;
+    readonly message?: string;
+  }
   /**
    * Refused; another try would end the same way. `delivered` sessions were taken nevertheless. If
    * `unfinished` is given, one more was taken in part; it resolves once the rest is taken.

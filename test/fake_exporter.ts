@@ -13,7 +13,7 @@ export const BUSY = { status: "retryable", reason: "busy" } as const satisfies E
 export class FakeExporter implements Exporter {
   /** Owner pids of each export, in order. */
   readonly exports: number[][] = [];
-  /** Owner pids of the exports that were answered with success. */
+  /** Owner pids of what was taken: of exports answered with success, and of what was done in others. */
   readonly delivered: number[] = [];
   /** When each export began. */
   readonly times: number[] = [];
@@ -38,6 +38,7 @@ export class FakeExporter implements Exporter {
     try {
       const outcome = await this.answer(this.exports.length, signal);
       if (outcome.status === "success") this.delivered.push(...pids);
+      if (outcome.status === "retryable") this.delivered.push(...pids.slice(0, outcome.done ?? 0));
       return outcome;
     } finally {
       this.underWay--;

@@ -122,7 +122,7 @@ class ForeignExporter implements RecordExporter {
 
 /** What an exporter gave, as an outcome: a failure if it is not one. */
 function outcomeOf(given: unknown): ExportOutcome {
-  const { status, rejected, message, reason, retryAfterMs, delivered }: {
+  const { status, rejected, message, reason, retryAfterMs, delivered, done }: {
     readonly [name: string]: unknown;
   } = { ...Object(given) };
   switch (status) {
@@ -139,6 +139,9 @@ function outcomeOf(given: unknown): ExportOutcome {
         ...(typeof retryAfterMs === "number" && retryAfterMs >= 0
           ? { retryAfterMs: Math.min(retryAfterMs, MAX_DURATION) }
           : {}),
+        ...(isCount(done) ? { done } : {}),
+        ...(isCount(rejected) ? { rejected } : {}),
+        ...(typeof message === "string" ? { message } : {}),
       };
     case "failure":
       return {

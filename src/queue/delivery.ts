@@ -8,6 +8,7 @@ import type { QueueCounters } from "./counters.ts";
 import type { Destination } from "./destination.ts";
 import type { QueueNotices } from "./notices.ts";
 import type { Outcomes } from "./outcome.ts";
+import { Progress, type Success } from "./progress.ts";
 import type { SessionStore, TakenBatch } from "./store.ts";
 
 const ASK_AFTER_MS = 500; // on a busy host sessions come first
@@ -122,21 +123,26 @@ export class Delivery {
   async #tryUntilDone(batch: SessionBatch): Promise<boolean> {
     let settings = this.#settings;
     let backoff = new Backoff(settings.retry, this.#clock);
+    const progress = new Progress(batch);
     for (;; this.#counters.retries++) {
       const destination = this.#destination;
-      const outcome = await destination.export(batch, this.#abort.signal);
+      const outcome = await destination.export(progress.rest, this.#abort.signal);
       if (outcome.status === "success") {
-        const isCurrent = destination === this.#destination;
-        const where = isCurrent ? destination.exporter.destination : undefined;
-        this.#outcomes.succeeded(outcome, batch.length, where);
+        this.#succeeded(progress.with(outcome), batch, destination);
+        return true;
+      }
+      const isFurther = outcome.status === "retryable" && progress.advance(outcome);
+      if (isFurther && progress.rest.length === 0) {
+        this.#succeeded(progress.success, batch, destination);
         return true;
       }
       if (this.#abort.signal.aborted && this.#store.isOnDisk) return false;
       if (outcome.status === "failure") {
-        this.#outcomes.failed(outcome, batch.length);
+        this.#outcomes.count(progress.success, progress.done);
+        this.#outcomes.failed(outcome, progress.rest.length);
         return true;
       }
-      if (settings !== this.#settings) {
+      if (isFurther || settings !== this.#settings) {
         settings = this.#settings;
         backoff = new Backoff(settings.retry, this.#clock);
       }
@@ -145,7 +151,8 @@ export class Delivery {
       if (wait !== undefined && this.#isStopping && this.#store.isOnDisk) return false;
       // a dead destination does not hold up the end; one that names a time gets that time
       if (wait === undefined || this.#isStopping && outcome.retryAfterMs === undefined) {
-        this.#outcomes.lost(batch.length, outcome.reason);
+        this.#outcomes.count(progress.success, progress.done);
+        this.#outcomes.lost(progress.rest.length, outcome.reason);
         return true;
       }
       this.#outcomes.retrying(outcome.reason, this.#store.place);
@@ -153,5 +160,15 @@ export class Delivery {
       await delay(wait, this.#isStopping ? this.#abort.signal : this.#wait.signal, this.#clock);
       if (this.#isLeaving) return false;
     }
+  }
+
+  /** The whole `batch` was taken; `destination` took the last of it. */
+  #succeeded(success: Success, { length }: SessionBatch, destination: Destination): void {
+    const isCurrent = destination === this.#destination;
+    this.#outcomes.succeeded(
+      success,
+      length,
+      isCurrent ? destination.exporter.destination : undefined,
+    );
   }
 }

@@ -2,8 +2,8 @@
 import type { ExportOutcome } from "../exporter.ts";
 import type { QueueCounters } from "./counters.ts";
 import type { QueueNotices } from "./notices.ts";
+import type { Success } from "./progress.ts";
 
-type Success = Extract<ExportOutcome, { status: "success" }>;
 type Failure = Extract<ExportOutcome, { status: "failure" }>;
 
 /** Counts and reports how the exports of a queue end. */
@@ -39,18 +39,20 @@ export class Outcomes {
    * An export of `sessions` was taken.
    * @param destination where they went, if that has words
    */
-  succeeded(
-    { rejected = 0, message }: Success,
-    sessions: number,
-    destination: string | undefined,
-  ): void {
-    const lost = Math.min(rejected, sessions);
-    this.#counters.exported += sessions - lost;
+  succeeded(success: Success, sessions: number, destination: string | undefined): void {
+    const isTaken = (success.rejected ?? 0) < sessions;
     if (this.#isFailing) this.#notices.recovered();
-    else if (!this.#hasTaken && lost < sessions && destination !== undefined) {
+    else if (!this.#hasTaken && isTaken && destination !== undefined) {
       this.#notices.delivering(destination);
     }
     this.#isFailing = false;
+    this.count(success, sessions);
+  }
+
+  /** `sessions` were taken, whatever becomes of the rest of their batch. */
+  count({ rejected = 0, message }: Success, sessions: number): void {
+    const lost = Math.min(rejected, sessions);
+    this.#counters.exported += sessions - lost;
     if (lost < sessions) {
       this.#hasTaken = true;
       this.#failure = undefined;

@@ -84,13 +84,14 @@ Deno.test("a class can be an exporter type by its static members", async () => {
     `export class mine {
       static type = "mine";
       static open = () => new mine();
-      async export() { return { status: "retryable", reason: "busy", retryAfterMs: 50 }; }
+      async export() { return { status: "retryable", reason: "busy", retryAfterMs: 50, done: 1 }; }
     }`,
   );
   assert.deepEqual(await exporter.export(makeBatch({}), NEVER), {
     status: "retryable",
     reason: "busy",
     retryAfterMs: 50,
+    done: 1,
   });
   await exporter.shutdown();
 });

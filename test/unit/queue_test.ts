@@ -174,6 +174,53 @@ Deno.test("a retryable export is tried again, with growing waits, and reported o
   await queue.close(1000);
 });
 
+Deno.test("a retry has only what was not taken by the try before, and all is counted at the end", async () => {
+  const rows: readonly [last: ExportOutcome, counted: Partial<QueueCounters>, warning: string][] = [
+    [
+      SUCCESS,
+      { exported: 5, failed: 1, rejected: 1 },
+      "lost 1 session until now: rejected: too old",
+    ],
+    [
+      { status: "success", rejected: 2, message: "too new" },
+      { exported: 3, failed: 3, rejected: 3 },
+      "lost 3 sessions until now: rejected: too old",
+    ],
+    [
+      { status: "failure", reason: "no" },
+      { exported: 3, failed: 3, rejected: 1 },
+      "lost 1 session until now: rejected: too old",
+    ],
+  ];
+  for (const [last, counted, warning] of rows) {
+    const answers: readonly ExportOutcome[] = [
+      { ...BUSY, done: 3, rejected: 1, message: "too old" },
+      BUSY,
+      { ...BUSY, done: 1 },
+      last,
+    ];
+    const exporter = new FakeExporter((attempt) => answers[attempt - 1] ?? SUCCESS);
+    const { queue, warnings, clock } = queueFor(exporter);
+    queue.push(sessions(1, 6));
+    await settled();
+    assert.deepEqual(queue.counters, counters({ accepted: 6 }));
+    assert.equal(queue.inFlight, 6);
+    await clock.advance(100);
+    assert.deepEqual(exporter.exports, [[1, 2, 3, 4, 5, 6], [4, 5, 6], [4, 5, 6], [5, 6]]);
+    assert.deepEqual(queue.counters, counters({ accepted: 6, retries: 3, ...counted }));
+    assert.ok(warnings.includes(`fake/1: ${warning}`), warnings.join("\n"));
+    await queue.close(1000);
+  }
+});
+
+Deno.test("what a try took is counted also if the rest is given up on", async () => {
+  const exporter = new FakeExporter(() => ({ ...BUSY, done: 2 }));
+  const { queue } = queueFor(exporter, { retry: undefined });
+  queue.push(sessions(1, 6));
+  await queue.close(1000);
+  assert.deepEqual(queue.counters, counters({ accepted: 6, exported: 2, failed: 4 }));
+});
+
 Deno.test("a retry waits as long as the server asked for", async () => {
   const later: ExportOutcome = { status: "retryable", reason: "busy", retryAfterMs: 120 };
   const exporter = new FakeExporter((attempt) => attempt === 1 ? later : SUCCESS);
@@ -506,6 +553,7 @@ Deno.test("nothing is lost or doubled: each session is delivered, failed or drop
     SUCCESS,
     BUSY,
     { status: "retryable", reason: "busy", retryAfterMs: 2 },
+    { status: "retryable", reason: "busy", done: 3 },
     { status: "failure", reason: "no" },
   );
   await fc.assert(
