@@ -7,15 +7,20 @@ import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.
 import { UsageError } from "../../src/messages/errors.ts";
 import { showDuration } from "../../src/messages/words.ts";
 import type { Signal } from "./environment.ts";
+import { otherType } from "./other_type.ts";
 import { Reasons } from "./reason.ts";
 import { addressOf, bareHost, tunnel } from "./tunnel.ts";
-import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transport.ts";
 import { readRpcStatus } from "./rpc_status.ts";
+import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transport.ts";
 
 const METHODS: Readonly<Record<Signal, string>> = {
   traces: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
   metrics: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
 };
+
+const CONTENT_TYPE = "application/grpc";
+const IS_GRPC = /^application\/grpc(\+.*)?$/; // not gRPC-Web
+const HTTP_STATUS = /^Received HTTP status code (\d+)/; // grpc-js, if there is no gRPC status
 
 /** The name of a server that has only an address; RFC 6761 makes sure that it is never real. */
 const NO_NAME = "ip-address.invalid";
@@ -84,6 +89,7 @@ export class GrpcTransport implements OtlpTransport {
       this.#channelOptions,
     );
     const { promise, resolve } = Promise.withResolvers<ExportResponse>();
+    let type: string | undefined; // comes before the answer
     const call = client.makeUnaryRequest(
       this.#method,
       asBuffer,
@@ -92,17 +98,15 @@ export class GrpcTransport implements OtlpTransport {
       this.#metadata,
       { deadline: Date.now() + timeoutMillis },
       (error, answer) => {
-        if (error === null) {
-          resolve(
-            answer === undefined ? { status: "success" } : { status: "success", data: answer },
-          );
-          return;
-        }
-        if (error.code === grpc.status.UNAVAILABLE) this.#forget(client);
-        if (error.code === grpc.status.DEADLINE_EXCEEDED) this.#forget(client);
-        resolve(this.#classify(error, timeoutMillis, signal));
+        if (error?.code === grpc.status.UNAVAILABLE) this.#forget(client);
+        if (error?.code === grpc.status.DEADLINE_EXCEEDED) this.#forget(client);
+        const page = this.#page(type ?? typeOf(error?.metadata), error);
+        if (page !== undefined) resolve(page);
+        else if (error !== null) resolve(this.#classify(error, timeoutMillis, signal));
+        else resolve({ status: "success", ...(answer === undefined ? {} : { data: answer }) });
       },
     );
+    call.on("metadata", (metadata: grpc.Metadata) => type = typeOf(metadata));
     const abort = () => call.cancel();
     signal?.addEventListener("abort", abort);
     if (signal?.aborted) abort();
@@ -121,6 +125,17 @@ export class GrpcTransport implements OtlpTransport {
   #forget(client: grpc.Client): void {
     if (this.#client === client) this.#client = undefined;
     client.close();
+  }
+
+  /** What an answer means that is not gRPC: a web page, of a proxy or on a wrong port. */
+  #page(type: string | undefined, error: grpc.ServiceError | null): ExportResponse | undefined {
+    const [, status] = HTTP_STATUS.exec(error?.details ?? "") ?? [];
+    const isSuccess = status?.startsWith("2") === true;
+    const isOther = type !== undefined && !IS_GRPC.test(type);
+    if (!isSuccess && (status !== undefined || !isOther)) return undefined;
+    const shown = this.#reasons.told(type ?? "");
+    const line = status === undefined ? "" : `HTTP ${status}`;
+    return otherType(line, shown, CONTENT_TYPE, this.#reasons);
   }
 
   #classify(
@@ -268,6 +283,12 @@ function connectionDetail(details: string): string | undefined {
   if (details.startsWith("Name resolution failed")) return "ENOTFOUND";
   return /^No connection established\. Last error: (?:\w*Error(?: \[\w+\])?: )?(.*?)(?: \([^()]*Z\))?\. Resolution note: /
     .exec(details)?.[1];
+}
+
+/** The content type among an answer's headers, in lower case. */
+function typeOf(metadata: grpc.Metadata | undefined): string | undefined {
+  const [type] = metadata?.get("content-type") ?? [];
+  return typeof type === "string" ? type.split(";")[0]?.trim().toLowerCase() : undefined;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -4,6 +4,7 @@ import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.
 import { MAX_DURATION } from "../../src/config/limits.ts";
 import type { Reasons } from "./reason.ts";
 import { members } from "./members.ts";
+import { otherType } from "./other_type.ts";
 import { readRpcStatus } from "./rpc_status.ts";
 
 /** An HTTP response as far as it was read. */
@@ -23,7 +24,7 @@ const decoder = new TextDecoder();
 
 /**
  * The outcome of one request.
- * @param contentType of the request: the body of a success is ignored if it has another type
+ * @param contentType of the request: an answer of another type is not an OTLP receiver's
  */
 export function classify(
   answer: HttpAnswer,
@@ -32,13 +33,16 @@ export function classify(
   reasons: Reasons,
 ): ExportResponse {
   const { status } = answer;
-  if (status >= 200 && status < 300) {
-    return mediaType(answer, contentType) === contentType
-      ? { status: "success", data: answer.body }
-      : { status: "success" };
-  }
   const line = `HTTP ${status} ${reasons.told(answer.statusText) || STATUS_CODES[status] || ""}`
     .trim();
+  if (status >= 200 && status < 300) {
+    const type = mediaType(answer, "");
+    // some receivers answer with nothing: Sentry's with 200 and no type, Mimir's and Loki's with 204
+    const isTaken = type === contentType || type === "" && answer.body.length === 0;
+    return isTaken
+      ? { status: "success", data: answer.body }
+      : otherType(line, reasons.told(type), contentType, reasons);
+  }
   if (status >= 300 && status < 400) {
     return { status: "failure", error: reasons.of(`${line}: ${redirect(answer, endpoint)}`) };
   }

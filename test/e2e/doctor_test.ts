@@ -264,6 +264,10 @@ for (const broken of BROKEN) {
 
 Deno.test("doctor --config asks each endpoint: one that takes spans, one that is dead, one that refuses them", async () => {
   await using receiver = startReceiver(freePort());
+  await using web = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response("<html>hello</html>", { headers: { "content-type": "text/html" } }),
+  );
   const dead = freePort();
   const config = `
 exporters:
@@ -272,12 +276,16 @@ exporters:
   otlp/dead: { endpoint: "http://127.0.0.1:${dead}" }
   otlp/grpc: { endpoint: "http://127.0.0.1:${dead}", protocol: grpc }
   otlp/path: { traces_endpoint: "http://127.0.0.1:${receiver.port}/wrong" }
+  otlp/web: { endpoint: "http://127.0.0.1:${web.addr.port}" }
+  otlp/web2: { endpoint: "http://127.0.0.1:${web.addr.port}", protocol: grpc }
 `;
   const report = await examine({ config });
   assert.deepEqual(blemishes(report), [
     "no: exporter otlp/dead",
     "no: exporter otlp/grpc",
     "no: exporter otlp/path",
+    "no: exporter otlp/web",
+    "no: exporter otlp/web2",
   ]);
   assert.equal(itemOf(report, "exporter otlp/live").found, "ready");
   const refused = itemOf(report, "exporter otlp/dead");
@@ -285,6 +293,12 @@ exporters:
   assert.match(refused.advice ?? "", /exporters\.otlp\/dead names/);
   assert.match(itemOf(report, "exporter otlp/grpc").found, /connection refused$/);
   assert.match(itemOf(report, "exporter otlp/path").found, /HTTP 404/);
+  for (const id of ["web", "web2"]) {
+    assert.match(
+      itemOf(report, `exporter otlp/${id}`).found,
+      /text\/html, not .* is the port right\?/,
+    );
+  }
   assert.notEqual(report.session, null);
   assert.equal(receiver.requests, 3);
   assert.deepEqual(receiver.spans, []);

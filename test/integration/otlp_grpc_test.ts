@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import { Metadata, status } from "@grpc/grpc-js";
 import type { ExportOutcome } from "../../src/exporter.ts";
 import { makeBatch } from "../fixtures.ts";
+import { startHttp2 } from "../http2_server.ts";
 import { exportOnce, openOtlp } from "../open_otlp.ts";
 import { accept, GrpcReceiver, type GrpcReply } from "../otlp_grpc_receiver.ts";
 import { decodeTraceRequest, partialSuccess, rpcStatus } from "../otlp_protobuf.ts";
@@ -127,6 +128,97 @@ for (const { name, reply, settings, outcome } of ANSWERS) {
     const found = await exportOnce({ endpoint, protocol: "grpc", ...settings }, BATCH);
     deepStrictEqual(withoutAddress(found, endpoint), outcome);
     strictEqual(receiver.calls.length, 1);
+  });
+}
+
+/** Answers over HTTP/2 that are not gRPC. */
+const PAGES: readonly {
+  readonly name: string;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly body?: string;
+  /** grpc-status at the end. */
+  readonly code?: number;
+  readonly found: string;
+}[] = [
+  {
+    name: "a web page",
+    headers: { ":status": 200, "content-type": "text/html; charset=utf-8" },
+    body: "<html>hello</html>",
+    found: "text/html, not application/grpc",
+  },
+  {
+    name: "JSON",
+    headers: { ":status": 200, "content-type": "application/json" },
+    body: "{}",
+    found: "application/json, not application/grpc",
+  },
+  {
+    name: "OTLP over HTTP",
+    headers: { ":status": 200, "content-type": "application/x-protobuf" },
+    found: "HTTP 200: application/x-protobuf, not application/grpc",
+  },
+  {
+    name: "a page without content",
+    headers: { ":status": 200, "content-type": "text/html" },
+    found: "HTTP 200: text/html, not application/grpc",
+  },
+  {
+    name: "gRPC-Web",
+    headers: { ":status": 200, "content-type": "application/grpc-web+proto" },
+    body: "\0\0\0\0\0",
+    code: 0,
+    found: "application/grpc-web+proto, not application/grpc",
+  },
+  {
+    name: "204",
+    headers: { ":status": 204 },
+    found: "HTTP 204: an answer without a type, not application/grpc",
+  },
+  {
+    name: "a page that says that all went well",
+    headers: { ":status": 200, "content-type": "text/html" },
+    body: "\0\0\0\0\0",
+    code: 0,
+    found: "text/html, not application/grpc",
+  },
+  {
+    name: "a page of a proxy that does not reach the receiver",
+    headers: { ":status": 502, "content-type": "text/html" },
+    body: "<html>502 Bad Gateway</html>",
+    found: "text/html, not application/grpc",
+  },
+];
+
+for (const { name, headers, body, code, found } of PAGES) {
+  Deno.test(`otlp over grpc does not take ${name} for a delivery, and tries again`, async () => {
+    await using server = await startHttp2((stream) => {
+      const isOver = body === undefined;
+      stream.respond(headers, { endStream: isOver, waitForTrailers: code !== undefined });
+      if (code !== undefined) {
+        stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": code }));
+      }
+      if (!isOver) stream.end(body);
+    });
+    deepStrictEqual(await exportOnce({ endpoint: server.url, protocol: "grpc" }, BATCH), {
+      status: "retryable",
+      reason: `cannot send to ${server.url}: ${found}; is the port right?`,
+    });
+  });
+}
+
+for (
+  const type of ["application/grpc", "application/grpc+proto", "Application/gRPC; x=y", undefined]
+) {
+  Deno.test(`otlp over grpc takes an answer of type ${type}`, async () => {
+    await using server = await startHttp2((stream) => {
+      stream.respond({ ":status": 200, ...(type === undefined ? {} : { "content-type": type }) }, {
+        waitForTrailers: true,
+      });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": 0 }));
+      stream.end("\0\0\0\0\0");
+    });
+    const outcome = await exportOnce({ endpoint: server.url, protocol: "grpc" }, BATCH);
+    deepStrictEqual(outcome, { status: "success" });
   });
 }
 

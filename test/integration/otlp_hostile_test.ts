@@ -2,11 +2,12 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as http2 from "node:http2";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import type { ExportOutcome } from "../../src/exporter.ts";
 import { makeBatch } from "../fixtures.ts";
 import { exportOnce, openOtlp } from "../open_otlp.ts";
+import { startHttp2 } from "../http2_server.ts";
 import { accept, OtlpReceiver } from "../otlp_receiver.ts";
 import { RawServer } from "../raw_server.ts";
 
@@ -165,30 +166,6 @@ for (const protocol of ["http/protobuf", "http/json", "grpc"]) {
     const url = plain.url().replace("http:", "https:");
     strictEqual((await attempt(url, protocol)).status, "retryable");
   });
-}
-
-/** An HTTP/2 server that calls `act` for each stream. */
-async function startHttp2(
-  act: (stream: http2.ServerHttp2Stream) => void,
-): Promise<{ readonly url: string } & AsyncDisposable> {
-  const sessions = new Set<http2.ServerHttp2Session>();
-  const server = http2.createServer();
-  server.on("session", (session) => {
-    sessions.add(session);
-    session.on("error", () => {});
-  });
-  server.on("stream", (stream: http2.ServerHttp2Stream) => {
-    stream.on("error", () => {});
-    act(stream);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      for (const session of sessions) session.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }
 
 const GRPC = { ":status": 200, "content-type": "application/grpc" } as const;

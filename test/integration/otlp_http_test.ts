@@ -21,8 +21,53 @@ const ANSWERS: readonly {
   readonly settings?: object;
 }[] = [
   { name: "200", reply: answer(200), outcome: { status: "success" } },
-  { name: "202 with a text", reply: answer(202, "thanks"), outcome: { status: "success" } },
+  { name: "202", reply: answer(202), outcome: { status: "success" } },
   { name: "204", reply: answer(204), outcome: { status: "success" } },
+  {
+    name: "200 of its type, in upper case and with a parameter",
+    reply: answer(200, "", { "content-type": "Application/X-Protobuf; Proto=x" }),
+    outcome: { status: "success" },
+  },
+  ...[
+    ["a web page", 200, "<html>", "text/html; charset=utf-8", "OK: text/html"],
+    ["a web page without content", 200, "", "TEXT/HTML", "OK: text/html"],
+    ["a created thing", 201, "<a/>", "application/xml", "Created: application/xml"],
+    ["a text", 202, "thanks", "text/plain", "Accepted: text/plain"],
+    ["a text without a type", 202, "thanks", undefined, "Accepted: an answer without a type"],
+    ["bytes", 200, "\0", "application/octet-stream", "OK: application/octet-stream"],
+    ["gRPC", 200, "", "application/grpc", "OK: application/grpc"],
+  ].map(([name, status, body, type, found]) => ({
+    name: `success with ${name}`,
+    reply: answer(
+      Number(status),
+      String(body),
+      type === undefined ? {} : { "content-type": `${type}` },
+    ),
+    outcome: {
+      status: "retryable",
+      reason: `cannot send to %: HTTP ${status} ${found}, not application/x-protobuf; ` +
+        "is the port right?",
+    } as const,
+  })),
+  {
+    name: "JSON to protobuf",
+    reply: answer(200, "{}", JSON_TYPE),
+    outcome: {
+      status: "failure",
+      reason: "cannot send to %: HTTP 200 OK: application/json, not application/x-protobuf; " +
+        "is the port right, or protocol http/json?",
+    },
+  },
+  {
+    name: "protobuf to JSON",
+    settings: { protocol: "http/json" },
+    reply: answer(200, "", PROTOBUF_TYPE),
+    outcome: {
+      status: "failure",
+      reason: "cannot send to %: HTTP 200 OK: application/x-protobuf, not application/json; " +
+        "is the port right, or protocol http/protobuf?",
+    },
+  },
   {
     name: "200 with a body that is not protobuf",
     reply: answer(200, "\xff\xff", PROTOBUF_TYPE),
@@ -337,10 +382,16 @@ Deno.test("otlp over HTTP reads no more than 64 KiB of an endless answer", async
     const outcome = await exportOnce({ endpoint: receiver.url(), timeout: "30s" }, BATCH);
     deepStrictEqual(
       withoutAddress(outcome, receiver.url()),
-      status === 200 ? { status: "success" } : {
-        status: "failure",
-        reason: `cannot send to %: HTTP 400 Bad Request: ${"y".repeat(200)}`,
-      },
+      status === 200
+        ? {
+          status: "retryable",
+          reason: "cannot send to %: HTTP 200 OK: an answer without a type, " +
+            "not application/x-protobuf; is the port right?",
+        }
+        : {
+          status: "failure",
+          reason: `cannot send to %: HTTP 400 Bad Request: ${"y".repeat(200)}`,
+        },
     );
     ok(written < 100_000_000, `the server could write ${written} bytes`);
   }

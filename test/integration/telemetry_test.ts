@@ -212,6 +212,29 @@ Deno.test("an endpoint that refuses is reported once, and again when it takes me
   ]);
 });
 
+for (
+  const [name, reply, reason] of [
+    [
+      "a web page",
+      answer(200, "<html>", { "content-type": "text/html" }),
+      "HTTP 200 OK: text/html, not application/x-protobuf; is the port right?",
+    ],
+    ["too large a request", answer(413), "HTTP 413 Payload Too Large"],
+  ] as const
+) {
+  Deno.test(`metrics that are answered with ${name} are reported as not taken`, async () => {
+    await using receiver = await OtlpReceiver.start(reply);
+    using log = catchLog();
+    await using telemetry = await open(toOtlp({ endpoint: receiver.url() }, 50));
+    telemetry.start(() => HEALTH);
+    await until("a message", () => log.warnings.length > 0);
+    assert.deepEqual(log.warnings, [
+      `telemetry.otlp: cannot send to ${receiver.url()}/v1/metrics: ${reason}; ` +
+      "the next metrics make up for it",
+    ]);
+  });
+}
+
 Deno.test("a partial success is reported with what was rejected", async () => {
   const body = JSON.stringify({
     partialSuccess: { rejectedDataPoints: "3", errorMessage: "too many\nseries" },
