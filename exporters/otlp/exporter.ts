@@ -2,9 +2,12 @@
 import type { SessionBatch } from "../../src/session/batch.ts";
 import type { Exporter, ExportOutcome } from "../../src/exporter.ts";
 import type { OtlpEncoding } from "./encoding.ts";
-import { outcomeOf } from "./outcome.ts";
+import { outcomeOf, Parts } from "./outcome.ts";
 import type { Reasons } from "./reason.ts";
+import { RequestSize } from "./request_size.ts";
 import type { OtlpTransport } from "./transport.ts";
+
+const HALF = 0.55; // and what both halves have: their resources
 
 /** What an {@linkcode OtlpExporter} needs. */
 export interface OtlpExporterOptions {
@@ -21,13 +24,15 @@ export interface OtlpExporterOptions {
   readonly isStale: () => Promise<boolean>;
 }
 
-/** Sends each batch in one request, or in several if one would be too large. */
+/** Sends each batch in one request, or in several if the destination does not take so much at once. */
 export class OtlpExporter implements Exporter {
   readonly asksIfEmpty = true;
   readonly #options: OtlpExporterOptions;
+  readonly #size: RequestSize;
 
   constructor(options: OtlpExporterOptions) {
     this.#options = options;
+    this.#size = new RequestSize(options.maxBytes);
   }
 
   get destination(): string {
@@ -35,21 +40,38 @@ export class OtlpExporter implements Exporter {
   }
 
   async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
-    const { encoding, transport, timeout, maxBytes } = this.#options;
-    const body = encoding.encode(batch);
-    if (body.length <= maxBytes || batch.length <= 1) {
+    const { encoding, transport, timeout } = this.#options;
+    const parts = new Parts();
+    let most = Infinity; // bytes, once something was refused
+    do {
+      const bytes = Math.min(most, this.#size.bytes);
+      const waiting = batch.length - parts.sessions;
+      const sessions = this.#size.sessionsIn(bytes, waiting);
+      const part = sessions === batch.length
+        ? batch
+        : batch.slice(parts.sessions, parts.sessions + sessions);
+      const body = encoding.encode(part);
+      if (body.length > bytes && sessions > 1) {
+        this.#size.measure(body.length, sessions);
+        encoding.recycle(body);
+        continue;
+      }
       const response = await transport.send(body, timeout, signal);
       // a failed body may still be in use, on a connection that is being closed
       if (response.status === "success") encoding.recycle(body);
-      return outcomeOf(response, (answer) => this.#partialSuccess(answer, batch.length));
-    }
-    encoding.recycle(body);
-    const middle = Math.ceil(batch.length / 2);
-    return await this.#exportHalves(
-      batch.slice(0, middle),
-      batch.slice(middle, batch.length),
-      signal,
-    );
+      if (response.isTooLarge === true || sessions < batch.length) {
+        this.#size.measure(body.length, sessions);
+      }
+      if (response.isTooLarge === true && sessions > 1) {
+        most = Math.ceil(HALF * body.length);
+        continue;
+      }
+      const outcome = outcomeOf(response, (answer) => this.#partialSuccess(answer, sessions));
+      if (outcome.status === "retryable") return parts.interrupted(outcome);
+      if (outcome.status === "success") this.#size.remember(most);
+      parts.add(outcome, sessions);
+    } while (parts.sessions < batch.length);
+    return parts.outcome;
   }
 
   isStale(): Promise<boolean> {
@@ -59,26 +81,6 @@ export class OtlpExporter implements Exporter {
   shutdown(): Promise<void> {
     this.#options.transport.shutdown();
     return Promise.resolve();
-  }
-
-  /** If one half must be sent again, both are: spans that are sent twice are the same spans. */
-  async #exportHalves(
-    first: SessionBatch,
-    second: SessionBatch,
-    signal: AbortSignal,
-  ): Promise<ExportOutcome> {
-    const one = await this.export(first, signal);
-    if (one.status === "retryable") return one;
-    const two = await this.export(second, signal);
-    if (two.status === "retryable") return two;
-    if (one.status === "failure" && two.status === "failure") return one;
-    const rejected = rejectedOf(one, first) + rejectedOf(two, second);
-    const message = detailOf(one) ?? detailOf(two);
-    return {
-      status: "success",
-      ...(rejected === 0 ? {} : { rejected }),
-      ...(message === undefined ? {} : { message }),
-    };
   }
 
   /** Rejected spans are gone: the specification forbids to send them again. */
@@ -91,12 +93,4 @@ export class OtlpExporter implements Exporter {
       ...(message === "" ? {} : { message }),
     };
   }
-}
-
-function rejectedOf(outcome: ExportOutcome, batch: SessionBatch): number {
-  return outcome.status === "success" ? outcome.rejected ?? 0 : batch.length;
-}
-
-function detailOf(outcome: ExportOutcome): string | undefined {
-  return outcome.status === "success" ? outcome.message : outcome.reason;
 }

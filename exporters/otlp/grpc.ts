@@ -3,7 +3,6 @@ import { Buffer } from "node:buffer";
 import { isIP, type Socket } from "node:net";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import * as grpc from "../../npm/grpc_js.ts";
-import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 import { showDuration } from "../../src/messages/words.ts";
 import type { Signal } from "./environment.ts";
@@ -11,7 +10,13 @@ import { otherType } from "./other_type.ts";
 import { Reasons } from "./reason.ts";
 import { addressOf, bareHost, tunnel } from "./tunnel.ts";
 import { readRpcStatus } from "./rpc_status.ts";
-import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transport.ts";
+import { saysTooLarge } from "./too_large.ts";
+import {
+  type OtlpResponse,
+  type OtlpTransport,
+  type TransportOptions,
+  USER_AGENT,
+} from "./transport.ts";
 
 const METHODS: Readonly<Record<Signal, string>> = {
   traces: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -20,7 +25,11 @@ const METHODS: Readonly<Record<Signal, string>> = {
 
 const CONTENT_TYPE = "application/grpc";
 const IS_GRPC = /^application\/grpc(\+.*)?$/; // not gRPC-Web
+const LARGE = 64 * 1024; // bytes: no proxy refuses less, and no single span has more
 const HTTP_STATUS = /^Received HTTP status code (\d+)/; // grpc-js, if there is no gRPC status
+
+/** `isPage`: it is not gRPC, and of an HTTP status that grpc-js does not say. */
+type CallResponse = OtlpResponse & { readonly isPage?: boolean };
 
 /** The name of a server that has only an address; RFC 6761 makes sure that it is never real. */
 const NO_NAME = "ip-address.invalid";
@@ -33,6 +42,15 @@ const RETRYABLE: readonly grpc.status[] = [
   grpc.status.OUT_OF_RANGE,
   grpc.status.UNAVAILABLE,
   grpc.status.DATA_LOSS,
+];
+
+/** Those with which a message can be refused as too large; tonic has OUT_OF_RANGE. */
+const TOO_LARGE: readonly grpc.status[] = [
+  grpc.status.RESOURCE_EXHAUSTED,
+  grpc.status.OUT_OF_RANGE,
+  grpc.status.INVALID_ARGUMENT,
+  grpc.status.INTERNAL,
+  grpc.status.UNKNOWN, // Envoy's, and of any HTTP status
 ];
 
 /**
@@ -82,13 +100,23 @@ export class GrpcTransport implements OtlpTransport {
     this.#reasons = new Reasons(options, "grpc");
   }
 
-  send(data: Uint8Array, timeoutMillis: number, signal?: AbortSignal): Promise<ExportResponse> {
+  async send(data: Uint8Array, timeoutMillis: number, signal?: AbortSignal): Promise<OtlpResponse> {
+    const began = performance.now();
+    const { isPage, ...response } = await this.#call(data, timeoutMillis, signal);
+    if (isPage !== true || data.length < LARGE) return response;
+    // a proxy's page may be about the size: then an empty request is taken
+    const left = timeoutMillis - (performance.now() - began);
+    const probe = await this.#call(new Uint8Array(), left, signal);
+    return probe.status === "success" ? { ...response, isTooLarge: true } : response;
+  }
+
+  #call(data: Uint8Array, timeoutMillis: number, signal?: AbortSignal): Promise<CallResponse> {
     const client = this.#client ??= new grpc.Client(
       this.#address,
       this.#credentials,
       this.#channelOptions,
     );
-    const { promise, resolve } = Promise.withResolvers<ExportResponse>();
+    const { promise, resolve } = Promise.withResolvers<CallResponse>();
     let type: string | undefined; // comes before the answer
     const call = client.makeUnaryRequest(
       this.#method,
@@ -128,21 +156,22 @@ export class GrpcTransport implements OtlpTransport {
   }
 
   /** What an answer means that is not gRPC: a web page, of a proxy or on a wrong port. */
-  #page(type: string | undefined, error: grpc.ServiceError | null): ExportResponse | undefined {
+  #page(type: string | undefined, error: grpc.ServiceError | null): CallResponse | undefined {
     const [, status] = HTTP_STATUS.exec(error?.details ?? "") ?? [];
     const isSuccess = status?.startsWith("2") === true;
     const isOther = type !== undefined && !IS_GRPC.test(type);
     if (!isSuccess && (status !== undefined || !isOther)) return undefined;
     const shown = this.#reasons.told(type ?? "");
     const line = status === undefined ? "" : `HTTP ${status}`;
-    return otherType(line, shown, CONTENT_TYPE, this.#reasons);
+    const response = otherType(line, shown, CONTENT_TYPE, this.#reasons);
+    return { ...response, isPage: status === undefined && error !== null };
   }
 
   #classify(
     { code, details, metadata }: grpc.ServiceError,
     timeoutMillis: number,
     signal: AbortSignal | undefined,
-  ): ExportResponse {
+  ): OtlpResponse {
     const error = this.#reason(code, details, timeoutMillis, signal);
     const [bytes] = metadata.get("grpc-status-details-bin");
     const retryInMillis = bytes instanceof Uint8Array
@@ -153,6 +182,9 @@ export class GrpcTransport implements OtlpTransport {
       return retryable
         ? { status: "retryable", error, retryInMillis }
         : { status: "failure", error };
+    }
+    if (TOO_LARGE.includes(code) && saysTooLarge(details)) {
+      return { status: "failure", error, isTooLarge: true };
     }
     return { status: RETRYABLE.includes(code) ? "retryable" : "failure", error };
   }

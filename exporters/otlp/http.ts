@@ -3,11 +3,15 @@ import * as http from "node:http";
 import * as https from "node:https";
 import type { Duplex } from "node:stream";
 import * as zlib from "node:zlib";
-import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import { showDuration } from "../../src/messages/words.ts";
 import { classify, type HttpAnswer } from "./http_answer.ts";
 import { Reasons } from "./reason.ts";
-import { type OtlpTransport, type TransportOptions, USER_AGENT } from "./transport.ts";
+import {
+  type OtlpResponse,
+  type OtlpTransport,
+  type TransportOptions,
+  USER_AGENT,
+} from "./transport.ts";
 import { asksProxy, type Proxy } from "./proxy.ts";
 import { proxyTls, serverTls } from "./tls.ts";
 import { addressOf, bareHost, connectThrough, proxyHeaders } from "./tunnel.ts";
@@ -53,7 +57,7 @@ export class HttpTransport implements OtlpTransport {
     data: Uint8Array,
     timeoutMillis: number,
     signal?: AbortSignal,
-  ): Promise<ExportResponse> {
+  ): Promise<OtlpResponse> {
     let answer: HttpAnswer;
     try {
       answer = await this.#exchange(this.#compress(data), timeoutMillis, signal);
@@ -102,6 +106,7 @@ export class HttpTransport implements OtlpTransport {
     request.on("response", (response) => {
       const chunks: Uint8Array[] = [];
       let size = 0;
+      const status = response.statusCode ?? 0;
       const finish = () => {
         const body = new Uint8Array(size);
         let offset = 0;
@@ -110,12 +115,15 @@ export class HttpTransport implements OtlpTransport {
           offset += chunk.length;
         }
         resolve({
-          status: response.statusCode ?? 0,
+          status,
           statusText: response.statusMessage ?? "",
           header: (name) => first(response.headers[name]),
           body,
         });
       };
+      // who refuses a request may close the connection before all of it was sent
+      const cutShort = status >= 400 ? finish : reject;
+      request.off("error", reject).on("error", cutShort);
       response.on("data", (chunk: Uint8Array) => {
         chunks.push(chunk.subarray(0, MAX_ANSWER - size));
         size = Math.min(size + chunk.length, MAX_ANSWER);
@@ -124,8 +132,8 @@ export class HttpTransport implements OtlpTransport {
         request.destroy(); // the rest may have no end
       });
       response.on("end", finish);
-      response.on("error", reject);
-      response.on("close", () => reject(new Error("connection closed during the answer")));
+      response.on("error", cutShort);
+      response.on("close", () => cutShort(new Error("connection closed during the answer")));
     });
     if (signal?.aborted) {
       abort();

@@ -1,11 +1,12 @@
 /** What an answer over HTTP means, according to the OTLP specification. */
 import { STATUS_CODES } from "node:http";
-import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import { MAX_DURATION } from "../../src/config/limits.ts";
 import type { Reasons } from "./reason.ts";
 import { members } from "./members.ts";
 import { otherType } from "./other_type.ts";
 import { readRpcStatus } from "./rpc_status.ts";
+import { saysTooLarge } from "./too_large.ts";
+import type { OtlpResponse } from "./transport.ts";
 
 /** An HTTP response as far as it was read. */
 export interface HttpAnswer {
@@ -31,7 +32,7 @@ export function classify(
   contentType: string,
   endpoint: URL,
   reasons: Reasons,
-): ExportResponse {
+): OtlpResponse {
   const { status } = answer;
   const line = `HTTP ${status} ${reasons.told(answer.statusText) || STATUS_CODES[status] || ""}`
     .trim();
@@ -46,8 +47,13 @@ export function classify(
   if (status >= 300 && status < 400) {
     return { status: "failure", error: reasons.of(`${line}: ${redirect(answer, endpoint)}`) };
   }
-  const error = reasons.ofServer(line, said(answer));
-  if (!RETRYABLE.includes(status)) return { status: "failure", error };
+  const text = said(answer);
+  const error = reasons.ofServer(line, text);
+  if (!RETRYABLE.includes(status)) {
+    // the Collector has 400 for its own limit
+    const isTooLarge = status === 413 || status === 400 && saysTooLarge(text);
+    return { status: "failure", error, ...(isTooLarge ? { isTooLarge } : {}) };
+  }
   const retryInMillis = parseRetryAfter(answer.header("retry-after"), timeOf(answer));
   return { status: "retryable", error, ...(retryInMillis === undefined ? {} : { retryInMillis }) };
 }

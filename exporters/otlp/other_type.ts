@@ -1,6 +1,6 @@
 /** Answers of success that are not an OTLP receiver's, such as a web page. */
-import type { ExportResponse } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import type { Reasons } from "./reason.ts";
+import type { OtlpResponse } from "./transport.ts";
 
 /** The types of OTLP over HTTP, and the protocol that has each. */
 const PROTOCOLS: Readonly<Record<string, string>> = {
@@ -21,7 +21,7 @@ export function otherType(
   found: string,
   expected: string,
   reasons: Reasons,
-): ExportResponse {
+): OtlpResponse {
   const what = `${found === "" ? "an answer without a type" : found}, not ${expected}`;
   const protocol = expected in PROTOCOLS ? PROTOCOLS[found] : undefined;
   const advice = `is the port right${protocol === undefined ? "" : `, or protocol ${protocol}`}?`;

@@ -20,3 +20,47 @@ export function outcomeOf(
       return { status: "failure", reason: response.error.message };
   }
 }
+
+type Retryable = Extract<ExportOutcome, { status: "retryable" }>;
+
+/** The outcome of a batch that is sent in parts, from its first session on. */
+export class Parts {
+  /** Sessions in the parts that are done. */
+  sessions = 0;
+  #only: ExportOutcome | undefined; // while there is one part
+  #rejected = 0;
+  #message: string | undefined; // the first one
+  #isTaken = false; // any part
+
+  /** The next part was taken or refused. */
+  add(outcome: Exclude<ExportOutcome, Retryable>, sessions: number): void {
+    this.#only = this.sessions === 0 ? outcome : undefined;
+    this.sessions += sessions;
+    if (outcome.status === "success") this.#isTaken = true;
+    this.#rejected += outcome.status === "success" ? outcome.rejected ?? 0 : sessions;
+    this.#message ??= outcome.status === "success" ? outcome.message : outcome.reason;
+  }
+
+  /** What became of the whole batch. */
+  get outcome(): ExportOutcome {
+    if (this.#only !== undefined) return this.#only;
+    const message = this.#message;
+    if (!this.#isTaken) return { status: "failure", reason: message ?? "" };
+    return {
+      status: "success",
+      ...(this.#rejected === 0 ? {} : { rejected: this.#rejected }),
+      ...(message === undefined ? {} : { message }),
+    };
+  }
+
+  /** The next part was not taken now: it and what follows must be sent again, and nothing else. */
+  interrupted(outcome: Retryable): ExportOutcome {
+    if (this.sessions === 0) return outcome;
+    return {
+      ...outcome,
+      done: this.sessions,
+      ...(this.#rejected === 0 ? {} : { rejected: this.#rejected }),
+      ...(this.#message === undefined ? {} : { message: this.#message }),
+    };
+  }
+}

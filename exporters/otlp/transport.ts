@@ -14,8 +14,11 @@ import type { TlsFiles } from "./tls.ts";
  */
 export interface OtlpTransport extends IExporterTransport {
   /** @param timeoutMillis for the whole exchange, from the name's resolution to the answer's end */
-  send(data: Uint8Array, timeoutMillis: number, signal?: AbortSignal): Promise<ExportResponse>;
+  send(data: Uint8Array, timeoutMillis: number, signal?: AbortSignal): Promise<OtlpResponse>;
 }
+
+/** What became of a request. `isTooLarge`: it was refused, and a smaller one may be taken. */
+export type OtlpResponse = ExportResponse & { readonly isTooLarge?: boolean };
 
 /** Where a transport sends to, and how. */
 export interface TransportOptions {

@@ -37,6 +37,8 @@ export interface Collector extends AsyncDisposable {
 export interface CollectorOptions {
   /** Files of OTLP JSON lines to read and follow: absolute paths, which may hold `*`. */
   readonly files?: readonly string[];
+  /** MiB that a request may have; otherwise 20 over HTTP, 4 over gRPC. */
+  readonly limitMiB?: number;
   /** Whether it also receives metrics. */
   readonly metrics?: boolean;
   /** Settings of the connector `servicegraph`, which makes metrics of traces. */
@@ -90,13 +92,15 @@ function config(
   output: string,
   graphMetrics: string,
   metricsOutput: string,
-  { files = [], metrics = false, serviceGraph }: CollectorOptions,
+  { files = [], limitMiB, metrics = false, serviceGraph }: CollectorOptions,
 ): object {
   const anyPort = { endpoint: "127.0.0.1:0" };
+  const http = limitMiB === undefined ? {} : { max_request_body_size: limitMiB * 2 ** 20 };
+  const grpc = limitMiB === undefined ? {} : { max_recv_msg_size_mib: limitMiB };
   const withGraph = serviceGraph !== undefined;
   return {
     receivers: {
-      otlp: { protocols: { http: anyPort, grpc: anyPort } },
+      otlp: { protocols: { http: { ...anyPort, ...http }, grpc: { ...anyPort, ...grpc } } },
       ...(files.length > 0 && {
         otlp_json_file: {
           include: files,

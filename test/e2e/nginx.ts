@@ -16,20 +16,25 @@ export interface Nginx extends AsyncDisposable {
   url(path: string, host?: string): string;
 }
 
-/** How nginx listens. */
+/** How nginx listens, and what it does besides serving files. */
 export interface NginxOptions {
-  /** `listen … deferred`: TCP_DEFER_ACCEPT. */
+  /** Whether with TCP_DEFER_ACCEPT: `listen … deferred`. */
   readonly deferred?: boolean;
+  /** URL to which it passes on what is posted to `/v1/`; to a grpc:// one, calls over HTTP/2. */
+  readonly proxyTo?: string;
+  /** Default: any free one. */
+  readonly port?: number;
 }
 
 /** Starts nginx on a free port. `/` is a file, `/slow` takes longer, `/close` hangs up. */
-export async function startNginx({ deferred = false }: NginxOptions = {}): Promise<Nginx> {
+export async function startNginx(
+  { deferred = false, proxyTo, port = freePort() }: NginxOptions = {},
+): Promise<Nginx> {
   const folder = await Deno.makeTempDir({ prefix: "tcpspan-nginx-" });
   await Deno.chmod(folder, 0o755); // its workers are not root
   await Deno.writeFile(join(folder, "index.html"), new Uint8Array(BODY_LENGTH));
-  const port = freePort();
   const config = join(folder, "nginx.conf");
-  await Deno.writeTextFile(config, nginxConfig(folder, port, deferred ? " deferred" : ""));
+  await Deno.writeTextFile(config, nginxConfig(folder, port, deferred, proxyTo));
   const master = new Process(["nginx", "-p", folder, "-c", config, "-e", join(folder, "errors")]);
   const dispose = async () => {
     await master.stop("SIGTERM"); // its workers end with it
@@ -127,7 +132,19 @@ export function freePort(): number {
   throw new Error(`cannot find a free port below ${lowest}`);
 }
 
-function nginxConfig(folder: string, port: number, parameters: string): string {
+function nginxConfig(
+  folder: string,
+  port: number,
+  deferred: boolean,
+  proxyTo: string | undefined,
+): string {
+  const isGrpc = proxyTo?.startsWith("grpc://") === true;
+  const parameters = `${isGrpc ? " http2" : ""}${deferred ? " deferred" : ""}`;
+  const proxy = proxyTo === undefined
+    ? ""
+    : isGrpc
+    ? `location /opentelemetry. { grpc_pass ${proxyTo}; }`
+    : `location /v1/ { proxy_pass ${proxyTo}; }`;
   return `
 daemon off;
 worker_processes 2;
@@ -145,6 +162,7 @@ http {
     listen [::1]:${port}${parameters};
     root ${folder};
     add_header X-Worker $pid;
+    ${proxy}
     location = /slow { limit_rate 80k; alias ${folder}/index.html; }
     location = /close { keepalive_timeout 0; alias ${folder}/index.html; }
   }

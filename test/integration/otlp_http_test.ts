@@ -124,7 +124,6 @@ const ANSWERS: readonly {
     [408, "Request Timeout"],
     [409, "Conflict"],
     [411, "Length Required"],
-    [413, "Payload Too Large"],
     [415, "Unsupported Media Type"],
     [422, "Unprocessable Entity"],
     [500, "Internal Server Error"],
@@ -470,7 +469,18 @@ Deno.test("otlp counts the parts of a batch that were refused", async () => {
       rejected: 6000,
       message: "cannot send to %: HTTP 400 Bad Request",
     }],
-    [200, 503, { status: "retryable", reason: "cannot send to %: HTTP 503 Service Unavailable" }],
+    [200, 503, {
+      status: "retryable",
+      reason: "cannot send to %: HTTP 503 Service Unavailable",
+      done: 6000,
+    }],
+    [400, 503, {
+      status: "retryable",
+      reason: "cannot send to %: HTTP 503 Service Unavailable",
+      done: 6000,
+      rejected: 6000,
+      message: "cannot send to %: HTTP 400 Bad Request",
+    }],
     [503, 200, { status: "retryable", reason: "cannot send to %: HTTP 503 Service Unavailable" }],
   ];
   for (const [first, second, outcome] of rows) {
