@@ -20,9 +20,19 @@ export interface OpenOtlp extends AsyncDisposable {
   export(batch: SessionBatch, signal?: AbortSignal): Promise<ExportOutcome>;
 }
 
-/** @param settings as in the config file, under `exporters.otlp` */
-export async function openOtlp(settings: object, baseDirectory = "/"): Promise<OpenOtlp> {
-  const context = makeContext("otlp/test", baseDirectory, toSpan, spans);
+/**
+ * @param settings as in the config file, under `exporters.otlp`
+ * @param variables the whole environment
+ */
+export async function openOtlp(
+  settings: object,
+  baseDirectory = "/",
+  variables: Readonly<Record<string, string>> = {},
+): Promise<OpenOtlp> {
+  const context = {
+    ...makeContext("otlp/test", baseDirectory, toSpan, spans),
+    env: (name: string) => variables[name],
+  };
   const exporter = await otlpExporter.open(otlpSettings.parse(settings), context);
   deepStrictEqual(context.warnings, []);
   return {

@@ -43,12 +43,12 @@ export class GrpcReceiver implements AsyncDisposable {
   }
 
   /**
-   * Listens. With `tls` (PEM) it lets in only certificates signed by `tls.ca`.
+   * Listens. With `tls` (PEM) it speaks TLS, and lets in only certificates signed by `tls.ca`.
    * @param port 0 for any free one
    */
   static async start(
     reply: GrpcReply = accept,
-    tls?: { readonly cert: string; readonly key: string; readonly ca: string },
+    tls?: { readonly cert: string; readonly key: string; readonly ca?: string },
     port = 0,
   ): Promise<GrpcReceiver> {
     const calls: ReceivedCall[] = [];
@@ -72,10 +72,10 @@ export class GrpcReceiver implements AsyncDisposable {
     });
     const credentials = tls === undefined
       ? grpc.ServerCredentials.createInsecure()
-      : grpc.ServerCredentials.createSsl(Buffer.from(tls.ca), [{
+      : grpc.ServerCredentials.createSsl(Buffer.from(tls.ca ?? tls.cert), [{
         cert_chain: Buffer.from(tls.cert),
         private_key: Buffer.from(tls.key),
-      }], true);
+      }], tls.ca !== undefined);
     const bind = (address: string) =>
       new Promise<number>((resolve, reject) =>
         server.bindAsync(

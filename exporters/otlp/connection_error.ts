@@ -69,7 +69,7 @@ const BY_MESSAGE: readonly (readonly [
     ({ party }) => `the ${party}'s certificate is not yet valid: check the clocks of both hosts`,
   ],
   [
-    /(?:altnames|list): ?(.*)$|not match certificate's altnames/s,
+    /not match certificate's altnames(?:.*(?:altnames|list): (.*))?$/s,
     ({ endpoint, party }, [, names = ""]) =>
       `the ${party}'s certificate is not for ${endpoint.hostname}: use a name that it is for, or ` +
       `renew it; its altnames: ${names.slice(0, 100) || "none"}`,

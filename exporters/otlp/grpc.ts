@@ -8,9 +8,9 @@ import { showDuration } from "../../src/messages/words.ts";
 import type { Signal } from "./environment.ts";
 import { otherType } from "./other_type.ts";
 import { Reasons } from "./reason.ts";
-import { addressOf, bareHost, tunnel } from "./tunnel.ts";
 import { readRpcStatus } from "./rpc_status.ts";
 import { saysTooLarge } from "./too_large.ts";
+import { addressOf, bareHost, tunnel } from "./tunnel.ts";
 import {
   type OtlpResponse,
   type OtlpTransport,

@@ -5,16 +5,16 @@ import type { Duplex } from "node:stream";
 import * as zlib from "node:zlib";
 import { showDuration } from "../../src/messages/words.ts";
 import { classify, type HttpAnswer } from "./http_answer.ts";
+import { asksProxy, type Proxy } from "./proxy.ts";
 import { Reasons } from "./reason.ts";
+import { proxyTls, serverTls } from "./tls.ts";
 import {
   type OtlpResponse,
   type OtlpTransport,
   type TransportOptions,
   USER_AGENT,
 } from "./transport.ts";
-import { asksProxy, type Proxy } from "./proxy.ts";
-import { proxyTls, serverTls } from "./tls.ts";
-import { addressOf, bareHost, connectThrough, proxyHeaders } from "./tunnel.ts";
+import { addressOf, bareHost, connectThrough, proxyHeaders, refusalOf } from "./tunnel.ts";
 import { urlCredentials } from "./url_credentials.ts";
 
 const MAX_ANSWER = 64 * 1024; // bytes
@@ -25,7 +25,7 @@ const MOST_INFORMATIONAL = 16; // a flood of them would block everything else
  * it distinguishes status codes, passes Retry-After on, and bounds the whole exchange.
  */
 export class HttpTransport implements OtlpTransport {
-  readonly #endpoint: URL;
+  readonly #options: TransportOptions;
   readonly #contentType: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #compress: (data: Uint8Array) => Uint8Array;
@@ -35,8 +35,8 @@ export class HttpTransport implements OtlpTransport {
 
   /** @param contentType of the request bodies, and of the answers */
   constructor(options: TransportOptions, contentType: string) {
-    const { endpoint, compression, tls } = options;
-    this.#endpoint = endpoint;
+    const { endpoint, compression } = options;
+    this.#options = options;
     this.#contentType = contentType;
     this.#compress = COMPRESS[compression];
     this.#headers = {
@@ -65,7 +65,10 @@ export class HttpTransport implements OtlpTransport {
       if (!(error instanceof Error)) throw error;
       return { status: "retryable", error: this.#reasons.ofConnection(error) };
     }
-    return classify(answer, this.#contentType, this.#endpoint, this.#reasons);
+    const refused = refusalOf(answer, this.#options);
+    return refused === undefined
+      ? classify(answer, this.#contentType, this.#options.endpoint, this.#reasons)
+      : { status: "retryable", error: this.#reasons.of(refused) };
   }
 
   shutdown(): void {

@@ -129,7 +129,8 @@ async function openSender(
     import("./tls.ts"),
   ]);
   const proxy = proxyOf(endpoint, protocol === "grpc" ? "grpc" : "http", env);
-  if (proxy !== undefined) keepSecretsOfUrl(proxy.url.href);
+  keepSecretsOfUrl(proxy?.url.href ?? "");
+  keepSecretHeader(proxy?.authorization ?? "");
   const needsAuthorities = proxy?.url.protocol === "https:" ||
     endpoint.protocol === "https:" && tls.caFile === undefined;
   const read = async (): Promise<TlsFiles> => {

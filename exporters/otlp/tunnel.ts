@@ -2,9 +2,9 @@
 import * as http from "node:http";
 import { connect, isIP, type Socket } from "node:net";
 import * as tls from "node:tls";
-import { keepSecret } from "../../src/messages/secrets.ts";
 import { explainConnection, ExplainedError } from "./connection_error.ts";
-import type { Proxy } from "./proxy.ts";
+import type { HttpAnswer } from "./http_answer.ts";
+import { asksProxy, type Proxy } from "./proxy.ts";
 import { proxyTls, serverTls } from "./tls.ts";
 import type { TransportOptions } from "./transport.ts";
 
@@ -15,9 +15,7 @@ export function addressOf({ url }: Proxy): { readonly host: string; readonly por
 
 /** Headers that are for the proxy alone. */
 export function proxyHeaders({ authorization }: Proxy): Readonly<Record<string, string>> {
-  if (authorization === undefined) return {};
-  keepSecret(authorization);
-  return { "proxy-authorization": authorization };
+  return authorization === undefined ? {} : { "proxy-authorization": authorization };
 }
 
 /** The host of a URL without the brackets of IPv6. */
@@ -85,7 +83,7 @@ function requestTunnel(socket: Socket, proxy: Proxy, target: string): Promise<So
   });
   request.on("connect", ({ statusCode = 0, statusMessage = "" }, _, head) => {
     if (statusCode < 200 || statusCode > 299) {
-      reject(new ExplainedError(refusal(statusCode, statusMessage, proxy, target)));
+      reject(new ExplainedError(explainRefusal(statusCode, statusMessage, proxy, target)));
       return;
     }
     if (head.length > 0) socket.unshift(head); // a gRPC server speaks first
@@ -114,18 +112,35 @@ function portOf({ port, protocol }: URL): string {
   return port || (protocol === "https:" ? "443" : "80");
 }
 
-/** What the proxy's answer to a request means that never came to the server, and what to change. */
-export function refusal(status: number, text: string, { variable }: Proxy, target: string): string {
-  const line = `the proxy answers HTTP ${status} ${text || http.STATUS_CODES[status] || ""}`.trim();
-  switch (status) {
-    case 407:
-      return `${line}: put its user name and password into ${variable}, ` +
-        "as http://USER:PASSWORD@HOST:PORT";
-    case 502:
-    case 503:
-    case 504:
-      return `${line}: it cannot reach ${target}`;
-    default:
-      return `${line}: it must allow ${target}, or no_proxy must name that host`;
+/**
+ * Why a proxy did not pass a request on that it was sent as if it was the server; undefined if the
+ * answer is the server's. Both come in one form: what is not OTLP's is taken for the proxy's if it
+ * says that the server cannot be reached, as that may change.
+ */
+export function refusalOf(answer: HttpAnswer, options: TransportOptions): string | undefined {
+  if (!asksProxy(options)) return undefined;
+  const { endpoint, proxy } = options;
+  const { status, statusText, header } = answer;
+  const isOtlp = /^application\/(x-protobuf|json)\b/i.test(header("content-type") ?? "");
+  const isOfProxy = status === 407 ||
+    (status === 403 || status >= 500) && !isOtlp && header("retry-after") === undefined;
+  if (!isOfProxy) return undefined;
+  return explainRefusal(status, statusText, proxy, `${endpoint.hostname}:${portOf(endpoint)}`);
+}
+
+function explainRefusal(
+  status: number,
+  statusText: string,
+  { variable }: Proxy,
+  target: string,
+): string {
+  const text = statusText || http.STATUS_CODES[status] || "";
+  const line = `the proxy answers HTTP ${status} ${text}`.trim();
+  if (status === 407) {
+    return `${line}: put its user name and password into ${variable}, ` +
+      "as http://USER:PASSWORD@HOST:PORT";
   }
+  return status >= 500
+    ? `${line}: it cannot reach ${target}`
+    : `${line}: it must allow ${target}, or no_proxy must name that host`;
 }
