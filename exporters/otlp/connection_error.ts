@@ -111,8 +111,14 @@ const BY_MESSAGE: readonly (readonly [
   ],
 ];
 
-/** What `error` means, an error of `node:net`, `node:tls`, `node:http` or `node:http2`. */
-export function explainConnection(error: Error, attempt: Attempt): string {
+/** Of grpc-js, where the connection ends before HTTP/2 has begun. */
+const CLOSED = /^(?:Failed to connect|Socket closed|Connection closed before starting HTTP\/2)/;
+
+/**
+ * What `error` means, an error of `node:net`, `node:tls`, `node:http` or `node:http2`.
+ * @param isNew whether this server has never answered
+ */
+export function explainConnection(error: Error, attempt: Attempt, isNew = false): string {
   const { message } = error;
   if (error instanceof ExplainedError) return message;
   const code = "code" in error && String(error.code) in BY_CODE
@@ -121,8 +127,10 @@ export function explainConnection(error: Error, attempt: Attempt): string {
   const known = BY_CODE[code];
   if (known !== undefined) {
     const isProxied = attempt.isProxied || attempt.party === "proxy";
-    return isProxied && UNCONNECTED.has(code) ? `no connection to the proxy: ${known}` : known;
+    if (UNCONNECTED.has(code)) return isProxied ? `no connection to the proxy: ${known}` : known;
+    return isNew ? `${known} before an answer: ${guess(attempt)}` : known;
   }
+  if (CLOSED.test(message)) return `connection closed before an answer: ${guess(attempt)}`;
   const answer = wordsOfAnswer(error, attempt);
   if (answer !== undefined) return answer;
   for (const [pattern, words] of BY_MESSAGE) {
@@ -159,4 +167,14 @@ function trustAdvice({ tls, party }: Attempt): string {
   return tls?.ca === undefined
     ? "set tls.ca_file to the authority's certificate, or install that in the system's store"
     : "tls.ca_file must contain the authority's certificate; without it, the system's store counts";
+}
+
+/** What may be wrong if a server closes a connection without a word. */
+function guess({ endpoint, protocol, party, tls }: Attempt): string {
+  if (party === "proxy") return "is it a proxy for HTTP?";
+  const port = protocol === "grpc" ? GRPC_PORT : HTTP_PORT;
+  if (endpoint.protocol === "http:") return `does it want https://, and is this ${port}?`;
+  return tls?.cert === undefined
+    ? `does it want a client certificate (tls.cert_file), and is this ${port}?`
+    : `does it accept the client's certificate, and is this ${port}?`;
 }

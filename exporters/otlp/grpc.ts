@@ -5,6 +5,7 @@ import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import * as grpc from "../../npm/grpc_js.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 import { showDuration } from "../../src/messages/words.ts";
+import { ADVICE_FOR_CODE } from "./advice.ts";
 import type { Signal } from "./environment.ts";
 import { otherType } from "./other_type.ts";
 import { Reasons } from "./reason.ts";
@@ -201,10 +202,11 @@ export class GrpcTransport implements OtlpTransport {
     if (code === grpc.status.DEADLINE_EXCEEDED && /^(context )?deadline exceeded/i.test(details)) {
       return this.#reasons.of(`no complete answer within ${showDuration(timeoutMillis)}`);
     }
+    const name = grpc.status[code] ?? String(code);
     const connection = connectionDetail(details);
     return connection === undefined || code !== grpc.status.UNAVAILABLE
-      ? this.#reasons.ofServer(`gRPC ${grpc.status[code] ?? code}`, details)
-      : this.#reasons.ofConnection(this.#credentials.failure ?? new Error(connection));
+      ? this.#reasons.ofServer(`gRPC ${name}`, details, ADVICE_FOR_CODE[name])
+      : this.#reasons.ofConnection(this.#credentials.failure ?? new Error(connection), true);
   }
 }
 

@@ -4,6 +4,7 @@ import * as https from "node:https";
 import type { Duplex } from "node:stream";
 import * as zlib from "node:zlib";
 import { showDuration } from "../../src/messages/words.ts";
+import { mistakeOf } from "./advice.ts";
 import { classify, type HttpAnswer } from "./http_answer.ts";
 import { asksProxy, type Proxy } from "./proxy.ts";
 import { Reasons } from "./reason.ts";
@@ -32,6 +33,7 @@ export class HttpTransport implements OtlpTransport {
   readonly #agent: http.Agent;
   readonly #target: http.RequestOptions;
   readonly #reasons: Reasons;
+  #hasAnswered = false;
 
   /** @param contentType of the request bodies, and of the answers */
   constructor(options: TransportOptions, contentType: string) {
@@ -63,9 +65,11 @@ export class HttpTransport implements OtlpTransport {
       answer = await this.#exchange(this.#compress(data), timeoutMillis, signal);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      return { status: "retryable", error: this.#reasons.ofConnection(error) };
+      const isNew = !this.#hasAnswered;
+      return { status: "retryable", error: this.#reasons.ofConnection(error, isNew) };
     }
-    const refused = refusalOf(answer, this.#options);
+    this.#hasAnswered = true;
+    const refused = refusalOf(answer, this.#options) ?? mistakeOf(answer);
     return refused === undefined
       ? classify(answer, this.#contentType, this.#options.endpoint, this.#reasons)
       : { status: "retryable", error: this.#reasons.of(refused) };

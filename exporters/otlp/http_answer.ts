@@ -1,6 +1,7 @@
 /** What an answer over HTTP means, according to the OTLP specification. */
 import { STATUS_CODES } from "node:http";
 import { MAX_DURATION } from "../../src/config/limits.ts";
+import { adviceForStatus } from "./advice.ts";
 import type { Reasons } from "./reason.ts";
 import { members } from "./members.ts";
 import { otherType } from "./other_type.ts";
@@ -48,7 +49,7 @@ export function classify(
     return { status: "failure", error: reasons.of(`${line}: ${redirect(answer, endpoint)}`) };
   }
   const text = said(answer);
-  const error = reasons.ofServer(line, text);
+  const error = reasons.ofServer(line, text, adviceForStatus(status, endpoint, contentType));
   if (!RETRYABLE.includes(status)) {
     // the Collector has 400 for its own limit
     const isTooLarge = status === 413 || status === 400 && saysTooLarge(text);
@@ -82,6 +83,8 @@ function said(answer: HttpAnswer): string {
       return readRpcStatus(answer.body)?.message || text;
     case "application/json":
       return messageOfJson(text) ?? text;
+    case "text/html":
+      return /<title>([^<]*)/i.exec(text)?.[1] ?? text.replaceAll(/<[^>]*>/g, " ");
     default:
       return text;
   }

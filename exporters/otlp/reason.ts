@@ -30,15 +30,20 @@ export class Reasons {
     return new Error(`cannot send to ${this.#destination}: ${detail}`);
   }
 
-  /** Why there was no answer, from an error of `node:net`, `node:tls` or `node:http`. */
-  ofConnection(error: Error): Error {
-    return this.of(printable(explainConnection(error, this.#attempt), MAX_EXPLANATION));
+  /**
+   * Why there was no answer, from an error of `node:net`, `node:tls` or `node:http`.
+   * @param isNew whether this server has never answered
+   */
+  ofConnection(error: Error, isNew = false): Error {
+    const explanation = explainConnection(error, this.#attempt, isNew);
+    return this.of(printable(explanation, MAX_EXPLANATION));
   }
 
-  /** `detail`, then what the server said, if it said anything. */
-  ofServer(detail: string, said: string): Error {
+  /** `detail`, then what the server said, if it said more, then what to change, if that is known. */
+  ofServer(detail: string, said: string, advice = ""): Error {
     const text = this.told(said);
-    return this.of(text === "" ? detail : `${detail}: ${text}`);
+    const found = detail.endsWith(text) ? detail : `${detail}: ${text}`;
+    return this.of(advice === "" ? found : `${found}; ${advice}`);
   }
 
   /** What a server said: its first 200 printable characters, on one line, without our secrets. */

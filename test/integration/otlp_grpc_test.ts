@@ -25,6 +25,12 @@ const FINAL = [
   "UNAUTHENTICATED",
 ] as const;
 
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ["PERMISSION_DENIED", "; check headers: these credentials may not send there"],
+  ["UNAUTHENTICATED", "; set headers to the credentials that it wants"],
+  ["UNIMPLEMENTED", "; check the port: no OTLP receiver takes this signal there"],
+]);
+
 const RETRYABLE = [
   "CANCELLED",
   "DEADLINE_EXCEEDED",
@@ -60,7 +66,10 @@ const ANSWERS: readonly {
   ...FINAL.map((code) => ({
     name: code,
     reply: fail(code, "so it is"),
-    outcome: { status: "failure", reason: `cannot send to %: gRPC ${code}: so it is` } as const,
+    outcome: {
+      status: "failure",
+      reason: `cannot send to %: gRPC ${code}: so it is${ADVICE.get(code) ?? ""}`,
+    } as const,
   })),
   ...RETRYABLE.flatMap((code) => {
     const reason = `cannot send to %: gRPC ${code}: so it is`;
@@ -117,7 +126,11 @@ const ANSWERS: readonly {
     name: "UNAUTHENTICATED that repeats our secrets",
     settings: { headers: { authorization: "Bearer s3cret" } },
     reply: fail("UNAUTHENTICATED", "no\n \x1b[31ms3cret"),
-    outcome: { status: "failure", reason: "cannot send to %: gRPC UNAUTHENTICATED: no [31m***" },
+    outcome: {
+      status: "failure",
+      reason: "cannot send to %: gRPC UNAUTHENTICATED: no [31m***; " +
+        "set headers to the credentials that it wants",
+    },
   },
 ];
 

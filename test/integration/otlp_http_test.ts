@@ -117,14 +117,17 @@ const ANSWERS: readonly {
   },
   ...[
     [400, "Bad Request"],
-    [401, "Unauthorized"],
-    [403, "Forbidden"],
-    [404, "Not Found"],
-    [405, "Method Not Allowed"],
+    [401, "Unauthorized; set headers to the credentials that it wants"],
+    [403, "Forbidden; check headers: these credentials may not send there"],
+    [
+      404,
+      "Not Found; check the port and the path: /v1/traces is added to endpoint, not to traces_endpoint",
+    ],
+    [405, "Method Not Allowed; check the port and the path: this is no OTLP receiver"],
     [408, "Request Timeout"],
     [409, "Conflict"],
     [411, "Length Required"],
-    [415, "Unsupported Media Type"],
+    [415, "Unsupported Media Type; it does not take application/x-protobuf: set another protocol"],
     [422, "Unprocessable Entity"],
     [500, "Internal Server Error"],
     [501, "Not Implemented"],
@@ -225,7 +228,8 @@ const ANSWERS: readonly {
     reply: answer(401, "I know no Bearer s3cret, no s3cret and no abc/def"),
     outcome: {
       status: "failure",
-      reason: "cannot send to %: HTTP 401 Unauthorized: I know no ***, no *** and no ***",
+      reason: "cannot send to %: HTTP 401 Unauthorized: I know no ***, no *** and no ***; " +
+        "set headers to the credentials that it wants",
     },
   },
   {
@@ -235,7 +239,40 @@ const ANSWERS: readonly {
     outcome: {
       status: "failure",
       reason: "cannot send to %: HTTP 401 Unauthorized: " +
-        "tenant blue has more than 10000 for team one",
+        "tenant blue has more than 10000 for team one; set headers to the credentials that it wants",
+    },
+  },
+  {
+    name: "404 with a page",
+    reply: answer(404, "<html>\n<title>404 Not Found</title><h1>Not Found</h1>", {
+      "content-type": "text/html",
+    }),
+    outcome: {
+      status: "failure",
+      reason: "cannot send to %: HTTP 404 Not Found; check the port and the path: " +
+        "/v1/traces is added to endpoint, not to traces_endpoint",
+    },
+  },
+  ...[
+    "Client sent an HTTP request to an HTTPS server.\n", // Go
+    "<title>400 The plain HTTP request was sent to HTTPS port</title>", // nginx
+    "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />", // Apache
+  ].map((text) => ({
+    name: `400 with ${text}`,
+    reply: answer(400, text),
+    outcome: {
+      status: "retryable",
+      reason: "cannot send to %: HTTP 400: the server speaks TLS there: " +
+        "write https:// instead of http://",
+    } as const,
+  })),
+  {
+    name: "400 of nginx for want of a certificate",
+    reply: answer(400, "<title>400 No required SSL certificate was sent</title>"),
+    outcome: {
+      status: "retryable",
+      reason: "cannot send to %: HTTP 400: the server wants a client certificate: " +
+        "set tls.cert_file and tls.key_file",
     },
   },
   {
