@@ -173,6 +173,8 @@ export interface ExporterType<Settings> {
   readonly defaults?: Settings;
   /** Value of OTEL_TRACES_EXPORTER that selects it, with its defaults. */
   readonly environmentName?: string;
+  /** Variables of which each selects it too, if OTEL_TRACES_EXPORTER is not set. */
+  readonly selectingVariables?: readonly string[];
   /** Flags that win over its settings of the same names. */
   readonly flags?: readonly FormatFlag[];
   /** Descriptor that it writes to: when its reader has gone, the run ends. */

@@ -16,3 +16,21 @@ export function isHostPort(text: string): boolean {
 export function isLoopback(hostPort: string): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\]):/i.test(hostPort);
 }
+
+/** Whether a URL already has what is added to a base URL: a signal's path. */
+export function hasSignalPath(text: string): boolean {
+  return /\/v1\/(?:traces|metrics|logs)\/*$/.test(URL.parse(text)?.pathname ?? "");
+}
+
+/** Whether a URL has such a path twice. */
+export function hasPathTwice(text: string): boolean {
+  return /\/v1\/(?:traces|metrics)\/+v1\/(?:traces|metrics)\/*$/.test(
+    URL.parse(text)?.pathname ?? "",
+  );
+}
+
+/** What `endpoint` and its variable take instead. */
+export const BASE_EXPECTED = "the URL without /v1/traces, which is added; " +
+  "traces_endpoint takes a whole one";
+/** What `traces_endpoint` and its variable take instead. */
+export const ONE_PATH_EXPECTED = "/v1/traces once";

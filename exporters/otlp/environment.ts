@@ -4,7 +4,14 @@ import { parseKeyPairsIntoRecord } from "../../npm/opentelemetry/core.ts";
 import { MAX_DURATION } from "../../src/config/limits.ts";
 import { quote } from "../../src/messages/quote.ts";
 import { UsageError } from "../../src/messages/errors.ts";
-import { isHostPort, isHttpUrl, isLoopback } from "./endpoint.ts";
+import {
+  hasPathTwice,
+  hasSignalPath,
+  isHostPort,
+  isHttpUrl,
+  isLoopback,
+  ONE_PATH_EXPECTED,
+} from "./endpoint.ts";
 import { HEADER_NAME, HEADER_VALUE } from "./header.ts";
 import { COMPRESSIONS, type OtlpSettings, PROTOCOLS } from "./settings.ts";
 
@@ -138,8 +145,18 @@ function httpUrl(settings: OtlpSettings, variables: Variables, signal: Signal): 
   }
   const parse = (text: string) => isHttpUrl(text) ? text : undefined;
   const own = variables.readOwn("ENDPOINT", parse, HTTP_EXPECTED);
-  if (own !== undefined) return new URL(own).href;
+  if (own !== undefined) {
+    if (!hasPathTwice(own)) return new URL(own).href;
+    const name = `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`;
+    throw new UsageError(`cannot use ${name}: found ${quote(own)}: expected ${ONE_PATH_EXPECTED}`);
+  }
   const base = variables.readOne("ENDPOINT", parse, HTTP_EXPECTED) ?? "http://localhost:4318";
+  if (hasSignalPath(base)) {
+    throw new UsageError(
+      `cannot use OTEL_EXPORTER_OTLP_ENDPOINT: found ${quote(base)}: expected the URL without ` +
+        "/v1/traces, which is added; OTEL_EXPORTER_OTLP_TRACES_ENDPOINT takes a whole one",
+    );
+  }
   return signalUrl(base, signal);
 }
 

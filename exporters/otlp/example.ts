@@ -11,7 +11,7 @@ export const EXAMPLE = `\
     compression: none           # none | gzip | zstd
     timeout: 10s
     tls:
-      # ca_file: /etc/tcpspan/ca.pem
+      # ca_file: /etc/tcpspan/ca.pem      # instead of the system's store
       # cert_file: /etc/tcpspan/client.pem
       # key_file: /etc/tcpspan/client.key
       insecure_skip_verify: false

@@ -22,7 +22,7 @@ export interface OtlpOptions {
   readonly timeout?: string;
   /** Certificates for https: files in PEM form. */
   readonly tls?: {
-    /** Certificates that the server's certificate is checked against. */
+    /** Authorities that the server's certificate is checked against, instead of the system's. */
     readonly ca_file?: string;
     /** The client's own certificate. */
     readonly cert_file?: string;

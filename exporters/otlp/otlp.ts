@@ -47,6 +47,7 @@ export const otlpExporter: ExporterType<OtlpSettings> = {
   sendsSpans: true,
   defaults: DEFAULTS,
   environmentName: "otlp",
+  selectingVariables: ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"],
   loadSchema: async () => (await import("./settings.ts")).otlpSettings,
   loadExample: async () => (await import("./example.ts")).EXAMPLE,
   queue: ({ sending_queue, retry_on_failure }) =>

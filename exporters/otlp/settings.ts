@@ -4,7 +4,14 @@ import { filePath } from "../../src/config/file_path.ts";
 import { section } from "../../src/config/section.ts";
 import { retryOnFailure, sendingQueueWith } from "../../src/queue/schema.ts";
 import { DEFAULTS } from "./defaults.ts";
-import { isHostPort, isHttpUrl } from "./endpoint.ts";
+import {
+  BASE_EXPECTED,
+  hasPathTwice,
+  hasSignalPath,
+  isHostPort,
+  isHttpUrl,
+  ONE_PATH_EXPECTED,
+} from "./endpoint.ts";
 import { HEADER_NAME, HEADER_VALUE } from "./header.ts";
 
 const URL_EXPECTED = "an http or https URL such as http://localhost:4318";
@@ -36,6 +43,14 @@ function bareEndpointHasGrpc(key: "endpoint" | "traces_endpoint") {
   };
 }
 
+/** gRPC ignores paths. */
+function pathIs(key: "endpoint" | "traces_endpoint", isWrong: (text: string) => boolean) {
+  return (settings: Unchecked) => {
+    const value = settings[key];
+    return typeof value !== "string" || settings["protocol"] === "grpc" || !isWrong(value);
+  };
+}
+
 const BARE_EXPECTED = `${URL_EXPECTED}; host:port needs protocol: grpc`;
 
 /**
@@ -59,7 +74,10 @@ export const otlpSettings = z.strictObject({
   timeout: duration().refine((ms) => ms > 0, "a duration above zero").optional()
     .describe("How long one try may last; 10s by default."),
   tls: section({
-    ca_file: file("Certificates that the server's is checked against, in PEM form."),
+    ca_file: file(
+      "Authorities that the server's certificate is checked against, in PEM form, " +
+        "instead of the system's store.",
+    ),
     cert_file: file("The client's own certificate, in PEM form."),
     key_file: file("The key of the client's certificate, in PEM form."),
     insecure_skip_verify: z.boolean().default(DEFAULTS.tls.insecure_skip_verify)
@@ -76,6 +94,16 @@ export const otlpSettings = z.strictObject({
   .refine(bareEndpointHasGrpc("traces_endpoint"), {
     path: ["traces_endpoint"],
     error: BARE_EXPECTED,
+    when: always,
+  })
+  .refine(pathIs("endpoint", hasSignalPath), {
+    path: ["endpoint"],
+    error: BASE_EXPECTED,
+    when: always,
+  })
+  .refine(pathIs("traces_endpoint", hasPathTwice), {
+    path: ["traces_endpoint"],
+    error: ONE_PATH_EXPECTED,
     when: always,
   })
   .refine(({ protocol, compression }) => protocol !== "grpc" || compression !== "zstd", {

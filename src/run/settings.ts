@@ -156,7 +156,12 @@ function selectExporters(
   warn: (message: string) => void,
 ): ConfiguredExporter[] {
   const listed = variable(env, "OTEL_TRACES_EXPORTER");
-  if (listed === undefined) return types.slice(0, 1).map(withDefaults);
+  if (listed === undefined) {
+    const named = types.filter(({ selectingVariables = [] }) =>
+      selectingVariables.some((name) => variable(env, name) !== undefined)
+    );
+    return (named.length > 0 ? named : types.slice(0, 1)).map(withDefaults);
+  }
   const selectable = types.flatMap(({ environmentName }) => environmentName ?? []).sort().reverse();
   const names = new Set(
     listed.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== ""),

@@ -642,6 +642,22 @@ const BAD: readonly [name: string, text: string, lines: readonly string[]][] = [
     "needs protocol: grpc",
   ]],
   [
+    "an endpoint with the path of a signal",
+    "exporters:\n  otlp: { endpoint: 'http://h/v1/traces' }\n",
+    [
+      'f.yaml:2:21: exporters.otlp.endpoint: found "http://h/v1/traces": expected the URL without ' +
+      "/v1/traces, which is added; traces_endpoint takes a whole one",
+    ],
+  ],
+  [
+    "a traces_endpoint with its path twice",
+    "exporters:\n  otlp: { traces_endpoint: 'http://h/v1/traces/v1/traces' }\n",
+    [
+      'f.yaml:2:28: exporters.otlp.traces_endpoint: found "http://h/v1/traces/v1/traces": expected ' +
+      "/v1/traces once",
+    ],
+  ],
+  [
     "an endpoint, without showing its password",
     "exporters:\n  otlp: { endpoint: 'https//user:hunter2@host' }\n",
     [`f.yaml:2:21: exporters.otlp.endpoint: found "***@host": ${URL_EXPECTED}`],

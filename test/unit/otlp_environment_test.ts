@@ -270,6 +270,24 @@ for (const [settings, variables, message] of REFUSED) {
   });
 }
 
+Deno.test("resolveOtlp() refuses a variable in which the path of a signal stands too often", () => {
+  const base = "expected the URL without /v1/traces, which is added; " +
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT takes a whole one";
+  const rows: readonly [name: string, value: string, expected: string][] = [
+    ["ENDPOINT", "http://h:1/v1/traces", base],
+    ["ENDPOINT", "http://h:1/v1/traces/", base],
+    ["ENDPOINT", "http://h:1/base/v1/metrics", base],
+    ["TRACES_ENDPOINT", "http://h:1/v1/traces/v1/traces", "expected /v1/traces once"],
+  ];
+  for (const [name, value, expected] of rows) {
+    assert.throws(
+      () => resolve({}, { [name]: value }),
+      new UsageError(`cannot use OTEL_EXPORTER_OTLP_${name}: found "${value}": ${expected}`),
+    );
+    resolve({ protocol: "grpc" }, { [name]: "http://h:1" });
+  }
+});
+
 Deno.test("resolveOtlp() takes any variables, and never shows what is in HEADERS", () => {
   const names = ["ENDPOINT", "PROTOCOL", "HEADERS", "COMPRESSION", "TIMEOUT", "INSECURE"]
     .flatMap((name) => [name, `TRACES_${name}`]);

@@ -253,6 +253,28 @@ for (const [value, found] of [["jaeger", "jaeger"], ["otlp,x", "x"], ["none,otlp
   });
 }
 
+Deno.test("effectiveSettings() selects otlp for an endpoint of OTLP alone, as SDKs do", () => {
+  const endpoint = "http://localhost:4318";
+  const rows: readonly [variables: Variables, ids: readonly string[]][] = [
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }, ["otlp"]],
+    [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint }, ["otlp"]],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_EXPORTER: "console" }, ["stdout"]],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_EXPORTER: "none" }, []],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_EXPORTER: " " }, ["otlp"]],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: " " }, ["stdout"]],
+    [{ OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: endpoint }, ["stdout"]],
+    [{ OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, ["stdout"]],
+  ];
+  for (const [variables, expected] of rows) {
+    assert.deepEqual(ids(settings("", undefined, variables)), expected, JSON.stringify(variables));
+    assert.deepEqual(ids(settings("", STDOUT, variables)), ["stdout"], "a config wins");
+  }
+  assert.throws(
+    () => settings("-T", undefined, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }),
+    UsageError,
+  );
+});
+
 Deno.test("effectiveSettings() warns that OTEL_TRACES_EXPORTER=none loses everything", () => {
   assert.deepEqual(settings("", undefined, { OTEL_TRACES_EXPORTER: "none" }).warnings, [
     "OTEL_TRACES_EXPORTER is none: sessions are traced and go nowhere",
