@@ -17,6 +17,7 @@ export function toSpan(session: Session): ReadableSpan {
 
 /** An open exporter; disposing of it shuts it down. */
 export interface OpenOtlp extends AsyncDisposable {
+  readonly destination: string | undefined;
   export(batch: SessionBatch, signal?: AbortSignal): Promise<ExportOutcome>;
 }
 
@@ -36,6 +37,7 @@ export async function openOtlp(
   const exporter = await otlpExporter.open(otlpSettings.parse(settings), context);
   deepStrictEqual(context.warnings, []);
   return {
+    destination: exporter.destination,
     export: (batch, signal = new AbortController().signal) => exporter.export(batch, signal),
     [Symbol.asyncDispose]: () => exporter.shutdown(),
   };

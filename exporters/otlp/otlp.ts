@@ -151,12 +151,12 @@ async function openSender(
     }
   };
   const options: TransportOptions = { endpoint, headers, compression, tls: files, proxy };
-  const [{ Reasons, shownUrl }, transport] = await Promise.all([
+  const [{ Reasons }, transport] = await Promise.all([
     import("./reason.ts"),
     openTransport(protocol, options, signal),
   ]);
-  const destination = shownUrl(endpoint);
-  return { destination, protocol, transport, reasons: new Reasons(options), timeout, isStale };
+  const reasons = new Reasons(options);
+  return { destination: reasons.destination, protocol, transport, reasons, timeout, isStale };
 }
 
 async function openTransport(

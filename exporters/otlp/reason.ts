@@ -10,7 +10,8 @@ const MAX_EXPLANATION = 350; // our own words are most of it
 /** Makes reasons about one endpoint. */
 export class Reasons {
   readonly #attempt: Attempt;
-  readonly #destination: string;
+  /** The endpoint, and the proxy if there is one, without what may be secret. */
+  readonly destination: string;
 
   constructor(
     options: Pick<TransportOptions, "endpoint"> & Partial<TransportOptions>,
@@ -20,14 +21,15 @@ export class Reasons {
     this.#attempt = protocol === "http" && asksProxy(options)
       ? { protocol, party: "proxy", endpoint: options.proxy.url }
       : { protocol, party: "server", endpoint, tls, isProxied: proxy !== undefined };
-    this.#destination = proxy === undefined
-      ? shownUrl(endpoint)
-      : `${shownUrl(endpoint)} through the proxy ${shownUrl(proxy.url)}`;
+    const url = shownUrl(endpoint);
+    this.destination = proxy === undefined
+      ? url
+      : `${url} through the proxy ${shownUrl(proxy.url)}`;
   }
 
   /** What was attempted, and what happened. */
   of(detail: string): Error {
-    return new Error(`cannot send to ${this.#destination}: ${detail}`);
+    return new Error(`cannot send to ${this.destination}: ${detail}`);
   }
 
   /**
@@ -60,6 +62,6 @@ function printable(said: string, length: number): string {
 }
 
 /** Scheme, host, port and path: credentials and query can be secret. */
-export function shownUrl(url: URL): string {
+function shownUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname === "/" ? "" : url.pathname}`;
 }

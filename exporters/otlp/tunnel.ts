@@ -131,14 +131,15 @@ export function refusalOf(answer: HttpAnswer, options: TransportOptions): string
 function explainRefusal(
   status: number,
   statusText: string,
-  { variable }: Proxy,
+  { authorization, variable }: Proxy,
   target: string,
 ): string {
   const text = statusText || http.STATUS_CODES[status] || "";
   const line = `the proxy answers HTTP ${status} ${text}`.trim();
   if (status === 407) {
-    return `${line}: put its user name and password into ${variable}, ` +
-      "as http://USER:PASSWORD@HOST:PORT";
+    return authorization === undefined
+      ? `${line}: put its user name and password into ${variable}, as http://USER:PASSWORD@HOST:PORT`
+      : `${line}: check the user name and the password in ${variable}`;
   }
   return status >= 500
     ? `${line}: it cannot reach ${target}`

@@ -11,7 +11,9 @@ Environment (sudo drops variables: write sudo VAR=… deno run …):
   TCPSPAN_CONFIG            config file if --config is not given
   OTEL_TRACES_EXPORTER      without a config: otlp, console, none, or a list
   OTEL_EXPORTER_OTLP_*      endpoint, headers and so on of otlp, if the config
-                            does not set them
+                            does not set them; without a config, an endpoint
+                            selects otlp
+  http_proxy, no_proxy, …   proxies of otlp, as curl and gRPC know them
   OTEL_RESOURCE_ATTRIBUTES  put on every span
   OTEL_SERVICE_NAME         names every process's spans
   OTEL_SDK_DISABLED         true: exporters that send spans are off

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { unlessAborted } from "../abort.ts";
 import { SessionBatch } from "../session/batch.ts";
 import type { ConfiguredExporter } from "../config/load.ts";
-import type { ExporterContext, ExportOutcome } from "../exporter.ts";
+import type { Exporter, ExporterContext, ExportOutcome } from "../exporter.ts";
 import type { HostCheck } from "../host/check.ts";
 import { SpoolFolder } from "../queue/spool/folder.ts";
 import { deadline, failureOf, LIMIT_MS } from "./failure.ts";
@@ -55,7 +55,7 @@ async function tryExporter(
     const exporter = await type.open(settings, own);
     try {
       const nothing = new SessionBatch(new Uint8Array());
-      return { name, ...resultOf(id, await exporter.export(nothing, end.signal)) };
+      return { name, ...resultOf(id, await exporter.export(nothing, end.signal), exporter) };
     } finally {
       await exporter.shutdown();
     }
@@ -67,10 +67,19 @@ async function tryExporter(
   }
 }
 
-function resultOf(id: string, outcome: ExportOutcome): Omit<HostCheck, "name"> {
+function resultOf(
+  id: string,
+  outcome: ExportOutcome,
+  { destination }: Exporter,
+): Omit<HostCheck, "name"> {
   switch (outcome.status) {
-    case "success":
-      return { result: "ok", found: outcome.message ?? "ready" };
+    case "success": {
+      const found = outcome.message ?? "ready";
+      return {
+        result: "ok",
+        found: destination === undefined ? found : `${found}: ${destination}`,
+      };
+    }
     case "retryable":
       return {
         result: "no",

@@ -287,7 +287,10 @@ exporters:
     "no: exporter otlp/web",
     "no: exporter otlp/web2",
   ]);
-  assert.equal(itemOf(report, "exporter otlp/live").found, "ready");
+  assert.equal(
+    itemOf(report, "exporter otlp/live").found,
+    `ready: http://127.0.0.1:${receiver.port}/v1/traces`,
+  );
   const refused = itemOf(report, "exporter otlp/dead");
   assert.match(refused.found, new RegExp(`127\\.0\\.0\\.1:${dead}/v1/traces: connection refused$`));
   assert.match(refused.advice ?? "", /exporters\.otlp\/dead names/);
@@ -315,7 +318,7 @@ exporters:
   const report = await examine({ config });
   assert.deepEqual(blemishes(report), []);
   for (const id of ["protobuf", "json", "grpc"]) {
-    assert.equal(itemOf(report, `exporter otlp/${id}`).found, "ready");
+    assert.match(itemOf(report, `exporter otlp/${id}`).found, /^ready: http:\/\//);
   }
   const { data }: { data: unknown } = await (await fetch(`${jaeger.query}/api/services`)).json();
   assert.deepEqual(data ?? [], []);

@@ -44,6 +44,9 @@ for (const { scheme, protocol, variable, method } of PATHS) {
         certificates.folder,
         { [variable]: url.href, SSL_CERT_FILE: certificates.path("ca.crt"), SSL_CERT_DIR: "/none" },
       );
+      const path = protocol === "grpc" ? "" : "/v1/traces";
+      const shown = `${endpoint}${path} through the proxy ${proxy.url("localhost")}`;
+      strictEqual(exporter.destination, shown);
       deepStrictEqual(await exporter.export(BATCH), { status: "success" });
       deepStrictEqual(await exporter.export(BATCH), { status: "success" });
       const target = method === "CONNECT" ? `${HOST}:${receiver.port}` : `${endpoint}/v1/traces`;
@@ -73,6 +76,11 @@ for (const { scheme, protocol, variable, method } of PATHS) {
     ];
     for (const [reply, found] of rows) {
       await using proxy = await HttpProxy.start(() => reply);
+      if (reply === 407) {
+        const url = proxy.url().replace("//", "//ann:wrong-word@");
+        const { reason } = await exportThrough(url, { protocol });
+        ok(reason.endsWith(`: check the user name and the password in ${variable}`), reason);
+      }
       const outcome = await exportThrough(proxy.url(), { protocol });
       strictEqual(outcome.status, "retryable", `${reply}`);
       strictEqual(
