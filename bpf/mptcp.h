@@ -171,6 +171,14 @@ static __always_inline int learn_connection_user(struct sock *sk)
 	return 0;
 }
 
+#define SUBFLOW_FLAGS (FLAG_MPTCP | FLAG_MPTCP_JOINED | FLAG_MPTCP_FALLBACK)
+
+/* Whether it was a subflow when it was established, or met by a walk. */
+static __always_inline bool is_known_subflow(const struct live *live)
+{
+	return has_mptcp() && (live->flags & SUBFLOW_FLAGS);
+}
+
 /* The flags of a record that say what kind of subflow it is. */
 static __always_inline __u32 subflow_flags(const struct tcp_sock *tp)
 {
@@ -198,7 +206,7 @@ static inline __noinline void note_connection(struct live *live, const struct so
 	if (!address)
 		return;
 	flags = subflow_flags(tp);
-	live->flags &= ~(FLAG_MPTCP | FLAG_MPTCP_JOINED | FLAG_MPTCP_FALLBACK);
+	live->flags &= ~SUBFLOW_FLAGS;
 	live->flags |= flags;
 	token = READ_AT(struct mptcp_sock, address, token);
 	if (token)
@@ -220,18 +228,28 @@ static inline __noinline void note_connection(struct live *live, const struct so
 								unread_of(address);
 }
 
+static __always_inline void note_subflow(struct live *live, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (tp && is_subflow(tp))
+		note_connection(live, sk, tp);
+}
+
 /*
  * A subflow is destroyed: forgets its connection if no process has that, and no
  * other subflow is left in its list.
  */
-static __always_inline void forget_connection(const struct tcp_sock *tp)
+static __always_inline void forget_subflow(struct sock *sk)
 {
-	__u64 address = connection_of(tp);
-	__u64 list = address + field_offset(struct mptcp_sock, conn_list);
-	__u64 own = (__u64)tp->inet_conn.icsk_ulp_data +
-		    field_offset(struct mptcp_subflow_context, node);
-	__u64 next;
+	struct tcp_sock *tp = has_mptcp() ? bpf_skc_to_tcp_sock(sk) : NULL;
+	__u64 address, list, own, next;
 
+	if (!tp || !is_subflow(tp))
+		return;
+	address = connection_of(tp);
+	list = address + field_offset(struct mptcp_sock, conn_list);
+	own = (__u64)tp->inet_conn.icsk_ulp_data + field_offset(struct mptcp_subflow_context, node);
 	if (!address || READ_AT(struct sock, address, sk_socket))
 		return;
 	next = (__u64)READ_AT(struct list_head, list, next);

@@ -69,8 +69,8 @@ static __always_inline void establish(struct live *live, const struct sock *sk,
 	join(live, sk, tp);
 	if (READ_BITFIELD(tp, repair))
 		live->flags |= FLAG_RESTORED;
-	if (live->role == ROLE_PASSIVE && is_subflow(tp))
-		note_connection(live, sk, tp); /* one that is never accepted does not show it at its end */
+	if (is_subflow(tp)) /* one that is never accepted does not show it at its end */
+		note_connection(live, sk, tp);
 	/* without its SYN_RECV nobody knows whether its listener deferred it */
 	if (live->role != ROLE_PASSIVE || !(live->flags & FLAG_START_OBSERVED))
 		return;
@@ -139,7 +139,6 @@ int set_state(const __u64 *args)
 	struct sock *sk = (struct sock *)args[0];
 	int old_state = args[1];
 	int new_state = args[2];
-	struct tcp_sock *tp;
 	struct live *live;
 	bool owned;
 
@@ -211,9 +210,8 @@ int set_state(const __u64 *args)
 			live->flags |= FLAG_LOCAL_FIN_FIRST;
 		if (owned)
 			learn_owner(&live->owner, sk, OWNER_CLOSE);
-		tp = bpf_skc_to_tcp_sock(sk);
-		if (tp && is_subflow(tp)) /* which may live longer than its connection */
-			note_connection(live, sk, tp);
+		if (is_known_subflow(live)) /* it may live longer than its connection */
+			note_subflow(live, sk);
 		break;
 	case TCP_CLOSE_WAIT:
 		live->flags |= FLAG_PEER_FIN_FIRST;
@@ -264,7 +262,6 @@ int destroy_sock(const __u64 *args)
 {
 	struct sock *sk = (struct sock *)args[0];
 	struct live *live = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	struct tcp_sock *tp;
 
 	if (!live || stands_by())
 		return 0;
@@ -272,9 +269,8 @@ int destroy_sock(const __u64 *args)
 		settle(sk, live, true);
 	if (!live->reported)
 		report_missed(sk, live);
-	tp = has_mptcp() ? bpf_skc_to_tcp_sock(sk) : NULL;
-	if (tp && is_subflow(tp))
-		forget_connection(tp);
+	if (is_known_subflow(live) || live->role == ROLE_LISTENER || live->role == ROLE_UNKNOWN)
+		forget_subflow(sk);
 	return 0;
 }
 

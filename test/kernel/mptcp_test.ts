@@ -468,6 +468,9 @@ Deno.test("nothing is kept of MPTCP connections that are gone", async () => {
     await server.close("unread");
     await client.close("unread");
   }
+  const closed = await client.reservePort("ipv4", "127.0.0.1");
+  await client.failToConnect("refused", { ...LOOPBACK, port: closed });
+  await client.close("refused");
   for (let i = 0; i < 5; i++) await client.connect(`waits${i}`, { ...LOOPBACK, port });
   await server.close("l");
   for (let i = 0; i < 5; i++) await client.close(`waits${i}`);
