@@ -287,6 +287,10 @@ function seconds(text: string): number {
 function reword(message: string): string {
   const text = message.replace(/^error: /, "")
     .replace(/\n\(Did you mean (.*)\?\)$/, ": did you mean $1?")
+    .replace(
+      /^unknown command '(validate|verify|test|lint)'$/,
+      "unknown command '$1': did you mean check?",
+    )
     .replace(/^option '(-\w|--[\w-]+).*' argument missing$/, "$1: found nothing: expected a value")
     .replace(/^missing required argument '(.*)'$/, "missing argument: expected $1")
     .replace(/\.$/, "");

@@ -177,6 +177,7 @@ const BAD: readonly [args: string, message: string][] = [
   ["-c f config check g", "cannot use --config with config check: expected no flags"],
   ["config", "config: missing command: expected check FILE, schema or example"],
   ["config chek", "unknown command 'chek': did you mean check?"],
+  ["config validate", "unknown command 'validate': did you mean check?"],
   ["config check", "missing argument: expected FILE; see --help"],
   [
     "config check a b",
