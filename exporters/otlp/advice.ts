@@ -1,5 +1,4 @@
 /** What to change when a server refuses what was sent. */
-import type { HttpAnswer } from "./http_answer.ts";
 
 /** For an answer that is final; empty if it says itself what is wrong. */
 export function adviceForStatus(status: number, endpoint: URL, contentType: string): string {
@@ -27,8 +26,11 @@ const EXPECTS_TLS =
 /** What nginx says. */
 const EXPECTS_CERTIFICATE = /No required SSL certificate was sent/i;
 
-/** What is wrong with the connection, if a server could say so in an answer. */
-export function mistakeOf({ status, body }: HttpAnswer): string | undefined {
+/**
+ * What is wrong with the connection, if a server could say so in an answer over HTTP.
+ * @param body what was read of it
+ */
+export function mistakeOf(status: number, body: Uint8Array): string | undefined {
   if (status < 400 || status > 499) return undefined;
   const text = new TextDecoder().decode(body);
   if (EXPECTS_TLS.test(text)) {

@@ -69,7 +69,7 @@ export class HttpTransport implements OtlpTransport {
       return { status: "retryable", error: this.#reasons.ofConnection(error, isNew) };
     }
     this.#hasAnswered = true;
-    const refused = refusalOf(answer, this.#options) ?? mistakeOf(answer);
+    const refused = refusalOf(answer, this.#options) ?? mistakeOf(answer.status, answer.body);
     return refused === undefined
       ? classify(answer, this.#contentType, this.#options.endpoint, this.#reasons)
       : { status: "retryable", error: this.#reasons.of(refused) };
