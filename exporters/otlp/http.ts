@@ -174,12 +174,13 @@ class TunnelAgent extends http.Agent {
   override createConnection(
     options: http.ClientRequestArgs & Partial<TunnelledRequest>,
     callback: (error: Error | null, socket: Duplex) => void,
-  ): undefined {
+  ): never {
     void connectThrough(this.#proxy, this.#options, options.givenUp).then(
       (socket) => callback(null, socket),
       // the types demand a socket beside an error, of which there is none
       (error) => callback(error, undefined as never),
     );
+    return undefined as never; // the socket comes by the callback; not all types of Node allow that
   }
 }
 
