@@ -54,6 +54,12 @@ async function openFormat(
     case "csv":
       return new CsvFormat({ time, timestamp });
     case "json": {
+      if (time || timestamp) { // by a flag: the config's schema refuses the keys
+        throw new UsageError(
+          `cannot use ${time ? "-T" : "-t"}: exporters.${context.id} has format: json, ` +
+            "where each line has start and end",
+        );
+      }
       const { JsonFormat } = await import("./json.ts");
       return new JsonFormat(await context.openSpans());
     }

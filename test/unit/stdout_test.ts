@@ -24,7 +24,7 @@ import {
   type SpanSource,
 } from "../../src/span/span_sink.ts";
 import { UnixTime } from "../../src/bytes/unix_time.ts";
-import { makeSpanMapper } from "../exporter_context.ts";
+import { makeContext, makeSpanMapper } from "../exporter_context.ts";
 import { END_UNIX_NS, makeBatch, type RecordFields } from "../fixtures.ts";
 
 const decoder = new TextDecoder();
@@ -347,6 +347,20 @@ Deno.test("json: any attribute can be read back unchanged", () => {
     }),
   );
 });
+
+for (const [flag, key] of [["-T", "time"], ["-t", "timestamp"]] as const) {
+  Deno.test(`json: ${flag} is a usage error, as the key ${key} is`, async () => {
+    await assert.rejects(
+      async () => {
+        const settings = { format: "json", time: false, timestamp: false, [key]: true } as const;
+        await stdoutExporter.open(settings, makeContext("stdout", "."));
+      },
+      new UsageError(
+        `cannot use ${flag}: exporters.stdout has format: json, where each line has start and end`,
+      ),
+    );
+  });
+}
 
 Deno.test("no session is no text, in any format", () => {
   const none = makeBatch();
