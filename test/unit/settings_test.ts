@@ -183,12 +183,12 @@ const FORMATS: readonly [args: string, config: string | undefined, settings: unk
   ["-T", undefined, { ...TABLE, time: true }],
   ["-wt", undefined, { ...TABLE, format: "wide", timestamp: true }],
   ["-s", STDOUT, { ...TABLE, format: "csv" }],
-  ["", "exporters: { stdout: { format: json, time: true } }", {
+  ["", "exporters: { stdout: { format: wide, time: true } }", {
     ...TABLE,
-    format: "json",
+    format: "wide",
     time: true,
   }],
-  ["-s", "exporters: { stdout: { format: json, time: true } }", {
+  ["-s", "exporters: { stdout: { format: wide, time: true } }", {
     ...TABLE,
     format: "csv",
     time: true,
