@@ -74,11 +74,8 @@ function resultOf(
 ): Omit<HostCheck, "name"> {
   switch (outcome.status) {
     case "success": {
-      const found = outcome.message ?? "ready";
-      return {
-        result: "ok",
-        found: destination === undefined ? found : `${found}: ${destination}`,
-      };
+      const ready = destination === undefined ? "ready" : `ready: ${destination}`;
+      return { result: "ok", found: outcome.message ?? ready };
     }
     case "retryable":
       return {

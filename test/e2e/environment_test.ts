@@ -68,11 +68,15 @@ Deno.test("OTEL_TRACES_EXPORTER=console,otlp does both", async () => {
 });
 
 Deno.test("OTEL_EXPORTER_OTLP_ENDPOINT alone sends spans, and prints no table", async () => {
+  const endpoint = `http://127.0.0.1:${freePort()}`;
   const { status, stdout, stderr } = await runTcpspan(BRIEFLY, {
-    env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${freePort()}` },
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint },
   });
   assert.deepEqual([status, stdout], [0, ""]);
-  assert.equal(stderr, `${TRACING}\ntcpspan: captured 0 sessions; delivered: otlp 0\n`);
+  assert.equal(
+    stderr,
+    `${tracingTo(`otlp ${endpoint}/v1/traces`)}\ntcpspan: captured 0 sessions; delivered: otlp 0\n`,
+  );
 });
 
 Deno.test("OTEL_TRACES_EXPORTER=none sends spans nowhere, and says so", async () => {

@@ -79,7 +79,7 @@ Deno.test("unpin says what it removed, also if the config names it, and later th
   assert.deepEqual(await runTcpspan(["unpin"], { env }), {
     status: 0,
     stdout: "",
-    stderr: `tcpspan: removed ${pin}: 4 programs detached\n` +
+    stderr: `tcpspan: removed ${pin}: 5 programs detached\n` +
       "tcpspan: lost 3 sessions: no run had read them\n",
   });
   assert.deepEqual(await runTcpspan(["unpin"], { env }), {
