@@ -1,6 +1,7 @@
 /** OTLP over HTTP. */
 import * as http from "node:http";
 import * as https from "node:https";
+import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import * as zlib from "node:zlib";
 import { showDuration } from "../../src/messages/words.ts";
@@ -187,9 +188,12 @@ class TunnelAgent extends http.Agent {
 function agentOf(options: TransportOptions): http.Agent {
   const { endpoint, proxy, tls } = options;
   if (proxy !== undefined && endpoint.protocol === "https:") return new TunnelAgent(options, proxy);
-  return (proxy?.url ?? endpoint).protocol === "https:"
-    ? new https.Agent({ keepAlive: true, ...proxy === undefined ? serverTls(tls) : proxyTls(tls) })
-    : new http.Agent({ keepAlive: true });
+  if ((proxy?.url ?? endpoint).protocol === "http:") return new http.Agent({ keepAlive: true });
+  if (proxy === undefined) return new https.Agent({ keepAlive: true, ...serverTls(tls) });
+  const host = bareHost(proxy.url);
+  // by itself the agent takes the name from the header Host, which is the endpoint's
+  const servername = isIP(host) === 0 ? host : "";
+  return new https.Agent({ keepAlive: true, ...proxyTls(tls), servername });
 }
 
 /** Where the agent connects to, and what the request line says. */

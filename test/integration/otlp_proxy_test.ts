@@ -30,10 +30,9 @@ for (const { scheme, protocol, variable, method } of PATHS) {
     Deno.test(`otlp sends ${path} through the ${proxyScheme} proxy of ${variable}`, async () => {
       await using certificates = await makeCertificates();
       await using receiver = await startReceiver(protocol, scheme, certificates);
-      const pem = { cert: certificates.read("good.crt"), key: certificates.read("good.key") };
       await using proxy = await HttpProxy.start(
         () => "pass",
-        proxyScheme === "https" ? pem : undefined,
+        proxyScheme === "https" ? pemOf("proxy", certificates) : undefined,
       );
       const url = new URL(proxy.url("localhost"));
       url.username = "ann";
@@ -141,6 +140,25 @@ for (const { scheme, protocol, variable, method } of PATHS) {
   };
 }
 
+Deno.test("otlp expects the certificate of an https proxy to be for the proxy", async () => {
+  await using certificates = await makeCertificates();
+  await using receiver = await OtlpReceiver.start();
+  const endpoint = `http://${HOST}:${receiver.port}`;
+  const trusted = { SSL_CERT_FILE: certificates.path("ca.crt"), SSL_CERT_DIR: "/none" };
+  const rows = [
+    ["proxy", "localhost", "success"],
+    ["proxy", "127.0.0.1", "success"],
+    ["receiver", "localhost", "retryable"],
+    ["receiver", "127.0.0.1", "retryable"],
+  ] as const;
+  for (const [name, host, status] of rows) {
+    await using proxy = await HttpProxy.start(() => "pass", pemOf(name, certificates));
+    const variables = { ...trusted, http_proxy: proxy.url(host) };
+    await using exporter = await openOtlp({ endpoint }, "/", variables);
+    strictEqual((await exporter.export(BATCH)).status, status, `${name}.crt on ${host}`);
+  }
+});
+
 Deno.test("otlp asks no proxy for loopback, nor for what no_proxy names", async () => {
   await using proxy = await HttpProxy.start();
   const variables = { http_proxy: proxy.url(), grpc_proxy: proxy.url(), no_proxy: ".invalid" };
@@ -201,8 +219,13 @@ Deno.test("otlp refuses a SOCKS proxy, and shows no proxy's password", async () 
 
 async function makeCertificates(): Promise<Certificates> {
   const certificates = await Certificates.make();
-  await certificates.sign("good", `DNS:localhost,DNS:${HOST}`);
+  await certificates.sign("receiver", `DNS:${HOST}`);
+  await certificates.sign("proxy", "DNS:localhost,IP:127.0.0.1");
   return certificates;
+}
+
+function pemOf(name: string, certificates: Certificates) {
+  return { cert: certificates.read(`${name}.crt`), key: certificates.read(`${name}.key`) };
 }
 
 async function startReceiver(
@@ -210,9 +233,7 @@ async function startReceiver(
   scheme: string,
   certificates?: Certificates,
 ): Promise<GrpcReceiver | OtlpReceiver> {
-  const tls = certificates && scheme === "https"
-    ? { cert: certificates.read("good.crt"), key: certificates.read("good.key") }
-    : undefined;
+  const tls = certificates && scheme === "https" ? pemOf("receiver", certificates) : undefined;
   return protocol === "grpc"
     ? await GrpcReceiver.start(acceptGrpc, tls)
     : await OtlpReceiver.start(accept, tls);
