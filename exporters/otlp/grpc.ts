@@ -204,9 +204,12 @@ export class GrpcTransport implements OtlpTransport {
     }
     const name = grpc.status[code] ?? String(code);
     const connection = connectionDetail(details);
-    return connection === undefined || code !== grpc.status.UNAVAILABLE
-      ? this.#reasons.ofServer(`gRPC ${name}`, details, ADVICE_FOR_CODE[name])
-      : this.#reasons.ofConnection(this.#credentials.failure ?? new Error(connection), true);
+    if (connection === undefined || code !== grpc.status.UNAVAILABLE) {
+      return this.#reasons.ofServer(`gRPC ${name}`, details, ADVICE_FOR_CODE[name]);
+    }
+    const { failure } = this.#credentials;
+    const isLast = failure !== undefined && details.includes(failure.message); // TCP may fail later
+    return this.#reasons.ofConnection(isLast ? failure : new Error(connection), true);
   }
 }
 

@@ -159,6 +159,17 @@ Deno.test("otlp expects the certificate of an https proxy to be for the proxy", 
   }
 });
 
+Deno.test("otlp over grpc says what happened last, not what happened before", async () => {
+  const settings = { endpoint: `http://${HOST}:4317`, protocol: "grpc" };
+  const proxy = await HttpProxy.start(() => 403);
+  await using exporter = await openOtlp(settings, "/", { http_proxy: proxy.url() });
+  const reasonOf = (outcome: ExportOutcome) => "reason" in outcome ? outcome.reason : "";
+  ok(reasonOf(await exporter.export(BATCH)).includes("the proxy answers HTTP 403"));
+  await proxy[Symbol.asyncDispose]();
+  const reason = reasonOf(await exporter.export(BATCH));
+  ok(reason.endsWith(": no connection to the proxy: connection refused"), reason);
+});
+
 Deno.test("otlp asks no proxy for loopback, nor for what no_proxy names", async () => {
   await using proxy = await HttpProxy.start();
   const variables = { http_proxy: proxy.url(), grpc_proxy: proxy.url(), no_proxy: ".invalid" };
