@@ -6,6 +6,9 @@ import { quote } from "../../src/messages/quote.ts";
 import { messageOf, UsageError } from "../../src/messages/errors.ts";
 import type { ResolvedOtlp } from "./environment.ts";
 
+/** Finds each certificate in PEM form; the group is its base64. */
+export const CERTIFICATES = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g;
+
 /** The files that `tls` names, as PEM text; `cert` and `key` come together or not at all. */
 export interface TlsFiles {
   /** What the server's certificate is checked against. */
@@ -34,7 +37,7 @@ export async function readTls(
     read("cert_file", certFile),
     read("key_file", keyFile),
   ]);
-  if (ca !== undefined) parse(ca, (pem) => new X509Certificate(pem), "a certificate");
+  if (ca !== undefined) parse(ca, readAll, "a certificate");
   if (cert !== undefined && key !== undefined) {
     const certificate = parse(cert, (pem) => new X509Certificate(pem), "a certificate");
     const privateKey = parse(key, createPrivateKey, "a private key without a passphrase");
@@ -85,6 +88,12 @@ async function readPem(key: string, path: string): Promise<PemFile> {
     }
     throw new UsageError(`cannot read ${key}: ${quote(path)}: ${messageOf(error)}`);
   }
+}
+
+/** Deno throws at a later one that cannot be read where nothing can catch that. */
+function readAll(pem: string): void {
+  new X509Certificate(pem);
+  for (const [one] of pem.matchAll(CERTIFICATES)) new X509Certificate(one);
 }
 
 function parse<Parsed>(file: PemFile, parser: (pem: string) => Parsed, expected: string): Parsed {

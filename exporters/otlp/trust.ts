@@ -1,6 +1,8 @@
 /** The authorities that a server's certificate is checked against if the config names none. */
+import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import * as tls from "node:tls";
+import { CERTIFICATES } from "./tls.ts";
 
 /** Where distributions keep the store in one file: Debian, Fedora, openSUSE, Alpine. */
 const BUNDLES = [
@@ -13,12 +15,11 @@ const BUNDLES = [
 /** Where OpenSSL looks for one certificate a file, named by `openssl rehash`. */
 const FOLDER = "/etc/ssl/certs";
 const REHASHED = /^[0-9a-f]{8}\.\d+$/;
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g;
 
 /**
  * The host's store, as curl reads it, with SSL_CERT_FILE and SSL_CERT_DIR; and the authorities that
  * Deno trusts by itself: Mozilla's, and those of NODE_EXTRA_CA_CERTS. In PEM form, each once. Deno
- * can read the store too, but would not see that it was renewed.
+ * can read the store too, but would not see that it was renewed. What is no certificate is left out.
  */
 export async function trustedAuthorities(
   env: (name: string) => string | undefined,
@@ -31,11 +32,22 @@ export async function trustedAuthorities(
   ]);
   const certificates = new Map<string, string>(); // by what lies within, without line breaks
   for (const text of [...ofDeno(), ...texts]) {
-    for (const [pem, base64 = ""] of text.matchAll(CERTIFICATE)) {
-      certificates.set(base64.replaceAll(/\s/g, ""), pem);
+    for (const [pem, base64 = ""] of text.matchAll(CERTIFICATES)) {
+      const content = base64.replaceAll(/\s/g, "");
+      if (!certificates.has(content) && isReadable(pem)) certificates.set(content, pem);
     }
   }
   return [...certificates.values()].join("\n");
+}
+
+/** With one that is not, Deno throws where nothing can catch it. */
+function isReadable(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Empty if a program with the library may not read them. */

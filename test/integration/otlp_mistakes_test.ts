@@ -122,8 +122,11 @@ Deno.test("otlp trusts what the system's store has, unless tls.ca_file names oth
   const folder = `${other.folder}/store`;
   await Deno.mkdir(folder);
   await Deno.copyFile(certificates.path("ca.crt"), `${folder}/0a1b2c3d.0`);
+  const broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  await Deno.writeTextFile(other.path("half.crt"), broken + certificates.read("ca.crt") + broken);
   const stores = [
     { SSL_CERT_FILE: certificates.path("ca.crt") },
+    { SSL_CERT_FILE: other.path("half.crt") },
     { SSL_CERT_DIR: `/none:${folder}` },
   ];
   for (const variables of stores) {

@@ -101,6 +101,10 @@ Deno.test("otlp says which file it cannot use", async () => {
     path("broken.crt"),
     "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
   );
+  Deno.writeTextFileSync(
+    path("half.crt"),
+    certificates.read("ca.crt") + certificates.read("broken.crt"),
+  );
   const rows: readonly [tls: object, message: string][] = [
     [{ ca_file: "none.crt" }, `cannot read tls.ca_file: "${path("none.crt")}": no such file`],
     [
@@ -115,6 +119,10 @@ Deno.test("otlp says which file it cannot use", async () => {
     [
       { ca_file: "broken.crt" },
       `cannot use tls.ca_file: "${path("broken.crt")}": expected a certificate in PEM form`,
+    ],
+    [
+      { ca_file: "half.crt" },
+      `cannot use tls.ca_file: "${path("half.crt")}": expected a certificate in PEM form`,
     ],
     [
       { ...CLIENT, key_file: "client.crt" },
