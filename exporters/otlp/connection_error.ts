@@ -20,10 +20,13 @@ export class ExplainedError extends Error {}
 /** Errors of the operating system and of name resolution. */
 const BY_CODE: Readonly<Record<string, string>> = {
   EACCES: "a firewall of this host does not allow it",
+  EADDRNOTAVAIL: "this host has no address to connect from",
   EAI_AGAIN: "the host's name cannot be resolved now",
   ECONNREFUSED: "connection refused",
   ECONNRESET: "connection reset",
   EHOSTUNREACH: "host unreachable",
+  EINVAL: "this host cannot connect to such an address",
+  EMFILE: "too many open files: raise ulimit -n",
   ENETUNREACH: "network unreachable",
   ENOTFOUND: "no such host",
   EPERM: "a firewall of this host does not allow it",
@@ -33,9 +36,12 @@ const BY_CODE: Readonly<Record<string, string>> = {
 
 /** Errors before there is a connection. */
 const UNCONNECTED: ReadonlySet<string> = new Set([
+  "EADDRNOTAVAIL",
   "EAI_AGAIN",
   "ECONNREFUSED",
   "EHOSTUNREACH",
+  "EINVAL",
+  "EMFILE",
   "ENETUNREACH",
   "ENOTFOUND",
   "ETIMEDOUT",

@@ -66,6 +66,16 @@ Deno.test("otlp says what is wrong with the port or the scheme", async () => {
   }
 });
 
+Deno.test("otlp says that it cannot connect to an address without its interface", async () => {
+  for (const protocol of ["http/protobuf", "grpc"]) {
+    const found = "this host cannot connect to such an address";
+    await saysOf({ endpoint: "http://[fe80::1]:4318", protocol, tls: {} }, {
+      found,
+      what: protocol,
+    });
+  }
+});
+
 Deno.test("otlp says what is wrong with a certificate", async () => {
   await using certificates = await Certificates.make();
   await using other = await Certificates.make();
