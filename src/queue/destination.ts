@@ -1,5 +1,5 @@
 /** An exporter as a queue uses it. */
-import { unlessAborted } from "../abort.ts";
+import { Deadline, unlessAborted } from "../abort.ts";
 import type { Exporter, ExportOutcome } from "../exporter.ts";
 import { messageOf } from "../messages/errors.ts";
 import type { SessionBatch } from "../session/batch.ts";
@@ -11,12 +11,22 @@ export class Destination {
 
   constructor(readonly exporter: Exporter) {}
 
-  /** Exports a batch; `signal` cuts that short, whatever the exporter does. Never rejects. */
+  /**
+   * Exports a batch; `signal` cuts that short, whatever the exporter does. One that ends at once then
+   * can still say which sessions it had delivered. Never rejects.
+   */
   async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
     this.#underWay++;
     try {
       signal.throwIfAborted();
-      return await unlessAborted(this.exporter.export(batch, signal), signal);
+      const work = this.exporter.export(batch, signal);
+      try {
+        return await unlessAborted(work, signal);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        using end = new Deadline(0, signal.reason);
+        return await unlessAborted(work, end.signal);
+      }
     } catch (error) {
       return { status: "failure", reason: messageOf(error) };
     } finally {

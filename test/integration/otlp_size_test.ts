@@ -243,6 +243,49 @@ Deno.test("otlp sends no part twice if the destination is busy in the middle", a
   strictEqual(taken, 100);
 });
 
+for (const protocol of ["http/protobuf", "grpc"]) {
+  Deno.test(`otlp over ${protocol} counts at the end the parts that were taken before`, async () => {
+    let taken = 0;
+    const isLate = (body: Uint8Array) => {
+      const ids = idsIn(body);
+      if (taken > 50) return true;
+      taken += ids.length;
+      return false;
+    };
+    await using http = await OtlpReceiver.start((response, request) => {
+      if (request.body.length > LIMIT) answer(413)(response, request);
+      else if (!isLate(request.body)) accept(response, request);
+    });
+    const details = "grpc: received message larger than max (99000 vs. 30000)";
+    await using grpc = await GrpcReceiver.start(({ body }) => {
+      if (body.length > LIMIT) return { code: status.RESOURCE_EXHAUSTED, details };
+      return isLate(body) ? "never" : new Uint8Array();
+    });
+    const endpoint = protocol === "grpc" ? `http://127.0.0.1:${grpc.port}` : http.url();
+    await using exporter = await openOtlp({ endpoint, protocol });
+    const settings = otlpExporter.queue(otlpSettings.parse({}));
+    const queue = new ExporterQueue(
+      "otlp",
+      {
+        export: (some, signal) => exporter.export(some, signal),
+        shutdown: () => Promise.resolve(),
+      },
+      settings,
+      () => {},
+    );
+    queue.start();
+    queue.push(distinct(100));
+    await until("most of the parts", () => taken > 50);
+    await queue.close(100);
+    deepStrictEqual(queue.counters, {
+      ...newCounters(),
+      accepted: 100,
+      exported: taken,
+      failed: 100 - taken,
+    });
+  });
+}
+
 /** Takes requests of at most `LIMIT` bytes; answers others when it has their head, and hangs up. */
 async function startHasty(): Promise<
   { readonly url: string; readonly ids: string[] } & AsyncDisposable

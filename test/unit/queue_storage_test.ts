@@ -293,8 +293,8 @@ Deno.test("close() gives an export under way to a dead destination a last second
   await clock.advance(999);
   assert.equal(queue.inFlight, 5);
   await clock.advance(1);
-  assert.equal(queue.inFlight, 0);
   await closed;
+  assert.equal(queue.inFlight, 0);
   assert.equal(queue.length, 5);
   assert.equal(warnings.length, 1); // about the retry, not about the exporter's shutdown
 });
