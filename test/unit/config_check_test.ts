@@ -106,6 +106,18 @@ const WRONG: readonly [settings: string, ...lines: string[]][] = [
     "2:16: exporters.m.module: cannot load ./folder: FOLDER/folder is a directory: name a file in it",
   ],
   [
+    'm: { module: "https://", export: X }',
+    "2:16: exporters.m.module: cannot load https://: Invalid URL: 'https://' with base 'file://FOLDER/'",
+  ],
+  [
+    "m: { module: ./plain/x.ts, export: X }",
+    "2:16: exporters.m.module: cannot load ./plain/x.ts: Not a directory (os error 20): stat 'FOLDER/plain/x.ts'",
+  ],
+  [
+    'm: { module: "./%zz.ts", export: X }',
+    "2:16: exporters.m.module: cannot load ./%zz.ts: URI malformed",
+  ],
+  [
     "stdout: { format: json, time: true }",
     "2:33: exporters.stdout.time: found true: expected false with format: json, where each line has start and end",
   ],
