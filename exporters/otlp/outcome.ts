@@ -29,16 +29,20 @@ export class Parts {
   sessions = 0;
   #only: ExportOutcome | undefined; // while there is one part
   #rejected = 0;
-  #message: string | undefined; // the first one
+  #message: string | undefined; // of the first that was refused, else of the first that says something
   #isTaken = false; // any part
 
   /** The next part was taken or refused. */
   add(outcome: Exclude<ExportOutcome, Retryable>, sessions: number): void {
     this.#only = this.sessions === 0 ? outcome : undefined;
     this.sessions += sessions;
-    if (outcome.status === "success") this.#isTaken = true;
-    this.#rejected += outcome.status === "success" ? outcome.rejected ?? 0 : sessions;
-    this.#message ??= outcome.status === "success" ? outcome.message : outcome.reason;
+    const isTaken = outcome.status === "success";
+    if (isTaken) this.#isTaken = true;
+    const rejected = isTaken ? outcome.rejected ?? 0 : sessions;
+    const message = isTaken ? outcome.message : outcome.reason;
+    const isRefusal = rejected > 0 && this.#rejected === 0;
+    this.#message = isRefusal ? message ?? this.#message : this.#message ?? message;
+    this.#rejected += rejected;
   }
 
   /** What became of the whole batch. */

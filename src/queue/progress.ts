@@ -25,8 +25,8 @@ export class Progress {
     if (some === 0) return false;
     this.done += some;
     this.rest = this.rest.slice(some, this.rest.length);
+    this.#message = this.#messageWith(rejected, message);
     this.#rejected += Math.min(rejected, some);
-    this.#message ??= message;
     return true;
   }
 
@@ -37,11 +37,17 @@ export class Progress {
 
   /** The outcome of the whole batch, if the rest was taken. */
   with({ rejected = 0, message }: Success): Success {
-    const said = this.#message ?? message;
+    const said = this.#messageWith(rejected, message);
     return {
       status: "success",
       rejected: this.#rejected + rejected,
       ...(said === undefined ? {} : { message: said }),
     };
+  }
+
+  /** The first refusal says why sessions were lost; without one, the first message counts. */
+  #messageWith(rejected: number, message: string | undefined): string | undefined {
+    const isRefusal = rejected > 0 && this.#rejected === 0;
+    return isRefusal ? message ?? this.#message : this.#message ?? message;
   }
 }

@@ -210,6 +210,23 @@ Deno.test("otlp loses a session that is too large alone, and no other", async ()
   }
 });
 
+Deno.test("otlp says of a batch in parts why some were lost, whatever else was said", async () => {
+  const said = (partialSuccess: object) =>
+    answer(200, JSON.stringify({ partialSuccess }), { "content-type": "application/json" });
+  const replies = [said({ errorMessage: "please upgrade" }), answer(400, "bad span"), said({})];
+  await using receiver = await OtlpReceiver.start((response, request) => {
+    const reply = request.body.length > LIMIT ? answer(413) : replies.shift() ?? said({});
+    reply(response, request);
+  });
+  await using exporter = await openOtlp({ endpoint: receiver.url(), protocol: "http/json" });
+  const outcome = await exporter.export(distinct(100));
+  ok(outcome.status === "success" && (outcome.rejected ?? 0) > 0);
+  strictEqual(
+    outcome.message,
+    `cannot send to ${receiver.url()}/v1/traces: HTTP 400 Bad Request: bad span`,
+  );
+});
+
 Deno.test("otlp loses everything if nothing is small enough, and says why", async () => {
   let isSmall = false;
   await using receiver = await OtlpReceiver.start((response, request) =>

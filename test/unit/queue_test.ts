@@ -213,6 +213,25 @@ Deno.test("a retry has only what was not taken by the try before, and all is cou
   }
 });
 
+Deno.test("why some were lost is said, whatever a try said before that took all it had", async () => {
+  const advice: ExportOutcome = { ...BUSY, done: 3, message: "please upgrade" };
+  const rows: readonly (readonly ExportOutcome[])[] = [
+    [advice, { status: "success", rejected: 2, message: "too old" }],
+    [advice, { ...BUSY, done: 2, rejected: 2, message: "too old" }],
+  ];
+  for (const answers of rows) {
+    const exporter = new FakeExporter((attempt) => answers[attempt - 1] ?? SUCCESS);
+    const { queue, warnings, clock } = queueFor(exporter);
+    queue.push(sessions(1, 6));
+    await clock.advance(100);
+    assert.ok(
+      warnings.includes("fake/1: lost 2 sessions until now: rejected: too old"),
+      warnings.join("\n"),
+    );
+    await queue.close(1000);
+  }
+});
+
 Deno.test("what a try took is counted also if the rest is given up on", async () => {
   const exporter = new FakeExporter(() => ({ ...BUSY, done: 2 }));
   const { queue } = queueFor(exporter, { retry: undefined });
