@@ -113,7 +113,8 @@ function runBy({ executable, path }: Program, folder: string, first: string): st
     if (said.includes("/") && leads(said)) return name;
     places ??= [
       ...(path === undefined ? [] : [path.replace(/\/[^/]*$/, "")]),
-      ...(readProcEnv(folder, "PATH") ?? PATH).split(":").filter((place) => place.startsWith("/")),
+      ...(readProcEnv(folder, "PATH") ?? PATH).split(":", MOST_STEPS)
+        .filter((place) => place.startsWith("/")),
     ];
     if (places.some((place) => leads(`${place}/${name}`))) return name;
   }
