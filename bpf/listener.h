@@ -78,11 +78,12 @@ static __always_inline void forget_closed_listener(struct live *live, const stru
  */
 static __always_inline void learn_closing_listener(struct live *live, const struct sock *sk)
 {
-	__u64 thread = bpf_get_current_pid_tgid();
 	const struct owner *closing;
+	__u64 thread;
 
 	if (!live->listener || !is_unaccepted(sk, live)) /* its start was seen */
 		return;
+	thread = bpf_get_current_pid_tgid();
 	closing = sk->sk_err ? NULL : bpf_map_lookup_elem(&closing_listeners, &thread);
 	if (closing && closing->source)
 		live->owner = *closing;

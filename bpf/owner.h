@@ -136,11 +136,12 @@ static __always_inline void set_owner(struct owner *owner, const struct task_str
  */
 static __always_inline void learn_owner(struct owner *owner, const struct sock *sk, __u8 source)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task;
 	__u32 pid;
 
 	if (owner->source >= source)
 		return;
+	task = bpf_get_current_task_btf();
 	if ((task->flags & PF_KTHREAD) || sk->sk_err == ECONNABORTED)
 		return;
 	pid = visible_pid(task);
