@@ -99,6 +99,14 @@ static __always_inline __u32 unread_of(__u64 connection)
 	return unread;
 }
 
+/* Whether subflows are left in the list of a connection. */
+static __always_inline bool has_subflows(__u64 connection)
+{
+	__u64 list = connection + field_offset(struct mptcp_sock, conn_list);
+
+	return (__u64)READ_AT(struct list_head, list, next) != list;
+}
+
 /* The running process holds the lock of its connection, which it closes or shuts down. */
 static __always_inline void note_closer(struct connection *connection, const struct sock *sk)
 {
@@ -158,6 +166,9 @@ static __always_inline int follow_connection(struct sock *sk, int old_state, int
 	}
 	if (owned)
 		note_closer(connection, sk);
+	/* without a subflow, nothing would remove its state later */
+	if (new_state == TCP_CLOSE && !has_subflows(address))
+		bpf_map_delete_elem(&connections, &address);
 	return 0;
 }
 

@@ -471,6 +471,8 @@ Deno.test("nothing is kept of MPTCP connections that are gone", async () => {
   const closed = await client.reservePort("ipv4", "127.0.0.1");
   await client.failToConnect("refused", { ...LOOPBACK, port: closed });
   await client.close("refused");
+  const unused = "import socket; [socket.socket(socket.AF_INET, 1, 262) for _ in range(20)]";
+  assert.ok((await new Deno.Command("python3", { args: ["-c", unused] }).output()).success);
   for (let i = 0; i < 5; i++) await client.connect(`waits${i}`, { ...LOOPBACK, port });
   await server.close("l");
   for (let i = 0; i < 5; i++) await client.close(`waits${i}`);
