@@ -43,6 +43,7 @@ export class OtlpExporter implements Exporter {
     const { encoding, transport, timeout } = this.#options;
     const parts = new Parts();
     let most = Infinity; // bytes, once something was refused
+    let isLimit = true; // a single session that is refused may be so for what is in it
     do {
       const bytes = Math.min(most, this.#size.bytes);
       const waiting = batch.length - parts.sessions;
@@ -66,9 +67,10 @@ export class OtlpExporter implements Exporter {
         most = Math.ceil(HALF * body.length);
         continue;
       }
+      if (response.isTooLarge === true) isLimit = false;
       const outcome = outcomeOf(response, (answer) => this.#partialSuccess(answer, sessions));
       if (outcome.status === "retryable") return parts.interrupted(outcome);
-      if (outcome.status === "success") this.#size.remember(most);
+      if (outcome.status === "success" && isLimit) this.#size.remember(most);
       parts.add(outcome, sessions);
     } while (parts.sessions < batch.length);
     return parts.outcome;

@@ -12,6 +12,7 @@ export class Outcomes {
   readonly #notices: QueueNotices;
   #unfinished: string[] = []; // the reason, for each session that a failed export took in part
   #isFailing = false;
+  #isUnavailable = false; // when it was asked
   #hasTaken = false;
   #failure: string | undefined;
 
@@ -45,7 +46,7 @@ export class Outcomes {
     else if (!this.#hasTaken && isTaken && destination !== undefined) {
       this.#notices.delivering(destination);
     }
-    this.#isFailing = false;
+    this.#isFailing = this.#isUnavailable = false;
     this.count(success, sessions);
   }
 
@@ -88,7 +89,7 @@ export class Outcomes {
     if (outcome.status === "failure" || place === undefined) {
       return this.#notices.unwilling(outcome.reason);
     }
-    this.#isFailing = true;
+    this.#isUnavailable = true;
     this.#notices.unavailable(outcome.reason, place);
   }
 
@@ -97,7 +98,7 @@ export class Outcomes {
     this.#failure = reason;
     if (this.#isFailing) return;
     this.#isFailing = true;
-    this.#notices.retrying(reason, place);
+    if (!this.#isUnavailable) this.#notices.retrying(reason, place);
   }
 
   /** `sessions` were given up on. */
@@ -110,7 +111,7 @@ export class Outcomes {
 
   /** The exporter was replaced, and nothing is known of the new one. */
   forget(): void {
-    this.#isFailing = false;
+    this.#isFailing = this.#isUnavailable = false;
     this.#hasTaken = false;
     this.#failure = undefined;
   }
