@@ -39,9 +39,9 @@ static void *(*bpf_ringbuf_reserve)(void *ring, __u64 size, __u64 flags) = (void
 static void (*bpf_ringbuf_submit)(void *record, __u64 flags) = (void *)132;
 static void (*bpf_ringbuf_discard)(void *record, __u64 flags) = (void *)133;
 static struct tcp_sock *(*bpf_skc_to_tcp_sock)(void *sk) = (void *)137;
-static __u64 (*bpf_ktime_get_tai_ns)(void) = (void *)208; /* Linux 6.1+ */
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
 static struct socket *(*bpf_sock_from_file)(struct file *file) = (void *)162;
+static __u64 (*bpf_ktime_get_tai_ns)(void) = (void *)208; /* Linux 6.1+ */
 
 /*
  * Counters of loops have 64 bits: verifiers up to early 5.15 forget the value of

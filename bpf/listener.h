@@ -64,7 +64,7 @@ static __always_inline bool is_unaccepted(const struct sock *sk, const struct li
 	return !sk->sk_socket && live->role == ROLE_PASSIVE && live->owner.source <= OWNER_LISTEN;
 }
 
-/* An unaccepted socket that outlives its listener has moved to one that nothing names. */
+/* An unaccepted socket that outlives its listener has moved to another (tcp_migrate_req). Which, nothing shows. */
 static __always_inline void forget_closed_listener(struct live *live, const struct sock *sk)
 {
 	if (live->owner.source == OWNER_LISTEN && is_unaccepted(sk, live) &&

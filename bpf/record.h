@@ -47,10 +47,10 @@ enum record_flags {
 	FLAG_SAMPLED = 1 << 12,       /* its trace id is among those that sampling keeps */
 	FLAG_DEFERRED = 1 << 13,      /* TCP_DEFER_ACCEPT: accepted when its first data came */
 	FLAG_SOCKMAP = 1 << 14,       /* was in a sockmap: bytes may have passed TCP by */
+	FLAG_CLIENT_HERE = 1 << 15,   /* passive end: the active one is on this host too */
 	FLAG_MPTCP = 1 << 16,         /* a subflow of an MPTCP connection */
 	FLAG_MPTCP_JOINED = 1 << 17,  /* not the connection's first */
 	FLAG_MPTCP_FALLBACK = 1 << 18, /* plain TCP, though its process asked for MPTCP */
-	FLAG_CLIENT_HERE = 1 << 15,   /* passive end: the active one is on this host too */
 };
 
 /* The process that holds the socket. */

@@ -15,8 +15,9 @@
 
 /*
  * Such a socket has a struct sk_psock as its user data, and only until its process
- * closes it: sock_map_close(). Others have other user data; a bit tells them apart
- * since some version of Linux 6.0 alone, so this looks for the way back.
+ * closes it: sock_map_close(). Others have other user data, which a bit tells apart
+ * in newer kernels alone: so this looks for the pointer back to the socket. (Kernel
+ * connection multiplexing has one too, and is taken for a sockmap.)
  */
 static __always_inline bool is_in_sockmap(const struct sock *sk)
 {

@@ -34,7 +34,7 @@ const PROGRAMS = {
   receive_mptcp: {
     part: "the tracepoint sock_recv_length (Linux 6.3)",
     loss:
-      "an accepted MPTCP session that only receives belongs to the process that listens until " +
+      "an accepted session of MPTCP or in a sockmap that only receives belongs to the process that listens until " +
       "it is closed",
   },
   seed_owner: {

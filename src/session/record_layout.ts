@@ -92,10 +92,10 @@ export const FLAG = {
   SAMPLED: 4096,
   DEFERRED: 8192,
   SOCKMAP: 16384,
+  CLIENT_HERE: 32768,
   MPTCP: 65536,
   MPTCP_JOINED: 131072,
   MPTCP_FALLBACK: 262144,
-  CLIENT_HERE: 32768,
 } as const;
 
 /** `enum network_list` */
@@ -181,7 +181,7 @@ export const BSS_DESCRIPTION =
   "active_generation:0:8 tracing_since_ns:8:8 skipped_runs:16:8 lost_ring_full:24:8 lost_storage_failed:32:8 count_until:40:8 still_open:48:8 sampled_out:56:8 over_cap:64:8 second_began:72:8 in_second:80:8 round_began_ns:88:8 last_round:96:8 clock_readings:104:384 tallies:512:16384 joining:16896:32768 own_peer_ports:49664:256";
 
 /** Of bpf/tcpspan.bpf.o, in lower-case hex. */
-export const OBJECT_SHA256 = "d2b1eaa455a72daa57e29b73f2e2570cee16b16e98e879591f684a97c5cdb8d2";
+export const OBJECT_SHA256 = "2d7c6ce3f5849a39d57af985aa5829154284c14e05d4aa63e411c26d45bfbf36";
 
 /** Equal in programs that can take over each other's maps. */
 export const STATE_ID = "1faaa12f2a1512e5";

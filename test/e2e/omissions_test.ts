@@ -18,7 +18,7 @@ const PARTS: Readonly<Record<string, RegExp>> = {
   receive: /^tcpspan: without the tracepoint tcp_rcv_space_adjust: an accepted session belongs to /,
   send: /^tcpspan: without the tracepoint sock_send_length \(Linux 6\.3\): an accepted session /,
   receive_mptcp:
-    /^tcpspan: without the tracepoint sock_recv_length \(Linux 6\.3\): an accepted MPTCP session /,
+    /^tcpspan: without the tracepoint sock_recv_length \(Linux 6\.3\): an accepted session of MPTCP /,
   seed_owner: /^tcpspan: without the iterator seed_owner .*: sessions that were open before the /,
   seed_role: /^tcpspan: without the iterator seed_role .*: sessions that were open before the /,
   report_files: /^tcpspan: without the iterator report_files .* are not reported while they are /,
