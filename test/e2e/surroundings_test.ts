@@ -48,7 +48,7 @@ const HARMLESS: Readonly<Record<string, Inside>> = {
   "LANG=C": ["env", "LANG=C", "LC_ALL=C"],
   "no memory that may be locked": ["prlimit", "--memlock=0"],
   "a terminal of five columns": ["env", "TERM=dumb", "COLUMNS=5"],
-  "no /tmp": inMounts("mount -t tmpfs -o ro,mode=000 tmpfs /tmp"),
+  "a read-only /tmp": inMounts("mount --bind /tmp /tmp && mount -o remount,ro,bind /tmp"),
   "no /dev": inMounts("mount -t tmpfs tmpfs /dev"),
 };
 
