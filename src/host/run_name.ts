@@ -11,6 +11,8 @@ export interface Program {
   readonly executable: string;
   /** The kernel's name of a thread: at first that of the file that was executed, cut to 15 bytes. */
   readonly comm: string;
+  /** Its user, if known. */
+  readonly uid: number | undefined;
   /** Its folder below /proc; undefined if it has ended. */
   readonly folder: string | undefined;
   /** Path of its executable, if that may be read. */
@@ -37,7 +39,7 @@ const OPTIONS_WITH_VALUES = new Set([
   ...["-0", "-B", "-D", "-E", "-L", "-R", "-U", "-cpu", "-d", "-g", "-p", "-r", "-s"],
 ]);
 
-const known = new Map<string, string>(); // names by executable and comm, for what is gone
+const known = new Map<string, string>(); // names by user, executable and comm, for what is gone
 
 /**
  * The base name of argv[0] if it leads to the executable, otherwise the executable's: a title that
@@ -51,45 +53,55 @@ export function runName(program: Program): string {
     const names = [baseName(args[0] ?? ""), executable.replace(MEMORY, "")];
     return names.find((name) => PLAIN_NAME.test(name)) ?? executable;
   }
-  if (folder === undefined || text === undefined) return nameOfGone(executable, comm);
+  if (folder === undefined || text === undefined) return nameOfGone(program);
   const [first = ""] = args;
   const run = areVersions(baseName(first), executable) ? executable : runBy(program, folder, first);
   if (run !== undefined && (LOADER.test(executable) || EMULATOR.test(executable))) {
     return baseName(programOf(args) ?? "") || executable;
   }
   if (run === undefined || run === executable) return executable;
-  learn(keyOf(executable, comm), run);
+  if (isCommOf(run, comm)) learn(program, run);
   return run;
 }
 
 /**
- * Of a process that has ended, comm is left: it counts if another process like it had a name, or a
- * program of this host has that one.
+ * Of a process that has ended, comm is left: it counts if another process like it had that name, or
+ * a program of this host has it.
  */
-function nameOfGone(executable: string, comm: string): string {
-  if (executable === "" || areVersions(executable, comm)) return executable;
-  const key = keyOf(executable, comm);
-  let name = known.get(key);
+function nameOfGone(program: Program): string {
+  const { executable, comm } = program;
+  if (executable === "" || areVersions(executable, comm) || isCommOf(executable, comm)) {
+    return executable;
+  }
+  let name = known.get(keyOf(program));
   if (name === undefined) {
-    const isWhole = PLAIN_NAME.test(comm) && comm.length < LONGEST_COMM;
-    const places = isWhole ? PATH.split(":").map((place) => `${place}/${comm}`) : [];
-    const isName = places.some((place) =>
-      fileIdentity(place) !== undefined &&
-      baseName(new Walk("", "").end(place) ?? "") === executable
-    );
-    name = isName ? comm : executable;
-    learn(key, name);
+    name = isUsualName(program) ? comm : executable;
+    learn(program, name);
   }
   return name;
 }
 
-function keyOf(executable: string, comm: string): string {
-  return `${executable}\0${comm}`;
+/** Whether comm is, in a usual folder of programs, a name of an executable called like that. */
+function isUsualName({ executable, comm }: Program): boolean {
+  if (!PLAIN_NAME.test(comm) || comm.length >= LONGEST_COMM) return false;
+  return PATH.split(":").map((place) => `${place}/${comm}`).some((place) =>
+    fileIdentity(place) !== undefined && baseName(new Walk("", "").end(place) ?? "") === executable
+  );
 }
 
-function learn(key: string, name: string): void {
+/** Whether executing a file of that name gives a process this comm. */
+function isCommOf(name: string, comm: string): boolean {
+  return name === comm || comm.length === LONGEST_COMM && name.startsWith(comm);
+}
+
+/** Another user's processes may be other programs of the same name. */
+function keyOf({ uid, executable, comm }: Program): string {
+  return `${uid}\0${executable}\0${comm}`;
+}
+
+function learn(program: Program, name: string): void {
   if (known.size >= MOST_KNOWN) known.clear();
-  known.set(key, name);
+  known.set(keyOf(program), name);
 }
 
 /** @param first argv[0]. @returns its base name if it leads to the executable */

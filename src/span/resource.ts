@@ -99,7 +99,8 @@ export class ProcessResources {
       ? cut(readProcEnv(folder, "OTEL_SERVICE_NAME"), LONGEST_NAME)
       : undefined;
     const hasExecuted = link !== undefined && path === undefined; // something else meanwhile
-    const run = { executable, comm: session.comm, folder: hasExecuted ? undefined : folder, path };
+    const { comm, uid } = session;
+    const run = { executable, comm, uid, folder: hasExecuted ? undefined : folder, path };
     return this.#resource({
       [ATTR_SERVICE_NAME]: ownName ?? cgroup?.service ??
         (runName(run) || session.comm || "unknown_service"),

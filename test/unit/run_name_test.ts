@@ -227,15 +227,66 @@ for (const [what, [owner_comm, owner_exe, name]] of Object.entries(GONE)) {
   });
 }
 
-Deno.test("service.name of a process that is gone is that of one like it that was seen", async () => {
-  await using folder = await makePrograms();
-  await using process = await start(`exec ${folder.path}/bin/server ${SLEEP}`);
-  const alive = recordOf(process.pid);
-  assert.equal(attributesOf(alive)["service.name"], "server");
-  const gone = { ...alive, owner_pid: NO_PROCESS };
-  assert.equal(attributesOf(gone)["service.name"], "server");
-  assert.equal(attributesOf({ ...gone, owner_comm: "other" })["service.name"], "check");
-});
+/** What a process was that ran, and what one like it that is gone is called afterwards. */
+const SEEN: readonly {
+  readonly what: string;
+  readonly run: string;
+  readonly seen: string;
+  readonly gone: Partial<RecordFields>;
+  readonly name: string;
+}[] = [
+  { what: "", run: "exec F/bin/server", seen: "server", gone: {}, name: "server" },
+  {
+    what: "whose thread has a name",
+    run: "exec F/bin/server",
+    seen: "server",
+    gone: { owner_comm: "other" },
+    name: "check",
+  },
+  {
+    what: "of another user",
+    run: "exec F/bin/server",
+    seen: "server",
+    gone: { owner_uid: 65534 },
+    name: "check",
+  },
+  {
+    what: "whose name is longer than comm",
+    run: "exec F/bin/server-of-all-sorts",
+    seen: "server-of-all-sorts",
+    gone: {},
+    name: "server-of-all-sorts",
+  },
+  {
+    what: "which said it was run by a link",
+    run: "exec -a F/bin/server F/real/check",
+    seen: "server",
+    gone: {},
+    name: "check",
+  },
+  {
+    what: "which was run by one link and said another",
+    run: "exec -a F/bin/server F/bin/another",
+    seen: "server",
+    gone: {},
+    name: "check",
+  },
+];
+
+for (const { what, run, seen, gone, name } of SEEN) {
+  Deno.test(`service.name of a process that is gone, like one that was seen (${run}), ${what}, is ${name}`, async () => {
+    await using folder = await makePrograms();
+    for (const link of ["server-of-all-sorts", "another"]) {
+      await Deno.symlink("../real/check", `${folder.path}/bin/${link}`);
+    }
+    const script = run.replaceAll(/\bF\//g, `${folder.path}/`);
+    await using process = await start(`${script} ${SLEEP}`);
+    const alive = recordOf(process.pid);
+    assert.equal(attributesOf(alive)["service.name"], seen);
+    const attributes = attributesOf({ ...alive, owner_pid: NO_PROCESS, ...gone });
+    assert.equal(attributes["service.name"], name);
+  });
+}
 
 function attributesOf(fields: Partial<RecordFields>) {
   const settings = { attributes: {}, commandLine: false, fromProcessEnv: false };
