@@ -34,6 +34,15 @@ const symbols = {
   },
   /** `int open(const char *pathname, int flags)` */
   open: { parameters: ["buffer", "i32"], result: "i32" },
+  /**
+   * `long syscall(SYS_openat2, int dirfd, const char *path, struct open_how *how, size_t size)`:
+   * glibc has no openat2 of its own before 2.43
+   */
+  openat2: {
+    name: "syscall",
+    parameters: ["i64", "i32", "buffer", "buffer", "u64"],
+    result: "i64",
+  },
   /** `int fcntl(int fd, int cmd, int arg)` */
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   /** `int statfs(const char *path, struct statfs *buf)` */

@@ -1,9 +1,9 @@
 /** The name by which a process's program was run: its executable may have several, as links. */
-import { constants } from "node:os";
 import { fileIdentity } from "../../ffi/file_identity.ts";
-import { readKernelLink } from "../../ffi/kernel_file.ts";
-import { SystemError } from "../../ffi/libc.ts";
-import { readProc, readProcEnv } from "./procfs.ts";
+import { type OpenFile, openFile } from "../../ffi/open_file.ts";
+import { O_PATH } from "../../ffi/open_flags.ts";
+import { openInRoot } from "../../ffi/open_in_root.ts";
+import { readProc, readProcEnv, readProcLink } from "./procfs.ts";
 
 /** A process, running or not. */
 export interface Program {
@@ -21,8 +21,8 @@ export interface Program {
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const MOST_ARGUMENTS = 4096; // bytes
-const MOST_LINKS = 40; // path_resolution(7)
-const MOST_STEPS = 1000; // along paths that a process chose, and may have made long
+const MOST_PLACES = 64; // of a PATH, which a process may have made long
+const LONGEST_SEARCH = 20; // ms: links may lead through thousands of folders
 const LONGEST_COMM = 15;
 const MOST_KNOWN = 1024;
 
@@ -84,9 +84,12 @@ function nameOfGone(program: Program): string {
 /** Whether comm is, in a usual folder of programs, a name of an executable called like that. */
 function isUsualName({ executable, comm }: Program): boolean {
   if (!PLAIN_NAME.test(comm) || comm.length >= LONGEST_COMM) return false;
-  return PATH.split(":").map((place) => `${place}/${comm}`).some((place) =>
-    fileIdentity(place) !== undefined && baseName(new Walk("", "").end(place) ?? "") === executable
-  );
+  using root = openRoot("/");
+  if (root === undefined) return false;
+  return PATH.split(":").some((place) => {
+    using file = openInRoot(root.fd, `${place}/${comm}`);
+    return file !== undefined && baseName(pathOf(file) ?? "") === executable;
+  });
 }
 
 /** Whether executing a file of that name gives a process this comm. */
@@ -106,26 +109,34 @@ function learn(program: Program, name: string): void {
 
 /** @param first argv[0]. @returns its base name if it leads to the executable */
 function runBy({ executable, path }: Program, folder: string, first: string): string | undefined {
+  using root = openRoot(`/proc/${folder}/root`) ?? openRoot("/");
+  if (root === undefined) return undefined;
+  const rootPath = pathOf(root)?.replace(/\/$/, "") ?? "";
+  const seenInside = (path: string) =>
+    path.startsWith(`${rootPath}/`) ? path.slice(rootPath.length) : path;
   const identity = fileIdentity(`/proc/${folder}/exe`);
-  const walk = identity === undefined // not for us to see: take it to be where we are
-    ? new Walk("", "")
-    : new Walk(`/proc/${folder}/root`, `/proc/${folder}/cwd`);
+  const end = performance.now() + LONGEST_SEARCH;
   const leads = (to: string) => {
-    const end = walk.end(to);
-    if (end === undefined) return false;
-    if (identity === undefined) return baseName(end) === executable;
+    if (performance.now() > end) return false;
+    using file = openInRoot(root.fd, to);
+    if (file === undefined) return false;
+    if (identity !== undefined && fileIdentity("", file.fd) === identity) return true;
+    const found = pathOf(file) ?? "";
     // one that was replaced while it runs is another file of the same path
-    return fileIdentity(end) === identity || end.slice(walk.root.length) === path;
+    return path === undefined ? baseName(found) === executable : found === path;
   };
   let places: readonly string[] | undefined;
   for (const said of new Set([first, first.split(" ", 1)[0] ?? ""])) { // redis-server *:6379
     const name = baseName(said).replace(/^-/, ""); // a login shell: login(1)
-    if (name === "" || /^\/(?:proc|dev\/fd)\//.test(said)) continue;
+    if (name === "") continue;
     if (areVersions(name, executable)) return executable;
-    if (said.includes("/") && leads(said)) return name;
+    if (said.includes("/")) {
+      const working = said.startsWith("/") ? "" : seenInside(readProcLink(`${folder}/cwd`) ?? "");
+      if (leads(`${working}/${said}`)) return name;
+    }
     places ??= [
-      ...(path === undefined ? [] : [path.replace(/\/[^/]*$/, "")]),
-      ...(readProcEnv(folder, "PATH") ?? PATH).split(":", MOST_STEPS)
+      ...(path === undefined ? [] : [seenInside(path).replace(/\/[^/]*$/, "")]),
+      ...(readProcEnv(folder, "PATH") ?? PATH).split(":", MOST_PLACES)
         .filter((place) => place.startsWith("/")),
     ];
     if (places.some((place) => leads(`${place}/${name}`))) return name;
@@ -133,50 +144,18 @@ function runBy({ executable, path }: Program, folder: string, first: string): st
   return undefined;
 }
 
-/** Follows paths as a process would, up to a number of steps in total. */
-class Walk {
-  #steps = 0;
-
-  /**
-   * @param root the process's root, empty for ours
-   * @param working where its relative paths begin
-   */
-  constructor(readonly root: string, readonly working: string) {}
-
-  /** Where a path ends, which is no link; undefined if it leads nowhere. */
-  end(path: string): string | undefined {
-    let at = path.startsWith("/") ? this.root : this.working;
-    const left = path.split("/").reverse();
-    for (let links = 0; left.length > 0;) {
-      const name = left.pop() ?? "";
-      if (name === "" || name === "." || name === ".." && at === this.root) continue;
-      if (++this.#steps > MOST_STEPS) return undefined;
-      if (name === "..") {
-        // no part of it is a link; what is above the working directory, the kernel knows
-        const isBelowRoot = at.startsWith(`${this.root}/`);
-        at = isBelowRoot ? at.slice(0, at.lastIndexOf("/")) : `${at}/..`;
-        continue;
-      }
-      const target = linkTarget(`${at}/${name}`);
-      if (target === undefined || target !== "" && ++links > MOST_LINKS) return undefined;
-      if (target === "") {
-        at = `${at}/${name}`;
-      } else {
-        if (target.startsWith("/")) at = this.root;
-        left.push(...target.split("/").reverse());
-      }
-    }
-    return at;
+/** A root to follow paths in; undefined if we may not see it, or no descriptor is left. */
+function openRoot(path: string): OpenFile | undefined {
+  try {
+    return openFile(path, O_PATH);
+  } catch {
+    return undefined;
   }
 }
 
-/** Empty for what is no link, undefined for what is not there. */
-function linkTarget(path: string): string | undefined {
-  try {
-    return readKernelLink(path);
-  } catch (error) {
-    return error instanceof SystemError && error.errno === constants.errno.EINVAL ? "" : undefined;
-  }
+/** The path of an open file, as the kernel knows it: no part of it is a link. */
+function pathOf({ fd }: OpenFile): string | undefined {
+  return readProcLink(`self/fd/${fd}`);
 }
 
 /** The first argument that is no option, nor an option's value. */

@@ -23,20 +23,38 @@ Deno.test("links are followed in the process's own mounts", async () => {
   assert.equal(serviceOf(process), "server");
 });
 
-Deno.test("links are followed below the process's root", async () => {
-  await using folder = await makeTempFolder();
-  const F = folder.path;
-  await Deno.mkdir(`${F}/real`);
-  await Deno.copyFile("/bin/sleep", `${F}/real/check`);
-  await Deno.symlink("/../real/check", `${F}/server`);
-  await using process = await start(`exec unshare --mount sh -c '
-    for i in lib lib64 usr; do
-      mkdir ${F}/$i && mount -o bind,ro /$i ${F}/$i || exit
-    done
-    exec chroot ${F} /server 60'`);
-  await until(process, "check");
-  assert.equal(serviceOf(process), "server");
-});
+/** What chroot(1) runs. */
+const INSIDE = [
+  "/server 60",
+  "/usr/bin/env --chdir=/real ../server 60",
+  "/usr/bin/env --chdir=/real PATH=/none:/ server 60",
+  '/usr/bin/bash -c "exec -a beside /real/check 60"',
+];
+
+// overlayfs, as containers have it: the kernel remembers no links of it
+for (const root of ["-o bind ROOT", "-t overlay -o lowerdir=ROOT:/var/empty overlay"]) {
+  for (const run of INSIDE) {
+    Deno.test(`links are followed below the process's root: mount ${root}, run ${run}`, async () => {
+      await using folder = await makeTempFolder();
+      const F = folder.path;
+      for (const name of ["root/real", "root/lib", "root/lib64", "root/usr", "mounted", "empty"]) {
+        await Deno.mkdir(`${F}/${name}`, { recursive: true });
+      }
+      await Deno.copyFile("/bin/sleep", `${F}/root/real/check`);
+      await Deno.symlink("/../real/check", `${F}/root/server`);
+      await Deno.symlink("/real/check", `${F}/root/real/beside`);
+      const mount = root.replace("ROOT", `${F}/root`).replace("/var/empty", `${F}/empty`);
+      await using process = await start(`exec unshare --mount sh -c '
+        mount ${mount} ${F}/mounted || exit
+        for i in lib lib64 usr; do
+          mount -o bind,ro /$i ${F}/mounted/$i || exit
+        done
+        exec chroot ${F}/mounted ${run}'`);
+      await until(process, "check");
+      assert.equal(serviceOf(process), run.includes("beside") ? "beside" : "server");
+    });
+  }
+}
 
 /** Waits until a process executes a file of that name. */
 async function until({ pid }: Running, executable: string): Promise<void> {

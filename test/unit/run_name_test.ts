@@ -98,9 +98,23 @@ const CASES: Readonly<Record<string, Case>> = {
     env: { PATH: "/a:".repeat(30_000) },
     name: "check",
   },
+  "a link in the 64th place of a PATH": {
+    run: "exec -a server F/real/check",
+    env: { PATH: `${"/a:".repeat(62)}F/bin` },
+    name: "server",
+  },
+  "a link in a later place of a PATH": {
+    run: "exec -a server F/real/check",
+    env: { PATH: `${"/a:".repeat(64)}F/bin` },
+    name: "check",
+  },
   "bytes that are no text": { run: "exec -a $'\\xff\\n\\e[2J' F/real/check", name: "check" },
   "what runs itself again": { run: "exec -a /proc/self/exe F/real/check", name: "check" },
   "a file of /proc": { run: "exec -a /proc/$$/exe F/real/check", name: "check" },
+  "a path through a folder of /proc": {
+    run: "exec -a /proc/1/root/F/bin/server F/real/check",
+    name: "check",
+  },
   "a descriptor": { run: "exec -a /dev/fd/3 F/real/check 3<F/real/check", name: "check" },
   "an executable whose name ends in (deleted)": {
     run: "exec 'F/real/check (deleted)'",
