@@ -1,8 +1,8 @@
 /** What is wrong with the settings of the otlp exporter, as far as that shows without a request. */
 import type { CheckContext } from "../../src/exporter.ts";
 import { UsageError } from "../../src/messages/errors.ts";
+import { readTls } from "./connection/tls.ts";
 import type { OtlpSettings } from "./settings.ts";
-import { readTls } from "./tls.ts";
 
 /** For `config check`. @throws {UsageError} if certificates or keys cannot be used */
 export async function checkOtlp(

@@ -4,6 +4,7 @@ import { parseKeyPairsIntoRecord } from "../../npm/opentelemetry/core.ts";
 import { MAX_DURATION } from "../../src/config/limits.ts";
 import { quote } from "../../src/messages/quote.ts";
 import { UsageError } from "../../src/messages/errors.ts";
+import type { TlsPaths } from "./connection/tls.ts";
 import {
   hasPathTwice,
   hasSignalPath,
@@ -32,13 +33,7 @@ export interface ResolvedOtlp {
   /** Milliseconds that one try may last. */
   readonly timeout: number;
   /** Paths from the config, relative to its folder, or absolute ones from the environment. */
-  readonly tls: {
-    readonly caFile: string | undefined;
-    /** Given together with `keyFile`, or neither. */
-    readonly certFile: string | undefined;
-    readonly keyFile: string | undefined;
-    readonly insecureSkipVerify: boolean;
-  };
+  readonly tls: TlsPaths;
 }
 
 /**
@@ -183,7 +178,7 @@ function metricsBeside(tracesUrl: string): string {
 function grpcUrl(
   settings: OtlpSettings,
   variables: Variables,
-  tls: ResolvedOtlp["tls"],
+  tls: TlsPaths,
   warn: (message: string) => void,
 ): string {
   const isEndpoint = (text: string) => isHttpUrl(text) || isHostPort(text);
@@ -228,7 +223,7 @@ function resolveTls(
   settings: OtlpSettings,
   variables: Variables,
   warn: (message: string) => void,
-): ResolvedOtlp["tls"] {
+): TlsPaths {
   const path = (suffix: string) => variables.read(suffix, (text) => resolve(text), "a path");
   const { ca_file, cert_file, key_file, insecure_skip_verify } = settings.tls;
   let certFile = cert_file ?? path("CLIENT_CERTIFICATE");

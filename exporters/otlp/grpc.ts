@@ -1,17 +1,18 @@
 /** OTLP over gRPC. */
 import { Buffer } from "node:buffer";
-import { isIP, type Socket } from "node:net";
-import { checkServerIdentity, type PeerCertificate } from "node:tls";
+import { isIP } from "node:net";
 import * as grpc from "../../npm/grpc_js.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 import { showDuration } from "../../src/messages/words.ts";
+import { GrpcConnections, secureCredentials } from "./connection/grpc_connections.ts";
+import { bareHost, hostPortOf } from "./connection/host.ts";
+import { tunnel } from "./connection/tunnel.ts";
 import { ADVICE_FOR_CODE } from "./advice.ts";
 import type { Signal } from "./environment.ts";
 import { otherType } from "./other_type.ts";
 import { Reasons } from "./reason.ts";
 import { readRpcStatus } from "./rpc_status.ts";
 import { saysTooLarge } from "./too_large.ts";
-import { addressOf, bareHost, tunnel } from "./tunnel.ts";
 import {
   type OtlpResponse,
   type OtlpTransport,
@@ -61,7 +62,7 @@ const TOO_LARGE: readonly grpc.status[] = [
 export class GrpcTransport implements OtlpTransport {
   readonly #method: string;
   readonly #address: string;
-  readonly #credentials: Connections;
+  readonly #connections: GrpcConnections;
   readonly #channelOptions: grpc.ChannelOptions;
   readonly #metadata: grpc.Metadata;
   readonly #reasons: Reasons;
@@ -71,14 +72,12 @@ export class GrpcTransport implements OtlpTransport {
   constructor(options: TransportOptions, signal: Signal) {
     this.#method = METHODS[signal];
     const { endpoint, proxy } = options;
-    const { hostname, port, protocol } = endpoint;
-    const secure = protocol === "https:";
-    // without a port grpc-js takes 443 for http too
-    const server = `${hostname}:${port || (secure ? 443 : 80)}`;
-    this.#address = proxy === undefined ? server : `${proxy.url.hostname}:${addressOf(proxy).port}`;
+    const secure = endpoint.protocol === "https:";
+    const server = hostPortOf(endpoint); // without a port grpc-js takes 443 for http too
+    this.#address = hostPortOf(proxy?.url ?? endpoint);
     const ip = bareHost(endpoint);
     const isAddress = isIP(ip) !== 0;
-    this.#credentials = new Connections(
+    this.#connections = new GrpcConnections(
       secure
         ? secureCredentials(options.tls, isAddress ? ip : undefined)
         : grpc.credentials.createInsecure(),
@@ -114,7 +113,7 @@ export class GrpcTransport implements OtlpTransport {
   #call(data: Uint8Array, timeoutMillis: number, signal?: AbortSignal): Promise<CallResponse> {
     const client = this.#client ??= new grpc.Client(
       this.#address,
-      this.#credentials,
+      this.#connections,
       this.#channelOptions,
     );
     const { promise, resolve } = Promise.withResolvers<CallResponse>();
@@ -207,95 +206,10 @@ export class GrpcTransport implements OtlpTransport {
     if (connection === undefined || code !== grpc.status.UNAVAILABLE) {
       return this.#reasons.ofServer(`gRPC ${name}`, details, ADVICE_FOR_CODE[name]);
     }
-    const { failure } = this.#credentials;
+    const { failure } = this.#connections;
     const isLast = failure !== undefined && details.includes(failure.message); // TCP may fail later
     return this.#reasons.ofConnection(isLast ? failure : new Error(connection), true);
   }
-}
-
-type SecureConnector = ReturnType<grpc.ChannelCredentials["_createSecureConnector"]>;
-
-/** Makes of a TCP connection what calls go over, and remembers why that failed. */
-class Connections extends grpc.ChannelCredentials {
-  readonly #inner: grpc.ChannelCredentials;
-  readonly #server: string;
-  readonly #prepare: ((socket: Socket) => Promise<Socket>) | undefined;
-  #failure: Error | undefined;
-
-  /**
-   * @param inner adds TLS, or nothing
-   * @param server its name and port
-   * @param prepare is done first
-   */
-  constructor(
-    inner: grpc.ChannelCredentials,
-    server: string,
-    prepare: ((socket: Socket) => Promise<Socket>) | undefined,
-  ) {
-    super();
-    this.#inner = inner;
-    this.#server = server;
-    this.#prepare = prepare;
-  }
-
-  /** Why the last TCP connection could not be used; grpc-js only passes the text on. */
-  get failure(): Error | undefined {
-    return this.#failure;
-  }
-
-  override _isSecure(): boolean {
-    return this.#inner._isSecure();
-  }
-
-  override _equals(other: grpc.ChannelCredentials): boolean {
-    return other === this;
-  }
-
-  override _createSecureConnector(
-    ...[_target, options, credentials]: Parameters<
-      grpc.ChannelCredentials["_createSecureConnector"]
-    >
-  ): SecureConnector {
-    const target = { scheme: "dns", path: this.#server }; // grpc-js knows the proxy's alone
-    const inner = this.#inner._createSecureConnector(target, options, credentials);
-    const pending = new Set<Socket>();
-    return {
-      connect: async (socket) => {
-        pending.add(socket);
-        try {
-          const connected = await inner.connect(await this.#prepare?.(socket) ?? socket);
-          this.#failure = undefined;
-          return connected;
-        } catch (error) {
-          this.#failure = error instanceof Error ? error : undefined;
-          throw error;
-        } finally {
-          pending.delete(socket);
-        }
-      },
-      waitForReady: () => inner.waitForReady(),
-      getCallCredentials: () => inner.getCallCredentials(),
-      destroy: () => {
-        for (const socket of pending) socket.destroy();
-        inner.destroy();
-      },
-    };
-  }
-}
-
-/** @param ip the server's address, if the endpoint has no host name */
-function secureCredentials(
-  { ca, authorities, cert, key, insecureSkipVerify }: TransportOptions["tls"],
-  ip: string | undefined,
-): grpc.ChannelCredentials {
-  const pem = (text: string | undefined) => text === undefined ? null : Buffer.from(text);
-  return grpc.credentials.createSsl(pem(ca ?? authorities), pem(key), pem(cert), {
-    rejectUnauthorized: !insecureSkipVerify,
-    ...(ip === undefined ? {} : {
-      checkServerIdentity: (_: string, certificate: PeerCertificate) =>
-        checkServerIdentity(ip, certificate),
-    }),
-  });
 }
 
 function toMetadata(headers: TransportOptions["headers"]): grpc.Metadata {

@@ -5,19 +5,21 @@ import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import * as zlib from "node:zlib";
 import { showDuration } from "../../src/messages/words.ts";
+import { bareHost } from "./connection/host.ts";
+import { addressOf, asksProxy, type Proxy, proxyHeaders } from "./connection/proxy.ts";
+import { proxyTls, serverTls } from "./connection/tls.ts";
+import { connectThrough } from "./connection/tunnel.ts";
+import { urlCredentials } from "./connection/url_credentials.ts";
 import { mistakeOf } from "./advice.ts";
 import { classify, type HttpAnswer } from "./http_answer.ts";
-import { asksProxy, type Proxy } from "./proxy.ts";
+import { refusalOf } from "./proxy_answer.ts";
 import { Reasons } from "./reason.ts";
-import { proxyTls, serverTls } from "./tls.ts";
 import {
   type OtlpResponse,
   type OtlpTransport,
   type TransportOptions,
   USER_AGENT,
 } from "./transport.ts";
-import { addressOf, bareHost, connectThrough, proxyHeaders, refusalOf } from "./tunnel.ts";
-import { urlCredentials } from "./url_credentials.ts";
 
 const MAX_ANSWER = 64 * 1024; // bytes
 const MOST_INFORMATIONAL = 16; // a flood of them would block everything else

@@ -10,11 +10,11 @@ import type {
   MetricExporter,
   MetricExporterContext,
 } from "../../src/exporter.ts";
+import type { TlsFiles } from "./connection/tls.ts";
 import type { ResolvedOtlp, Signal } from "./environment.ts";
 import { DEFAULTS } from "./defaults.ts";
 import type { Reasons } from "./reason.ts";
 import type { OtlpSettings } from "./settings.ts";
-import type { TlsFiles } from "./tls.ts";
 import type { OtlpTransport, TransportOptions } from "./transport.ts";
 
 const MIB = 1024 * 1024;
@@ -126,8 +126,8 @@ async function openSender(
   for (const header of Object.values(headers)) keepSecretHeader(header);
   const endpoint = new URL(url);
   const [{ proxyOf }, { readTls }] = await Promise.all([
-    import("./proxy.ts"),
-    import("./tls.ts"),
+    import("./connection/proxy.ts"),
+    import("./connection/tls.ts"),
   ]);
   const proxy = proxyOf(endpoint, protocol === "grpc" ? "grpc" : "http", env);
   keepSecretsOfUrl(proxy?.url.href ?? "");
@@ -137,7 +137,7 @@ async function openSender(
   const read = async (): Promise<TlsFiles> => {
     const files = await readTls(tls, baseDirectory);
     if (!needsAuthorities) return files;
-    const { trustedAuthorities } = await import("./trust.ts");
+    const { trustedAuthorities } = await import("./connection/trust.ts");
     return { ...files, authorities: await trustedAuthorities(env) };
   };
   const files = await read();

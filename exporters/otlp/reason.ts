@@ -1,8 +1,8 @@
 /** The texts of reasons: short, printable, and without anything secret. */
 import { withoutSecrets } from "../../src/messages/secrets.ts";
-import { type Attempt, explainConnection } from "./connection_error.ts";
-import { asksProxy } from "./proxy.ts";
-import type { TransportOptions } from "./transport.ts";
+import { type Attempt, explainConnection } from "./connection/connection_error.ts";
+import type { ConnectionOptions } from "./connection/options.ts";
+import { asksProxy } from "./connection/proxy.ts";
 
 const MAX_CHARACTERS = 200;
 const MAX_EXPLANATION = 350; // our own words are most of it
@@ -14,7 +14,7 @@ export class Reasons {
   readonly destination: string;
 
   constructor(
-    options: Pick<TransportOptions, "endpoint"> & Partial<TransportOptions>,
+    options: Pick<ConnectionOptions, "endpoint"> & Partial<ConnectionOptions>,
     protocol: Attempt["protocol"] = "http",
   ) {
     const { endpoint, proxy, tls } = options;

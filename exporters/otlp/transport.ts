@@ -4,8 +4,7 @@ import type {
   IExporterTransport,
 } from "../../npm/opentelemetry/otlp_exporter_base.ts";
 import { VERSION } from "../../src/version.ts";
-import type { Proxy } from "./proxy.ts";
-import type { TlsFiles } from "./tls.ts";
+import type { ConnectionOptions } from "./connection/options.ts";
 
 /**
  * The official transport, with a way to give up. `data` is one encoded ExportTraceServiceRequest or
@@ -21,14 +20,9 @@ export interface OtlpTransport extends IExporterTransport {
 export type OtlpResponse = ExportResponse & { readonly isTooLarge?: boolean };
 
 /** Where a transport sends to, and how. */
-export interface TransportOptions {
-  /** The URL as it is used; credentials in it become an `authorization` header (HTTP). */
-  readonly endpoint: URL;
+export interface TransportOptions extends ConnectionOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly compression: "none" | "gzip" | "zstd";
-  readonly tls: TlsFiles;
-  /** Undefined if the endpoint is reached directly. */
-  readonly proxy?: Proxy | undefined;
 }
 
 /** The official exporters whose serializers are used, with their version, in their own words. */

@@ -1,7 +1,7 @@
 /** Which proxy an endpoint is reached through. */
 import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
-import { isExempt, leadsToLoopback } from "../../exporters/otlp/no_proxy.ts";
-import { proxyOf } from "../../exporters/otlp/proxy.ts";
+import { isExempt, leadsToLoopback } from "../../exporters/otlp/connection/no_proxy.ts";
+import { proxyOf } from "../../exporters/otlp/connection/proxy.ts";
 
 Deno.test("proxyOf() reads the variables of curl and gRPC", () => {
   const rows: readonly [

@@ -2,12 +2,20 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { resolve } from "node:path";
 import type { SecureContextOptions } from "node:tls";
-import { quote } from "../../src/messages/quote.ts";
-import { messageOf, UsageError } from "../../src/messages/errors.ts";
-import type { ResolvedOtlp } from "./environment.ts";
+import { quote } from "../../../src/messages/quote.ts";
+import { messageOf, UsageError } from "../../../src/messages/errors.ts";
 
 /** Finds each certificate in PEM form; the group is its base64. */
 export const CERTIFICATES = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g;
+
+/** What `tls` says, once the environment and the defaults are filled in. */
+export interface TlsPaths {
+  readonly caFile: string | undefined;
+  /** Given together with `keyFile`, or neither. */
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly insecureSkipVerify: boolean;
+}
 
 /** The files that `tls` names, as PEM text; `cert` and `key` come together or not at all. */
 export interface TlsFiles {
@@ -27,7 +35,7 @@ export interface TlsFiles {
  * @throws {UsageError} naming the key and the path of a file that cannot be used
  */
 export async function readTls(
-  { caFile, certFile, keyFile, insecureSkipVerify }: ResolvedOtlp["tls"],
+  { caFile, certFile, keyFile, insecureSkipVerify }: TlsPaths,
   baseDirectory: string,
 ): Promise<TlsFiles> {
   const read = (key: string, path: string | undefined) =>

@@ -1,5 +1,6 @@
 /** The proxy that an endpoint is reached through. */
-import { UsageError } from "../../src/messages/errors.ts";
+import { UsageError } from "../../../src/messages/errors.ts";
+import { bareHost, portOf } from "./host.ts";
 import { isExempt, leadsToLoopback } from "./no_proxy.ts";
 import { urlCredentials } from "./url_credentials.ts";
 
@@ -63,6 +64,16 @@ function parse(text: string, variable: string): Proxy {
     variable,
     authorization: bytes.length === 1 ? undefined : `Basic ${bytes.toBase64()}`,
   };
+}
+
+/** Where the proxy is, for `connect` of node:net. */
+export function addressOf({ url }: Proxy): { readonly host: string; readonly port: number } {
+  return { host: bareHost(url), port: portOf(url) };
+}
+
+/** Headers that are for the proxy alone. */
+export function proxyHeaders({ authorization }: Proxy): Readonly<Record<string, string>> {
+  return authorization === undefined ? {} : { "proxy-authorization": authorization };
 }
 
 /**

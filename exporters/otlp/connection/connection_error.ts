@@ -1,6 +1,6 @@
 /** What went wrong on the way to a server, in words, with what to change. */
 import { Buffer } from "node:buffer";
-import type { TransportOptions } from "./transport.ts";
+import type { TlsFiles } from "./tls.ts";
 
 /** How it was tried. */
 export interface Attempt {
@@ -9,7 +9,7 @@ export interface Attempt {
   readonly party: "server" | "proxy";
   /** The URL of `party`. */
   readonly endpoint: URL;
-  readonly tls?: TransportOptions["tls"] | undefined;
+  readonly tls?: TlsFiles | undefined;
   /** Whether connections are made to a proxy, whoever answers. */
   readonly isProxied?: boolean;
 }

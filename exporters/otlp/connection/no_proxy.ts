@@ -1,6 +1,7 @@
 /** Which hosts are reached without a proxy. */
-import { isCidr } from "../../src/net/cidr.ts";
-import { Networks } from "../../src/net/networks.ts";
+import { isCidr } from "../../../src/net/cidr.ts";
+import { Networks } from "../../../src/net/networks.ts";
+import { bareHost, portOf } from "./host.ts";
 
 /** Names of the host itself, as /etc/hosts usually has them. */
 const LOOPBACK_NAMES: ReadonlySet<string> = new Set([
@@ -25,14 +26,14 @@ export function leadsToLoopback(url: URL): boolean {
  */
 export function isExempt(url: URL, noProxy: string): boolean {
   const host = hostOf(url);
-  const port = url.port || (url.protocol === "https:" ? "443" : "80");
+  const port = portOf(url);
   return noProxy.split(/[\s,]+/).some((entry) => {
     if (entry === "*") return true;
     const [, inBrackets, bare, ownPort = port] = isCidr(entry)
       ? [entry, undefined, entry]
       : /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(entry) ?? [];
     const name = inBrackets ?? bare;
-    if (name === undefined || Number(ownPort) !== Number(port)) return false;
+    if (name === undefined || Number(ownPort) !== port) return false;
     return isCidr(name) ? isIn(host, new Networks([name])) : isBelow(host, name);
   });
 }
@@ -42,11 +43,13 @@ function isIn(host: string, networks: Networks): boolean {
 }
 
 function isBelow(host: string, name: string): boolean {
-  const domain = hostOf(URL.parse(`http://${name.replace(/^\*?\.+/, "")}`));
+  const url = URL.parse(`http://${name.replace(/^\*?\.+/, "")}`);
+  if (url === null) return false;
+  const domain = hostOf(url);
   return domain !== "" && (host === domain || host.endsWith(`.${domain}`) && !isCidr(host));
 }
 
-/** The host as URLs write it, without brackets and without the dot that ends a complete name. */
-function hostOf(url: URL | null): string {
-  return (url?.hostname ?? "").replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
+/** The host, without brackets and without the dot that ends a complete name. */
+function hostOf(url: URL): string {
+  return bareHost(url).replace(/\.$/, "");
 }
