@@ -1,12 +1,15 @@
 /** What to change when a server refuses what was sent. */
 
+const NO_CREDENTIALS = "set headers to the credentials that it wants";
+const WRONG_CREDENTIALS = "check headers: these credentials may not send there";
+
 /** For an answer that is final; empty if it says itself what is wrong. */
 export function adviceForStatus(status: number, endpoint: URL, contentType: string): string {
   switch (status) {
     case 401:
-      return "set headers to the credentials that it wants";
+      return NO_CREDENTIALS;
     case 403:
-      return "check headers: these credentials may not send there";
+      return WRONG_CREDENTIALS;
     case 404:
       return /\/v1\/(?:traces|metrics)\/v1\//.test(endpoint.pathname)
         ? "the path is there twice: endpoint is the URL without it, traces_endpoint the whole URL"
@@ -45,7 +48,7 @@ export function mistakeOf(status: number, body: Uint8Array): string | undefined 
 
 /** By name of a gRPC status; as {@linkcode adviceForStatus}. */
 export const ADVICE_FOR_CODE: Readonly<Record<string, string>> = {
-  PERMISSION_DENIED: "check headers: these credentials may not send there",
-  UNAUTHENTICATED: "set headers to the credentials that it wants",
+  PERMISSION_DENIED: WRONG_CREDENTIALS,
+  UNAUTHENTICATED: NO_CREDENTIALS,
   UNIMPLEMENTED: "check the port: no OTLP receiver takes this signal there",
 };

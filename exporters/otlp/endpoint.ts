@@ -12,11 +12,6 @@ export function isHostPort(text: string): boolean {
     URL.canParse(`http://${text}`);
 }
 
-/** Whether the host of `host:port` is this host's loopback. */
-export function isLoopback(hostPort: string): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\]):/i.test(hostPort);
-}
-
 /** Whether a URL already has what is added to a base URL: a signal's path. */
 export function hasSignalPath(text: string): boolean {
   return /\/v1\/(?:traces|metrics|logs)\/*$/.test(URL.parse(text)?.pathname ?? "");
@@ -29,6 +24,8 @@ export function hasPathTwice(text: string): boolean {
   );
 }
 
+/** What endpoints must be, except for grpc. */
+export const URL_EXPECTED = "an http or https URL such as http://localhost:4318";
 /** What `endpoint` and its variable take instead. */
 export const BASE_EXPECTED = "the URL without /v1/traces, which is added; " +
   "traces_endpoint takes a whole one";

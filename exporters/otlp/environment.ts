@@ -4,14 +4,15 @@ import { parseKeyPairsIntoRecord } from "../../npm/opentelemetry/core.ts";
 import { MAX_DURATION } from "../../src/config/limits.ts";
 import { quote } from "../../src/messages/quote.ts";
 import { UsageError } from "../../src/messages/errors.ts";
+import { leadsToLoopback } from "./connection/no_proxy.ts";
 import type { TlsPaths } from "./connection/tls.ts";
 import {
   hasPathTwice,
   hasSignalPath,
   isHostPort,
   isHttpUrl,
-  isLoopback,
   ONE_PATH_EXPECTED,
+  URL_EXPECTED,
 } from "./endpoint.ts";
 import { HEADER_NAME, HEADER_VALUE } from "./header.ts";
 import { COMPRESSIONS, type OtlpSettings, PROTOCOLS } from "./settings.ts";
@@ -125,7 +126,6 @@ class Variables {
   }
 }
 
-const HTTP_EXPECTED = "an http or https URL such as http://localhost:4318";
 const GRPC_EXPECTED = "an http or https URL such as http://localhost:4317, or host:port";
 
 function httpUrl(settings: OtlpSettings, variables: Variables, signal: Signal): string {
@@ -133,19 +133,19 @@ function httpUrl(settings: OtlpSettings, variables: Variables, signal: Signal): 
     const value = settings[key];
     if (value === undefined) continue;
     if (!isHttpUrl(value)) {
-      throw new UsageError(`cannot use ${key}: found ${quote(value)}: expected ${HTTP_EXPECTED}`);
+      throw new UsageError(`cannot use ${key}: found ${quote(value)}: expected ${URL_EXPECTED}`);
     }
     if (key === "endpoint") return signalUrl(value, signal);
     return signal === "traces" ? new URL(value).href : metricsBeside(value);
   }
   const parse = (text: string) => isHttpUrl(text) ? text : undefined;
-  const own = variables.readOwn("ENDPOINT", parse, HTTP_EXPECTED);
+  const own = variables.readOwn("ENDPOINT", parse, URL_EXPECTED);
   if (own !== undefined) {
     if (!hasPathTwice(own)) return new URL(own).href;
     const name = `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`;
     throw new UsageError(`cannot use ${name}: found ${quote(own)}: expected ${ONE_PATH_EXPECTED}`);
   }
-  const base = variables.readOne("ENDPOINT", parse, HTTP_EXPECTED) ?? "http://localhost:4318";
+  const base = variables.readOne("ENDPOINT", parse, URL_EXPECTED) ?? "http://localhost:4318";
   if (hasSignalPath(base)) {
     throw new UsageError(
       `cannot use OTEL_EXPORTER_OTLP_ENDPOINT: found ${quote(base)}: expected the URL without ` +
@@ -189,7 +189,8 @@ function grpcUrl(
     const insecure = variables.read("INSECURE", parseBoolean, "true or false") ??
       // The specification demands TLS here. But nobody can listen in on a host's own loopback,
       // where collectors do not use TLS.
-      (isLoopback(endpoint) && tls.caFile === undefined && tls.certFile === undefined);
+      (leadsToLoopback(new URL(`http://${endpoint}`)) && tls.caFile === undefined &&
+        tls.certFile === undefined);
     return `${insecure ? "http" : "https"}://${endpoint}`;
   }
   if (!isHttpUrl(endpoint)) {

@@ -41,16 +41,13 @@ export class OtlpExporter implements Exporter {
 
   async export(batch: SessionBatch, signal: AbortSignal): Promise<ExportOutcome> {
     const { encoding, transport, timeout } = this.#options;
-    const parts = new Parts();
+    const parts = new Parts(batch);
     let most = Infinity; // bytes, once something was refused
     let isLimit = true; // a single session that is refused may be so for what is in it
     do {
       const bytes = Math.min(most, this.#size.bytes);
-      const waiting = batch.length - parts.sessions;
-      const sessions = this.#size.sessionsIn(bytes, waiting);
-      const part = sessions === batch.length
-        ? batch
-        : batch.slice(parts.sessions, parts.sessions + sessions);
+      const sessions = this.#size.sessionsIn(bytes, parts.rest.length);
+      const part = sessions === batch.length ? batch : parts.rest.slice(0, sessions);
       const body = encoding.encode(part);
       if (body.length > bytes && sessions > 1) {
         this.#size.measure(body.length, sessions);
@@ -72,7 +69,7 @@ export class OtlpExporter implements Exporter {
       if (outcome.status === "retryable") return parts.interrupted(outcome);
       if (outcome.status === "success" && isLimit) this.#size.remember(most);
       parts.add(outcome, sessions);
-    } while (parts.sessions < batch.length);
+    } while (parts.rest.length > 0);
     return parts.outcome;
   }
 

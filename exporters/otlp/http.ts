@@ -9,7 +9,7 @@ import { bareHost } from "./connection/host.ts";
 import { addressOf, asksProxy, type Proxy, proxyHeaders } from "./connection/proxy.ts";
 import { proxyTls, serverTls } from "./connection/tls.ts";
 import { connectThrough } from "./connection/tunnel.ts";
-import { urlCredentials } from "./connection/url_credentials.ts";
+import { basicAuthorization } from "./connection/url_credentials.ts";
 import { mistakeOf } from "./advice.ts";
 import { classify, type HttpAnswer } from "./http_answer.ts";
 import { refusalOf } from "./proxy_answer.ts";
@@ -41,13 +41,14 @@ export class HttpTransport implements OtlpTransport {
   /** @param contentType of the request bodies, and of the answers */
   constructor(options: TransportOptions, contentType: string) {
     const { endpoint, compression } = options;
+    const authorization = basicAuthorization(endpoint);
     this.#options = options;
     this.#contentType = contentType;
     this.#compress = COMPRESS[compression];
     this.#headers = {
       "user-agent": USER_AGENT,
       "host": endpoint.host,
-      ...basicAuthorization(endpoint),
+      ...(authorization === undefined ? {} : { authorization }),
       ...lowerCase(options.headers),
       ...asksProxy(options) ? proxyHeaders(options.proxy) : {},
       "content-type": contentType,
@@ -221,13 +222,6 @@ function lowerCase(headers: TransportOptions["headers"]): Record<string, string>
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
   );
-}
-
-function basicAuthorization(endpoint: URL): Record<string, string> {
-  const { username, password } = urlCredentials(endpoint);
-  if (username === "" && password === "") return {};
-  const bytes = new TextEncoder().encode(`${username}:${password}`);
-  return { authorization: `Basic ${bytes.toBase64()}` };
 }
 
 function first(value: string | string[] | undefined): string | undefined {

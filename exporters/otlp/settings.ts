@@ -11,10 +11,9 @@ import {
   isHostPort,
   isHttpUrl,
   ONE_PATH_EXPECTED,
+  URL_EXPECTED,
 } from "./endpoint.ts";
 import { HEADER_NAME, HEADER_VALUE } from "./header.ts";
-
-const URL_EXPECTED = "an http or https URL such as http://localhost:4318";
 
 function endpoint() {
   return z.string(URL_EXPECTED)

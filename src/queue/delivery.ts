@@ -128,10 +128,11 @@ export class Delivery {
       const destination = this.#destination;
       const outcome = await destination.export(progress.rest, this.#abort.signal);
       if (outcome.status === "success") {
-        this.#succeeded(progress.with(outcome), batch, destination);
+        progress.advance(progress.rest.length, outcome.rejected, outcome.message);
+        this.#succeeded(progress.success, batch, destination);
         return true;
       }
-      const isFurther = outcome.status === "retryable" && progress.advance(outcome);
+      const isFurther = outcome.status === "retryable" && progress.interrupt(outcome);
       if (isFurther && progress.rest.length === 0) {
         this.#succeeded(progress.success, batch, destination);
         return true;

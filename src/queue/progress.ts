@@ -1,4 +1,4 @@
-/** How far a batch has come that is delivered in several tries. */
+/** How far a batch has come that is delivered in several tries, or in several parts. */
 import type { ExportOutcome } from "../exporter.ts";
 import type { SessionBatch } from "../session/batch.ts";
 
@@ -6,9 +6,9 @@ import type { SessionBatch } from "../session/batch.ts";
 export type Success = Extract<ExportOutcome, { status: "success" }>;
 type Retryable = Extract<ExportOutcome, { status: "retryable" }>;
 
-/** Sessions are taken from the front on. They are counted at the end: until then all may be left. */
+/** Sessions are done from the front on: taken, or rejected for good. */
 export class Progress {
-  /** Sessions that were taken, or rejected for good. */
+  /** Sessions that are done. */
   done = 0;
   /** The others. */
   rest: SessionBatch;
@@ -19,35 +19,35 @@ export class Progress {
     this.rest = batch;
   }
 
-  /** Takes in the outcome of a try. @returns whether it took sessions */
-  advance({ done = 0, rejected = 0, message }: Retryable): boolean {
+  /**
+   * The first `sessions` of the rest are done, of which `rejected` were rejected. The message of the
+   * first rejection says why sessions were lost; without a rejection, the first message counts.
+   */
+  advance(sessions: number, rejected = 0, message?: string): void {
+    this.done += sessions;
+    this.rest = this.rest.slice(sessions, this.rest.length);
+    const isFirst = rejected > 0 && this.#rejected === 0;
+    this.#message = isFirst ? message ?? this.#message : this.#message ?? message;
+    this.#rejected += Math.min(rejected, sessions);
+  }
+
+  /** Takes in what a try has done before it was interrupted. @returns whether that was anything */
+  interrupt({ done = 0, rejected, message }: Retryable): boolean {
     const some = Math.min(done, this.rest.length);
-    if (some === 0) return false;
-    this.done += some;
-    this.rest = this.rest.slice(some, this.rest.length);
-    this.#message = this.#messageWith(rejected, message);
-    this.#rejected += Math.min(rejected, some);
-    return true;
+    if (some > 0) this.advance(some, rejected, message);
+    return some > 0;
   }
 
-  /** The outcome of what is done. */
-  get success(): Success {
-    return this.with({ status: "success" });
-  }
-
-  /** The outcome of the whole batch, if the rest was taken. */
-  with({ rejected = 0, message }: Success): Success {
-    const said = this.#messageWith(rejected, message);
+  /** What was said of those that are done. */
+  get said(): Omit<Success, "status"> {
     return {
-      status: "success",
-      rejected: this.#rejected + rejected,
-      ...(said === undefined ? {} : { message: said }),
+      ...(this.#rejected === 0 ? {} : { rejected: this.#rejected }),
+      ...(this.#message === undefined ? {} : { message: this.#message }),
     };
   }
 
-  /** The first refusal says why sessions were lost; without one, the first message counts. */
-  #messageWith(rejected: number, message: string | undefined): string | undefined {
-    const isRefusal = rejected > 0 && this.#rejected === 0;
-    return isRefusal ? message ?? this.#message : this.#message ?? message;
+  /** The outcome of those that are done. */
+  get success(): Success {
+    return { status: "success", ...this.said };
   }
 }

@@ -63,6 +63,10 @@ const URLS: readonly [settings: Settings, variables: Variables, url: string][] =
   [{ protocol: "grpc", endpoint: "localhost:1" }, {}, "http://localhost:1"],
   [{ protocol: "grpc", endpoint: "127.0.0.1:1" }, {}, "http://127.0.0.1:1"],
   [{ protocol: "grpc", endpoint: "[::1]:1" }, {}, "http://[::1]:1"],
+  [{ protocol: "grpc", endpoint: "0.0.0.0:1" }, {}, "http://0.0.0.0:1"],
+  [{ protocol: "grpc", endpoint: "jaeger.localhost:1" }, {}, "http://jaeger.localhost:1"],
+  [{ protocol: "grpc", endpoint: "localhost.h:1" }, {}, "https://localhost.h:1"],
+  [{ protocol: "grpc", endpoint: "127.h:1" }, {}, "https://127.h:1"],
   [{ protocol: "grpc", endpoint: "[2001:db8::1]:1" }, {}, "https://[2001:db8::1]:1"],
   [{ protocol: "grpc", endpoint: "localhost:1" }, { INSECURE: "false" }, "https://localhost:1"],
   [

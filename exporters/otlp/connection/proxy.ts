@@ -2,7 +2,7 @@
 import { UsageError } from "../../../src/messages/errors.ts";
 import { bareHost, portOf } from "./host.ts";
 import { isExempt, leadsToLoopback } from "./no_proxy.ts";
-import { urlCredentials } from "./url_credentials.ts";
+import { basicAuthorization } from "./url_credentials.ts";
 
 /** A proxy, and how it is asked. */
 export interface Proxy {
@@ -57,13 +57,7 @@ function parse(text: string, variable: string): Proxy {
         "or the endpoint's host in no_proxy",
     );
   }
-  const { username, password } = urlCredentials(url);
-  const bytes = new TextEncoder().encode(`${username}:${password}`);
-  return {
-    url,
-    variable,
-    authorization: bytes.length === 1 ? undefined : `Basic ${bytes.toBase64()}`,
-  };
+  return { url, variable, authorization: basicAuthorization(url) };
 }
 
 /** Where the proxy is, for `connect` of node:net. */

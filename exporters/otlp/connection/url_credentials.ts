@@ -1,8 +1,10 @@
 /** The user name and password in a URL. */
 
-/** Both decoded; empty if the URL has none. */
-export function urlCredentials(url: URL): { username: string; password: string } {
-  return { username: decode(url.username), password: decode(url.password) };
+/** As the value of a header (RFC 7617), a secret; undefined if the URL has none. */
+export function basicAuthorization({ username, password }: URL): string | undefined {
+  if (username === "" && password === "") return undefined;
+  const bytes = new TextEncoder().encode(`${decode(username)}:${decode(password)}`);
+  return `Basic ${bytes.toBase64()}`;
 }
 
 /** Text with a lone `%` stands for itself. */
