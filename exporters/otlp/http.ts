@@ -72,7 +72,6 @@ export class HttpTransport implements OtlpTransport {
       const isNew = !this.#hasAnswered;
       return { status: "retryable", error: this.#reasons.ofConnection(error, isNew) };
     }
-    this.#hasAnswered = true;
     const refused = refusalOf(answer, this.#options) ?? mistakeOf(answer.status, answer.body);
     return refused === undefined
       ? classify(answer, this.#contentType, this.#options.endpoint, this.#reasons)
@@ -115,6 +114,7 @@ export class HttpTransport implements OtlpTransport {
       }
     });
     request.on("response", (response) => {
+      this.#hasAnswered = true;
       const chunks: Uint8Array[] = [];
       let size = 0;
       const status = response.statusCode ?? 0;

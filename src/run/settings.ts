@@ -76,7 +76,11 @@ export function effectiveSettings(
     resource: resourceSettings(config?.resource ?? RESOURCE, env, warn),
     trace,
     dropPrivileges: config?.drop_privileges ?? DROP_PRIVILEGES,
-    exporters: withoutDisabled(withFormat(selected, exporterTypes, flags), env, warn),
+    exporters: withoutDisabled(
+      withFormat(selected, exporterTypes, flags, config === undefined ? env : undefined),
+      env,
+      warn,
+    ),
     shutdownTimeout: config?.shutdown_timeout ?? SHUTDOWN_TIMEOUT,
     telemetry: telemetrySettings(config, env, warn),
     warnings,
@@ -189,11 +193,15 @@ function withDefaults(type: ExporterType<unknown>): ConfiguredExporter {
   return { id: type.type, type, settings: type.defaults };
 }
 
-/** The exporters, with the flags -T -t -w -s put over the settings of those that take them. */
+/**
+ * The exporters, with the flags -T -t -w -s put over the settings of those that take them.
+ * @param env what selected the exporters; undefined if a config did
+ */
 function withFormat(
   exporters: readonly ConfiguredExporter[],
   types: readonly ExporterType<unknown>[],
   flags: RunFlags,
+  env: Environment | undefined,
 ): readonly ConfiguredExporter[] {
   const { format, time, timestamp } = flags;
   const given = Object.entries({ format, time, timestamp } satisfies Record<FormatFlag, unknown>)
@@ -203,10 +211,16 @@ function withFormat(
     given.every(([flag]) => flags.some((own) => own === flag));
   if (!exporters.some(({ type }) => takesFlags(type))) {
     const names = [time && "-T", timestamp && "-t", format && (format === "wide" ? "-w" : "-s")];
-    const able = types.filter(takesFlags).map(({ type }) => type).join(" or ");
+    const able = types.filter(takesFlags);
+    const found = `found no ${able.map(({ type }) => type).join(" or ")} exporter`;
+    const selecting = env && selectingVariable(exporters, env);
+    const both = [...able, ...exporters.map(({ type }) => type)]
+      .flatMap(({ environmentName }) => environmentName ?? []).join();
     throw new UsageError(
       `cannot use ${names.filter((flag) => flag !== undefined).join(" ")}: ` +
-        `found no ${able} exporter: expected one, whose format these flags set`,
+        (selecting === undefined
+          ? `${found}: expected one, whose format these flags set`
+          : `${found}, as ${selecting} selects another: set OTEL_TRACES_EXPORTER=${both}`),
     );
   }
   return exporters.map((exporter) =>
@@ -214,6 +228,16 @@ function withFormat(
       ? { ...exporter, settings: Object.assign({}, exporter.settings, Object.fromEntries(given)) }
       : exporter
   );
+}
+
+/** The variable that selected `exporters` although nothing lists any. */
+function selectingVariable(
+  exporters: readonly ConfiguredExporter[],
+  env: Environment,
+): string | undefined {
+  if (variable(env, "OTEL_TRACES_EXPORTER") !== undefined) return undefined;
+  return exporters.flatMap(({ type }) => type.selectingVariables ?? [])
+    .find((name) => variable(env, name) !== undefined);
 }
 
 function telemetrySettings(

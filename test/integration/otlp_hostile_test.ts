@@ -158,7 +158,10 @@ for (const protocol of ["http/protobuf", "http/json", "grpc"]) {
     await using server = await RawServer.start((socket) => {
       socket.write(`${OK}Content-Length: 10\r\n\r\nabc`, () => socket.resetAndDestroy());
     });
-    strictEqual((await attempt(server.url, protocol)).status, "retryable");
+    const outcome = await attempt(server.url, protocol);
+    strictEqual(outcome.status, "retryable");
+    if (outcome.status !== "retryable" || protocol === "grpc") return;
+    ok(/: connection (?:reset|closed during the answer)$/.test(outcome.reason), outcome.reason);
   });
 
   Deno.test(`otlp over ${protocol} survives TLS to a port without TLS, and the reverse`, async () => {

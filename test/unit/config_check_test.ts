@@ -157,6 +157,26 @@ Deno.test("config check takes a key from the environment for a certificate of th
   }
 });
 
+/** Variables with which a run would not start, and the line about the receiver. */
+const WRONG_PROXIES: readonly [settings: string, name: string, value: string, found: string][] = [
+  ["endpoint: http://h:4318", "ALL_PROXY", "socks5://p:1080", "a socks5 proxy"],
+  ["endpoint: https://h:4318", "https_proxy", "socks5h://p:1080", "a socks5h proxy"],
+  ['protocol: grpc, endpoint: "h:4317"', "grpc_proxy", "http://p:x", "something else"],
+];
+
+for (const [settings, name, value, found] of WRONG_PROXIES) {
+  Deno.test(`config check refuses ${name}=${value} for ${settings}`, async () => {
+    const yaml = `exporters:\n  otlp: { ${settings} }\n`;
+    assert.deepEqual(await problems(yaml, { env: { [name]: value } }), [
+      `2:9: exporters.otlp: cannot use ${name}: found ${found}: expected http://HOST:PORT or ` +
+      "https://HOST:PORT, or the endpoint's host in no_proxy",
+    ]);
+    assert.deepEqual(await problems(yaml, { env: { [name]: value, no_proxy: "h" } }), []);
+    const local = "exporters:\n  otlp: { endpoint: http://localhost:4318 }\n";
+    assert.deepEqual(await problems(local, { env: { [name]: value } }), []);
+  });
+}
+
 /** Two names that lead to one file. */
 const SAME: readonly [one: string, other: string][] = [
   ["new.jsonl", "new.jsonl"],

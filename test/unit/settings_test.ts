@@ -226,6 +226,24 @@ Deno.test("effectiveSettings() refuses -T with OTEL_TRACES_EXPORTER=otlp", () =>
   assert.throws(() => settings("-T", undefined, { OTEL_TRACES_EXPORTER: "otlp" }), UsageError);
 });
 
+for (const name of ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]) {
+  Deno.test(`effectiveSettings() refuses -w with ${name}, and says how to have both`, () => {
+    const variables = { [name]: "http://h:4318" };
+    assert.throws(
+      () => settings("-w", undefined, variables),
+      new UsageError(
+        `cannot use -w: found no stdout exporter, as ${name} selects another: ` +
+          "set OTEL_TRACES_EXPORTER=console,otlp",
+      ),
+    );
+    const both = settings("-w", undefined, { ...variables, OTEL_TRACES_EXPORTER: "console,otlp" });
+    assert.deepEqual(ids(both), ["stdout", "otlp"]);
+    assert.throws(() => settings("-w", "exporters: { otlp: }", variables), {
+      message: /found no stdout exporter: expected one,/,
+    });
+  });
+}
+
 const SELECTED: readonly [value: string, ids: readonly string[]][] = [
   ["", ["stdout"]],
   ["otlp", ["otlp"]],
