@@ -43,7 +43,7 @@ export function classify(
     const isTaken = type === contentType || type === "" && answer.body.length === 0;
     return isTaken
       ? { status: "success", data: answer.body }
-      : otherType(line, reasons.told(type), contentType, reasons);
+      : otherType(line, reasons.told(type), contentType, reasons, canBeOtlp(type, answer.body));
   }
   if (status >= 300 && status < 400) {
     return { status: "failure", error: reasons.of(`${line}: ${redirect(answer, endpoint)}`) };
@@ -57,6 +57,18 @@ export function classify(
   }
   const retryInMillis = parseRetryAfter(answer.header("retry-after"), timeOf(answer));
   return { status: "retryable", error, ...(retryInMillis === undefined ? {} : { retryInMillis }) };
+}
+
+/** Whether a success of `type` can be an ExportTraceServiceResponse, or that of metrics. */
+function canBeOtlp(type: string, body: Uint8Array): boolean {
+  if (type !== "application/json") return true;
+  try {
+    const answer: unknown = JSON.parse(decoder.decode(body));
+    return typeof answer === "object" && answer !== null && !Array.isArray(answer) &&
+      Object.keys(answer).every((key) => key === "partialSuccess");
+  } catch {
+    return false;
+  }
 }
 
 /** The server's time, if it says so: our clock may be wrong by years, until somebody sets it. */

@@ -15,15 +15,17 @@ const PROTOCOLS: Readonly<Record<string, string>> = {
  * @param line what else was answered, as text for the user; may be empty
  * @param found the answer's type, empty if it has none
  * @param expected the request's type
+ * @param isOtlp whether the body can be OTLP's in the other format
  */
 export function otherType(
   line: string,
   found: string,
   expected: string,
   reasons: Reasons,
+  isOtlp = false,
 ): OtlpResponse {
   const what = `${found === "" ? "an answer without a type" : found}, not ${expected}`;
-  const protocol = expected in PROTOCOLS ? PROTOCOLS[found] : undefined;
+  const protocol = isOtlp && expected in PROTOCOLS ? PROTOCOLS[found] : undefined;
   const advice = `is the port right${protocol === undefined ? "" : `, or protocol ${protocol}`}?`;
   const error = reasons.of(`${line === "" ? "" : `${line}: `}${what}; ${advice}`);
   return protocol === undefined ? { status: "retryable", error } : { status: "failure", error };

@@ -59,6 +59,15 @@ const ANSWERS: readonly {
     },
   },
   {
+    name: "JSON that is not OTLP's to protobuf",
+    reply: answer(200, '{"tagline":"You Know, for Search"}', JSON_TYPE),
+    outcome: {
+      status: "retryable",
+      reason: "cannot send to %: HTTP 200 OK: application/json, not application/x-protobuf; " +
+        "is the port right?",
+    },
+  },
+  {
     name: "protobuf to JSON",
     settings: { protocol: "http/json" },
     reply: answer(200, "", PROTOBUF_TYPE),
