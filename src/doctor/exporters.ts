@@ -81,8 +81,8 @@ function resultOf(
       return {
         result: "no",
         found: outcome.reason,
-        advice: `check that what exporters.${id} names is up; until it is, sessions wait in ` +
-          "the exporter's queue",
+        advice: "sessions wait in the exporter's queue until this is mended, or what " +
+          `exporters.${id} names is up`,
       };
     case "failure":
       return {

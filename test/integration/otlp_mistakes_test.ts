@@ -26,8 +26,8 @@ const CLOSED_OR_NO_GRPC =
   /^(?:connection (?:reset|closed) before an answer: does it want https:\/\/, |.* HTTP\/2.*usually 4317)/;
 const UNTRUSTED = "not trusted here: set tls.ca_file to the authority's certificate, " +
   "or install that in the system's store";
-const UNTRUSTED_FILE = "not trusted here: tls.ca_file must contain the authority's certificate; " +
-  "without it, the system's store counts";
+const UNTRUSTED_FILE = "not trusted here: tls.ca_file must contain the authority's certificate, " +
+  "and the server send those in between; without tls.ca_file, the system's store counts";
 
 Deno.test("otlp says what is wrong with the port or the scheme", async () => {
   await using certificates = await Certificates.make();
@@ -85,6 +85,7 @@ Deno.test("otlp says what is wrong with a certificate", async () => {
   await Promise.all([
     certificates.sign("good", "DNS:localhost,IP:127.0.0.1"),
     certificates.sign("other", "DNS:other.example,IP:127.0.0.9"),
+    certificates.sign("address", "IP:127.0.0.1"),
     certificates.signExpired("expired"),
   ]);
   const mine = { ca_file: certificates.path("ca.crt") };
@@ -98,6 +99,7 @@ Deno.test("otlp says what is wrong with a certificate", async () => {
       "the server's certificate is not for localhost: use a name that it is for, or renew it; " +
       "its altnames: DNS:other.example, IP Address:127.0.0.9",
     ],
+    ["address", "localhost", mine, /^the server's certificate is not for localhost: use a name /],
     [
       "other",
       "127.0.0.1",

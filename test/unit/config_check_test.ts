@@ -240,7 +240,10 @@ exporters:
   assert.deepEqual(requests, ["/v1/traces"]);
   const [first = "", second = ""] = await problems(yaml(1), { deep: true });
   assert.match(first, /^5:5: exporters\.otlp: cannot send to .*: connection refused$/);
-  assert.match(second, /^ {2}-> check that what exporters\.otlp names is up/);
+  assert.match(
+    second,
+    /^ {2}-> sessions wait in the exporter's queue until .* what exporters\.otlp names is up/,
+  );
 });
 
 Deno.test("config check --deep loads modules", async () => {

@@ -75,7 +75,7 @@ const BY_MESSAGE: readonly (readonly [
     ({ party }) => `the ${party}'s certificate is not yet valid: check the clocks of both hosts`,
   ],
   [
-    /not match certificate's altnames(?:.*(?:altnames|list): (.*))?$/s,
+    /not match certificate's altnames(?:.*(?:altnames|list|CN): (.*))?$/s,
     ({ endpoint, party }, [, names = ""]) =>
       `the ${party}'s certificate is not for ${endpoint.hostname}: use a name that it is for, or ` +
       `renew it; its altnames: ${names.slice(0, 100) || "none"}`,
@@ -172,7 +172,8 @@ function trustAdvice({ tls, party }: Attempt): string {
   if (party === "proxy") return "install the authority's certificate in the system's store";
   return tls?.ca === undefined
     ? "set tls.ca_file to the authority's certificate, or install that in the system's store"
-    : "tls.ca_file must contain the authority's certificate; without it, the system's store counts";
+    : "tls.ca_file must contain the authority's certificate, and the server send those in between; " +
+      "without tls.ca_file, the system's store counts";
 }
 
 /** What may be wrong if a server closes a connection without a word. */
