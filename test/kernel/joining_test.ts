@@ -107,6 +107,8 @@ class Network implements AsyncDisposable {
     );
     await clients.configure(
       "link set lo up",
+      // asks for neighbors at once: the kernel's own address waits until nobody else has it
+      "address add fe80::79/64 dev eth0 nodad",
       "route add local 198.51.100.0/24 dev lo",
       "route add local 2001:db8:79::/64 dev lo",
       // whatever comes is delivered here: Documentation/networking/tproxy.rst
