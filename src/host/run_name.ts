@@ -22,7 +22,7 @@ export interface Program {
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const MOST_ARGUMENTS = 4096; // bytes
 const MOST_PLACES = 64; // of a PATH, which a process may have made long
-const LONGEST_SEARCH = 20; // ms: links may lead through thousands of folders
+const LONGEST_SEARCH = 100; // ms: links may lead through thousands of folders
 const LONGEST_COMM = 15;
 const MOST_KNOWN = 1024;
 

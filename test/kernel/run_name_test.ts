@@ -56,9 +56,12 @@ for (const root of ["-o bind ROOT", "-t overlay -o lowerdir=ROOT:/var/empty over
   }
 }
 
-/** Waits until a process executes a file of that name. */
+/** Waits until a process executes a file of that name, and its arguments are there too. */
 async function until({ pid }: Running, executable: string): Promise<void> {
-  while (!Deno.readLinkSync(`/proc/${pid}/exe`).endsWith(`/${executable}`)) {
+  while (
+    !Deno.readLinkSync(`/proc/${pid}/exe`).endsWith(`/${executable}`) ||
+    Deno.readTextFileSync(`/proc/${pid}/cmdline`) === ""
+  ) {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
