@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { makeTempFolder } from "../temp_folder.ts";
 import { inMounts, type Inside } from "./places.ts";
 import { runTcpspan } from "./tcpspan.ts";
+import { startTraffic } from "./traffic.ts";
 
 const NO_PROC = inMounts("umount --lazy /proc");
 const PROC =
@@ -66,26 +67,12 @@ Deno.test("a file at the limit of ulimit -f is a failed write, and does not end 
   const size = 64 * 2 ** 20; // more than Deno's own files
   await Deno.writeFile(path, new Uint8Array());
   await Deno.truncate(path, size);
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    () => new Response(),
-  );
-  const ask = setInterval(
-    () =>
-      void fetch(`http://127.0.0.1:${server.addr.port}`, { headers: { connection: "close" } }).then(
-        (it) => it.body?.cancel(),
-      ),
-    50,
-  );
-  try {
-    const { status, stderr } = await runTcpspan(["--duration", "1", "-D", `${server.addr.port}`], {
-      config: `exporters: { file: { path: ${path} } }\n`,
-      inside: ["prlimit", `--fsize=${size}`],
-    });
-    assert.equal(status, 0);
-    assert.match(stderr, /^tcpspan: file: cannot write .*: File too large; trying again/m);
-  } finally {
-    clearInterval(ask);
-    await server.shutdown();
-  }
+  await using traffic = startTraffic();
+  const run = runTcpspan(["--duration", "1", "-D", `${traffic.port}`], {
+    config: `exporters: { file: { path: ${path} } }\n`,
+    inside: ["prlimit", `--fsize=${size}`],
+  });
+  const { status, stderr } = await traffic.during(run);
+  assert.equal(status, 0);
+  assert.match(stderr, /^tcpspan: file: cannot write .*: File too large; trying again/m);
 });
