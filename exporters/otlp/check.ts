@@ -1,8 +1,7 @@
 /** What is wrong with the settings of the otlp exporter, as far as that shows without a request. */
 import type { CheckContext } from "../../src/exporter.ts";
-import { UsageError } from "../../src/messages/errors.ts";
 import { proxyOf } from "./connection/proxy.ts";
-import { readTls } from "./connection/tls.ts";
+import { oneAlone, readTls } from "./connection/tls.ts";
 import { isHttpUrl } from "./endpoint.ts";
 import type { OtlpSettings } from "./settings.ts";
 
@@ -19,12 +18,12 @@ export async function checkOtlp(
   const given = (name: string) =>
     env(`OTEL_EXPORTER_OTLP_TRACES_${name}`) ?? env(`OTEL_EXPORTER_OTLP_${name}`);
   if (cert_file !== undefined && key_file === undefined && given("CLIENT_KEY") === undefined) {
-    throw oneAlone("cert_file", "key_file");
+    throw oneAlone("cert_file");
   }
   if (
     key_file !== undefined && cert_file === undefined && given("CLIENT_CERTIFICATE") === undefined
   ) {
-    throw oneAlone("key_file", "cert_file");
+    throw oneAlone("key_file");
   }
   await readTls(
     {
@@ -43,10 +42,4 @@ export async function checkOtlp(
   if (usesTls && url.startsWith("http:")) {
     warn("tls has no effect: the endpoint begins with http: write https to encrypt");
   }
-}
-
-function oneAlone(found: string, missing: string): UsageError {
-  return new UsageError(
-    `cannot use tls.${found}: found no tls.${missing}: expected both or neither`,
-  );
 }

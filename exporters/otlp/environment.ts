@@ -5,7 +5,7 @@ import { MAX_DURATION } from "../../src/config/limits.ts";
 import { quote } from "../../src/messages/quote.ts";
 import { UsageError } from "../../src/messages/errors.ts";
 import { leadsToLoopback } from "./connection/no_proxy.ts";
-import type { TlsPaths } from "./connection/tls.ts";
+import { oneAlone, type TlsPaths } from "./connection/tls.ts";
 import {
   hasPathTwice,
   hasSignalPath,
@@ -231,12 +231,7 @@ function resolveTls(
   let keyFile = key_file ?? path("CLIENT_KEY");
   if ((certFile === undefined) !== (keyFile === undefined)) {
     if (cert_file !== undefined || key_file !== undefined) {
-      const [has, lacks] = cert_file === undefined
-        ? ["key_file", "cert_file"]
-        : ["cert_file", "key_file"];
-      throw new UsageError(
-        `cannot use tls.${has}: found no tls.${lacks}: expected both or neither`,
-      );
+      throw oneAlone(cert_file === undefined ? "key_file" : "cert_file");
     }
     warn(
       "ignoring the client certificate of the environment: found only one of " +

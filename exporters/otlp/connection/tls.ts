@@ -80,6 +80,14 @@ export function proxyTls({ authorities }: TlsFiles): SecureContextOptions {
   return authorities === undefined ? {} : { ca: authorities };
 }
 
+/** For a client's certificate without its key, or the reverse. @param found the config's key of it */
+export function oneAlone(found: "cert_file" | "key_file"): UsageError {
+  const missing = found === "cert_file" ? "key_file" : "cert_file";
+  return new UsageError(
+    `cannot use tls.${found}: found no tls.${missing}: expected both or neither`,
+  );
+}
+
 /** A file that a key of the config names. */
 interface PemFile {
   readonly key: string;
