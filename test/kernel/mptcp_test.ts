@@ -1,7 +1,7 @@
 /** MPTCP (RFC 8684), with which Go 1.24 listens by default: a process has no socket of TCP. */
 import { strict as assert } from "node:assert";
 import { endingOf } from "../../src/session/ending.ts";
-import type { OwnerSource, Session } from "../../src/session/session.ts";
+import type { Session } from "../../src/session/session.ts";
 import { Actor, type ListenOptions, type SocketFamily } from "./actor.ts";
 import { HashMap } from "../../ffi/hash_map.ts";
 import { Pinned } from "../../ffi/pinned.ts";
@@ -12,38 +12,12 @@ import { hasPort, Trace } from "./harness.ts";
 import { Namespace } from "./host.ts";
 import { assertOwner } from "./owner.ts";
 import { Scene } from "./scene.ts";
+import { WORKER_USES } from "./worker_uses.ts";
 
 const LOOPBACK = { family: "ipv4", address: "127.0.0.1", mptcp: true } as const;
 const MPTCP: ListenOptions = { mptcp: true };
 
-interface Use {
-  readonly name: string;
-  readonly act: (client: Actor, server: Actor) => Promise<unknown>;
-  readonly source: OwnerSource;
-}
-
-/** What a worker does with a connection that it accepted on its parent's listener. */
-const USES: Use[] = [
-  {
-    name: "receives",
-    act: async (client, server) => {
-      await client.send("s", 1000);
-      await server.receive("s", 1000);
-    },
-    source: "recv",
-  },
-  {
-    name: "only sends",
-    act: async (client, server) => {
-      await server.send("s", 1000);
-      await client.receive("s", 1000);
-    },
-    source: "recv",
-  },
-  { name: "only closes", act: () => Promise.resolve(), source: "close" },
-];
-
-for (const { name, act, source } of USES) {
+for (const { name, act, source } of WORKER_USES) {
   for (const isOld of [false, true]) {
     const age = isOld ? ", open before the start," : "";
     Deno.test(`the owner of an MPTCP session${age} is the prefork worker that ${name}`, async () => {

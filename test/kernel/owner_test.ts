@@ -1,45 +1,14 @@
 /** Whose session it is: the process that used the socket, however it got it. */
 import { strict as assert } from "node:assert";
 import { assertOwner } from "./owner.ts";
-import type { OwnerSource } from "../../src/session/session.ts";
 import { Actor } from "./actor.ts";
 import { hasPort, Trace } from "./harness.ts";
 import { Scene } from "./scene.ts";
+import { WORKER_USES } from "./worker_uses.ts";
 
 const LOOPBACK = { family: "ipv4", address: "127.0.0.1" } as const;
 
-interface Case {
-  readonly name: string;
-  readonly act: (client: Actor, server: Actor) => Promise<unknown>;
-  readonly source: OwnerSource;
-}
-
-/** What a worker does with a connection that it accepted on its parent's listener. */
-const PREFORK: Case[] = [
-  {
-    name: "receives",
-    act: async (client, server) => {
-      await client.send("s", 10);
-      await server.receive("s", 10);
-    },
-    source: "recv",
-  },
-  {
-    name: "only sends",
-    act: async (client, server) => {
-      await server.send("s", 10);
-      await client.receive("s", 10);
-    },
-    source: "recv",
-  },
-  {
-    name: "only closes",
-    act: () => Promise.resolve(),
-    source: "close",
-  },
-];
-
-for (const { name, act, source } of PREFORK) {
+for (const { name, act, source } of WORKER_USES) {
   Deno.test(`the owner of an accepted socket is the prefork worker that ${name}`, async () => {
     await using trace = await Trace.start();
     await using client = await Actor.start();
